@@ -1,0 +1,158 @@
+"""Anatomical planes, and the exact way to the working grid and back.
+
+A volume is first put into *canonical* orientation by permuting and flipping axes only, so that its numpy array
+(SimpleITK order `[k, j, i]`) has the axes
+
+    [0] superior -> inferior (I),   [1] anterior -> posterior (P),   [2] right -> left (L).
+
+Every slice then looks as radiologists show it: axial `a[k]`, coronal `a[:, k]`, sagittal `a[:, :, k]`. Oblique
+volumes keep their direction cosines: each axis is named after the anatomical axis nearest to it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from .errors import SpineError
+
+PLANES = ("sagittal", "coronal", "axial")
+SLICE_AXIS = {"sagittal": 2, "coronal": 1, "axial": 0}
+"""The array axis of a canonical volume along which the slices of a plane follow each other."""
+
+SAME_SPACING = 0.1
+"""Spacings that differ by less than this fraction are taken as equal: resampling would cost more than it gives."""
+
+_CANONICAL = "LPI"
+
+
+def check_geometry(image: sitk.Image) -> None:
+    """Raise SpineError when the spacing or the direction cosines of `image` cannot be trusted."""
+    spacing = image.GetSpacing()
+    if not all(math.isfinite(s) and s > 0 for s in spacing):
+        raise SpineError(f"the voxel spacing {spacing} mm is not positive: correct the header of the scan.")
+    if not all(math.isfinite(o) for o in image.GetOrigin()):
+        raise SpineError("the position of the scan is not a number: correct the header of the scan.")
+    dimension = image.GetDimension()
+    direction = np.array(image.GetDirection()).reshape(dimension, dimension)
+    if not np.allclose(direction.T @ direction, np.eye(dimension), atol=1e-3):
+        raise SpineError(
+            "the axes of the scan are not at right angles (sheared or gantry-tilted): resample it to a regular grid first."
+        )
+
+
+def orientation_of(image: sitk.Image) -> str:
+    """Three letters, such as "LPS": the anatomical direction in which x, y and z grow."""
+    return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
+
+
+def canonical(image: sitk.Image) -> sitk.Image:
+    """The 3D `image` with its axes permuted and flipped into canonical orientation; voxels are untouched."""
+    return sitk.DICOMOrient(image, _CANONICAL)
+
+
+def restore(image: sitk.Image, like: sitk.Image) -> sitk.Image:
+    """The inverse of `canonical`: `image` (on the canonical grid of `like`) on the grid of `like` itself."""
+    restored = sitk.DICOMOrient(image, orientation_of(like))
+    if restored.GetSize() != like.GetSize():
+        raise ValueError(f"{restored.GetSize()} voxels do not fit the scan's grid of {like.GetSize()}")
+    restored.CopyInformation(like)
+    return restored
+
+
+def spacing_ipl(image: sitk.Image) -> tuple[float, float, float]:
+    """Spacing in mm of a canonical image, in the order of its array axes (I, P, L)."""
+    return tuple(reversed(image.GetSpacing()))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where voxels lie, without the voxels. All tuples in x, y, z order, mm."""
+
+    size: tuple[int, ...]
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: tuple[float, ...]
+
+    @classmethod
+    def of(cls, image: sitk.Image) -> "Grid":
+        return cls(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+
+
+def working_grid(image: sitk.Image, spacing_mm: float) -> Grid:
+    """The grid over the field of view of canonical `image` whose axes finer than `spacing_mm` are coarsened to it.
+
+    Coarser axes stay as they are: a thick slice is worth one prediction, not several interpolated ones.
+    """
+    return _grid(
+        image, [spacing_mm if s < spacing_mm * (1 - SAME_SPACING) else s for s in image.GetSpacing()]
+    )
+
+
+def plane_grid(image: sitk.Image, plane: str, spacing_mm: float) -> Grid:
+    """The grid of `image`, but with both in-plane axes of `plane` at `spacing_mm` where they are not already."""
+    spacing = list(image.GetSpacing())
+    for axis in range(3):
+        in_plane = axis != 2 - SLICE_AXIS[plane]
+        if in_plane and abs(spacing[axis] - spacing_mm) > SAME_SPACING * spacing_mm:
+            spacing[axis] = spacing_mm
+    return _grid(image, spacing)
+
+
+def _grid(image: sitk.Image, wanted: list[float]) -> Grid:
+    # The field of view is kept exactly, so the spacing is `wanted` up to a fraction of a voxel over the whole axis.
+    size, spacing, first_voxel = [], [], []
+    for voxels, old, new in zip(image.GetSize(), image.GetSpacing(), wanted, strict=True):
+        count = voxels if new == old else max(1, round(voxels * old / new))
+        size.append(count)
+        spacing.append(old * voxels / count)
+        first_voxel.append((voxels / count - 1) / 2)
+    origin = image.TransformContinuousIndexToPhysicalPoint(first_voxel)
+    return Grid(tuple(size), tuple(spacing), origin, image.GetDirection())
+
+
+def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image:
+    """`image` on `grid`: linear interpolation after an anti-aliasing Gaussian, or `nearest` for label maps.
+
+    Outside its field of view the image is taken as its minimum. An image that is on the grid already comes back
+    as it is.
+    """
+    if _same_grid(image, grid):
+        return image
+    if nearest:
+        interpolator, outside = sitk.sitkNearestNeighbor, 0.0
+    else:
+        image = _smoothed_for(sitk.Cast(image, sitk.sitkFloat32), grid)
+        interpolator, outside = sitk.sitkLinear, float(sitk.GetArrayViewFromImage(image).min())
+    return sitk.Resample(
+        image, grid.size, sitk.Transform(), interpolator, grid.origin, grid.spacing, grid.direction, outside
+    )
+
+
+def _same_grid(image: sitk.Image, grid: Grid) -> bool:
+    own = Grid.of(image)
+    return own.size == grid.size and all(
+        np.allclose(getattr(own, name), getattr(grid, name), rtol=0, atol=1e-6)
+        for name in ("spacing", "origin", "direction")
+    )
+
+
+def _smoothed_for(image: sitk.Image, grid: Grid) -> sitk.Image:
+    # Both grids share their axes here (only canonical images are resampled), so each axis is treated on its own.
+    for axis, (old, new) in enumerate(zip(image.GetSpacing(), grid.spacing, strict=True)):
+        if (
+            new > old * (1 + SAME_SPACING) and image.GetSize()[axis] >= 4
+        ):  # the recursive filter needs four voxels
+            sigma_mm = math.sqrt(new**2 - old**2) / 2.355  # a full width at half maximum of the missing width
+            image = sitk.RecursiveGaussian(
+                image, sigma_mm, False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis
+            )
+    return image
+
+
+def crop(image: sitk.Image, box: tuple[slice, slice, slice]) -> sitk.Image:
+    """The part of `image` inside `box`, which is given in array axes `[k, j, i]`, with its place in space kept."""
+    start = [s.start for s in reversed(box)]
+    size = [s.stop - s.start for s in reversed(box)]
+    return sitk.RegionOfInterest(image, size, start)
