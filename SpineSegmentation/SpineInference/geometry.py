@@ -21,7 +21,7 @@ PLANES = ("sagittal", "coronal", "axial")
 SLICE_AXIS = {"sagittal": 2, "coronal": 1, "axial": 0}
 """The array axis of a canonical volume along which the slices of a plane follow each other."""
 
-SAME_SPACING = 0.1
+SAME_SPACING = 0.15
 """Spacings that differ by less than this fraction are taken as equal: resampling would cost more than it gives."""
 
 _CANONICAL = "LPI"
@@ -85,9 +85,7 @@ def working_grid(image: sitk.Image, spacing_mm: float) -> Grid:
 
     Coarser axes stay as they are: a thick slice is worth one prediction, not several interpolated ones.
     """
-    return _grid(
-        image, [spacing_mm if s < spacing_mm * (1 - SAME_SPACING) else s for s in image.GetSpacing()]
-    )
+    return _grid(image, [spacing_mm if s < spacing_mm * (1 - SAME_SPACING) else s for s in image.GetSpacing()])
 
 
 def plane_grid(image: sitk.Image, plane: str, spacing_mm: float) -> Grid:
@@ -141,13 +139,9 @@ def _same_grid(image: sitk.Image, grid: Grid) -> bool:
 def _smoothed_for(image: sitk.Image, grid: Grid) -> sitk.Image:
     # Both grids share their axes here (only canonical images are resampled), so each axis is treated on its own.
     for axis, (old, new) in enumerate(zip(image.GetSpacing(), grid.spacing, strict=True)):
-        if (
-            new > old * (1 + SAME_SPACING) and image.GetSize()[axis] >= 4
-        ):  # the recursive filter needs four voxels
+        if new > old * (1 + SAME_SPACING) and image.GetSize()[axis] >= 4:  # the recursive filter needs four voxels
             sigma_mm = math.sqrt(new**2 - old**2) / 2.355  # a full width at half maximum of the missing width
-            image = sitk.RecursiveGaussian(
-                image, sigma_mm, False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis
-            )
+            image = sitk.RecursiveGaussian(image, sigma_mm, False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis)
     return image
 
 

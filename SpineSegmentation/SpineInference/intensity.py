@@ -39,9 +39,7 @@ def normalise(array: np.ndarray, rule: IntensityRule) -> np.ndarray:
         inside = np.clip(foreground, low, high)
         mean, deviation = inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
         return (clipped - np.float32(mean)) / np.float32(deviation)
-    raise SpineError(
-        f'the intensity rule "{rule.rule}" is not known to this version: update SpineSegmentation.'
-    )
+    raise SpineError(f'the intensity rule "{rule.rule}" is not known to this version: update SpineSegmentation.')
 
 
 def foreground_mask(array: np.ndarray) -> np.ndarray:
@@ -65,8 +63,6 @@ def thesis_normalise(array: np.ndarray, vertebrae: np.ndarray) -> np.ndarray:
     """
     inside = array[vertebrae.astype(bool)].astype(np.float64)
     if inside.size < 2 or not inside.std() > 0:
-        raise SpineError(
-            "the thesis's normalisation needs vertebra voxels of differing values in the reference mask."
-        )
+        raise SpineError("the thesis's normalisation needs vertebra voxels of differing values in the reference mask.")
     z = (array - inside.mean()) / inside.std(ddof=1)  # 4.1-4.3
     return ((z - z.min()) / (z.max() - z.min())).astype(np.float32)  # 4.4
