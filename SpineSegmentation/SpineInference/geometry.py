@@ -38,7 +38,7 @@ def check_geometry(image: sitk.Image) -> None:
     direction = np.array(image.GetDirection()).reshape(dimension, dimension)
     if not np.allclose(direction.T @ direction, np.eye(dimension), atol=1e-3):
         raise SpineError(
-            "the axes of the scan are not at right angles (sheared or gantry-tilted): resample it to a regular grid first."
+            "the axes of the scan are not at right angles (sheared or gantry-tilted): resample it to a regular grid."
         )
 
 
@@ -64,6 +64,14 @@ def restore(image: sitk.Image, like: sitk.Image) -> sitk.Image:
 def spacing_ipl(image: sitk.Image) -> tuple[float, float, float]:
     """Spacing in mm of a canonical image, in the order of its array axes (I, P, L)."""
     return tuple(reversed(image.GetSpacing()))
+
+
+def canonical_spacing(image: sitk.Image) -> tuple[float, float, float]:
+    """Spacing in mm along I, P and L of an image in any orientation."""
+    carrier = sitk.Image([1, 1, 1], sitk.sitkUInt8)  # orienting the scan itself would copy every voxel
+    carrier.SetSpacing(image.GetSpacing())
+    carrier.SetDirection(image.GetDirection())
+    return spacing_ipl(canonical(carrier))
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image
     Outside its field of view the image is taken as its minimum. An image that is on the grid already comes back
     as it is.
     """
-    if _same_grid(image, grid):
+    if same_grid(image, grid):
         return image
     if nearest:
         interpolator, outside = sitk.sitkNearestNeighbor, 0.0

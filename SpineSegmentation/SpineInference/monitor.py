@@ -59,3 +59,12 @@ class Monitor:
         """Tell the user something that is not an error, as one sentence."""
         if self._on_note is not None:
             self._on_note(text)
+
+    def collecting(self, notes: list[str]) -> "Monitor":
+        """A monitor that does the same and also appends every note to `notes`."""
+
+        def keep(text: str) -> None:
+            notes.append(text)
+            self.note(text)
+
+        return Monitor(self._on_progress, keep, self._should_stop)

@@ -1,0 +1,90 @@
+"""What a user may choose, checked before any work, and which of a set's networks then run."""
+
+from dataclasses import dataclass
+
+import SimpleITK as sitk
+
+from .catalog import ModelSet
+from .errors import SpineError
+from .fusion import FUSIONS
+from .geometry import PLANES, SLICE_AXIS, Grid, canonical_spacing, same_grid
+from .levels import parse_level
+from .manifest import PostprocessingSpec
+from .model_package import ModelPackage
+from .monitor import Monitor
+
+TOO_COARSE = 3.0
+"""A plane is left out by default when its pixels are this many times larger than its model was trained on."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices for one scan. None stands for the model's or the scan's own default.
+
+    `planes`: some of `geometry.PLANES`; `fusion`: "mean" or "vote"; `top_level` or `bottom_level`: the first or last
+    vertebra of the scan; `device`: see `devices.choose_device`; `reference`: a mask on the scan's grid;
+    `restrict_to_spine`: compute only the region that can hold vertebrae (off only to measure what that costs).
+    """
+
+    planes: tuple[str, ...] | None = None
+    fusion: str = "mean"
+    top_level: str | None = None
+    bottom_level: str | None = None
+    bias_correction: bool | None = None
+    postprocessing: PostprocessingSpec | None = None
+    device: str = "auto"
+    threads: int | None = None
+    reference: sitk.Image | None = None
+    restrict_to_spine: bool = True
+
+
+def check_options(options: Options, scan: sitk.Image) -> None:
+    """Raise SpineError for a choice that cannot be carried out on `scan`."""
+    if options.fusion not in FUSIONS:
+        raise SpineError(f'"{options.fusion}" is no way to fuse planes: use {" or ".join(FUSIONS)}.')
+    for plane in options.planes or ():
+        if plane not in PLANES:
+            raise SpineError(f'"{plane}" is not a plane: use {", ".join(PLANES)}.')
+    for level in (options.top_level, options.bottom_level):
+        if level is not None:
+            parse_level(level)
+    if options.reference is not None and not same_grid(options.reference, Grid.of(scan)):
+        raise SpineError("the reference mask lies on another grid than the scan: resample it to the scan first.")
+
+
+def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monitor: Monitor) -> list[ModelPackage]:
+    """The packages of the planes asked for, sagittal first.
+
+    Without a wish, planes are left out whose pixels are much coarser than their model was trained on (the coronal
+    and axial view of thick sagittal slices), and the user is told. Raises SpineError for a plane the set lacks.
+    """
+    offered = {package.manifest.plane for package in models.packages}
+    if missing := set(options.planes or ()) - offered:
+        raise SpineError(f'the model "{models.name}" has no network for the {" and ".join(sorted(missing))} plane.')
+    packages = sorted(
+        (package for package in models.packages if package.manifest.plane in (options.planes or offered)),
+        key=lambda package: PLANES.index(package.manifest.plane),
+    )
+    _check_common_preprocessing(packages, models.name)
+    if options.planes:
+        return packages
+    coarseness = {package.manifest.plane: _coarseness(package, canonical_spacing(scan)) for package in packages}
+    bearable = max(TOO_COARSE, min(coarseness.values()))
+    if too_coarse := [plane for plane, value in coarseness.items() if value > bearable]:
+        monitor.note(f"The scan's slices are too thick to look at them in the {' and '.join(too_coarse)} plane.")
+    return [package for package in packages if package.manifest.plane not in too_coarse]
+
+
+def _coarseness(package: ModelPackage, spacing: tuple[float, float, float]) -> float:
+    manifest = package.manifest
+    in_plane = [mm for axis, mm in enumerate(spacing) if axis != SLICE_AXIS[manifest.plane]]
+    return max(in_plane) / manifest.input.spacing_mm
+
+
+def _check_common_preprocessing(packages: list[ModelPackage], name: str) -> None:
+    # The volume is prepared once for all: networks of different recipes belong into different sets.
+    recipes = {(p.manifest.input.spacing_mm, p.manifest.input.intensity) for p in packages}
+    if len(recipes) > 1:
+        raise SpineError(
+            f'the networks of "{name}" want different spacings or intensities: run them as separate models.'
+        )
