@@ -136,7 +136,8 @@ def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image
     )
 
 
-def _same_grid(image: sitk.Image, grid: Grid) -> bool:
+def same_grid(image: sitk.Image, grid: Grid) -> bool:
+    """Whether the voxels of `image` lie on `grid`, to a millionth of a millimetre."""
     own = Grid.of(image)
     return own.size == grid.size and all(
         np.allclose(getattr(own, name), getattr(grid, name), rtol=0, atol=1e-6)
