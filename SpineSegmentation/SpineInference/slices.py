@@ -64,8 +64,8 @@ def _predict_batch(batch: np.ndarray, manifest: Manifest, engine: Engine, backgr
 
 
 def foreground_channel(manifest: Manifest) -> int:
-    """The output channel of the first label: sigmoid networks have no background channel, softmax ones do."""
-    return 0 if manifest.output.activation == "sigmoid" else manifest.labels[0].value
+    """The output channel of the first label, which is the target; with softmax channel 0 is the background."""
+    return 0 if manifest.output.activation == "sigmoid" else 1
 
 
 def pad(batch: np.ndarray, rows: int, columns: int, value: float) -> tuple[np.ndarray, tuple[slice, slice]]:
