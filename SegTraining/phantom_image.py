@@ -1,0 +1,146 @@
+"""The image model of the spine phantom: a canvas that tissues are painted on, and what an MR scanner does to it.
+
+The canvas is a regular grid in patient LPS coordinates stored like a sagittal acquisition: arrays are
+[sagittal slice, row, column] = [left to right, superior to inferior, anterior to posterior].
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+
+def smooth_field(rng: np.random.Generator, axes: list[np.ndarray], knot_mm: float) -> np.ndarray:
+    """A random field of mean 0 and variance about 1 whose detail is `knot_mm` in size.
+
+    Cubic B-splines over random knots: `axes` are the coordinates (mm) of each array axis, evenly spaced.
+    """
+    bases = []
+    for axis in axes:
+        position = np.abs(axis - axis[0]) / knot_mm
+        distance = np.abs(position[:, None] + 1 - np.arange(int(position[-1]) + 4))
+        near, far = 2 / 3 - distance**2 * (1 - distance / 2), (2 - np.clip(distance, 0, 2)) ** 3 / 6
+        bases.append(np.where(distance < 1, near, far).astype(np.float32))
+    knots = rng.standard_normal([basis.shape[1] for basis in bases], dtype=np.float32)
+    # 0.479 is the sum of the squared cubic B-spline weights, averaged over positions, along one axis.
+    return np.einsum("xyz,ax,by,cz->abc", knots, *bases, optimize=True) / np.float32(0.479**1.5)
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """The signal of a tissue and its relative texture at three sizes: 1 mm, 4 mm and 16 mm."""
+
+    signal: float
+    fine: float = 0.05
+    medium: float = 0.05
+    coarse: float = 0.05
+
+
+class Canvas:
+    """A volume to paint on with soft edges (partial volume), from the back to the front."""
+
+    def __init__(self, rng: np.random.Generator, x: np.ndarray, z: np.ndarray, y: np.ndarray):
+        """Coordinates (mm) of the array axes: x (descending), z (descending), y (ascending)."""
+        self._axes = [x.astype(np.float32), z.astype(np.float32), y.astype(np.float32)]
+        self.pixel = float(min(abs(axis[1] - axis[0]) for axis in self._axes if len(axis) > 1))
+        self.signal = np.zeros([len(axis) for axis in self._axes], np.float32)
+        self.fine = smooth_field(rng, self._axes, 1.0 * max(1.0, self.pixel))
+        self.medium = smooth_field(rng, self._axes, 4.0)
+        self.coarse = smooth_field(rng, self._axes, 16.0)
+        self._window = (slice(None),) * 3
+
+    @contextmanager
+    def box(self, points: list[np.ndarray], reach: float) -> Iterator[bool]:
+        """Restrict painting to the box around `points` (LPS) widened by `reach` mm; False if it is outside."""
+        points_xzy = np.array(points)[:, [0, 2, 1]]
+        low, high = points_xzy.min(0) - reach, points_xzy.max(0) + reach
+        windows = []
+        for axis, a, b in zip(self._axes, low, high, strict=True):
+            inside = np.flatnonzero((axis >= a) & (axis <= b))
+            windows.append(slice(inside[0], inside[-1] + 1) if len(inside) else slice(0, 0))
+        before, self._window = self._window, tuple(windows)
+        try:
+            yield all(window.stop > window.start for window in windows)
+        finally:
+            self._window = before
+
+    @property
+    def window(self) -> tuple[slice, slice, slice]:
+        """The part of the arrays being painted."""
+        return self._window
+
+    @property
+    def coordinates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """x, y, z (mm) of the part being painted, ready to broadcast against its [x, z, y] arrays."""
+        x, z, y = (axis[window] for axis, window in zip(self._axes, self._window, strict=True))
+        return x[:, None, None], y[None, None, :], z[None, :, None]
+
+    def local(self, centre: np.ndarray, axes: np.ndarray) -> list[np.ndarray]:
+        """Left, back and up coordinates (mm) in the frame of a body or disc, of the part being painted."""
+        x, y, z = self.coordinates
+        x, y, z = x - np.float32(centre[0]), y - np.float32(centre[1]), z - np.float32(centre[2])
+        return [x * np.float32(a[0]) + y * np.float32(a[1]) + z * np.float32(a[2]) for a in axes]
+
+    def textured(self, tissue: Tissue) -> np.ndarray:
+        """The signal of a tissue in the part being painted, with its texture."""
+        w = self._window
+        texture = tissue.fine * self.fine[w] + tissue.medium * self.medium[w] + tissue.coarse * self.coarse[w]
+        return tissue.signal * (1 + texture)
+
+    def cover(self, distance: np.ndarray) -> np.ndarray:
+        """How much of each voxel lies inside a surface that is `distance` mm away (negative inside)."""
+        return np.clip(0.5 - distance / self.pixel, 0, 1)
+
+    def paint(self, amount: np.ndarray, tissue: Tissue | np.ndarray) -> None:
+        """Lay `amount` (0 to 1 per voxel) of a tissue, or of a ready signal, over what is there."""
+        value = self.textured(tissue) if isinstance(tissue, Tissue) else tissue
+        part = self.signal[self._window]
+        part += amount.astype(np.float32) * (value - part)
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """How a scan is taken: coil shading, blur and noise, drawn once per scan."""
+
+    blur_mm: float
+    slice_blur_mm: float
+    noise: float
+    """Standard deviation of the noise relative to the fat-like signal 1."""
+    shading: float
+    coil_depth_mm: float
+    """How far (mm) in front of the back a spine coil still receives 1/e of the signal."""
+    gain: float
+
+    @staticmethod
+    def random(rng: np.random.Generator) -> "Scanner":
+        """A scanner with a surface coil at the back, as in spine MR."""
+        return Scanner(
+            blur_mm=rng.uniform(0.35, 0.6),
+            slice_blur_mm=rng.choice([0.4, rng.uniform(0.8, 1.7)]),
+            noise=rng.uniform(0.006, 0.03),
+            shading=rng.uniform(0.05, 0.2),
+            coil_depth_mm=rng.uniform(90, 260),
+            gain=rng.uniform(250, 1200),
+        )
+
+    def take(self, rng: np.random.Generator, canvas: Canvas, spacing: tuple[float, ...]) -> np.ndarray:
+        """The scanned signal (float32) of the canvas, whose voxels are `spacing` mm along the array axes.
+
+        Blurred, shaded smoothly and by the coil, without noise: that comes with the final voxels.
+        """
+        widths = (self.slice_blur_mm, self.blur_mm, self.blur_mm)
+        image = ndimage.gaussian_filter(
+            canvas.signal, [w / s for w, s in zip(widths, spacing, strict=True)], truncate=3
+        )
+        x, y, z = canvas.coordinates
+        image *= np.exp(self.shading * smooth_field(rng, [x.ravel(), z.ravel(), y.ravel()], 120.0))
+        image *= np.exp((y - y.max() + 60) / self.coil_depth_mm)
+        return image
+
+    def receive(self, rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+        """The magnitude image (int16) with Rician noise."""
+        real = image + self.noise * rng.standard_normal(image.shape, dtype=np.float32)
+        imaginary = self.noise * rng.standard_normal(image.shape, dtype=np.float32)
+        return np.clip(np.rint(self.gain * np.hypot(real, imaginary)), 0, 32767).astype(np.int16)
