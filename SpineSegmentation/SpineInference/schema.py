@@ -46,10 +46,17 @@ def as_json(instance: Any) -> str:
 
 
 class _Mismatch(Exception):
-    def __init__(self, path: str, expected: str, found: Any):
-        text = json.dumps(found, ensure_ascii=False, default=repr)
-        shown = text if len(text) <= 60 else text[:57] + "..."
-        super().__init__(f"{path.lstrip('.') or 'the top level'} must be {expected}, not {shown}")
+    """What does not fit, as the part of a sentence that follows "is not valid: "."""
+
+
+def _expected(path: str, expected: str, found: Any) -> _Mismatch:
+    text = json.dumps(found, ensure_ascii=False, default=repr)
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    return _Mismatch(f"{_place(path)} must be {expected}, not {shown}")
+
+
+def _place(path: str) -> str:
+    return path.lstrip(".") or "the top level"
 
 
 def _value(value: Any, type_: Any, path: str) -> Any:
@@ -63,32 +70,32 @@ def _value(value: Any, type_: Any, path: str) -> Any:
     if origin is Literal:
         if any(value == option and type(value) is type(option) for option in arguments):
             return value
-        raise _Mismatch(path, "one of " + ", ".join(json.dumps(option) for option in arguments), value)
+        raise _expected(path, "one of " + ", ".join(json.dumps(option) for option in arguments), value)
     if origin is list:
         return _items(value, [arguments[0]] * _length(value, path), path)
     if origin is tuple:
         return tuple(_items(value, _tuple_types(value, arguments, path), path))
     if origin is dict:
         if not isinstance(value, dict):
-            raise _Mismatch(path, "an object", value)
+            raise _expected(path, "an object", value)
         return {key: _value(item, arguments[1], f"{path}.{key}") for key, item in value.items()}
     return _scalar(value, type_, path)
 
 
 def _dataclass(value: Any, type_: type, path: str) -> Any:
     if not isinstance(value, dict):
-        raise _Mismatch(path, "an object", value)
+        raise _expected(path, "an object", value)
     fields = {field.name: field for field in dataclasses.fields(type_)}
     for key in value:
         if key not in fields:
-            raise _Mismatch(path, f'an object without "{key}" (known are {", ".join(fields)})', value)
+            raise _Mismatch(f'"{key}" is unknown in {_place(path)}: known are {", ".join(fields)}')
     hints = get_type_hints(type_)
     parsed = {}
     for name, field in fields.items():
         if name in value:
             parsed[name] = _value(value[name], hints[name], f"{path}.{name}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise _Mismatch(path, f'an object with "{name}"', value)
+            raise _Mismatch(f'"{name}" is missing in {_place(path)}')
     return type_(**parsed)
 
 
@@ -104,7 +111,7 @@ def _union(value: Any, options: tuple, path: str) -> Any:
         except _Mismatch as mismatch:
             mismatches.append(mismatch)
     # With one real option (X | None) its own message is the precise one.
-    raise mismatches[0] if len(mismatches) == 1 else _Mismatch(path, " or ".join(map(_name, options)), value)
+    raise mismatches[0] if len(mismatches) == 1 else _expected(path, " or ".join(map(_name, options)), value)
 
 
 def _items(value: Any, item_types: list, path: str) -> list:
@@ -113,7 +120,7 @@ def _items(value: Any, item_types: list, path: str) -> list:
 
 def _length(value: Any, path: str) -> int:
     if not isinstance(value, list | tuple):
-        raise _Mismatch(path, "a list", value)
+        raise _expected(path, "a list", value)
     return len(value)
 
 
@@ -122,7 +129,7 @@ def _tuple_types(value: Any, arguments: tuple, path: str) -> list:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         return [arguments[0]] * length
     if length != len(arguments):
-        raise _Mismatch(path, f"a list of {len(arguments)}", value)
+        raise _expected(path, f"a list of {len(arguments)}", value)
     return list(arguments)
 
 
@@ -132,7 +139,7 @@ def _scalar(value: Any, type_: type, path: str) -> Any:
         return float(value)
     if type_ is not float and type(value) is type_:
         return value
-    raise _Mismatch(path, _name(type_), value)
+    raise _expected(path, _name(type_), value)
 
 
 def _name(type_: Any) -> str:
