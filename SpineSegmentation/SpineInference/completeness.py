@@ -1,21 +1,26 @@
 """What ITK does not notice in a damaged file.
 
-ITK (5.4) fills the missing part of a truncated NIfTI file with zeros, does not compare the checksum of
-compressed NRRD and MetaImage voxels, and replaces a zero or non-finite voxel spacing of a NIfTI header by 1 mm
-and a zero number of voxels by 1. A result computed from that would look right and be wrong, so the bytes are
-looked at here.
+ITK (5.4) fills the missing part of a truncated NIfTI file with zeros and does not compare the checksum of
+compressed NRRD and MetaImage voxels. In a NIfTI file it also replaces NaN and infinite values by 0, a zero or
+non-finite voxel spacing by 1 mm and a zero number of voxels by 1. A result computed from that would look right
+and be wrong, so the bytes are looked at here.
 """
 
 import gzip
 import math
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from .errors import SpineError
 
-_CHUNK = 1 << 20
+NOT_FINITE = "the image holds values that are not numbers (NaN or infinite), export it again."
+
+_CHUNK = 1 << 18
 _LONGEST_HEADER = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -35,40 +40,48 @@ def check_complete(path: Path, image_io: str) -> None:
         raise SpineError(f"{path}: the file cannot be read ({error.strerror}).") from error
 
 
+@dataclass(frozen=True)
+class _NiftiLayout:
+    """Where the voxels of a NIfTI file begin, how many bytes they take, and their type if it is a floating one."""
+
+    start: int
+    length: int
+    floating: np.dtype | None
+
+
 def _check_nifti(path: Path) -> None:
     with open(path, "rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
         file.seek(0)
         stream = gzip.GzipFile(fileobj=file) if compressed else file
-        header = stream.read(540)
-        present = len(header) + _bytes_left(stream)
-    needed = _nifti_bytes(header, path)
-    if present < needed:
+        layout = _nifti_layout(stream.read(348), path)
+        stream.seek(layout.start)
+        length = 0
+        while chunk := stream.read(_CHUNK):  # to the end, where the checksum of a compressed file is compared
+            length += len(chunk)
+            if layout.floating is not None:
+                values = np.frombuffer(chunk, layout.floating, len(chunk) // layout.floating.itemsize)
+                if not np.isfinite(values).all():
+                    raise SpineError(f"{path}: {NOT_FINITE}")
+    if length < layout.length:
         raise SpineError(
-            f"{path}: the file is truncated ({present} of {needed} bytes are there), copy or export it again."
+            f"{path}: the file is truncated ({length} of {layout.length} bytes of voxels), copy or export it again."
         )
 
 
-def _nifti_bytes(header: bytes, path: Path) -> int:
-    """Length in bytes that a NIfTI-1 or NIfTI-2 file with this header must have. Refuses impossible headers."""
-    for order in "<>":
-        kind = struct.unpack_from(order + "i", header)[0]
-        if kind == 348:
-            size = struct.unpack_from(order + "8h", header, 40)
-            bits = struct.unpack_from(order + "h", header, 72)[0]
-            spacing = struct.unpack_from(order + "8f", header, 76)
-            start = struct.unpack_from(order + "f", header, 108)[0]
-            break
-        if kind == 540:
-            bits = struct.unpack_from(order + "h", header, 14)[0]
-            size = struct.unpack_from(order + "8q", header, 16)
-            spacing = struct.unpack_from(order + "8d", header, 104)
-            start = struct.unpack_from(order + "q", header, 168)[0]
-            break
-    else:
+def _nifti_layout(header: bytes, path: Path) -> _NiftiLayout:
+    """Read the first bytes of a NIfTI-1 file. Refuses impossible headers, and NIfTI-2, which ITK cannot read."""
+    order = next((order for order in "<>" if struct.unpack_from(order + "i", header)[0] in (348, 540)), None)
+    if order is None:
         raise SpineError(f"{path}: this is not a NIfTI file, whatever its name says.")
+    if struct.unpack_from(order + "i", header)[0] == 540:
+        raise SpineError(f"{path}: this is a NIfTI-2 file, convert it to NIfTI-1 or NRRD.")
+    size = struct.unpack_from(order + "8h", header, 40)
+    datatype, bits = struct.unpack_from(order + "2h", header, 70)
+    spacing = struct.unpack_from(order + "8f", header, 76)
+    start = struct.unpack_from(order + "f", header, 108)[0]
     voxels = size[1 : size[0] + 1]
-    if not voxels or min(voxels) < 1 or not math.isfinite(start):
+    if not voxels or min(voxels) < 1 or not math.isfinite(start) or start < 0:
         raise SpineError(f"{path}: the header gives an image of {voxels} voxels, export the scan again.")
     for count, mm in zip(voxels[:3], spacing[1:4], strict=False):
         # The spacing across a single slice may be unknown: nothing is measured along it.
@@ -77,7 +90,10 @@ def _nifti_bytes(header: bytes, path: Path) -> int:
                 f"{path}: the voxel spacing {spacing[1 : len(voxels[:3]) + 1]} mm is not positive: "
                 "correct the header of the scan."
             )
-    return int(start) + math.prod(voxels) * bits // 8
+    floating = {16: "f4", 64: "f8"}.get(datatype)
+    return _NiftiLayout(
+        int(start), math.prod(voxels) * bits // 8, None if floating is None else np.dtype(order + floating)
+    )
 
 
 def _check_nrrd(path: Path) -> None:
@@ -86,7 +102,9 @@ def _check_nrrd(path: Path) -> None:
         lines = [line.strip().lower() for line in header.splitlines()]
         attached = not any(line.startswith((b"data file:", b"datafile:")) for line in lines)
         if attached and any(line in (b"encoding: gzip", b"encoding: gz") for line in lines):
-            _bytes_left(gzip.GzipFile(fileobj=file))
+            compressed = gzip.GzipFile(fileobj=file)
+            while compressed.read(_CHUNK):  # to the end, where the checksum is compared
+                pass
 
 
 def _check_metaimage(path: Path) -> None:
@@ -108,11 +126,3 @@ def _text_header(file: BinaryIO, *last_lines: bytes) -> bytes:
         if line in last_lines:
             return header
     return b""
-
-
-def _bytes_left(stream: BinaryIO | gzip.GzipFile) -> int:
-    """Read `stream` to its end, which compares the checksum of a compressed one, and count the bytes."""
-    count = 0
-    while chunk := stream.read(_CHUNK):
-        count += len(chunk)
-    return count

@@ -13,7 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from . import dicom
-from .completeness import check_complete
+from .completeness import NOT_FINITE, check_complete
 from .errors import SpineError
 from .geometry import check_geometry
 from .itk_files import open_header, read_pixels
@@ -101,7 +101,7 @@ def check_volume(image: sitk.Image, name: str) -> None:
     values = sitk.GetArrayViewFromImage(image)
     low, high = values.min(), values.max()  # both are NaN as soon as one voxel is
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise SpineError(f"{name}: the image holds values that are not numbers (NaN or infinite), export it again.")
+        raise SpineError(f"{name}: {NOT_FINITE}")
     if low == high:
         raise SpineError(f"{name}: every voxel has the same value ({low:g}), so there is nothing to see in this image.")
 
