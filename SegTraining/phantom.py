@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from .phantom_anatomy import Spine, build_spine
 from .phantom_image import Canvas, Scanner
-from .phantom_painting import paint_body, paint_canal, paint_disc, paint_posterior_elements, paint_trunk
+from .phantom_painting import CANAL, DISC, paint_body, paint_canal, paint_disc, paint_posterior_elements, paint_trunk
 from .phantom_tissues import CONTRASTS, Course, draw_tissues
 
 # Directions of the columns, rows and slices of a sagittal acquisition: to the back, downwards, to the right ("PIR").
@@ -52,13 +52,15 @@ def make_phantom(
     rng = np.random.default_rng(seed)
     if contrast == "random":
         contrast = str(rng.choice(CONTRASTS))
+    if contrast not in CONTRASTS:
+        raise ValueError(f'"{contrast}" is not a contrast of the phantom: use {", ".join(CONTRASTS)} or random.')
     spine = build_spine(rng, region)
     course = Course.along(rng, spine)
     tissues = draw_tissues(rng, contrast)
     scanner = Scanner.random(rng)
 
     # Thick voxels are painted in an odd number of parts and averaged; the middle part says what the voxel is.
-    parts = [2 * int(step / 3.0 + 0.5) + 1 for step in spacing]
+    parts = [2 * int(step / 4.5 + 0.5) + 1 for step in spacing]
     counts = [max(1, round(length / step)) for length, step in zip(field_of_view, spacing, strict=True)]
     middle = _image_centre(rng, spine, course, field_of_view)
     y, z, x = (
@@ -70,16 +72,11 @@ def make_phantom(
     paint_trunk(canvas, rng, spine, course, tissues)
     for body in spine.bodies:
         paint_posterior_elements(canvas, body, tissues)
-    canal = paint_canal(canvas, rng, spine, course, tissues)
-    discs = np.zeros(canvas.signal.shape, np.uint8)
+    paint_canal(canvas, rng, spine, course, tissues)
     for disc in spine.discs:
-        discs[paint_disc(canvas, disc, tissues)] = 1
-    bodies = np.zeros(canvas.signal.shape, np.uint8)
+        paint_disc(canvas, disc, tissues)
     for body in spine.bodies:
-        mask = paint_body(canvas, rng, body, tissues)
-        bodies[mask] = body.label
-        discs[mask] = 0
-    canal &= (bodies == 0) & (discs == 0)
+        paint_body(canvas, rng, body, tissues)
 
     # The arrays are [slice, row, column]; SimpleITK's axes run the other way round.
     parts_array, counts_array = (parts[2], parts[1], parts[0]), (counts[2], counts[1], counts[0])
@@ -99,11 +96,12 @@ def make_phantom(
         result.SetOrigin((turn @ first).tolist())
         return result
 
+    truth = canvas.truth[centres]
     return Phantom(
         as_image(image),
-        as_image(bodies[centres]),
-        as_image(discs[centres]),
-        as_image(canal[centres].astype(np.uint8)),
+        as_image(np.where(truth < DISC, truth, 0).astype(np.uint8)),
+        as_image((truth == DISC).astype(np.uint8)),
+        as_image((truth == CANAL).astype(np.uint8)),
         contrast,
     )
 
@@ -113,7 +111,8 @@ def _image_centre(
 ) -> np.ndarray:
     """Where a technician centres the image: the back just inside it, unless the whole trunk fits."""
     x, y, z = spine.middle + rng.uniform((-4, 0, -12), (4, 0, 12))
-    back, front = float(course.back.max()), float(course.front.min())
+    shown = np.abs(course.z - z) < field_of_view[1] / 2
+    back, front = float(course.back[shown].max()), float(course.front[shown].min())
     margin = max(rng.uniform(5, 25), (field_of_view[0] - (back - front)) / 2)
     y = min(back + margin - field_of_view[0] / 2, y + 0.2 * field_of_view[0])
     return np.array([x, y, z])

@@ -29,13 +29,13 @@ _TABLE: dict[str, tuple[float, float, float, float, float, float]] = {
     "T8": (31, 27, 20, 4.4, -4, -3),
     "T9": (33, 28, 21, 4.6, -8, -2),
     "T10": (35, 29, 22, 5.0, -11, -2),
-    "T11": (38, 30, 23, 5.6, -13, -2),
-    "T12": (41, 31, 24.5, 6.6, -14, -2),
-    "L1": (44, 32, 26, 8.0, -12, -1),
-    "L2": (46, 33, 27, 9.4, -7, 0),
-    "L3": (48, 34, 27.5, 10.4, 0, 1),
-    "L4": (50, 34.5, 27.5, 11.0, 9, 3),
-    "L5": (52, 34.5, 27, 10.4, 23, 8),
+    "T11": (39, 31.5, 24, 5.6, -13, -2),
+    "T12": (42, 33, 25.5, 6.6, -14, -2),
+    "L1": (45, 34, 27, 8.0, -12, -1),
+    "L2": (47, 35, 28, 9.4, -7, 0),
+    "L3": (50, 36, 28.5, 10.4, 0, 1),
+    "L4": (52, 36, 28.5, 11.0, 9, 3),
+    "L5": (53, 36, 28, 10.4, 23, 8),
     "S1": (50, 31, 28, 2.2, 43, 8),
     "S2": (40, 22, 24, 1.4, 50, 0),
     "S3": (32, 16, 20, 1.0, 40, 0),
@@ -68,7 +68,7 @@ class Body:
     @property
     def size_ratio(self) -> float:
         """Its width as a fraction of an average L3: what processes and canal are scaled by."""
-        return self.width / 48.0
+        return self.width / 50.0
 
     def point(self, left: float, back: float, up: float) -> np.ndarray:
         """A point of the body's own coordinates in patient coordinates."""
@@ -113,7 +113,7 @@ def build_spine(rng: np.random.Generator, region: str) -> Spine:
     """
     first, last, middle = _REGIONS[region]
     names = list(_TABLE)[list(_TABLE).index(first) : list(_TABLE).index(last) + 1]
-    stature = rng.normal(1.0, 0.06)
+    stature = rng.normal(1.02, 0.06)
     stoutness = rng.normal(1.0, 0.04)
     curvature = rng.uniform(0.6, 1.2)
     # Most spines are nearly straight from the front; about a fifth are clearly scoliotic.
@@ -157,35 +157,13 @@ def build_spine(rng: np.random.Generator, region: str) -> Spine:
                     wear,
                 )
             )
-        hollows = (0.0, 0.0) if fused else rng.uniform((0.05, 0.07), (0.09, 0.12)) * height
+        hollows = (0.0, 0.0) if fused else (rng.uniform(0.05, 0.09) * height, rng.uniform(0.07, 0.12) * height)
         label = LEVELS[name].label if name in LEVELS else 0
         bodies.append(Body(name, label, position, axes, width, depth, height, wedge, waist, *hollows))
     bodies.reverse()
     discs.reverse()
     origin = next(body.centre for body in bodies if body.name == middle)
     return Spine(bodies, discs, origin)
-
-
-def outline(left: np.ndarray, back: np.ndarray, width: float | np.ndarray, depth: float | np.ndarray) -> np.ndarray:
-    """The kidney-shaped axial outline of a body: 1 on the outline, less inside, more outside."""
-    across = np.abs(left) / (0.5 * width)
-    notch = 0.16 * np.exp(-((left / (0.22 * width)) ** 2)) * np.clip(back / (0.5 * depth), 0, 1)
-    along = np.abs(back / (0.5 * depth) + notch)
-    return (across**2.5 + along**2.5) ** 0.4
-
-
-def body_distance(body: Body, left: np.ndarray, back: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """Signed distance (mm) to a body: waisted sides, hollow and wedged endplates, rounded edges."""
-    half = 0.5 * body.height
-    waist = 1 - body.waist * np.clip(1 - (up / half) ** 2, 0, 1)
-    ratio = np.maximum(outline(left, back, body.width * waist, body.depth * waist), 1e-3)
-    side = np.hypot(left, back) * (1 - 1 / ratio)
-    bowl = np.clip(1 - ratio**2, 0, 1)
-    hollow = np.where(up > 0, body.hollow_top, body.hollow_bottom) * bowl
-    end = np.abs(up) - (half - back * np.tan(np.deg2rad(body.wedge / 2)) - hollow)
-    edge = 2.0 * min(1.0, body.size_ratio + 0.2)
-    side, end = side + edge, end + edge
-    return np.minimum(np.maximum(side, end), 0) + np.hypot(np.maximum(side, 0), np.maximum(end, 0)) - edge
 
 
 @dataclass(frozen=True)
@@ -210,6 +188,32 @@ class Rod:
         return away - (self.radius + along * (self.end_radius - self.radius))
 
 
+def outline(left: np.ndarray, back: np.ndarray, width: float | np.ndarray, depth: float | np.ndarray) -> np.ndarray:
+    """The kidney-shaped axial outline of a body: 1 on the outline, less inside, more outside."""
+    across = np.abs(left) / (0.5 * width)
+    notch = 0.16 * np.exp(-((left / (0.22 * width)) ** 2)) * np.clip(back / (0.5 * depth), 0, 1)
+    along = np.abs(back / (0.5 * depth) + notch)
+    return (across**2.3 + along**2.3) ** (1 / 2.3)
+
+
+def body_distance(body: Body, left: np.ndarray, back: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """Signed distance (mm) to a body: waisted sides, hollow and wedged endplates, rounded edges."""
+    half = 0.5 * body.height
+    waist = 1 - body.waist * np.clip(1 - (up / half) ** 2, 0, 1)
+    ratio = np.maximum(outline(left, back, body.width * waist, body.depth * waist), 1e-3)
+    side = np.hypot(left, back) * (1 - 1 / ratio)
+    bowl = np.clip(1 - ratio**2, 0, 1)
+    hollow = np.where(up > 0, body.hollow_top, body.hollow_bottom) * bowl
+    end = np.abs(up) - (half - back * np.tan(np.deg2rad(body.wedge / 2)) - hollow)
+    edge = 2.0 * min(1.0, body.size_ratio + 0.2)
+    side, end = side + edge, end + edge
+    distance = np.minimum(np.maximum(side, end), 0) + np.hypot(np.maximum(side, 0), np.maximum(end, 0)) - edge
+    if body.name == "C2":
+        dens = Rod((0, -1, 0.3 * body.height), (0, -1, half + 14), 0.26 * body.width, 0.2 * body.width)
+        distance = np.minimum(distance, dens.distance(left, back, up))
+    return distance
+
+
 def posterior_elements(body: Body) -> list[Rod]:
     """Pedicles, laminae, processes and (in the chest) rib heads of a vertebra; the wings of the sacrum."""
     s, half_width, half_depth, h = body.size_ratio, body.width / 2, body.depth / 2, body.height
@@ -217,7 +221,7 @@ def posterior_elements(body: Body) -> list[Rod]:
     if body.name.startswith("S"):
         reach = {"S1": 52.0, "S2": 46.0, "S3": 30.0}.get(body.name, 12.0)
         for side in (-1, 1):
-            rods.append(Rod((side * 0.4 * half_width, 3, 0), (side * reach, 14, -4), 0.42 * h, 0.5 * h))
+            rods.append(Rod((side * 0.4 * half_width, 3, 0), (side * reach, 14, -4), 0.52 * h, 0.62 * h))
             rods.append(Rod((side * 15, half_depth + 14, 0), (0, half_depth + 17, -2), 2.6, 2.6, 2.2))
         rods.append(Rod((0, half_depth + 17, 0), (0, half_depth + 22, -4), 2.5, 2.0, 2.0))
         return rods
@@ -238,5 +242,5 @@ def posterior_elements(body: Body) -> list[Rod]:
                 Rod((side * (half_width + 3), 0.6 * half_depth, 0.35 * h), (side * 52, half_depth + 18, -2), 5.5, 5.0)
             )
     drop = -0.5 * h if lumbar else -1.0 * h if chest else -0.4 * h
-    rods.append(Rod((0, lamina, -0.2 * h), (0, lamina + 24 * s, drop), 2.6 * s, 3.4 * s, 2.6 if lumbar else 1.5))
+    rods.append(Rod((0, lamina, -0.2 * h), (0, lamina + 24 * s, drop), 2.8 * s, 3.6 * s, 3.2 if lumbar else 1.6))
     return rods

@@ -46,6 +46,7 @@ class Canvas:
         self._axes = [x.astype(np.float32), z.astype(np.float32), y.astype(np.float32)]
         self.pixel = float(min(abs(axis[1] - axis[0]) for axis in self._axes if len(axis) > 1))
         self.signal = np.zeros([len(axis) for axis in self._axes], np.float32)
+        self.truth = np.zeros(self.signal.shape, np.uint8)
         self.fine = smooth_field(rng, self._axes, 1.0 * max(1.0, self.pixel))
         self.medium = smooth_field(rng, self._axes, 4.0)
         self.coarse = smooth_field(rng, self._axes, 16.0)
@@ -83,21 +84,22 @@ class Canvas:
         x, y, z = x - np.float32(centre[0]), y - np.float32(centre[1]), z - np.float32(centre[2])
         return [x * np.float32(a[0]) + y * np.float32(a[1]) + z * np.float32(a[2]) for a in axes]
 
-    def textured(self, tissue: Tissue) -> np.ndarray:
-        """The signal of a tissue in the part being painted, with its texture."""
-        w = self._window
-        texture = tissue.fine * self.fine[w] + tissue.medium * self.medium[w] + tissue.coarse * self.coarse[w]
-        return tissue.signal * (1 + texture)
-
     def cover(self, distance: np.ndarray) -> np.ndarray:
         """How much of each voxel lies inside a surface that is `distance` mm away (negative inside)."""
         return np.clip(0.5 - distance / self.pixel, 0, 1)
 
-    def paint(self, amount: np.ndarray, tissue: Tissue | np.ndarray) -> None:
-        """Lay `amount` (0 to 1 per voxel) of a tissue, or of a ready signal, over what is there."""
-        value = self.textured(tissue) if isinstance(tissue, Tissue) else tissue
+    def mark(self, distance: np.ndarray, value: int) -> None:
+        """Note in the truth what lies inside a surface: the voxels whose centre does."""
+        self.truth[self._window][distance < 0] = value
+
+    def paint(self, amount: np.ndarray, tissue: Tissue) -> None:
+        """Lay `amount` (0 to 1 per voxel) of a tissue, with its texture, over what is there."""
+        touched = amount > 0
+        fine, medium, coarse = (field[self._window][touched] for field in (self.fine, self.medium, self.coarse))
+        texture = tissue.fine * fine + tissue.medium * medium + tissue.coarse * coarse
         part = self.signal[self._window]
-        part += amount.astype(np.float32) * (value - part)
+        before = part[touched]
+        part[touched] = before + amount[touched] * (tissue.signal * (1 + texture) - before)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from .phantom_tissues import Course
 
 Tissues = dict[str, Tissue]
 
+DISC, CANAL = 201, 202
+"""How the truth marks discs and the dural sac; bodies have their VerSe labels."""
+
 
 def _tube(x: np.ndarray, y: np.ndarray, half_width: np.ndarray, half_depth: np.ndarray) -> np.ndarray:
     """Approximate signed distance (mm) to a vertical tube of elliptic cross-section around the origin."""
@@ -36,7 +39,8 @@ def paint_trunk(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
     fat_back = rng.uniform(4, 14) * size**0.5 + rng.uniform(6, 22) * tail**1.5
     fat_front = rng.uniform(6, 26) * size
     fascia = y - (back - fat_back)
-    spine_back = course.at(course.canal_y, z) - 4.0
+    spine_back = course.at(course.canal_y, z) - 2.0 + 4.0 * canvas.coarse
+    canvas.paint(canvas.cover(np.maximum(fascia, front + fat_front - y)), tissues["inner fat"])
     back_muscle = canvas.cover(np.maximum(fascia, spine_back - y))
     canvas.paint(back_muscle, tissues["muscle"])
     infiltration = rng.uniform(0.1, 0.9) * np.clip(canvas.medium + 0.6 * canvas.coarse - 0.9, 0, 1)
@@ -49,7 +53,7 @@ def paint_trunk(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
     spine_front = course.at(course.y, z) - course.at(course.half_depth, z)
     abdomen = canvas.cover(np.maximum(wall + 9 * size - y, y - spine_front + 16 * size))
     lumps = np.clip(0.8 * canvas.coarse + 0.5 * canvas.medium, 0, 1)
-    canvas.paint(abdomen * lumps, tissues["bowel"])
+    canvas.paint(0.9 * abdomen * lumps, tissues["bowel"])
     _paint_bowel(canvas, rng, course, tissues)
     _paint_deep_muscles(canvas, spine, course, tissues)
     _paint_vessels(canvas, rng, spine, course, tissues)
@@ -113,20 +117,21 @@ def _paint_vessels(canvas: Canvas, rng: np.random.Generator, spine: Spine, cours
         canvas.paint(canvas.cover(windpipe), tissues["gas"])
         return
     apart = np.clip((fork - z) / 60, 0, 1)
-    for side, start, radius in ((1, 9.0, rng.uniform(7, 10)), (-1, 11.0, rng.uniform(7, 11))):
+    aorta, cava = (1, 7.0, rng.uniform(7, 10), 0.95), (-1, 15.0, rng.uniform(7, 12), 0.65)
+    for side, start, radius, flat in (aorta, cava):
         width = radius * (1 - 0.35 * apart)
-        vessel = _tube(dx - side * (start + 30 * apart), dy + radius + 2 + 6 * apart, width, 0.9 * width)
+        vessel = _tube(dx - side * (start + 30 * apart), dy + radius + 2 + 6 * apart, width, flat * width)
+        vessel = vessel + 1.2 * canvas.coarse
         canvas.paint(canvas.cover(np.abs(vessel) - 0.9), tissues["muscle"])
         canvas.paint(canvas.cover(vessel), tissues["vessel"])
 
 
-def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> np.ndarray:
-    """Epidural fat, dural sac, cord and nerve roots. Returns the sac as a boolean array like the canvas."""
-    sac_mask = np.zeros(canvas.signal.shape, bool)
+def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
+    """Epidural fat, dural sac (marked `CANAL`), cord and nerve roots."""
     points = np.stack([course.canal_x, course.canal_y, course.z], axis=1)
     with canvas.box(list(points), 18.0) as seen:
         if not seen:
-            return sac_mask
+            return
         x, y, z = canvas.coordinates
         dx = x - course.at(course.canal_x, z)
         dy = (y - course.at(course.canal_y, z)) * course.at(course.canal_slant, z)
@@ -135,24 +140,24 @@ def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
         half_depth = (6.0 + 0.08 * course.at(course.half_depth, z)) * closing * rng.uniform(0.85, 1.1)
         sac = _tube(dx, dy, half_width, half_depth)
         space = _tube(dx, dy - 1.5, half_width + 1.5 + 4 * (1 - closing), half_depth + 2.5 + 4 * (1 - closing))
-        canvas.paint(canvas.cover(space), tissues["fat"])
+        epidural = Tissue((tissues["fat"].signal + tissues["inner fat"].signal) / 2)
+        canvas.paint(canvas.cover(space), epidural)
         canvas.paint(0.8 * canvas.cover(np.abs(sac - 0.4) - 0.5), tissues["ligament"])
         canvas.paint(canvas.cover(sac), tissues["fluid"])
-        sac_mask[canvas.window] = sac < 0
+        canvas.mark(sac, CANAL)
 
         conus = _level(spine, "L1", -1e3) + rng.uniform(-15, 15)
         taper = np.clip((z - conus + 5) / 30, 0.02, 1) ** 0.6
         cord = _tube(dx, dy - 0.5, 5.0 * taper, 3.7 * taper)
         canvas.paint(0.95 * canvas.cover(np.maximum(cord, conus - z)), tissues["cord"])
         roots = z < conus + 25
-        for _ in range(16):
+        for _ in range(24):
             start, end = rng.uniform(-0.75, 0.75, 2)
             along = np.clip((conus + 25 - z) / 220, 0, 1)
             across = half_width * (start * (1 - along) + end * along)
-            deep = half_depth * (rng.uniform(0.1, 0.75) - 0.45 * along)
-            thread = np.hypot(dx - across, dy - deep) - rng.uniform(0.4, 0.75)
-            canvas.paint(0.7 * roots * canvas.cover(thread) * (sac < 0), tissues["cord"])
-    return sac_mask
+            deep = half_depth * (rng.uniform(0.1, 0.8) - 0.35 * along + 0.15 * np.sin(z / rng.uniform(15, 40)))
+            thread = np.hypot(dx - across, dy - deep) - rng.uniform(0.3, 0.7)
+            canvas.paint(0.45 * roots * canvas.cover(thread) * (sac < 0), tissues["cord"])
 
 
 def _bone(canvas: Canvas, distance: np.ndarray, rim_mm: float, marrow: Tissue, tissues: Tissues) -> None:
@@ -173,17 +178,17 @@ def paint_posterior_elements(canvas: Canvas, body: Body, tissues: Tissues) -> No
         _bone(canvas, distance, 1.0, tissues["marrow"], tissues)
 
 
-def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> np.ndarray:
-    """One disc: annulus, nucleus with its cleft, and the ligaments around. Returns it as a boolean array."""
-    mask = np.zeros(canvas.signal.shape, bool)
+def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> None:
+    """One disc (marked `DISC`): annulus, nucleus with its cleft, and the ligaments around."""
     with canvas.box([disc.centre], 0.75 * disc.width) as seen:
         if not seen:
-            return mask
+            return
         left, back, up = canvas.local(disc.centre, disc.axes)
         ratio = np.maximum(outline(left, back, 1.03 * disc.width, 1.03 * disc.depth), 1e-3)
         # It reaches under the hollow endplates of the bodies, which are painted over it.
-        distance = np.maximum(np.hypot(left, back) * (1 - 1 / ratio), np.abs(up) - disc.thickness / 2 - 3.5)
-        canvas.paint(0.8 * canvas.cover(distance - 1.2), tissues["ligament"])
+        side, end = np.hypot(left, back) * (1 - 1 / ratio), np.abs(up) - disc.thickness / 2
+        distance = np.maximum(side, end - 3.5)
+        canvas.paint(0.8 * canvas.cover(np.maximum(side - 1.2, end - 0.5)), tissues["ligament"])
         canvas.paint(canvas.cover(distance), tissues["annulus"])
         canvas.paint(0.8 * disc.wear * canvas.cover(distance), tissues["worn disc"])
         middle = np.sqrt(
@@ -194,18 +199,17 @@ def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> np.ndarray:
         nucleus = (1 - disc.wear) ** 1.3 * np.clip((1.12 - middle) / 0.3, 0, 1)
         cleft = 1 - 0.45 * np.exp(-((up / 1.1) ** 2))
         canvas.paint(nucleus * cleft, tissues["nucleus"])
-        mask[canvas.window] = distance < 0
-    return mask
+        canvas.mark(distance, DISC)
 
 
-def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Tissues) -> np.ndarray:
-    """One vertebral body with cortex and basivertebral vein. Returns it as a boolean array like the canvas."""
-    mask = np.zeros(canvas.signal.shape, bool)
+def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Tissues) -> None:
+    """One vertebral body (marked with its label) with cortex and basivertebral vein."""
     level = tissues["marrow"].signal * np.exp(rng.normal(0, 0.05))
+    vein_strength = rng.uniform(0.2, 0.8)
     angioma = rng.random() < 0.08, rng.uniform(-0.25, 0.25, 3) * (body.width, body.depth, body.height)
     with canvas.box([body.centre], 0.75 * body.width + 4) as seen:
         if not seen:
-            return mask
+            return
         left, back, up = canvas.local(body.centre, body.axes)
         distance = body_distance(body, left, back, up) + 0.35 * canvas.medium[canvas.window]
         canvas.paint(0.7 * canvas.cover(distance - 1.0), tissues["ligament"])
@@ -214,10 +218,10 @@ def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Ti
         _bone(canvas, distance, 0.8, marrow, tissues)
         wall = body.depth / 2
         deep = np.clip((wall - back) / (0.65 * wall), 0, 1)
-        vein = np.hypot(left / (1 + 1.5 * deep), up) - 2.8 * body.size_ratio * (1 - deep)
-        canvas.paint(0.75 * canvas.cover(np.maximum(vein, distance)) * (deep < 1), tissues["vein"])
+        vein = np.hypot(left / (1 + 1.5 * deep), up) - 3.6 * body.size_ratio * (1 - deep)
+        canvas.paint(vein_strength * canvas.cover(np.maximum(vein, distance)) * (deep < 1), tissues["vein"])
         if angioma[0]:
             away = np.sqrt(sum((p - q) ** 2 for p, q in zip((left, back, up), angioma[1], strict=True)))
-            canvas.paint(0.7 * canvas.cover(np.maximum(away - 5, distance + 2)), tissues["fat"])
-        mask[canvas.window] = distance < 0
-    return mask
+            angioma_size = 4 + 2 * canvas.medium[canvas.window]
+            canvas.paint(0.35 * canvas.cover(np.maximum(away - angioma_size, distance + 2)), tissues["fat"])
+        canvas.mark(distance, body.label)

@@ -12,6 +12,7 @@ CONTRASTS = ("T1", "T2", "water")
 # Signal relative to subcutaneous fat (or, in the fat-suppressed water image, to muscle). Columns as in CONTRASTS.
 _SIGNALS: dict[str, tuple[float, float, float]] = {
     "fat": (1.00, 0.90, 0.07),
+    "inner fat": (0.92, 0.58, 0.22),
     "skin": (0.35, 0.25, 1.00),
     "muscle": (0.36, 0.15, 0.85),
     "marrow": (0.56, 0.36, 0.50),
@@ -30,9 +31,10 @@ _SIGNALS: dict[str, tuple[float, float, float]] = {
 }
 _TEXTURES: dict[str, tuple[float, float, float]] = {
     "fat": (0.03, 0.06, 0.05),
+    "inner fat": (0.06, 0.13, 0.13),
     "muscle": (0.08, 0.10, 0.06),
-    "marrow": (0.06, 0.05, 0.07),
-    "fluid": (0.02, 0.03, 0.05),
+    "marrow": (0.09, 0.07, 0.08),
+    "fluid": (0.02, 0.05, 0.06),
     "cord": (0.03, 0.04, 0.05),
     "nucleus": (0.04, 0.06, 0.08),
     "bowel": (0.08, 0.20, 0.20),
@@ -100,7 +102,7 @@ class Course:
             canal_slant=np.cos(np.arctan(np.gradient(canal_y))),
             half_depth=line(centres, np.array([b.depth / 2 for b in bodies]), 10.0),
             half_width=line(centres, np.array([b.width / 2 for b in bodies]), 10.0),
-            back=trunk + rng.uniform(0.92, 1.12) * (28.0 + 45.0 * ratio),
+            back=trunk + rng.uniform(0.92, 1.12) * (26.0 + 62.0 * ratio),
             front=trunk - build * (20.0 + 90.0 * ratio),
             ripple=np.sin(z / 21 + rng.uniform(0, 6)) + np.sin(z / 53 + rng.uniform(0, 6)),
         )
