@@ -117,16 +117,23 @@ def read_manifest(text: str | bytes, what: str) -> Manifest:
     Raises SpineError for JSON that is damaged, made for a newer version, of another shape, or impossible.
     """
     raw = load_json(text, what)
-    # The version comes first: a newer manifest may well have fields that this version would call unknown.
+    check_schema_version(raw, what)
+    manifest = parse(raw, Manifest, what)
+    _check(manifest, what)
+    return manifest
+
+
+def check_schema_version(raw: Any, what: str) -> None:
+    """Raise SpineError if the JSON value `raw` says that it was made for a newer version than this one.
+
+    To be asked before anything else: what is newer may well have fields that this version would call unknown.
+    """
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if type(version) is int and version > SCHEMA_VERSION:
         raise SpineError(
             f"{what} was made by a newer version of SpineSegmentation (schema {version}, this version reads up to "
             f"{SCHEMA_VERSION}): update SpineSegmentation."
         )
-    manifest = parse(raw, Manifest, what)
-    _check(manifest, what)
-    return manifest
 
 
 def _check(manifest: Manifest, what: str) -> None:

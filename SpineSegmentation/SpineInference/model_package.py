@@ -12,6 +12,7 @@ from pathlib import Path
 from .errors import SpineError
 from .manifest import Manifest, read_manifest
 from .package_files import PackageFiles
+from .schema import as_json
 from .weight_files import check_weights
 
 MANIFEST, ONNX, SAFETENSORS, INT8_ONNX, CARD = (
@@ -30,14 +31,16 @@ _MAX_MANIFEST = 2**20
 
 @dataclass(frozen=True)
 class ModelPackage:
-    """An opened, verified package. `path` is the folder or zip, `folder` the place of the package in it ("" or "x/").
-
-    Two packages are equal when they are the same place with the same manifest, and so the same weights.
-    """
+    """An opened, verified package. `source` is a folder or zip, `folder` where in it the package lies ("" or "x/")."""
 
     manifest: Manifest = field(hash=False)
-    path: Path
+    source: Path
     folder: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Names the package's place, different for each package; within a zip nothing can be opened there."""
+        return self.source / self.folder
 
     @staticmethod
     def open(path: str | Path) -> "ModelPackage":
@@ -51,12 +54,12 @@ class ModelPackage:
     @property
     def size_bytes(self) -> int:
         """Bytes of all files that the manifest lists."""
-        files = PackageFiles(self.path)
+        files = PackageFiles(self.source)
         return sum(files.size(self.folder + name) for name in self.manifest.files)
 
     def read(self, name: str) -> bytes:
         """The bytes of a listed file ("model.onnx"). Raises SpineError if they are not what the manifest lists."""
-        return _read_verified(PackageFiles(self.path), self.folder, name, self.manifest)
+        return _read_verified(PackageFiles(self.source), self.folder, name, self.manifest)
 
 
 def open_packages(path: str | Path) -> list[ModelPackage]:
@@ -65,16 +68,20 @@ def open_packages(path: str | Path) -> list[ModelPackage]:
     Raises SpineError, in one sentence, for whatever makes one of them unusable.
     """
     files = PackageFiles(Path(path))
-    folders = sorted(
-        name.removesuffix(MANIFEST)
-        for name in files.names
-        if name == MANIFEST or (name.endswith("/" + MANIFEST) and name.count("/") == 1)
-    )
-    if "" in folders:
-        folders = [""]
-    if not folders:
-        raise SpineError(f"{path} holds no {MANIFEST}: give the folder or zip of a model package.")
-    return [_open(files, folder) for folder in folders]
+    return [_open(files, folder) for folder in _package_folders(files)]
+
+
+def read_manifests(path: str | Path) -> list[Manifest]:
+    """Only the manifests of the packages at `path`: quick, nothing else is looked at. Raises SpineError."""
+    files = PackageFiles(Path(path))
+    return [_read_manifest(files, folder) for folder in _package_folders(files)]
+
+
+def copy_package(package: ModelPackage, folder: Path) -> None:
+    """Write the package's files, verified, into the existing empty `folder`."""
+    for name in package.manifest.files:
+        (folder / name).write_bytes(package.read(name))
+    (folder / MANIFEST).write_text(as_json(package.manifest), encoding="utf-8", newline="\n")
 
 
 def pack(folder: str | Path, zip_path: str | Path) -> None:
@@ -91,11 +98,26 @@ def pack(folder: str | Path, zip_path: str | Path) -> None:
                 archive.writestr(entry, files.read(package.folder + name))
 
 
-def _open(files: PackageFiles, folder: str) -> ModelPackage:
-    what = f"the manifest of {files.path / folder}" if folder else f"the manifest of {files.path}"
+def _package_folders(files: PackageFiles) -> list[str]:
+    folders = sorted(
+        name.removesuffix(MANIFEST)
+        for name in files.names
+        if name == MANIFEST or (name.endswith("/" + MANIFEST) and name.count("/") == 1)
+    )
+    if not folders:
+        raise SpineError(f"{files.path} holds no {MANIFEST}: give the folder or zip of a model package.")
+    return [""] if "" in folders else folders
+
+
+def _read_manifest(files: PackageFiles, folder: str) -> Manifest:
+    what = f"the manifest of {files.path / folder}"
     if files.size(folder + MANIFEST) > _MAX_MANIFEST:
         raise SpineError(f"{what} is larger than 1 MB: this is no model package.")
-    manifest = read_manifest(files.read(folder + MANIFEST), what)
+    return read_manifest(files.read(folder + MANIFEST), what)
+
+
+def _open(files: PackageFiles, folder: str) -> ModelPackage:
+    manifest = _read_manifest(files, folder)
     present = {name.removeprefix(folder) for name in files.names if name.startswith(folder)}
     where = f'the model package "{manifest.name}" ({files.path})'
     for name in [*_REQUIRED, *manifest.files]:

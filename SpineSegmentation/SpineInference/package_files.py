@@ -5,15 +5,14 @@ anywhere; still, a zip that tries is refused, because somebody else might unpack
 """
 
 import os
-import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import SpineError
+from .temporary import publish, temporary_folder
 
 MAX_FILE_BYTES = 2**30
 MAX_ENTRIES = 2000
@@ -110,18 +109,19 @@ def _check_entry(entry: zipfile.ZipInfo, path: Path) -> None:
 def atomic_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target` that becomes `target` on success, replacing it, and vanishes on failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
-    try:
+    with temporary_folder(target.parent, target.name) as aside:
         new, old = aside / "new", aside / "old"
-        new.mkdir()  # inside, because mkdtemp makes a folder that only this user may enter
+        new.mkdir()
         yield new
-        if target.exists():
-            os.rename(target, old)
-        try:
-            os.rename(new, target)
-        except OSError:
-            if old.exists():
-                os.rename(old, target)
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+
+        def exchange() -> None:
+            if target.exists():
+                os.rename(target, old)
+            try:
+                os.rename(new, target)
+            except OSError:
+                if old.exists():
+                    os.rename(old, target)
+                raise
+
+        publish(aside, exchange)
