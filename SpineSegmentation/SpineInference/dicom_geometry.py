@@ -13,7 +13,7 @@ from .errors import SpineError
 SAME_POSITION_MM = 1e-3
 SAME_DIRECTION = 5e-3
 _MISSING = 1.5  # a step longer than this many usual ones means that slices are missing
-_REFUSED = 0.25  # of a step: a slice this far from its regular place makes the volume wrong
+_REFUSED = 0.2  # of a step: a slice this far from its regular place makes the volume wrong
 _NOTED = 0.02
 
 

@@ -59,9 +59,8 @@ def write_segmentation(labels: sitk.Image, segments: list[Segment], path: Path |
     path = Path(path)
     if not path.name.endswith(".seg.nrrd"):
         raise SpineError(f"{path}: a segmentation is written as .seg.nrrd, choose this suffix.")
-    described = sitk.Image(labels)  # shares the voxels; the metadata are its own
-    for key in described.GetMetaDataKeys():
-        described.EraseMetaData(key)
+    described = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(labels))  # a copy without any metadata
+    described.CopyInformation(labels)
     for key, value in _slicer_metadata(labels.GetSize(), segments).items():
         described.SetMetaData(key, value)
     _write(described, path, LABELMAP_IO[".nrrd"])
