@@ -1,0 +1,1 @@
+"""Makes models: data -> training -> evaluation -> package. Everything a model sees comes from SpineInference."""

@@ -1,0 +1,109 @@
+"""What happens around each epoch: a line for the person who waits, the best weights kept, and the end in time."""
+
+import csv
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import safetensors.torch
+from lightning.pytorch import Callback, Trainer
+
+from .lightning_module import METRIC, Run
+
+WEIGHTS = "weights.safetensors"
+RESULT = "result.json"
+
+
+class EpochLog(Callback):
+    """Writes `metrics.csv`, one line per epoch, and prints it with the time that is left."""
+
+    def __init__(self, run_folder: Path):
+        self._path = run_folder / "metrics.csv"
+
+    def on_train_start(self, trainer: Trainer, run: Run) -> None:
+        if self._path.exists():  # a resumed run: epochs after the checkpoint are run again
+            with self._path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= trainer.current_epoch]
+            self._write(rows)
+
+    def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
+        metrics = trainer.callback_metrics
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "minutes": f"{run.minutes:.2f}",
+            "learning_rate": f"{run.optimizers().param_groups[0]['lr']:.3g}",
+            "loss": f"{metrics['loss'].item():.5f}",
+            METRIC: f"{metrics[METRIC].item():.5f}" if METRIC in metrics else "",
+        } | {f"dice {name}": f"{value:.5f}" for name, value in run.case_dice.items()}
+        rows = []
+        if self._path.exists():
+            with self._path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+        self._write([*rows, row])
+        left = run.minutes * (1 / max(1e-6, run.progress) - 1)
+        print(
+            f"epoch {row['epoch']}: loss {row['loss']}, validation Dice {row[METRIC] or '-'}, "
+            f"{run.minutes:.1f} min, at most {left:.0f} min left",
+            flush=True,
+        )
+
+    def _write(self, rows: list[dict]) -> None:
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        aside = self._path.with_suffix(".tmp")
+        with aside.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(aside, self._path)
+
+
+class KeepBest(Callback):
+    """Keeps the moving average with the best validation Dice; without validation cases, the latest one."""
+
+    def __init__(self, run_folder: Path):
+        self._folder = run_folder
+        self._best = -1.0
+
+    def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
+        dice = trainer.callback_metrics.get(METRIC)
+        value = 0.0 if dice is None else dice.item()
+        if dice is not None and value <= self._best:
+            return
+        self._best = value
+        tensors = {name: tensor.contiguous() for name, tensor in run.average.network.state_dict().items()}
+        aside = self._folder / f".{WEIGHTS}.tmp"
+        safetensors.torch.save_file(tensors, aside)
+        os.replace(aside, self._folder / WEIGHTS)
+        result = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "minutes": round(run.minutes, 2),
+            METRIC: None if dice is None else value,
+            "dice": dict(run.case_dice),
+            "date": datetime.now(UTC).date().isoformat(),
+        }
+        (self._folder / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
+
+    def state_dict(self) -> dict:
+        return {"best": self._best}
+
+    def load_state_dict(self, state: dict) -> None:
+        self._best = state["best"]
+
+
+class TimeLimit(Callback):
+    """Ends training after the epoch that is nearest to the time limit."""
+
+    def __init__(self, max_minutes: float | None):
+        self._max_minutes = max_minutes
+
+    def on_train_epoch_start(self, trainer: Trainer, run: Run) -> None:
+        self._epoch_started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
+        half_epoch = (time.monotonic() - self._epoch_started) / 60 / 2
+        if self._max_minutes is not None and run.minutes + half_epoch >= self._max_minutes:
+            trainer.should_stop = True

@@ -1,0 +1,123 @@
+"""Draws training batches: random crops of random slices with their neighbours, augmented.
+
+What the batch of a training step holds depends on the seed and on the number of the step alone, so that a resumed run
+goes on exactly as an uninterrupted one, whatever the number of worker processes.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from .augmentation import augment
+from .cache import CachedCase
+from .config import Config
+
+MARGIN = 48
+"""Pixels around the crop that a sample carries, so that turning and shifting bring in image instead of air."""
+
+
+class Batches(Dataset):
+    """Item `step` is the batch of that training step: image float32 [n, channels, *crop], target uint8 [n, *crop]."""
+
+    def __init__(self, cases: list[CachedCase], config: Config, rank: int = 0):
+        self._cases = cases
+        self._config = config
+        self._rank = rank
+        self._case_probability = _case_probabilities(cases, config)
+        counts = [np.array(case.record.target_pixels[config.plane]) for case in cases]
+        self._with_target = [np.flatnonzero(count) for count in counts]
+
+    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        training = self._config.training
+        rng = np.random.default_rng((training.seed, self._rank, step))
+        images, targets, backgrounds = zip(*(self._sample(rng) for _ in range(training.batch_size)), strict=True)
+        return augment(
+            torch.from_numpy(np.stack(images)),
+            torch.from_numpy(np.stack(targets)),
+            torch.tensor(backgrounds, dtype=torch.float32),
+            training.crop,
+            self._config.augmentation,
+            torch.Generator().manual_seed(int(rng.integers(2**62))),
+        )
+
+    def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+        """Image [channels, rows, cols], target [rows, cols], `MARGIN` larger than the crop, and the value of air."""
+        number = int(rng.choice(len(self._cases), p=self._case_probability))
+        case = self._cases[number]
+        image, target = case.stack(self._config.plane)
+        on_target = rng.random() < self._config.training.foreground_fraction
+        index = int(rng.choice(self._with_target[number]) if on_target else rng.integers(len(image)))
+        centre = self._centre(rng, target[index], on_target)
+        neighbours = self._neighbours(rng, index, len(image))
+        rows, columns = (side + 2 * MARGIN for side in self._config.training.crop)
+        window = (centre[0] - rows // 2, centre[1] - columns // 2, rows, columns)
+        background = case.record.background
+        return cut(image, neighbours, window, background), cut(target, np.array([index]), window, 0)[0], background
+
+    def _centre(self, rng: np.random.Generator, target: np.ndarray, on_target: bool) -> tuple[int, int]:
+        if not on_target:
+            return int(rng.integers(target.shape[0])), int(rng.integers(target.shape[1]))
+        rows, columns = np.nonzero(target == 1)
+        chosen = rng.integers(len(rows))
+        # The target may lie anywhere in the middle half of the crop, not only at its centre.
+        spread = [side // 4 for side in self._config.training.crop]
+        return (
+            int(rows[chosen] + rng.integers(-spread[0], spread[0] + 1)),
+            int(columns[chosen] + rng.integers(-spread[1], spread[1] + 1)),
+        )
+
+    def _neighbours(self, rng: np.random.Generator, index: int, count: int) -> np.ndarray:
+        context = self._config.input.context_slices
+        distance = self._config.augmentation.slice_distance
+        step = 1
+        if distance is not None and rng.random() < distance.p:
+            step = int(rng.integers(round(distance.low), round(distance.high) + 1))
+        return np.clip(index + step * np.arange(-context, context + 1), 0, count - 1)
+
+
+def cut(stack: np.ndarray, indices: np.ndarray, window: tuple[int, int, int, int], outside: float) -> np.ndarray:
+    """Slices `indices` of `stack` [slice, row, column] inside `window` (top, left, rows, columns), contiguous.
+
+    The window may reach beyond the slice: there the value is `outside`. float16 becomes float32.
+    """
+    top, left, rows, columns = window
+    kind = np.float32 if stack.dtype == np.float16 else stack.dtype
+    result = np.full((len(indices), rows, columns), outside, kind)
+    first_row, first_column = max(0, top), max(0, left)
+    last_row, last_column = min(stack.shape[1], top + rows), min(stack.shape[2], left + columns)
+    if first_row < last_row and first_column < last_column:
+        inside = (slice(first_row - top, last_row - top), slice(first_column - left, last_column - left))
+        for channel, index in enumerate(indices):
+            result[(channel, *inside)] = stack[index, first_row:last_row, first_column:last_column]
+    return result
+
+
+def _case_probabilities(cases: list[CachedCase], config: Config) -> np.ndarray:
+    datasets = {dataset.name: dataset for dataset in config.data.datasets}
+    counts = {name: sum(case.record.dataset == name for case in cases) for name in datasets}
+    weights = []
+    for case in cases:
+        name = case.record.dataset
+        share = datasets[name].sampling_weight or counts[name]
+        weights.append(share / counts[name])
+    return np.array(weights) / np.sum(weights)
+
+
+class Steps(Sampler):
+    """The numbers of the training steps of an epoch; Lightning tells it the epoch, also after a resume."""
+
+    def __init__(self, steps_per_epoch: int):
+        self._count = steps_per_epoch
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        start = self._epoch * self._count
+        return iter(range(start, start + self._count))
+
+    def __len__(self) -> int:
+        return self._count
