@@ -1,0 +1,67 @@
+"""Model packages for tests, made by hand in milliseconds: one convolution and a sigmoid, no torch needed."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import safetensors.numpy
+from onnx import TensorProto, helper, numpy_helper
+
+CHANNELS = 3
+
+
+def fields(name: str = "small-sagittal", plane: str = "sagittal", **changes) -> dict:
+    """The fields of a valid manifest, without `files`."""
+    return {
+        "schema_version": 1,
+        "name": name,
+        "title": f"Small {plane}",
+        "description": "For tests",
+        "task": "vertebral bodies",
+        "anatomy": "spine",
+        "modality": "MR",
+        "plane": plane,
+        "labels": [
+            {"value": 1, "name": "body", "colour": [9, 8, 7], "code": "51282000", "meaning": "Vertebra"},
+        ],
+        "input": {
+            "context_slices": 1,
+            "spacing_mm": 1.0,
+            "intensity": {"rule": "percentile_zscore", "low": 0.5, "high": 99.5},
+        },
+        "network": {"family": "unet", "arguments": {}},
+        "training": {"data": "none", "recipe": "none", "date": "2026-11-20"},
+        "licence": "Apache-2.0",
+    } | changes
+
+
+def onnx_model() -> onnx.ModelProto:
+    """Sigmoid of a 1 x 1 convolution: [n, 3, rows, cols] -> [n, 1, rows, cols]."""
+    kernel = numpy_helper.from_array(np.full((1, CHANNELS, 1, 1), 0.5, np.float32), "kernel")
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["slices", "kernel"], ["logits"]), helper.make_node("Sigmoid", ["logits"], ["p"])],
+        "small",
+        [helper.make_tensor_value_info("slices", TensorProto.FLOAT, ["n", CHANNELS, "rows", "cols"])],
+        [helper.make_tensor_value_info("p", TensorProto.FLOAT, ["n", 1, "rows", "cols"])],
+        [kernel],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def contents() -> dict[str, bytes]:
+    """The files of a sound package but the manifest."""
+    weights = {"kernel": np.full((1, CHANNELS, 1, 1), 0.5, np.float32)}
+    return {"model.onnx": onnx_model().SerializeToString(), "model.safetensors": safetensors.numpy.save(weights)}
+
+
+def write_package(folder: Path, manifest: dict | None = None, files: dict[str, bytes] | None = None) -> Path:
+    """Write a package whose hashes are right, whatever its files hold: what somebody who means harm would do."""
+    manifest, files = manifest or fields(), contents() if files is None else files
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (folder / "manifest.json").write_text(json.dumps({"files": hashes} | manifest))
+    return folder
