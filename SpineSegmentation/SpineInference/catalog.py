@@ -201,9 +201,9 @@ def _is_bundled(name: str, catalog_folder: str | Path | None) -> bool:
     entries = [entry for _, entry in read_entries(catalog_folder)]
     if any(remote.name == name for entry in entries for remote in entry.remote):
         return False  # on a server only: whoever cannot download it imports its file
-    return any(entry.name == name for entry in entries) or any(
-        (folder / name).is_dir() for folder in catalog_folders(catalog_folder)
-    )
+    if any(entry.name == name for entry in entries):
+        return True
+    return is_plain_name(name) and any((folder / name).is_dir() for folder in catalog_folders(catalog_folder))
 
 
 def _imported_folders() -> list[Path]:
