@@ -1,0 +1,76 @@
+"""Volume nodes and SimpleITK images: the same voxels at the same place, in RAS on one side and LPS on the other."""
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+import vtk
+
+from SpineInference.errors import SpineError
+from SpineInference.geometry import check_geometry
+
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
+_GRID_TOLERANCE_MM = 1e-2
+"""Two grids are the same if no corner of theirs is further apart: NIfTI files keep coordinates in single precision."""
+
+
+def ijkToRas(image: sitk.Image) -> np.ndarray:
+    """The 4 x 4 matrix from voxel indices to RAS (mm) of a 3D image."""
+    matrix = np.eye(4)
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    matrix[:3, :3] = _LPS_TO_RAS @ direction * np.array(image.GetSpacing())
+    matrix[:3, 3] = _LPS_TO_RAS @ np.array(image.GetOrigin())
+    return matrix
+
+
+def volumeIjkToRas(volumeNode: "slicer.vtkMRMLVolumeNode") -> np.ndarray:
+    """The 4 x 4 matrix from voxel indices to the volume's own RAS (mm), before any parent transform."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def addVolume(image: sitk.Image, name: str) -> "slicer.vtkMRMLScalarVolumeNode":
+    """A new volume node with the voxels and geometry of a 3D scalar image."""
+    volumeNode = slicer.util.addVolumeFromArray(
+        sitk.GetArrayFromImage(image), ijkToRAS=ijkToRas(image), name=name, nodeClassName="vtkMRMLScalarVolumeNode"
+    )
+    volumeNode.CreateDefaultDisplayNodes()
+    volumeNode.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    return volumeNode
+
+
+def imageFromVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> sitk.Image:
+    """The voxels and the geometry of a volume node as an image, without the node's parent transform.
+
+    Raises SpineError for a volume without voxels, with sheared axes, or under a transform that is not linear.
+    """
+    if volumeNode.GetImageData() is None or not volumeNode.GetImageData().GetNumberOfPoints():
+        raise SpineError(f'the volume "{volumeNode.GetName()}" has no voxels: choose another volume.')
+    checkTransform(volumeNode)
+    matrix = volumeIjkToRas(volumeNode)
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    image = sitk.GetImageFromArray(slicer.util.arrayFromVolume(volumeNode))
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((_LPS_TO_RAS @ matrix[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin((_LPS_TO_RAS @ matrix[:3, 3]).tolist())
+    check_geometry(image)
+    return image
+
+
+def checkTransform(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
+    """Raise SpineError if the volume is warped: what lies straight in its voxels would not be straight in space."""
+    transformNode = volumeNode.GetParentTransformNode()
+    if transformNode is not None and not transformNode.IsTransformToWorldLinear():
+        raise SpineError(
+            f'the volume "{volumeNode.GetName()}" lies under the non-linear transform '
+            f'"{transformNode.GetName()}": harden the transform, or take the volume out of it.'
+        )
+
+
+def isOnGridOf(image: sitk.Image, volumeNode: "slicer.vtkMRMLVolumeNode") -> bool:
+    """Whether the voxels of an image are those of a volume node, in size and place."""
+    imageData = volumeNode.GetImageData()
+    if imageData is None or tuple(imageData.GetDimensions()) != image.GetSize():
+        return False
+    corners = np.array(np.meshgrid(*((0, size) for size in image.GetSize()), [1])).reshape(4, -1)
+    return float(np.abs((ijkToRas(image) - volumeIjkToRas(volumeNode)) @ corners).max()) <= _GRID_TOLERANCE_MM

@@ -1,0 +1,263 @@
+"""Label maps, tables and volumes in a real MRML scene: nothing moves, nothing is renamed, nothing is left behind."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SpineInference.errors import SpineError
+from SpineInference.levels import LEVELS, numbered
+from SpineInference.terminology import terminology_entry
+
+vtk = pytest.importorskip("vtk", reason="slicer-core is not installed")
+slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+
+SEGMENTS = [LEVELS["L4"], LEVELS["L5"], numbered(3)]
+IDENTITY = np.eye(3)
+
+
+def turned(degrees: float) -> np.ndarray:
+    angle, axis = np.deg2rad(degrees), np.array([1.0, 2.0, 2.0]) / 3
+    cross = np.cross(np.eye(3), axis)
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+GEOMETRIES = {
+    "plain": (IDENTITY, (1.0, 1.0, 1.0)),
+    "flipped": (np.diag([-1.0, 1.0, -1.0]), (1.0, 1.0, 1.0)),
+    "mirrored": (np.diag([1.0, 1.0, -1.0]), (1.0, 1.0, 1.0)),
+    "permuted": (IDENTITY[[2, 0, 1]], (0.5, 2.0, 1.0)),
+    "oblique 12": (turned(12), (1.0, 1.0, 1.0)),
+    "oblique 40, permuted, anisotropic": (turned(40) @ IDENTITY[[1, 2, 0]], (0.35, 0.35, 4.0)),
+}
+
+
+def as_image(array: np.ndarray, direction: np.ndarray, spacing: tuple[float, ...]) -> sitk.Image:
+    image = sitk.GetImageFromArray(array)
+    image.SetDirection(np.ascontiguousarray(direction).ravel().tolist())
+    image.SetSpacing(spacing)
+    image.SetOrigin((-31.5, 12.25, 100.125))
+    return image
+
+
+def make_case(geometry: str = "plain") -> tuple[sitk.Image, sitk.Image]:
+    """A scan and a label map on it: three blobs that touch, and one that touches the border."""
+    rng = np.random.default_rng(1)
+    scan = rng.integers(-50, 900, (9, 14, 11)).astype(np.int16)
+    labels = np.zeros(scan.shape, np.uint8)
+    labels[0:3, 2:9, 3:8], labels[3:6, 2:9, 3:8], labels[6:9, 5:14, 2:5] = (segment.label for segment in SEGMENTS)
+    labels[rng.random(labels.shape) < 0.2] = 0
+    return as_image(scan, *GEOMETRIES[geometry]), as_image(labels, *GEOMETRIES[geometry])
+
+
+def by_name(segmentationNode) -> dict[str, str]:
+    segmentation = segmentationNode.GetSegmentation()
+    return {segmentation.GetSegment(i).GetName(): i for i in segmentation.GetSegmentIDs()}
+
+
+def voxels(segmentationNode, name: str, volumeNode) -> np.ndarray:
+    return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, by_name(segmentationNode)[name], volumeNode)
+
+
+def own_points(segmentationNode, name: str) -> np.ndarray:
+    """The centres (RAS, before any parent transform) of a segment's voxels, in the order of its array [k, j, i]."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    segment = segmentationNode.GetSegmentation().GetSegment(by_name(segmentationNode)[name])
+    image = segment.GetRepresentation(slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName())
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    extent = np.array(image.GetExtent())
+    values = vtk_to_numpy(image.GetPointData().GetScalars())
+    values = values.reshape((extent[1::2] - extent[::2] + 1)[::-1])
+    indices = np.argwhere(values == segment.GetLabelValue())[:, ::-1] + extent[::2]
+    return (slicer.util.arrayFromVTKMatrix(matrix) @ np.c_[indices, np.ones(len(indices))].T)[:3].T
+
+
+def linear_transform(scene, matrix: np.ndarray):
+    node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+    return node
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_volume_node_and_image_are_the_same(scene, geometry):
+    from SpineSegmentationLib.VolumeExchange import addVolume, ijkToRas, imageFromVolume, isOnGridOf
+
+    scan, _ = make_case(geometry)
+    volumeNode = addVolume(scan, "scan")
+    index = (3, 5, 2)
+    x, y, z = scan.TransformIndexToPhysicalPoint(index)
+    assert np.allclose(ijkToRas(scan) @ (*index, 1), (-x, -y, z, 1))
+    back = imageFromVolume(volumeNode)
+    assert np.array_equal(sitk.GetArrayFromImage(back), sitk.GetArrayFromImage(scan))
+    for get in ("GetOrigin", "GetSpacing", "GetDirection"):
+        assert np.allclose(getattr(back, get)(), getattr(scan, get)(), atol=1e-9)
+    assert isOnGridOf(scan, volumeNode)
+    scan.SetOrigin((-31.4, 12.25, 100.125))
+    assert not isOnGridOf(scan, volumeNode)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_segmentation_is_voxel_exact(scene, geometry):
+    from SpineSegmentationLib.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.VolumeExchange import addVolume
+
+    scan, labels = make_case(geometry)
+    volumeNode = addVolume(scan, "scan")
+    segmentationNode = addSegmentation(labels, SEGMENTS, volumeNode, "bodies")
+    expected = sitk.GetArrayFromImage(labels)
+    assert list(by_name(segmentationNode)) == ["L4", "L5", "Vertebra 3"]
+    for segment in SEGMENTS:
+        assert np.array_equal(voxels(segmentationNode, segment.name, volumeNode) > 0, expected == segment.label)
+
+
+def test_segments_are_described_and_share_one_layer(scene):
+    from SpineSegmentationLib.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.VolumeExchange import addVolume
+
+    scan, labels = make_case()
+    volumeNode = addVolume(scan, "scan")
+    segmentationNode = addSegmentation(labels, SEGMENTS, volumeNode, "bodies")
+    segmentation = segmentationNode.GetSegmentation()
+    assert segmentation.GetNumberOfLayers() == 1
+    for segment in SEGMENTS:
+        imported = segmentation.GetSegment(by_name(segmentationNode)[segment.name])
+        assert imported.GetLabelValue() == segment.label
+        assert np.allclose(imported.GetColor(), np.array(segment.colour) / 255)
+        tag = slicer.vtkSegment.GetTerminologyEntryTagName()
+        value = vtk.reference("")
+        assert imported.GetTag(tag, value)
+        assert str(value) == terminology_entry(segment)
+    reference = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
+    assert reference is volumeNode
+
+
+def test_nothing_temporary_stays_in_the_scene(scene):
+    from SpineSegmentationLib.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.VolumeExchange import addVolume
+
+    scan, labels = make_case()
+    volumeNode = addVolume(scan, "scan")
+    addSegmentation(labels, SEGMENTS, volumeNode, "bodies")
+    assert scene.GetNumberOfNodesByClass("vtkMRMLLabelMapVolumeNode") == 0
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
+
+
+def test_every_code_is_in_the_terminology(scene):
+    from SpineSegmentationLib.SegmentationScene import loadTerminology
+
+    context = loadTerminology()
+    logic = slicer.modules.terminologies.logic()
+    for segment in (*LEVELS.values(), numbered(1)):
+        entry = slicer.vtkSlicerTerminologyEntry()
+        assert logic.DeserializeTerminologyEntry(terminology_entry(segment), entry)
+        assert entry.GetTerminologyContextName() == context
+        label = entry.GetTypeObject().GetCodeMeaning().removesuffix(" vertebra")
+        assert logic.FindTypeInTerminologyBy3dSlicerLabel(context, label, entry)
+        assert entry.GetTypeObject().GetCodeValue() == segment.code
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_linear_parent_transform_is_respected_once(scene, nested):
+    from SpineSegmentationLib.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.VolumeExchange import addVolume, volumeIjkToRas
+
+    scan, labels = make_case("oblique 12")
+    volumeNode = addVolume(scan, "scan")
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = turned(30), (100, -20, 7)
+    transformNode = linear_transform(scene, matrix)
+    if nested:
+        shift = np.eye(4)
+        shift[:3, 3] = (0, 0, 500)
+        transformNode.SetAndObserveTransformNodeID(linear_transform(scene, shift).GetID())
+    volumeNode.SetAndObserveTransformNodeID(transformNode.GetID())
+    segmentationNode = addSegmentation(labels, SEGMENTS, volumeNode, "bodies")
+
+    assert segmentationNode.GetParentTransformNode() is transformNode
+    # Under the same transform, at the same place before it: so at the same place after it.
+    expected = sitk.GetArrayFromImage(labels)
+    for segment in SEGMENTS:
+        indices = np.argwhere(expected == segment.label)[:, ::-1]
+        inVolume = (volumeIjkToRas(volumeNode) @ np.c_[indices, np.ones(len(indices))].T)[:3].T
+        assert np.allclose(own_points(segmentationNode, segment.name), inVolume)
+        assert np.array_equal(voxels(segmentationNode, segment.name, volumeNode) > 0, expected == segment.label)
+
+
+def test_a_warped_volume_is_refused(scene):
+    from SpineSegmentationLib.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.VolumeExchange import addVolume, imageFromVolume
+
+    scan, labels = make_case()
+    volumeNode = addVolume(scan, "scan")
+    volumeNode.SetAndObserveTransformNodeID(scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode", "warp").GetID())
+    with pytest.raises(SpineError, match='non-linear transform "warp"'):
+        imageFromVolume(volumeNode)
+    with pytest.raises(SpineError, match="non-linear"):
+        addSegmentation(labels, SEGMENTS, volumeNode, "bodies")
+
+
+def test_a_sheared_and_an_empty_volume_are_refused(scene):
+    from SpineSegmentationLib.VolumeExchange import addVolume, imageFromVolume
+
+    volumeNode = addVolume(make_case()[0], "scan")
+    matrix = np.eye(4)
+    matrix[0, 1] = 0.3
+    volumeNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
+    with pytest.raises(SpineError):
+        imageFromVolume(volumeNode)
+    with pytest.raises(SpineError, match="no voxels"):
+        imageFromVolume(scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty"))
+
+
+def test_a_label_map_of_another_volume_or_without_segments_is_refused(scene):
+    from SpineSegmentationLib.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.VolumeExchange import addVolume
+
+    scan, labels = make_case()
+    volumeNode = addVolume(scan, "scan")
+    for wrong in (labels[1:], make_case("flipped")[1]):
+        with pytest.raises(SpineError, match="does not lie on the voxels"):
+            addSegmentation(wrong, SEGMENTS, volumeNode, "bodies")
+    with pytest.raises(SpineError, match=f"{SEGMENTS[2].label}"):
+        addSegmentation(labels, SEGMENTS[:2], volumeNode, "bodies")
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+
+
+def test_an_empty_result_is_a_segmentation_without_segments(scene):
+    from SpineSegmentationLib.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.VolumeExchange import addVolume
+
+    scan, labels = make_case()
+    segmentationNode = addSegmentation(labels * 0, [], addVolume(scan, "scan"), "bodies")
+    assert segmentationNode.GetSegmentation().GetNumberOfSegments() == 0
+
+
+def test_placed_in_the_study_of_the_volume(scene):
+    from SpineSegmentationLib.SegmentationScene import placeBeside
+    from SpineSegmentationLib.VolumeExchange import addVolume
+
+    volumeNode = addVolume(make_case()[0], "scan")
+    tableNode = scene.AddNewNodeByClass("vtkMRMLTableNode", "table")
+    placeBeside(tableNode, volumeNode)  # slicer-core makes no items by itself: nothing to do, and no error
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    study = hierarchy.CreateStudyItem(hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "patient"), "study")
+    hierarchy.CreateItem(study, volumeNode)
+    item = hierarchy.CreateItem(hierarchy.GetSceneItemID(), tableNode)
+    placeBeside(tableNode, volumeNode)
+    assert hierarchy.GetItemParent(item) == study
+
+
+def test_measurements_become_a_table(scene):
+    from SpineSegmentationLib.MeasurementTable import addMeasurementTable
+    from SpineSegmentationLib.VolumeExchange import addVolume
+
+    rows = [
+        {"level": "L4", "partial": False, "volume (mm3)": 41250.5, "Dice": None},
+        {"level": "L5", "partial": True, "volume (mm3)": 12},
+    ]
+    table = addMeasurementTable(rows, addVolume(make_case()[0], "scan"), "measurements").GetTable()
+    assert [table.GetColumnName(i) for i in range(4)] == ["level", "partial", "volume (mm3)", "Dice"]
+    assert [table.GetValue(i, 1).ToString() for i in (0, 1)] == ["no", "yes"]
+    assert [table.GetValue(i, 2).ToDouble() for i in (0, 1)] == [41250.5, 12]
+    assert np.isnan(table.GetValue(1, 3).ToDouble())
