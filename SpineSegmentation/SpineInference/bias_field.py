@@ -30,13 +30,14 @@ _SPLINE_ORDER = 3
 _SLAB_VOXELS = 4_000_000
 
 
-def correct_bias_field(image: sitk.Image, monitor: Monitor = Monitor()) -> sitk.Image:
+def correct_bias_field(image: sitk.Image, monitor: Monitor | None = None) -> sitk.Image:
     """The 3D `image` (any scalar type) without its coil gradient: float32, on the same grid.
 
     Magnitude images have no negative values. Where `image` has some (a shifted or filtered scan), its minimum is
     taken as the zero of the intensities while the gradient is divided out, and added again afterwards.
     A scan without a bright object comes back as it is, with a note. Raises Cancelled within about a second.
     """
+    monitor = monitor or Monitor()
     array = sitk.GetArrayFromImage(image).astype(np.float32)
     zero = min(float(array.min()), 0.0)
     array -= zero
