@@ -98,26 +98,30 @@ def _line_kernel(pixels: int, direction: int) -> torch.Tensor:
 
 def _change_values(image: torch.Tensor, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
     """Bias field, gamma, contrast, brightness, noise and inversion, relative to each sample's range of values."""
+    low, high = image.flatten(1).aminmax(dim=1)
+    span = (high - low).clamp(min=1e-3)
+    low, span = low.view(-1, 1, 1, 1), span.view(-1, 1, 1, 1)
     count = len(image)
-    low = image.amin(dim=(1, 2, 3), keepdim=True)
-    span = (image.amax(dim=(1, 2, 3), keepdim=True) - low).clamp(min=1e-3)
-    unit = (image - low) / span
-    if len(chosen := _chosen(settings.bias_field, image, generator)):
-        unit[chosen] *= _field(settings.bias_field, len(chosen), image.shape[2:], generator)
     gamma = strengths(settings.gamma, count, 1.0, generator)
-    if len(chosen := torch.nonzero(gamma != 1).flatten()):
-        unit[chosen] = unit[chosen].clamp_(min=0).pow_(gamma[chosen].view(-1, 1, 1, 1))
-    contrast = strengths(settings.contrast, count, 1.0, generator).view(-1, 1, 1, 1)
-    brightness = strengths(settings.brightness, count, 0.0, generator).view(-1, 1, 1, 1)
-    centre = unit.mean(dim=(1, 2, 3), keepdim=True)
-    unit = (unit - centre) * contrast + (centre + brightness)
-    if len(chosen := _chosen(settings.inversion, image, generator)):
-        unit[chosen] = 1 - unit[chosen]
-    deviation = strengths(settings.gaussian_noise, count, 0.0, generator)
-    if len(chosen := torch.nonzero(deviation).flatten()):
+    chosen = drawn(settings.bias_field, count, generator) | (gamma != 1)
+    if chosen.any():
+        part = torch.nonzero(chosen).flatten()
+        unit = image[part].sub_(low[part]).div_(span[part])
+        if settings.bias_field is not None:
+            unit *= _field(settings.bias_field, len(part), image.shape[2:], generator)
+        image[part] = unit.pow_(gamma[part].view(-1, 1, 1, 1)).mul_(span[part]).add_(low[part])
+
+    # Contrast, brightness and inversion are one linear function.
+    factor = strengths(settings.contrast, count, 1.0, generator).view(-1, 1, 1, 1)
+    offset = strengths(settings.brightness, count, 0.0, generator).view(-1, 1, 1, 1) * span
+    centre = image.mean(dim=(1, 2, 3), keepdim=True)
+    factor = torch.where(drawn(settings.inversion, count, generator).view(-1, 1, 1, 1), -factor, factor)
+    image = image.mul_(factor).add_(centre * (1 - factor) + offset)
+    deviation = strengths(settings.gaussian_noise, count, 0.0, generator).view(-1, 1, 1, 1) * span
+    if len(chosen := torch.nonzero(deviation.flatten()).flatten()):
         noise = torch.randn(len(chosen), *image.shape[1:], generator=generator)
-        unit[chosen] += deviation[chosen].view(-1, 1, 1, 1) * noise
-    return unit * span + low
+        image[chosen] = image[chosen].add_(noise.mul_(deviation[chosen]))
+    return image
 
 
 def _field(settings: BiasField, count: int, size: torch.Size, generator: torch.Generator) -> torch.Tensor:

@@ -57,15 +57,17 @@ class Batches(Dataset):
         return cut(image, neighbours, window, background), cut(target, np.array([index]), window, 0)[0], background
 
     def _centre(self, rng: np.random.Generator, target: np.ndarray, on_target: bool) -> tuple[int, int]:
-        if not on_target:
-            return int(rng.integers(target.shape[0])), int(rng.integers(target.shape[1]))
-        rows, columns = np.nonzero(target == 1)
-        chosen = rng.integers(len(rows))
-        # The target may lie anywhere in the middle half of the crop, not only at its centre.
-        spread = [side // 4 for side in self._config.training.crop]
-        return (
-            int(rows[chosen] + rng.integers(-spread[0], spread[0] + 1)),
-            int(columns[chosen] + rng.integers(-spread[1], spread[1] + 1)),
+        """The middle of the crop: anywhere, or so that it holds a random pixel of the target, but with little air."""
+        pixel = [int(rng.integers(length)) for length in target.shape]
+        if on_target:
+            rows, columns = np.nonzero(target == 1)
+            chosen = rng.integers(len(rows))
+            # The target may lie anywhere in the middle half of the crop, not only at its centre.
+            offsets = [rng.integers(-(side // 4), side // 4 + 1) for side in self._config.training.crop]
+            pixel = [int(rows[chosen] + offsets[0]), int(columns[chosen] + offsets[1])]
+        return tuple(
+            _within(middle, length, side)
+            for middle, length, side in zip(pixel, target.shape, self._config.training.crop, strict=True)
         )
 
     def _neighbours(self, rng: np.random.Generator, index: int, count: int) -> np.ndarray:
@@ -75,6 +77,12 @@ class Batches(Dataset):
         if distance is not None and rng.random() < distance.p:
             step = int(rng.integers(round(distance.low), round(distance.high) + 1))
         return np.clip(index + step * np.arange(-context, context + 1), 0, count - 1)
+
+
+def _within(middle: int, length: int, side: int) -> int:
+    """`middle` moved so that at most a tenth of a crop of `side` pixels reaches beyond an image of `length`."""
+    low, high = side // 2 - side // 10, length - side // 2 + side // 10
+    return min(max(middle, low), high) if low <= high else length // 2
 
 
 def cut(stack: np.ndarray, indices: np.ndarray, window: tuple[int, int, int, int], outside: float) -> np.ndarray:

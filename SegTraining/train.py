@@ -1,10 +1,10 @@
 """Trains the network of a configuration into a run folder.
 
-    RUN/config.yaml       the configuration with every default spelt out
-    RUN/fingerprint.json  what was trained on, in numbers
-    RUN/metrics.csv       one line per epoch
-    RUN/last.ckpt         to resume from, written after each epoch
-    RUN/weights.safetensors, RUN/result.json  the best moving average so far and how good it is
+RUN/config.yaml       the configuration with every default spelt out
+RUN/fingerprint.json  what was trained on, in numbers
+RUN/metrics.csv       one line per epoch
+RUN/last.ckpt         to resume from, written after each epoch
+RUN/weights.safetensors, RUN/result.json  the best moving average so far and how good it is
 """
 
 import json
@@ -96,7 +96,9 @@ def _trainer(config: Config, run_folder: Path, validates: bool) -> Trainer:
         callbacks.append(EarlyStopping(METRIC, mode="max", patience=settings.early_stopping_epochs))
     # The last one, so that it saves the state that the others have reached.
     callbacks.append(
-        ModelCheckpoint(run_folder, filename="last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True)
+        ModelCheckpoint(
+            run_folder, filename="last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True
+        )
     )
     if interactive:
         callbacks.append(TQDMProgressBar())
