@@ -81,7 +81,9 @@ def _nifti_layout(header: bytes, path: Path) -> _NiftiLayout:
     spacing = struct.unpack_from(order + "8f", header, 76)
     start = struct.unpack_from(order + "f", header, 108)[0]
     voxels = size[1 : size[0] + 1]
-    if not voxels or min(voxels) < 1 or not math.isfinite(start) or start < 0:
+    if not 0 <= start < 2**31:
+        raise SpineError(f"{path}: the header is corrupt (voxels from byte {start:g} on), export the scan again.")
+    if not voxels or min(voxels) < 1:
         raise SpineError(f"{path}: the header gives an image of {voxels} voxels, export the scan again.")
     for count, mm in zip(voxels[:3], spacing[1:4], strict=False):
         # The spacing across a single slice may be unknown: nothing is measured along it.

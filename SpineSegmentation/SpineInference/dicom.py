@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .dicom_geometry import SAME_DIRECTION, Placement, place, repeats
+from .dicom_geometry import SAME_DIRECTION, Placement, check_pixel_size, place, repeats
 from .dicom_image import (
     DESCRIPTION,
     GDCM,
@@ -237,6 +237,7 @@ def _read_radiograph(image: DicomImage, monitor: Monitor) -> sitk.Image:
     else:
         direction = SAGITTAL
         monitor.note(f"{image.path.name}: the image does not say how it was taken, a lateral view is assumed.")
+    check_pixel_size(image.pixel_mm, str(image.path))
     picture = _read_one(image)
     picture.SetOrigin((0.0, 0.0, 0.0))
     picture.SetSpacing((*image.pixel_mm, image.thickness_mm))

@@ -15,6 +15,7 @@ SAME_DIRECTION = 5e-3
 _MISSING = 1.5  # a step longer than this many usual ones means that slices are missing
 _REFUSED = 0.2  # of a step: a slice this far from its regular place makes the volume wrong
 _NOTED = 0.02
+_SKEWED = 0.01
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Placement:
         image.SetDirection(self.direction)
 
 
+def check_pixel_size(pixel_mm: tuple[float, float], name: str) -> None:
+    """Raise SpineError, beginning with `name`, unless both sides of a pixel have a positive length."""
+    if min(pixel_mm) <= 0:
+        raise SpineError(f"{name}: the pixel spacing {pixel_mm} mm is not positive: correct the header of the scan.")
+
+
 def repeats(positions: np.ndarray, axes: np.ndarray) -> bool:
     """Whether two of the `positions` [n, 3] lie in the same plane of the `axes` [2, 3]."""
     return bool((np.diff(np.sort(positions @ np.cross(*axes))) < SAME_POSITION_MM).any())
@@ -50,6 +57,9 @@ def place(
     `axes` are the directions of growing column and row number, `pixel_mm` the spacing along them, `thickness_mm`
     the extent of a single image. Raises SpineError, beginning with `name`, for a stack that is not regular.
     """
+    check_pixel_size(pixel_mm, name)
+    if not np.allclose(axes @ axes.T, np.eye(2), rtol=0, atol=_SKEWED):
+        raise SpineError(f"{name}: the orientation in the header is not two directions at right angles.")
     row, column = axes
     row = row / np.linalg.norm(row)
     column = column - (column @ row) * row  # tags are rounded: make the right angle exact

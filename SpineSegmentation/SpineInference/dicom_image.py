@@ -92,8 +92,10 @@ class DicomImage:
 
     @property
     def thickness_mm(self) -> float:
+        """Extent of a single image across its plane; 1 mm when nothing sensible is said about it."""
         thickness = _decimals(self.tags[THICKNESS], 1)
-        return self.spacing[2] if thickness is None or thickness[0] <= 0 else float(thickness[0])
+        known = (0.0 if thickness is None else float(thickness[0]), self.spacing[2], 1.0)
+        return next(mm for mm in known if mm > 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ progress bar apart; what matters in them is checked by `reading.py`, `completene
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -72,5 +72,6 @@ def read_pixels(reader: sitk.ImageFileReader | sitk.ImageSeriesReader, path: Pat
             raise SpineError(f"{path}: the image does not fit into memory, or its header is corrupt.") from error
         raise SpineError(f"{path}: the file is truncated or corrupt, copy or export it again.") from error
     for key in image.GetMetaDataKeys():
-        image.EraseMetaData(key)
+        with suppress(TypeError):  # a key that is not UTF-8 cannot even be named to SimpleITK
+            image.EraseMetaData(key)
     return image

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SpineInference.errors import SpineError
+from SpineInference.errors import Cancelled, SpineError
 from SpineInference.geometry import canonical, orientation_of
 from SpineInference.monitor import Monitor
 from SpineInference.reading import find_scans, read_volume, scan_name
@@ -275,6 +275,29 @@ def test_tilted_gantry_is_refused(tmp_path):
     for index, image in enumerate(slices(4)):
         write(tmp_path / str(index), image, placed((0, index * 1.0, index * 3.0), "1\\0\\0\\0\\1\\0"), CT)
     refuse(tmp_path, "shifted against each other by up to 3 mm")
+
+
+@pytest.mark.parametrize("orientation", ["0\\0\\0\\0\\0\\0", "1\\0\\0\\1\\0\\0", "1\\0\\0\\0.2\\0.98\\0"])
+def test_impossible_orientation_is_refused(tmp_path, orientation):
+    write(tmp_path / "1", slices(1)[0], placed((0, 0, 0), orientation))
+    refuse(tmp_path / "1", "not two directions at right angles")
+
+
+@pytest.mark.parametrize("spacing", ["0\\0.5", "0.5\\-0.5"])
+def test_bad_pixel_spacing_is_refused(tmp_path, spacing):
+    write(tmp_path / "1", slices(1)[0], placed((0, 0, 0)) | {(0x28, 0x30): ("DS", spacing)})
+    refuse(tmp_path / "1", "spacing", "not positive")
+    write(tmp_path / "2", slices(1)[0].astype(np.uint16), {(0x28, 0x30): ("DS", spacing)}, CR)
+    refuse(tmp_path / "2", "spacing", "not positive")
+
+
+def test_progress_and_cancel(tmp_path):
+    write_series(tmp_path, slices(3), [0, 4, 8])
+    steps = []
+    read_volume(tmp_path, Monitor(on_progress=lambda p: steps.append((p.stage, p.done, p.total))))
+    assert steps == [("reading", 0, 3), ("reading", 1, 3), ("reading", 2, 3)]
+    with pytest.raises(Cancelled):
+        read_volume(tmp_path, Monitor(should_stop=lambda: True))
 
 
 def test_truncated_file_of_a_series_is_refused(tmp_path, capfd):

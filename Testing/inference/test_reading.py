@@ -234,6 +234,19 @@ def test_no_voxels_in_nifti(nifti, size):
     refuse(nifti, "voxels")
 
 
+@pytest.mark.parametrize("start", [float("nan"), -1.0, 1e30])
+def test_impossible_place_of_the_voxels_in_nifti(nifti, start):
+    patch(nifti, 108, "f", start)
+    refuse(nifti, "header is corrupt")
+
+
+def test_field_name_that_is_not_utf8(volume, tmp_path):
+    path = tmp_path / "scan.mha"
+    sitk.WriteImage(volume, str(path))
+    path.write_bytes(path.read_bytes().replace(b"BinaryData =", b"Gr\xf6\xdfe = 1\nBinaryData ="))
+    assert_same(read_volume(path), volume)
+
+
 @pytest.mark.parametrize("size", ["8 0 6", "8 -7 6"])
 def test_no_voxels_in_metaimage(volume, tmp_path, size):
     path = tmp_path / "scan.mha"
