@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+
 from SpineInference.errors import SpineError
 from SpineInference.geometry import SLICE_AXIS
 

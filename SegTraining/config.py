@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
 from SpineInference.errors import SpineError
 from SpineInference.intensity import IntensityRule
 

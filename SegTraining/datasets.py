@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+
 from SpineInference.errors import SpineError
 from SpineInference.geometry import check_geometry
 
@@ -63,7 +64,9 @@ def find_cases(dataset: Dataset, data_folder: Path) -> list[Case]:
     folder = data_folder / dataset.name
     images = sorted(p for p in (folder / "imagesTr").glob("*") if _stem(p).endswith(_FIRST_CHANNEL))
     if not images:
-        raise SpineError(f'No image "imagesTr/NAME_0000.nii.gz" was found in "{folder}": check --data and the data set.')
+        raise SpineError(
+            f'No image "imagesTr/NAME_0000.nii.gz" was found in "{folder}": check --data and the data set.'
+        )
     return [_case(dataset, folder, image) for image in images]
 
 

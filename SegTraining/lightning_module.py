@@ -4,6 +4,7 @@ import time
 
 import torch
 from lightning.pytorch import LightningModule
+
 from SpineInference.networks import build
 
 from .cache import CachedCase

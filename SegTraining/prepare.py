@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+
 from SpineInference.errors import SpineError
 from SpineInference.geometry import SLICE_AXIS, canonical, plane_grid, resample, spacing_ipl
 from SpineInference.preprocessing import preprocess
@@ -101,7 +102,8 @@ def _prepare_case(case: Case, spec: Input, folder: Path) -> str:
         },
         background=float(normalised.min()),
         voxels={
-            name: int((target == value).sum()) for name, value in (("background", 0), ("target", 1), ("ignored", IGNORE))
+            name: int((target == value).sum())
+            for name, value in (("background", 0), ("target", 1), ("ignored", IGNORE))
         },
         labelled_rows=list(labelled_rows(target)),
         target_pixels={
@@ -160,7 +162,8 @@ def fingerprint(config: Config, parts: dict[str, list[CachedCase]]) -> dict:
         "voxels": voxels,
         "target_fraction": voxels["target"] / max(1, voxels["target"] + voxels["background"]),
         "slices_with_target": {
-            plane: sum(int(np.count_nonzero(record.target_pixels[plane])) for record in training) for plane in SLICE_AXIS
+            plane: sum(int(np.count_nonzero(record.target_pixels[plane])) for record in training)
+            for plane in SLICE_AXIS
         },
         "input": config.input.model_dump(mode="json"),
     }

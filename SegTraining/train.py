@@ -15,8 +15,9 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
-from SpineInference.errors import SpineError
 from torch.utils.data import DataLoader
+
+from SpineInference.errors import SpineError
 
 from .cache import CachedCase
 from .config import Config, load_config, save_config
