@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import SimpleITK as sitk
+
 from SpineInference.requests import Request, to_json
 
 POSIX = os.name == "posix"
