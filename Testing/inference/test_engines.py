@@ -1,0 +1,232 @@
+"""Engines: torch and onnxruntime give the same probabilities; a GPU that runs out of memory is survived.
+
+No GPU is needed. What CUDA itself would do is stood in for by the CPU, so that the order of the passes, the halving
+and the change to the CPU are really run; streams and pinned memory are not.
+"""
+
+import contextlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from small_packages import contents, fields, onnx_model, write_package
+
+from SegTraining.export import export_package
+from SpineInference import engines, networks
+from SpineInference.devices import Device
+from SpineInference.engines import OnnxEngine, TorchEngine, open_engine
+from SpineInference.errors import SpineError
+from SpineInference.model_package import ModelPackage
+from SpineInference.monitor import Monitor
+
+CPU = Device("cpu", 0, "CPU", "test")
+GPU = Device("cuda", 0, "Test GPU", "test")
+TINY = {
+    "encoder": "tu-resnet18",
+    "encoder_depth": 3,
+    "encoder_arguments": {
+        "channels": [8, 16, 32, 64],
+        "layers": [1, 1, 1, 1],
+        "stem_type": "deep",
+        "stem_width": 4,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """A tiny random U-Net whose probabilities are spread over 0..1."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    network = networks.build("unet", 3, 1, **TINY).eval()
+    with torch.inference_mode():
+        deviation = network(torch.randn(4, 3, 64, 64)).std()
+        network.segmentation_head[0].weight.mul_(2 / deviation)
+    manifest = fields(network={"family": "unet", "arguments": TINY})
+    return export_package(network, manifest, tmp_path_factory.mktemp("models") / "tiny")
+
+
+def noise(batch: int, rows: int, cols: int) -> np.ndarray:
+    return np.random.default_rng(batch + rows + cols).normal(size=(batch, 3, rows, cols)).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (1, 64, 224), (3, 160, 96)])
+def test_torch_and_onnxruntime_agree(package, shape):
+    slices = noise(*shape)
+    onnx, torch_ = OnnxEngine(package, threads=1), TorchEngine(package, CPU)
+    found, expected = onnx.probabilities(slices), torch_.probabilities(slices)
+    assert found.shape == expected.shape == (shape[0], 1, *shape[1:])
+    assert expected.std() > 0.1, "constant output would agree too"
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    np.testing.assert_allclose(onnx.run(slices), expected, atol=1e-3)
+
+
+def test_the_cpu_gets_onnxruntime(package):
+    engine = open_engine(package, CPU, threads=2)
+    assert isinstance(engine, OnnxEngine)
+    assert engine.batch_size == 1
+    assert "onnxruntime" in engine.describe() and "2 threads" in engine.describe()
+    engine.close()
+
+
+# ---- a GPU
+
+
+class _Stream:
+    def wait_stream(self, other): ...
+    def synchronize(self): ...
+
+
+@pytest.fixture
+def fake_cuda(monkeypatch):
+    """Lets the CUDA path run on the CPU: streams and pinned memory do nothing, "cuda:0" is the CPU."""
+    empty = torch.empty
+    monkeypatch.setattr(Device, "__str__", lambda self: "cpu")
+    monkeypatch.setattr(torch, "empty", lambda *args, pin_memory=False, **keywords: empty(*args, **keywords))
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda self, stream: None)
+    for name in ("Stream", "current_stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: _Stream())
+    for name in ("stream", "device"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: contextlib.nullcontext())
+
+
+def short_of_memory(engine: TorchEngine, slices_that_fit: int) -> list[int]:
+    """From now on `engine` runs out of memory with more slices at a time; returns the list of passes tried."""
+    forward, passes = engine._forward, []
+
+    def limited(slices):
+        passes.append(len(slices))
+        if len(slices) > slices_that_fit:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 TiB.")
+        return forward(slices)
+
+    engine._forward = limited
+    return passes
+
+
+def test_passes_of_a_gpu_are_put_together_in_order(package, fake_cuda):
+    engine = open_engine(package, GPU)
+    slices = noise(19, 32, 64)
+    found = engine.probabilities(slices)
+    assert found.dtype == np.float16 and found.shape == (19, 1, 32, 64)
+    assert engine.batch_size > 8 and "half precision" in engine.describe()
+    np.testing.assert_allclose(found, OnnxEngine(package, 1).probabilities(slices), atol=0.02)
+
+
+def test_batch_normalisation_stays_in_single_precision(package, fake_cuda):
+    kinds = {
+        (type(module).__name__, module.weight.dtype)
+        for module in open_engine(package, GPU)._network.modules()
+        if getattr(module, "weight", None) is not None
+    }
+    assert ("Conv2d", torch.float16) in kinds and ("Conv2d", torch.float32) not in kinds
+    assert all(dtype is torch.float32 for name, dtype in kinds if "BatchNorm" in name)
+
+
+def test_out_of_memory_halves_the_passes(package, fake_cuda):
+    notes = []
+    engine = open_engine(package, GPU, Monitor(on_note=notes.append))
+    slices, full = noise(9, 32, 64), engine.batch_size
+    expected = engine.probabilities(slices)
+    passes = short_of_memory(engine, 2)
+    np.testing.assert_array_equal(engine.probabilities(slices), expected)
+    assert passes == [8, 4, 2, 2, 2, 2, 1]
+    assert len(notes) == 2 and "Test GPU is short: computing 2 slices" in notes[-1]
+    assert engine.batch_size == full // 4
+
+
+def test_out_of_memory_ends_on_the_cpu(package, fake_cuda):
+    notes = []
+    engine = open_engine(package, GPU, Monitor(on_note=notes.append), threads=1)
+    passes = short_of_memory(engine, 0)
+    slices = noise(5, 32, 64)
+    np.testing.assert_array_equal(engine.probabilities(slices), OnnxEngine(package, 1).probabilities(slices))
+    assert passes == [5, 4, 2, 1]
+    assert "continuing on the CPU" in notes[-1]
+    assert "onnxruntime" in engine.describe() and engine.batch_size == 1
+    engine.close()
+
+
+def test_a_network_too_large_for_the_gpu_runs_on_the_cpu(package, fake_cuda, monkeypatch):
+    def no_room(self, *_, **__):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch.nn.Module, "to", no_room)
+    notes = []
+    engine = open_engine(package, GPU, Monitor(on_note=notes.append))
+    assert engine.probabilities(noise(1, 32, 32)).shape == (1, 1, 32, 32)
+    assert len(notes) == 1 and "too small for this network" in notes[0]
+
+
+def test_other_errors_of_a_gpu_are_not_taken_for_a_lack_of_memory(package, fake_cuda):
+    def broken(slices):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    engine = open_engine(package, GPU)
+    engine._forward = broken
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        engine.probabilities(noise(1, 32, 32))
+
+
+# ---- what cannot be run
+
+
+def test_weights_of_another_network(package, tmp_path):
+    other = fields(network={"family": "unet", "arguments": TINY | {"decoder_channels": [32, 16, 8]}})
+    files = {name: package.read(name) for name in package.manifest.files}
+    with pytest.raises(SpineError, match="does not fit the network that its manifest names"):
+        TorchEngine(ModelPackage.open(write_package(tmp_path / "p", other, files)), CPU)
+
+
+def test_onnx_that_onnxruntime_does_not_know(tmp_path):
+    model = onnx_model()
+    model.graph.node[0].op_type = "Imagination"
+    files = contents() | {"model.onnx": model.SerializeToString()}
+    with pytest.raises(SpineError, match="cannot be used by onnxruntime"):
+        OnnxEngine(ModelPackage.open(write_package(tmp_path / "p", files=files)))
+
+
+@pytest.mark.parametrize(("device", "missing"), [(CPU, "onnxruntime"), (GPU, "torch")])
+def test_software_that_is_not_installed(package, monkeypatch, device, missing):
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SpineError, match=f'package "{missing}" is not installed'):
+        open_engine(package, device)
+
+
+def test_importing_needs_neither_torch_nor_onnxruntime():
+    code = (
+        "import sys, SpineInference.engines, SpineInference.catalog, SpineInference.devices, SpineInference.networks;"
+        "heavy = {'torch', 'onnxruntime', 'safetensors', 'segmentation_models_pytorch', 'SimpleITK', 'scipy'};"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# ---- networks
+
+
+@pytest.mark.parametrize(
+    ("family", "arguments", "message"),
+    [
+        ("no-such", {}, r'no network family "no-such": known are .*unet'),
+        ("unet", {"depth": 3}, r'"unet" has no argument "depth": known are encoder, encoder_depth'),
+        ("unet", {"encoder": "tu-no-such"}, r'The network "unet" cannot be built'),
+        ("unet", {"encoder": "mit_b0"}, "licence is not permissive"),
+        ("unet", {"encoder": "tu-mobileone_s0"}, "licence is not permissive"),
+        ("unet", {"encoder": "tu-hf-hub:somebody/something"}, "is not the name of an encoder"),
+        ("unet", {"encoder": "tu-resnet18", "encoder_arguments": {"checkpoint_path": "x.pth"}}, "checkpoint_path"),
+        ("unet", {"encoder": "resnet18", "encoder_arguments": {"channels": [8, 8, 8, 8]}}, "tu-resnet18"),
+    ],
+)
+def test_networks_that_are_refused(family, arguments, message):
+    with pytest.raises(SpineError, match=message):
+        networks.build(family, 3, 1, **arguments)
+
+
+def test_a_network_returns_logits_of_its_input_size():
+    logits = networks.build("unet", 5, 2, **TINY).eval()(torch.randn(2, 5, 32, 64))
+    assert logits.shape == (2, 2, 32, 64)
+    assert logits.min() < 0

@@ -1,0 +1,184 @@
+"""Export of a trained network to a package: equal numbers in both files, small, without a trace of this machine."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import safetensors.torch
+import torch
+
+from SegTraining import export
+from SegTraining.export import engine_difference, export_package
+from SpineInference import networks
+from SpineInference.engines import OnnxEngine
+from SpineInference.errors import SpineError
+from SpineInference.intensity import IntensityRule
+from SpineInference.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
+from SpineInference.model_package import ModelPackage
+
+TINY = {
+    "encoder": "tu-resnet18",
+    "encoder_depth": 3,
+    "encoder_arguments": {
+        "channels": [8, 16, 32, 64],
+        "layers": [1, 1, 1, 1],
+        "stem_type": "deep",
+        "stem_width": 4,
+    },
+}
+FIELDS = {
+    "name": "tiny",
+    "title": "Tiny",
+    "description": "For tests",
+    "task": "vertebral bodies",
+    "anatomy": "spine",
+    "modality": "MR",
+    "plane": "coronal",
+    "labels": [LabelSpec(1, "body", (1, 2, 3), "51282000", "Vertebra")],
+    "input": InputSpec(1, 1.0, IntensityRule()),
+    "network": NetworkSpec("unet", TINY | {"encoder_weights": None}),
+    "training": TrainingStatement("noise", "none", "2026-11-20"),
+    "licence": "Apache-2.0",
+}
+
+
+def trained(classes: int = 1) -> torch.nn.Module:
+    """A network whose weights and statistics are not those it was initialised with."""
+    torch.manual_seed(1)
+    torch.set_num_threads(1)
+    network = networks.build("unet", 3, classes, **TINY)
+    for _ in range(3):
+        network(torch.randn(2, 3, 32, 32) + 1)
+    with torch.no_grad():
+        network.segmentation_head[0].weight.mul_(20)
+    return network.train()  # as training leaves it
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> ModelPackage:
+    return export_package(trained(), FIELDS, tmp_path_factory.mktemp("models") / "tiny", card="# Tiny\n")
+
+
+def test_the_package_is_complete(package):
+    assert set(package.manifest.files) == {"model.onnx", "model.safetensors", "README.md"}
+    assert package.manifest.made_with["torch"] == torch.__version__.split("+")[0]
+    assert package.manifest.network.arguments == TINY, "a package never asks for weights from elsewhere"
+    assert [path.name for path in package.path.parent.iterdir()] == ["tiny"]
+
+
+def test_both_files_hold_the_same_numbers(package):
+    assert engine_difference(package) <= 1e-3
+    weights = safetensors.torch.load(package.read("model.safetensors"))
+    kernels = {name for name, tensor in weights.items() if tensor.dtype == torch.float16}
+    assert "segmentation_head.0.weight" in kernels and "segmentation_head.0.bias" not in kernels
+    tensors = onnx.load_from_string(package.read("model.onnx")).graph.initializer
+    halves = {
+        tensor.name.removeprefix("network.").removesuffix(".half"): onnx.numpy_helper.to_array(tensor)
+        for tensor in tensors
+        if tensor.data_type == onnx.TensorProto.FLOAT16
+    }
+    assert set(halves) == kernels
+    for name, half in halves.items():
+        np.testing.assert_array_equal(half, weights[name].numpy())
+
+
+def test_the_engine_computes_what_the_trained_network_does(package):
+    noise = torch.randn(1, 3, 64, 32)
+    with torch.inference_mode():
+        expected = torch.sigmoid(trained().eval()(noise)).numpy()
+    assert expected.std() > 0.05
+    np.testing.assert_allclose(OnnxEngine(package, 1).probabilities(noise.numpy()), expected, atol=0.02)
+
+
+def test_half_precision_halves_the_file(package):
+    parameters = sum(parameter.numel() for parameter in trained().parameters())
+    for name in ("model.onnx", "model.safetensors"):
+        assert len(package.read(name)) < 2.4 * parameters + 30_000
+
+
+def test_old_onnxruntime_reads_it(package):
+    model = onnx.load_from_string(package.read("model.onnx"))
+    assert model.ir_version <= 10 and model.opset_import[0].version <= 20
+    assert [entry.domain for entry in model.opset_import] == [""]
+    shape = [dim.dim_param or dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
+    assert shape == ["n", 3, "rows", "cols"]
+
+
+def test_onnxruntime_folds_casts_and_batch_normalisation_when_loading(package, tmp_path):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    onnxruntime.InferenceSession(package.read("model.onnx"), options, providers=["CPUExecutionProvider"])
+    operators = {node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node}
+    assert "Conv" in operators or "FusedConv" in operators
+    assert not operators & {"Cast", "BatchNormalization"}
+
+
+def test_no_trace_of_this_machine(package):
+    places = [Path.cwd(), Path.home(), package.path.parent, Path(torch.__file__).parents[1]]
+    for name in (*package.manifest.files, "manifest.json"):
+        content = (package.path / name).read_bytes()
+        for trace in (*map(str, places), "site-packages", ".py", "stack_trace", "Traceback"):
+            assert trace.encode() not in content, f"{name} holds {trace}"
+
+
+def test_softmax_on_a_fixed_canvas_in_single_precision(tmp_path):
+    manifest = FIELDS | {
+        "input": InputSpec(1, 1.0, IntensityRule(), canvas=(64, 96)),
+        "output": OutputSpec("softmax"),
+    }
+    package = export_package(trained(classes=2), manifest, tmp_path / "p", storage="float32")
+    assert engine_difference(package) <= 1e-3
+    model = onnx.load_from_string(package.read("model.onnx"))
+    shape = [dim.dim_param or dim.dim_value for dim in model.graph.output[0].type.tensor_type.shape.dim]
+    assert shape == ["n", 2, 64, 96]
+    assert not any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer)
+
+
+# ---- refused, with nothing written
+
+
+def refuse(tmp_path, message, network=None, changes=None):
+    with pytest.raises(SpineError, match=message):
+        export_package(network or trained(), FIELDS | (changes or {}), tmp_path / "p")
+    assert not list(tmp_path.iterdir())
+
+
+def test_engines_that_disagree(package, tmp_path, monkeypatch):
+    other = trained()
+    with torch.no_grad():
+        other.segmentation_head[0].bias.add_(0.1)
+    monkeypatch.setattr(export, "_onnx_bytes", lambda *_: package.read("model.onnx"))
+    refuse(tmp_path, 'torch and onnxruntime disagree on "tiny"', other)
+
+
+def test_weights_that_are_not_numbers(tmp_path):
+    broken = trained()
+    with torch.no_grad():
+        broken.segmentation_head[0].weight[0, 0, 0, 0] = float("nan")
+    refuse(tmp_path, "segmentation_head.0.weight hold NaN", broken)
+
+
+def test_weights_too_large_for_half_precision(tmp_path):
+    large = trained()
+    with torch.no_grad():
+        large.segmentation_head[0].weight[0, 0, 0, 0] = 1e6
+    refuse(tmp_path, "store them as float32", large)
+
+
+def test_a_network_that_is_not_the_one_named(tmp_path):
+    spec = NetworkSpec("unet", TINY | {"decoder_channels": [32, 16, 8]})
+    refuse(tmp_path, "not the one that the manifest", changes={"network": spec})
+
+
+def test_an_invalid_manifest(tmp_path):
+    refuse(tmp_path, "plane must be one of", changes={"plane": "oblique"})
+
+
+def test_the_manifest_is_plain_json(package):
+    manifest = json.loads((package.path / "manifest.json").read_text())
+    assert manifest["labels"][0]["colour"] == [1, 2, 3]
+    assert next(iter(manifest)) == "name"
