@@ -1,0 +1,151 @@
+"""Cutting apart vertebral bodies that touch: bridges over a collapsed disc, osteophytes, a fused prediction.
+
+Two ways, in this order. Where the connection is thinner than the bodies, it is gone before they are when the mask is
+eroded: what then remains are the cores of the bodies (`split_at_waists`). Where it is as thick as they are, only the
+length along the spine tells that there are several bodies: they are cut where the column is thinnest or the network
+was least certain (`cut_to_length`).
+
+Arrays have the same shape, axes I, P, L. `inside` is one connected piece of the mask, `position` how far along the
+spine each voxel lies (mm downwards), `depth` how deep inside the mask (mm, see `certain_depth`), and `height` the
+height in mm that a body is expected to have here. Results are labels 1..n of the bodies, 0 outside the piece.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+Spacing = tuple[float, float, float]
+
+DISC_PER_HEIGHT = 0.3
+"""Height of a disc over that of a body: 0.2 (thoracic) to 0.35 (lumbar and cervical)."""
+_LEVEL_STEP_MM = 0.5
+_PROMINENCE_MM = 0.75
+"""A core reaches at least this much deeper than the level at which it parted from the others."""
+_NEAREST_CENTRES = 0.7
+"""Cores whose centres are nearer along the spine than this, in body heights, belong to one body."""
+
+
+def certain_depth(mask: np.ndarray, spacing_ipl: Spacing, probability: np.ndarray | None) -> np.ndarray:
+    """Distance in mm from the border of `mask` (float32), lessened where the network was in doubt.
+
+    The border of the array is no border of the mask: a body may go on beyond it.
+    """
+    if mask.all():
+        return np.full(mask.shape, max(spacing_ipl), np.float32)
+    depth = ndimage.distance_transform_edt(mask, sampling=spacing_ipl).astype(np.float32)
+    if probability is not None:
+        # Doubt of single voxels makes no waist, hence the smoothing by about a millimetre.
+        sigma = [1.0 / mm for mm in spacing_ipl]
+        smooth = ndimage.gaussian_filter(probability.astype(np.float32), sigma, truncate=2)
+        depth *= np.clip(2 * smooth - 1, 0.1, 1)
+    return depth
+
+
+def split_at_waists(
+    inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
+) -> np.ndarray:
+    """The bodies of a piece that hang together by connections thinner than they are; all 1 where there are none."""
+    cores = _cores(inside, position, depth, height, level=0.0)
+    if len(cores) == 1:
+        return inside.astype(np.int32)
+    markers = np.zeros(inside.shape, np.int32)
+    for number, core in enumerate(cores, start=1):
+        markers[core] = number
+    # Each voxel goes to the nearest core. Cores that parted were eroded by the same depth, so that the border runs
+    # through the middle of the connection.
+    nearest = ndimage.distance_transform_edt(
+        markers == 0, sampling=spacing_ipl, return_distances=False, return_indices=True
+    )
+    return np.where(inside, markers[tuple(nearest)], 0)
+
+
+def cut_to_length(
+    inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
+) -> np.ndarray:
+    """The bodies of a piece that is too long for one, cut across the spine where it is thinnest or most doubtful."""
+    where = np.nonzero(inside)
+    along = position[where]
+    start, end = np.percentile(along, [1, 99])
+    bodies = (end - start + DISC_PER_HEIGHT * height) / ((1 + DISC_PER_HEIGHT) * height)
+    section_mm = max(1.0, spacing_ipl[0])
+    section = np.clip((along - start) // section_mm, 0, (end - start) // section_mm).astype(int)
+    # Weighted by depth a waist stands out more than by area, and so does a disc in which the network was in doubt.
+    profile = ndimage.gaussian_filter1d(np.bincount(section, weights=depth[where]), 1.5 / section_mm)
+    profile /= np.median(profile)
+    candidates = [_best_cuts(profile, count, bodies) for count in {max(2, int(bodies)), int(bodies) + 1}]
+    _, cuts = min(candidates, key=lambda candidate: candidate[0])
+    labels = np.zeros(inside.shape, np.int32)
+    labels[where] = 1 + np.searchsorted(cuts, section, side="right")
+    return labels
+
+
+def _cores(
+    node: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, level: float
+) -> list[tuple[np.ndarray, ...]]:
+    """Voxel indices of the cores into which `node` falls when eroded further than `level`, each as large as it was
+    when it parted from the others."""
+    remaining = node
+    while True:
+        level += _LEVEL_STEP_MM
+        parts, _ = ndimage.label(remaining & (depth > level))
+        prominent = np.flatnonzero(np.bincount(parts[depth > level + _PROMINENCE_MM]))
+        prominent = prominent[prominent > 0]
+        if not len(prominent):
+            return [np.nonzero(node)]
+        group_of = np.zeros(parts.max() + 1, int)
+        group_of[prominent] = _stacked_groups(parts, prominent, position, height)
+        if group_of.max() > 1:
+            break
+        remaining = group_of[parts] > 0
+    cores = []
+    groups = group_of[parts]
+    for group, box in enumerate(ndimage.find_objects(groups), start=1):
+        for core in _cores(groups[box] == group, position[box], depth[box], height, level):
+            cores.append(tuple(indices + s.start for indices, s in zip(core, box, strict=True)))
+    return cores
+
+
+def _stacked_groups(parts: np.ndarray, numbers: np.ndarray, position: np.ndarray, height: float) -> list[int]:
+    """For each of the parts `numbers` the number 1..n of the body, or the pile of bodies, that it belongs to.
+
+    Parts side by side, such as the front and the back of a body with sunken endplates, belong together.
+    """
+    if len(numbers) == 1:
+        return [1]
+    part_of, along = parts[parts > 0], position[parts > 0]
+    spans = [np.percentile(along[part_of == number], [2, 98]) for number in numbers]
+    group_of = [0] * len(numbers)
+    group, low, high = 0, -np.inf, -np.inf
+    for index in sorted(range(len(numbers)), key=lambda index: spans[index][0]):
+        part_low, part_high = spans[index]
+        shared = min(high, part_high) - part_low
+        centres_apart = (part_low + part_high) / 2 - (low + high) / 2
+        side_by_side = shared > 0.5 * min(high - low, part_high - part_low)
+        single = max(high - low, part_high - part_low) < height
+        if side_by_side or (single and centres_apart < _NEAREST_CENTRES * height):
+            high = max(high, part_high)
+        else:
+            group, low, high = group + 1, part_low, part_high
+        group_of[index] = group
+    return group_of
+
+
+def _best_cuts(profile: np.ndarray, count: int, bodies: float) -> tuple[float, np.ndarray]:
+    """(cost per body, sections at which the `count` bodies after the first begin), by dynamic programming.
+
+    Thick sections are dear to cut, and so are pieces whose length is not that of one of the `bodies`, a fraction.
+    """
+    length = len(profile)
+    position = np.arange(length + 1)
+    piece = position[None, :] - position[:, None]  # from row to column
+    unlike = np.where(piece > 0, np.square(np.log(np.maximum(piece, 1) * bodies / length)), np.inf)
+    crossing = np.append(profile, 0.0)  # the last piece ends with the column, which costs nothing
+    cost = unlike[0] + crossing
+    begins = []
+    for _ in range(count - 1):
+        total = cost[:, None] + unlike
+        begins.append(np.argmin(total, axis=0))
+        cost = np.min(total, axis=0) + crossing
+    cuts = [length]
+    for begin in reversed(begins):
+        cuts.append(begin[cuts[-1]])
+    return cost[length] / count, np.array(cuts[:0:-1], int)
