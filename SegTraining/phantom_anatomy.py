@@ -242,5 +242,6 @@ def posterior_elements(body: Body) -> list[Rod]:
                 Rod((side * (half_width + 3), 0.6 * half_depth, 0.35 * h), (side * 52, half_depth + 18, -2), 5.5, 5.0)
             )
     drop = -0.5 * h if lumbar else -1.0 * h if chest else -0.4 * h
-    rods.append(Rod((0, lamina, -0.2 * h), (0, lamina + 24 * s, drop), 2.8 * s, 3.6 * s, 3.2 if lumbar else 1.6))
+    reach = (14 if body.name == "L5" else 24) * s
+    rods.append(Rod((0, lamina, -0.2 * h), (0, lamina + reach, drop), 2.8 * s, 3.6 * s, 3.2 if lumbar else 1.6))
     return rods

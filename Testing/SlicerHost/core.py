@@ -1,5 +1,7 @@
 """A real MRML scene without the Slicer application: module logics of slicer-core where Slicer's Python expects them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import slicer
@@ -28,7 +30,9 @@ def startScene() -> "slicer.vtkMRMLScene":
     modules = SimpleNamespace()
     for name, className in _LOGICS.items():
         logic = getattr(slicer, className)()
-        _attach(logic, scene, application)
+        with quiet():  # Slicer's own terminologies are not in slicer-core
+            logic.SetMRMLScene(scene)
+        logic.SetMRMLApplicationLogic(application)
         setattr(modules, name, SimpleNamespace(logic=lambda logic=logic: logic))
     slicer.mrmlScene = scene
     slicer.modules = modules
@@ -36,12 +40,12 @@ def startScene() -> "slicer.vtkMRMLScene":
     return scene
 
 
-def _attach(logic: "slicer.vtkMRMLAbstractLogic", scene: "slicer.vtkMRMLScene", application: object) -> None:
-    """Give a logic its scene, without its complaints that Slicer's own terminologies are not in slicer-core."""
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what VTK has to say: for calls that complain about the missing application and work all the same."""
     verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
     vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
     try:
-        logic.SetMRMLScene(scene)
+        yield
     finally:
         vtk.vtkLogger.SetStderrVerbosity(verbosity)
-    logic.SetMRMLApplicationLogic(application)
