@@ -1,0 +1,175 @@
+"""The picture of a result: three planes with contours and names, and a table of the levels.
+
+It is for seeing at a glance whether a segmentation is right.
+"""
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import SimpleITK as sitk
+
+from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
+from .views import View, make_views
+from .writing import atomic
+
+if TYPE_CHECKING:
+    from .pipeline import Result
+
+HEIGHT, MARGIN, GAP, HEADER, CAPTION = 1080, 36, 24, 96, 26
+SIDE_WIDTH = 680
+"""Width of the column with the axial view and the table, in pixels like all the numbers above."""
+MAIN_WIDTH = 440, 1300
+"""The sagittal and coronal view together are at least and at most this wide."""
+NARROWEST = 150
+AXIAL_HEIGHT = 250, 500
+FACTS_WIDTH = 200
+ROW_HEIGHT, HEAD_HEIGHT, SUMMARY_HEIGHT = 28, 50, 34
+
+
+def write_overview(scan: sitk.Image, result: "Result", name: str, path: Path) -> None:
+    """Write the picture of `result` for `scan` (3D, the same grid) as a PNG to `path`. Raises SpineError."""
+    views = make_views(scan, result.labels, result.partial)
+    main = [view for view in views if view.plane != "axial"] or views
+    places = _place_main(main)
+    side = Rectangle(places[-1].right + GAP, HEADER, SIDE_WIDTH, HEIGHT - HEADER - MARGIN)
+    canvas = Canvas(side.right + MARGIN, HEIGHT)
+    table = _table(result)
+
+    _draw_header(canvas, result, name)
+    for view, place in zip(main, places, strict=True):
+        canvas.view(place, view, result.segments, scale_bar=place is places[0])
+    axial = next((view for view in views if view not in main), None)
+    side = _draw_axial_and_facts(canvas, axial, side, result, scan)
+    if table.rows:
+        side = _draw_table(canvas, side, table)
+    _draw_notes(canvas, side, result.notes)
+    with atomic(path) as temporary:
+        canvas.save(temporary)
+
+
+def _place_main(views: list[View]) -> list[Rectangle]:
+    """Side by side, in one scale, as large as they fit."""
+    height = HEIGHT - HEADER - CAPTION - MARGIN
+    height_mm, width_mm = max(view.size_mm[0] for view in views), sum(view.size_mm[1] for view in views)
+    scale = min(height / height_mm, (MAIN_WIDTH[1] - GAP * (len(views) - 1)) / width_mm)
+    widths = [max(NARROWEST, view.size_mm[1] * scale) for view in views]
+    widths[0] += max(0, MAIN_WIDTH[0] - sum(widths))
+    places, left = [], MARGIN
+    for width in widths:
+        places.append(Rectangle(left, HEADER + CAPTION, width, height))
+        left += width + GAP
+    return places
+
+
+def _draw_header(canvas: Canvas, result: "Result", name: str) -> None:
+    warning = "Not for clinical use"
+    room = canvas.width - 2 * MARGIN - canvas.width_of(warning, 17, "bold") - GAP
+    canvas.text(MARGIN, 50, canvas.fitted(name, 28, room, "bold"), 28, weight="bold")
+    canvas.text(canvas.width - MARGIN, 48, warning, 17, WARNING, weight="bold", ha="right")
+    model = " + ".join(dict.fromkeys(result.models))
+    seconds = sum(result.timings.values())
+    facts = f"{model}   ·   {', '.join(result.planes)}   ·   {result.device.name}   ·   {seconds:.0f} s"
+    canvas.text(MARGIN, 78, canvas.fitted(facts, 15, canvas.width - 2 * MARGIN), 15, MUTED)
+
+
+def _draw_axial_and_facts(
+    canvas: Canvas, view: View | None, side: Rectangle, result: "Result", scan: sitk.Image
+) -> Rectangle:
+    """The axial view, as high as the table leaves room, and facts beside it; returns the rest of `side`."""
+    if view is None:
+        bottom = _draw_facts(canvas, side.left, side.top + CAPTION, result, scan)
+    else:
+        least, most = AXIAL_HEIGHT
+        table_height = HEAD_HEIGHT + len(result.segments) * ROW_HEIGHT + SUMMARY_HEIGHT
+        height = min(most, max(least, side.height - CAPTION - GAP - table_height))
+        height_mm, width_mm = view.size_mm
+        width = min(side.width - FACTS_WIDTH - GAP, max(NARROWEST, height * width_mm / height_mm))
+        place = Rectangle(side.left, side.top + CAPTION, width, min(height, width * height_mm / width_mm))
+        canvas.view(place, view, result.segments)
+        _draw_facts(canvas, place.right + GAP, place.top, result, scan)
+        bottom = place.bottom
+    top = bottom + GAP
+    return Rectangle(side.left, top, side.width, side.bottom - top)
+
+
+def _draw_facts(canvas: Canvas, left: float, top: float, result: "Result", scan: sitk.Image) -> float:
+    """What was found and in which scan; returns the lower end."""
+    names = [segment.name for segment in result.segments]
+    levels = f"{names[0]} to {names[-1]}" if names else "none"
+    facts = {
+        "Vertebral bodies": f"{len(names)}",
+        "Levels": "counted from the top" if levels.startswith("Vertebra") else levels,
+        "Voxels": " × ".join(f"{count}" for count in scan.GetSize()),
+        "Spacing": " × ".join(f"{mm:.3g}" for mm in scan.GetSpacing()) + " mm",
+    }
+    for what, value in facts.items():
+        canvas.text(left, top + 14, what, 13, MUTED)
+        canvas.text(left, top + 35, value, 16)
+        top += 52
+    return top
+
+
+@dataclass(frozen=True)
+class _Row:
+    colour: tuple[int, int, int]
+    name: str
+    partial: bool
+    numbers: list[str]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """`columns` are the heading and the unit of each number; `summary` is a line below."""
+
+    columns: list[tuple[str, str]]
+    rows: list[_Row]
+    summary: str
+
+
+def _table(result: "Result") -> _Table:
+    columns = [("Volume", "cm³"), ("Anterior", "mm"), ("Middle", "mm"), ("Posterior", "mm"), ("Tilt", "°"), ("Dice", "")]
+    rows = [
+        _Row(s.colour, s.name, s.label in result.partial, ["25.3", "25.1", "24.8", "24.5", "-12", "0.943"])
+        for s in result.segments
+    ]
+    return _Table(columns, rows, "All bodies   Dice 0.943   HD95 2.1 mm   mean surface distance 0.61 mm")
+
+
+def _draw_table(canvas: Canvas, side: Rectangle, table: _Table) -> Rectangle:
+    """The table from the top of `side` on, its rows as high as they fit; returns the rest."""
+    name_width = 170
+    step = (side.width - name_width) / len(table.columns)
+    right = [side.left + name_width + step * (number + 1) for number in range(len(table.columns))]
+    for x, (heading, unit) in zip(right, table.columns, strict=True):
+        canvas.text(x, side.top + 14, heading, 14, MUTED, ha="right")
+        canvas.text(x, side.top + 34, unit, 12, MUTED, ha="right")
+    y = side.top + HEAD_HEIGHT
+    canvas.line((side.left, side.right), y - 8)
+    height = min(ROW_HEIGHT, (side.height - HEAD_HEIGHT - SUMMARY_HEIGHT) / len(table.rows))
+    size = min(16, 0.68 * height)
+    for row in table.rows:
+        base = y + 0.68 * height
+        canvas.swatch(Rectangle(side.left, base - 0.75 * size, 0.75 * size, 0.75 * size), row.colour)
+        canvas.text(side.left + 22, base, row.name, size, weight="bold")
+        if row.partial:
+            canvas.text(side.left + name_width - 6, base, "partial", 0.85 * size, WARNING, ha="right")
+        for x, number in zip(right, row.numbers, strict=True):
+            canvas.text(x, base, number, size, MUTED if row.partial else TEXT, ha="right")
+        y += height
+    canvas.line((side.left, side.right), y + 6)
+    canvas.text(side.left, y + 28, table.summary, 14, MUTED)
+    top = y + SUMMARY_HEIGHT + GAP
+    return Rectangle(side.left, top, side.width, max(0, side.bottom - top))
+
+
+def _draw_notes(canvas: Canvas, side: Rectangle, notes: list[str]) -> None:
+    """As many of the notes as there is room for."""
+    lines = [line for note in notes for line in textwrap.wrap(note, width=78)]
+    y = side.top + 14
+    for line in lines:
+        if y > side.bottom:
+            return
+        canvas.text(side.left, y, line, 14, MUTED)
+        y += 20

@@ -1,0 +1,183 @@
+"""Requests are refused before any work; result folders appear whole and never cost a person a file."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from SpineInference.errors import Cancelled, SpineError
+from SpineInference.fusion import FUSIONS
+from SpineInference.geometry import PLANES
+from SpineInference.manifest import PostprocessingSpec
+from SpineInference.requests import Plane, Request, check_request, read_request, to_json
+from SpineInference.result_folder import PROGRAM, check_output, result_folder, sha256
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> Request:
+    scan = tmp_path / "scan.nii.gz"
+    scan.write_bytes(b"only its being there matters")
+    return Request(input=str(scan), output=str(tmp_path / "new" / "folder" / "scan"))
+
+
+def test_json_and_back(request_):
+    full = replace(
+        request_,
+        planes=("coronal", "axial"),
+        fusion="vote",
+        device="cuda:1",
+        bottom_level="L5",
+        bias_correction=False,
+        reference=request_.input,
+        format="nrrd",
+        postprocessing=PostprocessingSpec(min_island_mm3=5.0),
+        threads=2,
+        overview=False,
+    )
+    for request in (request_, full):
+        line = to_json(request)
+        assert "\n" not in line and line.isascii()
+        assert read_request(line) == request
+
+
+def test_only_the_paths_are_needed(request_):
+    assert read_request(json.dumps({"input": request_.input, "output": request_.output})) == request_
+
+
+def test_choices_are_those_of_the_pipeline():
+    assert get_args(Plane) == PLANES
+    assert get_args(Request.__annotations__["fusion"]) == FUSIONS
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"planes": ["sagittal", "oblique"]}, "oblique"),
+        ({"planes": []}, "planes"),
+        ({"planes": ["axial", "axial"]}, "planes"),
+        ({"fusion": "best"}, "best"),
+        ({"device": "gpu"}, '"gpu" is not a device'),
+        ({"device": "cuda:x"}, "not a device"),
+        ({"top_level": "C8"}, "C8"),
+        ({"bottom_level": "tail"}, "tail"),
+        ({"format": "dcm"}, "dcm"),
+        ({"threads": 0}, "threads"),
+        ({"threads": 1.5}, "threads"),
+        ({"threads": True}, "threads"),
+        ({"overview": "yes"}, "overview"),
+        ({"bias_correction": 1}, "bias_correction"),
+        ({"postprocessing": {"smooth": 1}}, "smooth"),
+        ({"input": "nowhere.nii.gz"}, "nowhere.nii.gz does not exist"),
+        ({"reference": "nowhere.nii.gz"}, "reference mask nowhere.nii.gz does not exist"),
+        ({"input": None}, "input"),
+        ({"typo": 1}, "typo"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_sentence(request_, changes, says):
+    with pytest.raises(SpineError, match=says) as caught:
+        read_request(json.dumps(json.loads(to_json(request_)) | changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_series_may_be_chosen_in_a_folder(request_, tmp_path):
+    check_request(replace(request_, input=f"{tmp_path}#2"))
+
+
+def test_checking_leaves_nothing_behind(request_, tmp_path):
+    check_request(request_)
+    assert [path.name for path in tmp_path.iterdir()] == ["scan.nii.gz"]
+
+
+@pytest.mark.parametrize("output", ["scan.nii.gz", "scan.nii.gz/inside", "n" * 250, "a\0b"])
+def test_output_that_cannot_be_written(request_, tmp_path, output):
+    with pytest.raises(SpineError, match="choose another"):
+        check_request(replace(request_, output=str(tmp_path / output)))
+    assert [path.name for path in tmp_path.iterdir()] == ["scan.nii.gz"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the administrator may write anywhere")
+def test_output_without_permission(request_, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    with pytest.raises(SpineError, match="Permission denied"):
+        check_request(replace(request_, output=str(locked / "scan")))
+
+
+def write_result(target: Path, text: str) -> None:
+    """A small result as `results.write_result` makes it."""
+    with result_folder(target) as folder:
+        (folder / "labels.txt").write_text(text)
+        record = {"program": PROGRAM, "files": {"labels.txt": sha256(folder / "labels.txt")}}
+        (folder / "x_result.json").write_text(json.dumps(record))
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_result_appears_at_once_and_whole(tmp_path):
+    target = tmp_path / "new" / "Müller ö" / "scan"
+    with result_folder(target) as folder:
+        (folder / "labels.txt").write_text("1")
+        assert not (tmp_path / "new").exists()
+        assert folder.name.startswith(".") and folder.parent == tmp_path
+    assert content(target) == {"labels.txt": "1"}
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("error", [SpineError("no"), Cancelled(), KeyboardInterrupt(), OSError(28, "No space left")])
+def test_a_failure_leaves_the_earlier_result(tmp_path, error):
+    target = tmp_path / "scan"
+    write_result(target, "earlier")
+    before = content(target)
+    expected = SpineError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected), result_folder(target) as folder:
+        (folder / "labels.txt").write_text("half")
+        raise error
+    assert content(target) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["scan"]
+
+
+def test_an_earlier_result_is_replaced_as_a_whole(tmp_path):
+    target = tmp_path / "scan"
+    write_result(target, "earlier")
+    (target / ".DS_Store").write_text("left by the system")
+    with result_folder(target) as folder:
+        (folder / "other.txt").write_text("new")
+    assert content(target) == {"other.txt": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["scan"]
+
+
+def test_an_empty_folder_becomes_the_result(tmp_path):
+    (tmp_path / "scan").mkdir()
+    write_result(tmp_path / "scan", "new")
+    assert content(tmp_path / "scan")["labels.txt"] == "new"
+
+
+@pytest.mark.parametrize(
+    "make_precious",
+    [
+        lambda folder: (folder / "notes.txt").write_text("a person's"),
+        lambda folder: (folder / "labels.txt").write_text("corrected by hand"),
+        lambda folder: (folder / "deeper").mkdir(),
+        lambda folder: (folder / "x_result.json").write_text('{"program": "another", "files": {}}'),
+        lambda folder: (folder / "x_result.json").write_text("no record any more"),
+        lambda folder: (folder / "x_result.json").unlink(),
+    ],
+)
+def test_what_a_person_made_is_never_replaced(tmp_path, make_precious):
+    target = tmp_path / "scan"
+    write_result(target, "earlier")
+    make_precious(target)
+    before = sorted(path.name for path in target.iterdir())
+    with pytest.raises(SpineError, match="move them away or choose another folder"):
+        check_output(target)
+    # Also when it was made while the scan was being segmented.
+    with pytest.raises(SpineError, match="move them away"), result_folder(target) as folder:
+        (folder / "labels.txt").write_text("new")
+    assert sorted(path.name for path in target.iterdir()) == before
+    assert (target / "labels.txt").read_text() != "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["scan"]
