@@ -63,7 +63,7 @@ def list_devices() -> list[Device]:
 
 
 def _cpu(reason: str) -> Device:
-    return Device("cpu", 0, platform.processor() or platform.machine() or "CPU", reason)
+    return Device("cpu", 0, f"CPU ({platform.machine()})", reason)
 
 
 def _gpu(kind: str, index: int) -> Device:

@@ -106,7 +106,8 @@ class OnnxEngine:
 class TorchEngine:
     """The manifest's network in torch with the weights of `model.safetensors`.
 
-    CUDA: half precision, channels-last, batches, copies that overlap with computing. MPS and CPU: full precision.
+    CUDA: half precision (full where numbers overflow), channels-last, batches, copies that overlap with computing.
+    MPS and CPU: full precision.
     When a GPU's memory runs out, fewer slices are computed at a time; when one is too much, the CPU takes over.
     """
 
@@ -120,6 +121,7 @@ class TorchEngine:
         self._place = str(device)
         self._monitor = monitor or Monitor()
         self._slices = SLICES_AT_A_TIME[device.kind]
+        self._precision = torch.float16 if device.kind == "cuda" else torch.float32
         self._cpu: OnnxEngine | None = None
         self._description = f"PyTorch {torch.__version__} on {device.name} ({device})"
         if device.kind == "cpu" and threads:
@@ -149,8 +151,7 @@ class TorchEngine:
     def describe(self) -> str:
         if self._cpu:
             return self._cpu.describe()
-        precision = "half precision" if self._device.kind == "cuda" else "full precision"
-        return f"{self._description}, {precision}, {self._slices} slices at a time"
+        return f"{self._description}, {str(self._precision).removeprefix('torch.')}, {self._slices} slices at a time"
 
     def close(self) -> None:
         self._network = None
@@ -178,13 +179,13 @@ class TorchEngine:
         """The passes of one call, queued without waiting: one is uploaded while the one before is computed."""
         import torch
 
-        result = None
+        result, overflow = None, False
         with torch.cuda.device(self._place), torch.inference_mode():
             compute = torch.cuda.current_stream()
             for start in range(0, len(batch), self._slices):
                 part = torch.from_numpy(batch[start : start + self._slices])
                 # torch reuses pinned memory only after the copies from it have ended, so that none is overwritten.
-                staged = torch.empty(part.shape, dtype=torch.float16, pin_memory=True).copy_(part)
+                staged = torch.empty(part.shape, dtype=self._precision, pin_memory=True).copy_(part)
                 with torch.cuda.stream(self._copies):
                     slices = staged.to(self._place, non_blocking=True)
                 compute.wait_stream(self._copies)
@@ -194,7 +195,15 @@ class TorchEngine:
                     shape = (len(batch), *probabilities.shape[1:])
                     result = torch.empty(shape, dtype=torch.float16, pin_memory=True)
                 result[start : start + self._slices].copy_(probabilities, non_blocking=True)
+                overflow = probabilities.isnan().any() | overflow
             compute.synchronize()
+        if overflow and self._precision == torch.float16:
+            self._precision = torch.float32
+            self._network.float()
+            self._monitor.note(
+                "The numbers of this network are too large for half precision: computing in full precision."
+            )
+            return self._on_cuda(batch)
         return result.numpy()
 
     def _in_passes(self, batch: np.ndarray) -> np.ndarray:

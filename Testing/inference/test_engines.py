@@ -111,7 +111,7 @@ def test_passes_of_a_gpu_are_put_together_in_order(package, fake_cuda):
     slices = noise(19, 32, 64)
     found = engine.probabilities(slices)
     assert found.dtype == np.float16 and found.shape == (19, 1, 32, 64)
-    assert engine.batch_size > 8 and "half precision" in engine.describe()
+    assert engine.batch_size > 8 and "float16" in engine.describe()
     np.testing.assert_allclose(found, OnnxEngine(package, 1).probabilities(slices), atol=0.02)
 
 
@@ -123,6 +123,18 @@ def test_batch_normalisation_stays_in_single_precision(package, fake_cuda):
     }
     assert ("Conv2d", torch.float16) in kinds and ("Conv2d", torch.float32) not in kinds
     assert all(dtype is torch.float32 for name, dtype in kinds if "BatchNorm" in name)
+
+
+def test_overflow_of_half_precision_changes_to_full(package, fake_cuda):
+    notes = []
+    engine = open_engine(package, GPU, Monitor(on_note=notes.append))
+    forward = engine._forward
+    engine._forward = lambda slices: forward(slices) * (float("nan") if slices.dtype is torch.float16 else 1)
+    slices = noise(9, 32, 64)
+    expected = OnnxEngine(package, 1).probabilities(slices)
+    np.testing.assert_allclose(engine.probabilities(slices), expected, atol=1e-3)
+    assert len(notes) == 1 and "computing in full precision" in notes[0]
+    assert "float32" in engine.describe()
 
 
 def test_out_of_memory_halves_the_passes(package, fake_cuda):
