@@ -23,7 +23,7 @@ def array(image: sitk.Image) -> np.ndarray:
 
 
 def test_the_seed_decides_every_voxel():
-    arguments = {"spacing": (4.0, 4.0, 4.0), "field_of_view": (160.0, 200.0, 60.0), "contrast": "T2"}
+    arguments = {"spacing": (2.0, 2.0, 4.0), "field_of_view": (100.0, 120.0, 40.0), "contrast": "T2"}
     first, second, other = (make_phantom(seed, **arguments) for seed in (5, 5, 6))
     assert np.array_equal(array(first.image), array(second.image))
     assert np.array_equal(array(first.bodies), array(second.bodies))
@@ -67,7 +67,7 @@ def test_contrast_of_canal_and_bodies(contrast: str, fluid_to_body: tuple[float,
 
 
 def test_truth_ends_where_the_picture_shows_the_dark_cortex():
-    made = make_phantom(4, contrast="T1", field_of_view=(100.0, 120.0, 60.0))
+    made = make_phantom(4, contrast="T1", field_of_view=(60.0, 50.0, 60.0))
     body = made.bodies == LEVELS["L3"].label
     distance = array(
         sitk.SignedMaurerDistanceMap(body, insideIsPositive=True, squaredDistance=False, useImageSpacing=True)
@@ -83,7 +83,7 @@ def test_structures_do_not_overlap():
 
 
 def test_an_oblique_scan_shows_the_same_anatomy_turned():
-    arguments = {"spacing": (3.0, 3.0, 3.0), "field_of_view": (150.0, 200.0, 60.0), "contrast": "T2"}
+    arguments = {"spacing": (2.2, 2.2, 2.2), "field_of_view": (100.0, 150.0, 40.0), "contrast": "T2"}
     straight, turned = make_phantom(8, **arguments), make_phantom(8, oblique_degrees=25, **arguments)
     assert np.array_equal(array(straight.bodies), array(turned.bodies))
     a, b = (np.array(made.image.GetDirection()).reshape(3, 3) for made in (straight, turned))
@@ -95,7 +95,7 @@ def test_an_oblique_scan_shows_the_same_anatomy_turned():
     ("region", "names"), [("cervical", ("C2", "C5", "T1")), ("thoracolumbar", ("T8", "T12", "L2"))]
 )
 def test_other_regions(region: str, names: tuple[str, ...]):
-    made = make_phantom(2, (4.0, 4.0, 4.0), (180.0, 320.0, 80.0), region=region)
+    made = make_phantom(2, (2.2, 2.2, 2.2), (120.0, 300.0, 40.0), region=region)
     assert {LEVELS[name].label for name in names} <= set(np.unique(array(made.bodies)))
 
 
@@ -105,7 +105,7 @@ def test_unknown_contrast_is_refused():
 
 
 def test_dataset_in_nnunet_layout(tmp_path):
-    write_dataset(tmp_path, 2, 40, spacing=(4.0, 4.0, 4.0), field_of_view=(120.0, 160.0, 60.0))
+    write_dataset(tmp_path, 2, 40, spacing=(2.2, 2.2, 2.2), field_of_view=(100.0, 120.0, 40.0))
     assert json.loads((tmp_path / "dataset.json").read_text())["numTraining"] == 2
     names = sorted(path.name for path in (tmp_path / "labelsTr").iterdir())
     assert names == ["phantom_00040.nii.gz", "phantom_00041.nii.gz"]

@@ -1,0 +1,29 @@
+"""The parts of the demonstration that need no model: the worker's errors reach the user, and the truth is compared."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SpineInference.errors import SpineError
+from SpineInference.levels import LEVELS
+from SpineInference.requests import Request
+
+
+def test_the_sentence_of_the_worker_is_raised(tmp_path):
+    from worker_process import run_worker
+
+    events = []
+    with pytest.raises(SpineError, match=r"nothing\.nii does not exist"):
+        run_worker(Request(input=str(tmp_path / "nothing.nii"), output=str(tmp_path / "out")), events.append)
+    assert events == []
+
+
+def test_bodies_are_compared_with_the_true_body_they_overlap():
+    from phantom_truth import compare
+
+    truth, found = np.zeros((4, 6, 6), np.uint8), np.zeros((4, 6, 6), np.uint8)
+    truth[:, 0:2], truth[:, 3:5] = LEVELS["L4"].label, LEVELS["L5"].label
+    found[:, 0:1], found[:, 3:5], found[:, 5] = 101, 102, 103
+    comparisons = compare(sitk.GetImageFromArray(found), sitk.GetImageFromArray(truth))
+    assert [comparisons[label].level for label in (101, 102, 103)] == ["L4", "L5", "-"]
+    assert [comparisons[label].dice for label in (101, 102, 103)] == pytest.approx([2 / 3, 1, 0])
