@@ -87,6 +87,8 @@ def _segment(request: "Request", run: Callable, display: Display) -> int:
         sentence = str(error)
         display.error(sentence if request.input in sentence else f"{request.input}: {sentence}")
         return EXIT_BAD_INPUT
+    except Cancelled:
+        raise
     except Exception as error:
         display.error(traceback.format_exc())
         display.error(f"{request.input}: failed unexpectedly ({type(error).__name__}: {error}), please report it.")

@@ -1,5 +1,6 @@
 """What the command line shows while it works: a progress bar on a terminal, plain lines anywhere else."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -51,7 +52,8 @@ class Display:
             if self._stop_asked:
                 raise KeyboardInterrupt
             self._stop_asked = True
-            self.note("Stopping ...")
+            # Not print, nor the bar: the signal may have come in the middle of either.
+            os.write(2, b"\nStopping ...\n")
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -53,22 +53,21 @@ def make_views(scan: sitk.Image, labels: sitk.Image, partial: set[int]) -> list[
     if shown is not None:
         around["axial"] = _surroundings([boxes[shown]], AROUND_ONE_MM, grey.shape, spacing)
 
+    def in_plane(plane: str) -> tuple[int, int]:
+        return tuple(axis for axis in range(3) if axis != SLICE_AXIS[plane])
+
+    planes = [plane for plane in PLANES if all(grey.shape[axis] > 1 for axis in in_plane(plane))]
     views = []
-    for plane in PLANES:
-        axis = SLICE_AXIS[plane]
-        rows, columns = (other for other in range(3) if other != axis)
-        if min(grey.shape[rows], grey.shape[columns]) < 2:
-            continue
-        box = around[plane]
-        cuts = {
-            other: (
-                0 if SLICE_AXIS[other] == rows else 1,
-                index[SLICE_AXIS[other]] + 0.5 - box[SLICE_AXIS[other]].start,
-            )
-            for other in PLANES
-            if other != plane and grey.shape[SLICE_AXIS[other]] > 1
-        }
-        here = tuple(index[axis] if a == axis else box[a] for a in range(3))
+    for plane in planes:
+        box = list(around[plane])
+        rows, columns = in_plane(plane)
+        cuts = {}
+        for other in planes:
+            axis = SLICE_AXIS[other]
+            if other != plane:
+                cuts[other] = (0 if axis == rows else 1, index[axis] + 0.5 - box[axis].start)
+        box[SLICE_AXIS[plane]] = index[SLICE_AXIS[plane]]
+        here = tuple(box)
         views.append(View(plane, _windowed(grey[here]), values[here].copy(), (spacing[rows], spacing[columns]), cuts))
     return views
 

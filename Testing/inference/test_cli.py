@@ -1,0 +1,318 @@
+"""The command line as a person or a script meets it: what it prints, what it writes, how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from small_packages import fields, write_package
+
+from SpineInference import cli
+from SpineInference.errors import SpineError
+from SpineInference.levels import LEVELS
+from SpineInference.requests import Request
+from SpineInference.result_folder import result_folder
+from SpineInference.runner import Outcome
+
+
+class FakeRun:
+    """Stands in for the pipeline: notes its requests and writes a tiny result."""
+
+    def __init__(self):
+        self.requests: list[Request] = []
+
+    def __call__(self, request, monitor):
+        self.requests.append(request)
+        monitor.progress("network", 1, 2, "sagittal")
+        monitor.note("something worth knowing")
+        if "broken" in request.input:
+            raise SpineError("this scan cannot be used.")
+        if "bug" in request.input:
+            raise ZeroDivisionError("oops")
+        with result_folder(Path(request.output)) as folder:
+            (folder / "labels.txt").write_text("1")
+        segments = [] if "empty" in request.input else [LEVELS["C2"], LEVELS["C3"]]
+        return Outcome(Path(request.output), {}, segments, 12.3)
+
+
+def write_scan(path: Path, values: np.ndarray | None = None) -> Path:
+    values = np.arange(60, dtype=np.int16).reshape(3, 4, 5) if values is None else values
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(sitk.GetImageFromArray(values), path)
+    return path
+
+
+@pytest.fixture
+def run() -> FakeRun:
+    return FakeRun()
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "out"
+
+
+def call(run, *arguments) -> int:
+    return cli.main([str(argument) for argument in arguments], run)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_one_scan(run, out, tmp_path, capsys):
+    scan = write_scan(tmp_path / "Wirbelsäule 脊椎.nii.gz")
+    assert call(run, scan, "-o", out, "--top-level", "c2") == 0
+    assert names_in(out) == ["Wirbelsäule 脊椎"]
+    shown = capsys.readouterr()
+    assert "2 vertebral bodies (C2 to C3) in 12 s" in shown.out and str(out) in shown.out
+    assert "network, sagittal" in shown.err and "something worth knowing" in shown.err
+
+
+def test_every_option_arrives(run, out, tmp_path):
+    scan, mask = write_scan(tmp_path / "a.nii.gz"), write_scan(tmp_path / "mask.nii.gz")
+    options = "--model m --planes axial,Sagittal --fusion vote --device cuda:1 --bottom-level L5 --no-n4 --format nrrd"
+    assert call(run, scan, "-o", out, *options.split(), "--threads", 2, "--no-overview", "--reference", mask) == 0
+    assert run.requests == [
+        Request(
+            input=str(scan),
+            output=str(out / "a"),
+            model="m",
+            planes=("axial", "sagittal"),
+            fusion="vote",
+            device="cuda:1",
+            bottom_level="L5",
+            bias_correction=False,
+            reference=str(mask),
+            format="nrrd",
+            threads=2,
+            overview=False,
+        )
+    ]
+
+
+def test_quiet(run, out, tmp_path, capsys):
+    assert call(run, write_scan(tmp_path / "a.nii.gz"), "-o", out, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_folder_of_scans_one_of_them_bad(run, out, tmp_path, capsys):
+    for name in ("a", "broken", "empty"):
+        write_scan(tmp_path / "scans" / f"{name}.nii.gz")
+    assert call(run, tmp_path / "scans", "-o", out) == 2
+    assert names_in(out) == ["a", "empty"]
+    shown = capsys.readouterr()
+    assert "broken.nii.gz: this scan cannot be used." in shown.err
+    assert "no vertebral body was found" in shown.out
+    assert shown.out.endswith("2 of 3 scans done.\n")
+
+
+def test_no_vertebra_is_no_error(run, out, tmp_path):
+    assert call(run, write_scan(tmp_path / "empty.nii.gz"), "-o", out) == 0
+
+
+def test_an_unexpected_failure_is_told_and_stops_nothing(run, out, tmp_path, capsys):
+    scans = [write_scan(tmp_path / f"{name}.nii.gz") for name in ("bug", "broken", "good")]
+    assert call(run, *scans, "-o", out) == 1
+    assert names_in(out) == ["good"]
+    assert "ZeroDivisionError: oops" in capsys.readouterr().err
+
+
+def test_scans_of_the_same_name_get_folders_of_their_own(run, out, tmp_path):
+    scans = [write_scan(tmp_path / folder / name) for folder, name in (("a", "x.nii.gz"), ("b", "X.nrrd"))]
+    assert call(run, *scans, "-o", out) == 0
+    assert names_in(out) == ["X_2", "x"]
+
+
+def test_missing_scan_beside_a_good_one(run, out, tmp_path, capsys):
+    assert call(run, tmp_path / "nowhere.nii.gz", write_scan(tmp_path / "a.nii.gz"), "-o", out) == 2
+    assert names_in(out) == ["a"]
+    assert "nowhere.nii.gz: there is no such file or folder." in capsys.readouterr().err
+
+
+def test_a_folder_of_reference_masks(run, out, tmp_path, capsys):
+    for name in ("a", "b_0000", "c"):
+        write_scan(tmp_path / "scans" / f"{name}.nii.gz")
+    masks = [write_scan(tmp_path / "masks" / name) for name in ("a.nrrd", "b.nii.gz")]
+    assert call(run, tmp_path / "scans", "-o", out, "--reference", tmp_path / "masks") == 2
+    assert [request.reference for request in run.requests] == [str(mask) for mask in masks]
+    assert "no reference mask named c" in capsys.readouterr().err
+
+
+def test_one_mask_for_several_scans_is_refused(run, out, tmp_path, capsys):
+    scans = [write_scan(tmp_path / f"{name}.nii.gz") for name in "ab"]
+    assert call(run, *scans, "-o", out, "--reference", scans[0]) == 2
+    assert not run.requests and not out.exists()
+    assert "only one reference mask" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--planes", "sagittal,diagonal"], "planes"),
+        (["--device", "gpu"], '"gpu" is not a device'),
+        (["--top-level", "C9"], '"C9" is not a vertebral level'),
+        (["--threads", "0"], "threads"),
+    ],
+)
+def test_a_wrong_option_is_told_once_for_all_scans(run, out, tmp_path, capsys, options, says):
+    scans = [write_scan(tmp_path / f"{name}.nii.gz") for name in "ab"]
+    assert call(run, *scans, "-o", out, *options) == 2
+    shown = capsys.readouterr()
+    assert says in shown.err and shown.err.count("\n") == 1 and not shown.out
+    assert not run.requests and not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["scan.nii.gz"], ["scan.nii.gz", "-o", "x", "--format", "png"]])
+def test_a_wrong_call_ends_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_lists(capsys):
+    assert cli.main(["--list-devices"]) == 0
+    assert "cpu" in capsys.readouterr().out
+    assert cli.main(["--list-models"]) == 0
+
+
+# --- With real processes and the real pipeline
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A network that calls everything bright a vertebra."""
+    return write_package(tmp_path_factory.mktemp("models") / "bright", fields("bright-sagittal", "sagittal"))
+
+
+def spine_segment(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "SpineInference.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
+
+
+def test_help_answers_within_half_a_second():
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        done = spine_segment("--help")
+        seconds.append(time.perf_counter() - started)
+        assert done.returncode == 0 and "--top-level" in done.stdout and "Not for clinical use" in done.stdout
+    assert min(seconds) < 0.5
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).normal(100, 20, (6, 8, 10)).astype(np.float32)
+
+
+def truncated(folder: Path) -> Path:
+    path = write_scan(folder / "truncated.nii.gz", noise())
+    path.write_bytes(path.read_bytes()[:600])
+    return path
+
+
+def corrupt(folder: Path) -> Path:
+    (folder / "corrupt.nii.gz").write_bytes(b"this is no image" * 100)
+    return folder / "corrupt.nii.gz"
+
+
+def four_dimensional(folder: Path) -> Path:
+    image = sitk.JoinSeries([sitk.GetImageFromArray(noise())] * 2)
+    sitk.WriteImage(image, folder / "four.nii.gz")
+    return folder / "four.nii.gz"
+
+
+def colours(folder: Path) -> Path:
+    sitk.WriteImage(sitk.GetImageFromArray(np.stack([noise()] * 3, -1), isVector=True), folder / "vector.nrrd")
+    return folder / "vector.nrrd"
+
+
+def with_nan(folder: Path) -> Path:
+    values = noise()
+    values[0, 0, 0] = np.nan
+    return write_scan(folder / "nan.nii.gz", values)
+
+
+def constant(folder: Path) -> Path:
+    return write_scan(folder / "constant.nii.gz", np.full((4, 5, 6), 7, np.int16))
+
+
+def empty_folder(folder: Path) -> Path:
+    (folder / "nothing").mkdir()
+    return folder / "nothing"
+
+
+def zero_spacing(folder: Path) -> Path:
+    header = b"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nspace: left-posterior-superior\n"
+    header += b"space directions: (0,0,0) (0,1,0) (0,0,1)\nencoding: raw\n\n"
+    (folder / "zero.nrrd").write_bytes(header + bytes(range(8)))
+    return folder / "zero.nrrd"
+
+
+def sheared(folder: Path) -> Path:
+    header = b"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nspace: left-posterior-superior\n"
+    header += b"space directions: (1,0,0) (0.5,1,0) (0,0,1)\nencoding: raw\n\n"
+    (folder / "sheared.nrrd").write_bytes(header + bytes(range(8)))
+    return folder / "sheared.nrrd"
+
+
+BAD = [truncated, corrupt, four_dimensional, colours, with_nan, constant, empty_folder, zero_spacing, sheared]
+
+
+def test_bad_scans_each_get_a_sentence_and_nothing_is_written(model, tmp_path):
+    """All in one call: that also shows that none of them stops the others."""
+    scans = []
+    for make in BAD:
+        folder = tmp_path / "scans" / make.__name__
+        folder.mkdir(parents=True)
+        scans.append(make(folder))
+    before = sorted(tmp_path.rglob("*"))
+    done = spine_segment(*scans, "-o", tmp_path / "out", "--model", model, "--quiet")
+    assert done.returncode == 2
+    sentences = done.stderr.splitlines()
+    for scan in scans:
+        assert [str(scan) in sentence for sentence in sentences].count(True) == 1, done.stderr
+    assert len(sentences) == len(scans) and "Traceback" not in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_unwritable_output_and_unknown_model(model, tmp_path):
+    scan = write_scan(tmp_path / "scan.nii.gz", noise())
+    for arguments in (["-o", scan, "--model", model], ["-o", tmp_path / "out", "--model", "no-such-model"]):
+        done = spine_segment(scan, *arguments, "--quiet")
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
+    assert names_in(tmp_path) == ["scan.nii.gz"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path, number):
+    scan = write_scan(tmp_path / "scan.nii.gz")
+    script = f"""
+import sys, time
+from pathlib import Path
+from SpineInference import cli
+from SpineInference.result_folder import result_folder
+
+def run(request, monitor):
+    with result_folder(Path(request.output)) as folder:
+        print("working", file=sys.stderr, flush=True)
+        for step in range(10**9):
+            monitor.check()
+            (folder / "file").write_text("x")
+            time.sleep(0.01)
+
+sys.exit(cli.main([{str(scan)!r}, {str(scan)!r}, "-o", {str(tmp_path / "out")!r}], run))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline() == "working\n"
+    process.send_signal(number)
+    assert process.wait(10) == 130
+    assert process.stderr.read().endswith("Cancelled.\n")
+    assert names_in(tmp_path) == ["scan.nii.gz"]
