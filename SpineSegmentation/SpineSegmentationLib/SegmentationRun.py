@@ -29,7 +29,7 @@ class SegmentationRun:
         onText: Callable[[str], None],
         onEnd: Callable[["slicer.vtkMRMLSegmentationNode | None", Exception | None], None],
     ):
-        self._protocol = WorkerProtocol(onProgress, onText)
+        self._protocol = WorkerProtocol(self._unlessCancelled(onProgress), self._unlessCancelled(onText))
         self._onEnd = onEnd
         self._folder: tempfile.TemporaryDirectory | None = None
         self._process: WorkerProcess | None = None
@@ -59,6 +59,10 @@ class SegmentationRun:
     def wait(self) -> None:
         """Block until the end: for scripts."""
         self._process.wait()
+
+    def _unlessCancelled(self, listener: Callable) -> Callable:
+        """Whoever has cancelled wants no more news, and may be gone."""
+        return lambda news: None if self._cancelled else listener(news)
 
     def _onWorkerEnd(self, exitCode: int) -> None:
         segmentationNode, error = None, None

@@ -21,7 +21,7 @@ _PATIENCE_MS = 5000
 
 
 class WorkerProcess:
-    """One worker with one request. `onEnd` is called with its exit code, once, and not before `start` has returned."""
+    """One worker with one request. `onEnd` is called with its exit code, once."""
 
     def __init__(self, request: Request, protocol: WorkerProtocol, onEnd: Callable[[int], None]):
         self._request = request

@@ -1,0 +1,72 @@
+"""The lines of a worker are understood however they are cut, and every way it can end becomes one answer."""
+
+import json
+
+import pytest
+
+from SpineInference.errors import Cancelled, SpineError
+from SpineSegmentationLib.WorkerProtocol import WorkerProtocol
+
+PROGRESS = {"event": "progress", "stage": "network", "done": 3, "total": 9, "plane": "axial", "seconds_left": 1.5}
+RESULT = {"event": "result", "folder": "f", "files": {}, "segments": [], "seconds": 2.0}
+
+
+class Listener:
+    def __init__(self):
+        self.progress, self.text = [], []
+        self.protocol = WorkerProtocol(self.progress.append, self.text.append)
+
+    def hear(self, *events: dict) -> WorkerProtocol:
+        self.protocol.receiveOutput(b"".join(json.dumps(event).encode() + b"\n" for event in events))
+        return self.protocol
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_lines_are_put_together_from_pieces_of_any_size(listener, size):
+    events = [PROGRESS, {"event": "note", "text": "slices of 4 mm – thick"}, PROGRESS, RESULT]
+    data = "\r\n".join(json.dumps(event, ensure_ascii=False) for event in events).encode() + b"\n"
+    for start in range(0, len(data), size):
+        listener.protocol.receiveOutput(data[start : start + size])
+    assert listener.progress == [PROGRESS, PROGRESS]
+    assert listener.text == ["slices of 4 mm – thick"]
+    assert listener.protocol.result(0) == RESULT
+
+
+def test_the_last_line_counts_without_its_end(listener):
+    listener.protocol.receiveOutput(json.dumps(RESULT).encode())
+    listener.protocol.receiveErrorOutput(b"half a line")
+    assert listener.protocol.result(0) == RESULT
+    assert listener.text == ["half a line"]
+
+
+@pytest.mark.parametrize("line", [b"no JSON\n", b"[1]\n", b'"text"\n', b'{"no": "event"}\n', b"7\n"])
+def test_what_is_no_event_goes_to_the_log(listener, line):
+    listener.protocol.receiveOutput(line)
+    assert listener.text == [line.decode().strip()]
+
+
+def test_damaged_characters_do_not_stop_the_log(listener):
+    listener.protocol.receiveErrorOutput(b"caf\xe9\n\n")
+    assert listener.text == ["caf\ufffd"]
+
+
+def test_the_workers_sentence_is_raised_and_its_details_are_logged(listener):
+    error = {"event": "error", "message": "this sentence is for the user", "details": "Traceback ..."}
+    with pytest.raises(SpineError, match=r"^this sentence is for the user$"):
+        listener.hear(PROGRESS, error).result(1)
+    assert listener.text == ["Traceback ..."]
+
+
+def test_cancelled(listener):
+    with pytest.raises(Cancelled):
+        listener.hear({"event": "cancelled"}).result(9)
+
+
+def test_a_worker_that_dies_is_no_success(listener):
+    with pytest.raises(SpineError, match="exit code 139"):
+        listener.hear(PROGRESS).result(139)
