@@ -119,7 +119,7 @@ def build_spine(rng: np.random.Generator, region: str) -> Spine:
     # Most spines are nearly straight from the front; about a fifth are clearly scoliotic.
     scoliosis = rng.uniform(4.0, 13.0) if rng.random() < 0.2 else rng.uniform(0.0, 2.5)
     bow = rng.uniform(0, 2 * np.pi), rng.uniform(8.0, 14.0)
-    waist = rng.uniform(0.05, 0.12)
+    waist = rng.uniform(0.04, 0.09)
     age = rng.uniform(0.0, 1.0)
 
     bodies: list[Body] = []
@@ -157,7 +157,7 @@ def build_spine(rng: np.random.Generator, region: str) -> Spine:
                     wear,
                 )
             )
-        hollows = (0.0, 0.0) if fused else (rng.uniform(0.05, 0.09) * height, rng.uniform(0.07, 0.12) * height)
+        hollows = (0.0, 0.0) if fused else (rng.uniform(0.035, 0.07) * height, rng.uniform(0.045, 0.095) * height)
         label = LEVELS[name].label if name in LEVELS else 0
         bodies.append(Body(name, label, position, axes, width, depth, height, wedge, waist, *hollows))
     bodies.reverse()

@@ -123,7 +123,7 @@ class Scanner:
             slice_blur_mm=rng.choice([0.4, rng.uniform(0.8, 1.7)]),
             noise=rng.uniform(0.006, 0.03),
             shading=rng.uniform(0.05, 0.2),
-            coil_depth_mm=rng.uniform(90, 260),
+            coil_depth_mm=rng.uniform(120, 280),
             gain=rng.uniform(250, 1200),
         )
 
