@@ -27,3 +27,30 @@ def test_bodies_are_compared_with_the_true_body_they_overlap():
     comparisons = compare(sitk.GetImageFromArray(found), sitk.GetImageFromArray(truth))
     assert [comparisons[label].level for label in (101, 102, 103)] == ["L4", "L5", "-"]
     assert [comparisons[label].dice for label in (101, 102, 103)] == pytest.approx([2 / 3, 1, 0])
+
+
+def test_the_saved_scene_holds_everything(scene, tmp_path):
+    import zipfile
+
+    from scene_files import save_scene
+
+    from SpineSegmentationLib.MeasurementTable import addMeasurementTable
+    from SpineSegmentationLib.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.VolumeExchange import addVolume
+
+    labels = sitk.GetImageFromArray(np.full((4, 5, 6), LEVELS["L3"].label, np.uint8))
+    volumeNode = addVolume(sitk.Cast(labels, sitk.sitkInt16), "scan")
+    addSegmentation(labels, [LEVELS["L3"]], volumeNode, "bodies")
+    addMeasurementTable([{"level": "L3"}], volumeNode, "measurements")
+    save_scene(tmp_path / "scene.mrb")
+    zipfile.ZipFile(tmp_path / "scene.mrb").extractall(tmp_path)
+
+    scene.Clear(True)
+    scene.SetURL(str(next(tmp_path.glob("*/*.mrml"))))
+    assert scene.Connect()
+    segmentationNode = scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+    segment = segmentationNode.GetSegmentation().GetNthSegment(0)
+    assert (segment.GetName(), segment.GetLabelValue()) == ("L3", LEVELS["L3"].label)
+    source = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
+    assert source.GetImageData().GetDimensions() == (6, 5, 4)
+    assert scene.GetFirstNodeByClass("vtkMRMLTableNode").GetTable().GetValue(0, 0).ToString() == "L3"
