@@ -5,7 +5,7 @@ stand for the differences between scanners. The geometric ones are in `warps`, t
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from .config import Augmentation, BiasField, Ranged
+from .augmentation_settings import Augmentation, BiasField, Ranged
 from .warps import drawn, strengths, warp
 
 

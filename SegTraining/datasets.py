@@ -28,6 +28,8 @@ class Case:
     dataset: Dataset
     image: Path
     labels: Path
+    labels_are_instances: bool
+    """Whether every body has a label value of its own."""
 
     def read(self) -> tuple[sitk.Image, sitk.Image]:
         """Image and label map, which lie on the same grid. Raises SpineError where they cannot or do not."""
@@ -79,7 +81,7 @@ def _case(dataset: Dataset, folder: Path, image: Path) -> Case:
     patient = re.search(dataset.patient_pattern, name)
     if patient is None:
         raise SpineError(f'The patient pattern of "{dataset.name}" does not match the case "{name}": correct it.')
-    return Case(name, patient.group(1), dataset, image, labels)
+    return Case(name, patient.group(1), dataset, image, labels, labels.parent.name == "instancesTr")
 
 
 def _stem(path: Path) -> str:

@@ -1,5 +1,6 @@
 """One training run as a Lightning module: predict, loss, learning rate, moving average, validation."""
 
+import math
 import time
 
 import torch
@@ -27,6 +28,7 @@ class Run(LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.average = MovingAverage(self.network, config.training.ema_decay)
         self.case_dice: dict[str, float] = {}
+        self.steps_done = 0
         self._validation_cases = validation_cases
         self._minutes_before = 0.0
         self._started = time.monotonic()
@@ -40,7 +42,7 @@ class Run(LightningModule):
     def progress(self) -> float:
         """How much of the run is done, 0 to 1: by steps, or by time where that runs out first."""
         training = self.config.training
-        done = self.global_step * training.accumulate / (training.max_epochs * training.steps_per_epoch)
+        done = self.steps_done / (training.max_epochs * training.steps_per_epoch)
         if training.max_minutes is not None:
             done = max(done, self.minutes / training.max_minutes)
         return min(1.0, done)
@@ -66,19 +68,16 @@ class Run(LightningModule):
 
     def on_train_batch_start(self, batch, batch_index: int) -> None:
         # Dropout and the like draw from the global generator: seeded per step, a resumed run draws the same.
-        torch.manual_seed(hash((self.config.training.seed, self.global_rank, self._batch_number(batch_index))))
+        torch.manual_seed(hash((self.config.training.seed, self.global_rank, self.steps_done)))
         if self.config.schedule.name != "plateau":
             for group in self.optimizers().param_groups:
                 group["lr"] = self.config.optimiser.learning_rate * self._rate_factor()
 
-    def _batch_number(self, batch_index: int) -> int:
-        return self.current_epoch * self.config.training.steps_per_epoch + batch_index
-
     def _rate_factor(self) -> float:
         schedule = self.config.schedule
-        warm = min(1.0, (self.global_step + 1) / max(1, schedule.warmup_steps))
+        warm = min(1.0, (self.steps_done + 1) / max(1, schedule.warmup_steps))
         if schedule.name == "cosine":
-            return warm * (1 + torch.cos(torch.tensor(torch.pi * self.progress)).item()) / 2
+            return warm * (1 + math.cos(math.pi * self.progress)) / 2
         if schedule.name == "poly":
             return warm * (1 - self.progress) ** schedule.power
         return warm
@@ -89,6 +88,9 @@ class Run(LightningModule):
         loss = segmentation_loss(self.network(image), target, self.config.loss)
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
+
+    def on_train_batch_end(self, outputs, batch, batch_index: int) -> None:
+        self.steps_done += 1
 
     def optimizer_step(self, *args, **kwargs) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -107,6 +109,8 @@ class Run(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["minutes"] = self.minutes
+        checkpoint["steps_done"] = self.steps_done
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self._minutes_before = checkpoint["minutes"]
+        self.steps_done = checkpoint["steps_done"]

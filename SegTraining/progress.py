@@ -32,7 +32,7 @@ class EpochLog(Callback):
         metrics = trainer.callback_metrics
         row = {
             "epoch": trainer.current_epoch + 1,
-            "step": trainer.global_step,
+            "step": run.steps_done,
             "minutes": f"{run.minutes:.2f}",
             "learning_rate": f"{run.optimizers().param_groups[0]['lr']:.3g}",
             "loss": f"{metrics['loss'].item():.5f}",
@@ -79,7 +79,7 @@ class KeepBest(Callback):
         os.replace(aside, self._folder / WEIGHTS)
         result = {
             "epoch": trainer.current_epoch + 1,
-            "step": trainer.global_step,
+            "step": run.steps_done,
             "minutes": round(run.minutes, 2),
             METRIC: None if dice is None else value,
             "dice": dict(run.case_dice),

@@ -4,7 +4,7 @@ What the batch of a training step holds depends on the seed and on the number of
 goes on exactly as an uninterrupted one, whatever the number of worker processes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -114,17 +114,17 @@ def _case_probabilities(cases: list[CachedCase], config: Config) -> np.ndarray:
 
 
 class Steps(Sampler):
-    """The numbers of the training steps of an epoch; Lightning tells it the epoch, also after a resume."""
+    """The numbers of the training steps of an epoch, going on from those that are `done`.
 
-    def __init__(self, steps_per_epoch: int):
+    Lightning would tell samplers the epoch (`set_epoch`), but tells the first one after a resume wrongly.
+    """
+
+    def __init__(self, steps_per_epoch: int, done: Callable[[], int]):
         self._count = steps_per_epoch
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self._epoch = epoch
+        self._done = done
 
     def __iter__(self) -> Iterator[int]:
-        start = self._epoch * self._count
+        start = self._done()
         return iter(range(start, start + self._count))
 
     def __len__(self) -> int:

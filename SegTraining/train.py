@@ -8,7 +8,9 @@ RUN/weights.safetensors, RUN/result.json  the best moving average so far and how
 """
 
 import json
+import logging
 import sys
+import warnings
 from pathlib import Path
 
 import torch
@@ -41,16 +43,26 @@ def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Pat
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     seed_everything(settings.seed, workers=True, verbose=False)
+    _quieten_lightning()
     run = Run(config, parts["validation"])
     trainer = _trainer(config, run_folder, bool(parts["validation"]))
     trainer.fit(
         run,
-        _training_loader(parts["training"], config, trainer.global_rank),
+        _training_loader(parts["training"], config, run, trainer.global_rank),
         DataLoader(range(len(parts["validation"])), batch_size=1) if parts["validation"] else None,
         ckpt_path=str(run_folder / "last.ckpt") if resume else None,
         weights_only=True,
     )
     return run_folder
+
+
+def _quieten_lightning() -> None:
+    # Advertisements, and warnings about what is meant: a run folder with files in it, an average in evaluation mode,
+    # samples prepared in the training process.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in ("Checkpoint directory", "Found .* in eval mode", "The .*dataloader.* does not have many workers"):
+        warnings.filterwarnings("ignore", message, module="lightning")
+    warnings.filterwarnings("ignore", ".*LeafSpec", module="lightning")
 
 
 def _check_run_folder(config: Config, run_folder: Path, resume: bool) -> None:
@@ -76,12 +88,12 @@ def _without(config: Config, keys: set[str]) -> dict:
     return content
 
 
-def _training_loader(cases: list[CachedCase], config: Config, rank: int) -> DataLoader:
+def _training_loader(cases: list[CachedCase], config: Config, run: Run, rank: int) -> DataLoader:
     settings = config.training
     return DataLoader(
         Batches(cases, config, rank),
         batch_size=None,
-        sampler=Steps(settings.steps_per_epoch),
+        sampler=Steps(settings.steps_per_epoch, lambda: run.steps_done),
         num_workers=settings.workers,
         persistent_workers=False,
     )

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-from .config import Augmentation, Ranged, Transform
+from .augmentation_settings import Augmentation, Ranged, Transform
 
 
 def drawn(transform: Transform | None, count: int, generator: torch.Generator) -> torch.Tensor:

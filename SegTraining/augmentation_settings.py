@@ -1,0 +1,79 @@
+"""The settings of every augmentation, as they are written in a configuration."""
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """A section of the configuration: no unknown keys, no changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Transform(Strict):
+    """An augmentation applied to each sample with probability `p`."""
+
+    p: float = Field(0.5, ge=0, le=1)
+
+
+class Sized(Transform):
+    pixels: int = Field(3, ge=3)
+    """Width of the kernel, odd."""
+
+
+class Ranged(Transform):
+    """An augmentation whose strength is drawn uniformly from `low`..`high`."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Ranged":
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) must not exceed high ({self.high})")
+        return self
+
+
+class Elastic(Transform):
+    pixels: float = Field(6.0, gt=0)
+    """Standard deviation of the displacement."""
+    knot_pixels: int = Field(32, ge=4)
+    """Distance of the points that are displaced independently."""
+
+
+class BiasField(Transform):
+    strength: float = Field(0.4, gt=0)
+    """Standard deviation of the logarithm of the field."""
+    knot_pixels: int = Field(96, ge=8)
+
+
+class Augmentation(Strict):
+    """The nine augmentations of Table 4.2 of the thesis by name, and what scanners differ in. None is off."""
+
+    horizontal_flip: Transform | None = None
+    blur: Sized | None = None
+    gaussian_blur: Sized | None = None
+    motion_blur: Sized | None = None
+    gaussian_noise: Ranged | None = None
+    """Standard deviation as a fraction of the sample's range of values."""
+    elastic: Elastic | None = None
+    rotation: Ranged | None = None
+    """Degrees."""
+    scale: Ranged | None = None
+    """Factor of size."""
+    shift: Ranged | None = None
+    """Pixels, in each direction of the plane."""
+
+    slice_order_flip: Transform | None = None
+    """Reverses the neighbouring slices: the mirror image across the plane."""
+    slice_distance: Ranged | None = None
+    """Distance of the neighbouring slices in voxels, as in thick-slice scans."""
+    thick_rows: Ranged | None = None
+    """Resolution along the columns or the rows lowered by this factor, as in slices across a thick-slice scan."""
+    field_of_view: Ranged | None = None
+    """Fraction of the sample cut off at one side and replaced by air."""
+    gamma: Ranged | None = None
+    contrast: Ranged | None = None
+    brightness: Ranged | None = None
+    """Offset as a fraction of the sample's range of values."""
+    bias_field: BiasField | None = None
+    inversion: Transform | None = None

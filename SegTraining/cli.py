@@ -1,0 +1,166 @@
+"""The command `segtraining`: phantom, prepare, show-augmentations, train, evaluate, package."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from SpineInference.errors import SpineError
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .datasets import Case
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code: 0 done, 2 something the user can correct, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except SpineError as error:
+        print(f"segtraining: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="segtraining", description="Makes models: data, training, evaluation, package."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("phantom", help="write a data set of synthetic spines")
+    command.add_argument("output", type=Path, help="folder of the new data set")
+    command.add_argument("--count", type=int, default=24)
+    command.add_argument("--seed", type=int, default=1)
+    command.set_defaults(run=_phantom)
+
+    command = commands.add_parser("prepare", help="put the data sets of a configuration into the cache")
+    _add_config(command)
+    command.add_argument("--processes", type=int, default=1, help="cases prepared at the same time (default 1)")
+    command.set_defaults(run=_prepare)
+
+    command = commands.add_parser("show-augmentations", help="draw training samples as the network sees them")
+    _add_config(command)
+    command.add_argument("-o", "--output", type=Path, default=Path("augmentations.png"))
+    command.set_defaults(run=_show_augmentations)
+
+    command = commands.add_parser("train", help="train a network; prepares first what is not in the cache")
+    _add_config(command)
+    command.add_argument("-o", "--output", type=Path, help="run folder (default runs/NAME)")
+    command.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    command.set_defaults(run=_train)
+
+    command = commands.add_parser("evaluate", help="score whole volumes with the runtime's own pipeline")
+    command.add_argument("--model", required=True, help="name of a set of models, or a folder or zip of packages")
+    _add_config(command, required=False)
+    command.add_argument("--split", choices=("training", "validation", "test"), help="these cases of CONFIG")
+    command.add_argument("--dataset", help="a data set's folder below --data, instead of CONFIG and --split")
+    command.add_argument("--cases", nargs="+", help="only these")
+    command.add_argument("--fused-only", action="store_true", help="do not score each plane alone")
+    command.add_argument("--threads", type=int)
+    command.add_argument("-o", "--output", type=Path, default=Path("evaluation"))
+    command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser("package", help="make a model package of a run")
+    command.add_argument("run_folder", type=Path)
+    command.add_argument("-o", "--output", type=Path, required=True, help="folder of the package")
+    command.add_argument("--evaluation", type=Path, help="summary.json of evaluate, to go into the manifest")
+    command.set_defaults(run=_package)
+    return parser
+
+
+def _add_config(command: argparse.ArgumentParser, required: bool = True) -> None:
+    command.add_argument("config", nargs=None if required else "?", help="YAML file, or the name of a preset")
+    command.add_argument("--data", type=Path, help="folder of the data sets (default: SPINE_DATA)")
+    command.add_argument("--cache", type=Path, default=Path("cache"), help="folder of prepared cases (default cache)")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting: training.max_minutes=60"
+    )
+
+
+def _config(options: argparse.Namespace) -> "Config":
+    import yaml
+
+    from .config import load_config
+
+    changes: dict[str, Any] = {}
+    for text in options.set:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise SpineError(f'"--set {text}" is not understood: write KEY=VALUE, e.g. training.max_minutes=60.')
+        changes[key] = yaml.safe_load(value)
+    return load_config(options.config, changes)
+
+
+def _data(options: argparse.Namespace) -> Path:
+    folder = options.data or os.environ.get("SPINE_DATA")
+    if folder is None:
+        raise SpineError("It is not known where the data sets are: give --data FOLDER or set SPINE_DATA.")
+    return Path(folder)
+
+
+def _phantom(options: argparse.Namespace) -> None:
+    from .phantom import write_dataset
+
+    write_dataset(options.output, options.count, options.seed)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from .prepare import prepare
+
+    parts = prepare(_config(options), _data(options), options.cache, options.processes)
+    print(", ".join(f"{len(cases)} cases for {part}" for part, cases in parts.items()))
+
+
+def _show_augmentations(options: argparse.Namespace) -> None:
+    from .pictures import show_augmentations
+    from .prepare import prepare
+
+    config = _config(options)
+    show_augmentations(prepare(config, _data(options), options.cache)["training"], config, options.output)
+    print(options.output)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from .train import train
+
+    config = _config(options)
+    print(train(config, _data(options), options.cache, options.output or Path("runs") / config.name, options.resume))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    cases = _cases(options)
+    from .evaluate import evaluate
+
+    evaluate(options.model, cases, options.output, not options.fused_only, options.threads)
+
+
+def _cases(options: argparse.Namespace) -> "list[Case]":
+    from .config import Dataset
+    from .datasets import find_cases, split_cases
+
+    if options.dataset is not None:
+        cases = find_cases(Dataset(name=options.dataset), _data(options))
+    elif options.config is not None and options.split is not None:
+        cases = split_cases(_config(options).data, _data(options))[options.split]
+    else:
+        raise SpineError("It is not said what to evaluate: give --dataset, or a configuration and --split.")
+    missing = set(options.cases or ()) - {case.name for case in cases}
+    if missing:
+        raise SpineError(f'The case "{min(missing)}" is not among those to evaluate: correct --cases.')
+    return [case for case in cases if options.cases is None or case.name in options.cases]
+
+
+def _package(options: argparse.Namespace) -> None:
+    from .package import package
+
+    made = package(options.run_folder, options.output, options.evaluation)
+    print(f"{options.output}: {made.size_bytes / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

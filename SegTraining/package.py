@@ -1,0 +1,94 @@
+"""From a run folder to a model package, with everything about its making in the manifest."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+
+from SpineInference.errors import SpineError
+from SpineInference.model_package import ModelPackage
+from SpineInference.networks import build
+
+from .config import Config, load_config
+from .export import export_package
+from .progress import RESULT, WEIGHTS
+from .scoring import FUSED
+
+
+def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> ModelPackage:
+    """Write the best weights of the run as a package to `output`.
+
+    `evaluation` is the `summary.json` of `segtraining evaluate`: its numbers for this plane and for the fused planes
+    go into the manifest. Raises SpineError for a folder that holds no finished run.
+    """
+    config = load_config(run_folder / "config.yaml")
+    result, data = (_read_json(run_folder / name) for name in (RESULT, "fingerprint.json"))
+    spec = config.input
+    network = build(config.network.family, 2 * spec.context_slices + 1, 1, **config.network.arguments)
+    try:
+        network.load_state_dict(safetensors.torch.load_file(run_folder / WEIGHTS))
+    except (OSError, RuntimeError) as error:
+        raise SpineError(f'The weights of "{run_folder}" cannot be used: {str(error).splitlines()[0]}') from None
+    fields = {
+        "name": config.name,
+        "title": config.card.title,
+        "description": config.card.description,
+        "task": "segmentation",
+        "anatomy": config.card.anatomy,
+        "modality": config.card.modality,
+        "plane": config.plane,
+        "labels": [{"value": 1, **config.card.label.model_dump(mode="json")}],
+        "input": {
+            "context_slices": spec.context_slices,
+            "spacing_mm": spec.spacing_mm,
+            "intensity": asdict(spec.intensity),
+            "pad_multiple": spec.pad_multiple,
+            "bias_correction": spec.bias_correction,
+        },
+        "network": config.network.model_dump(mode="json"),
+        "postprocessing": asdict(config.postprocessing),
+        "training": {
+            "data": config.card.data_statement,
+            "recipe": config.name,
+            "date": result["date"],
+            "seed": config.training.seed,
+            "details": {
+                "training_cases": data["training_cases"],
+                "validation_cases": data["validation_cases"],
+                "test_cases": data["test_cases"],
+                "steps": result["step"],
+                "minutes": result["minutes"],
+                "config": config.model_dump(mode="json", include={"augmentation", "loss", "optimiser", "schedule"}),
+            },
+        },
+        "licence": config.card.licence,
+        "metrics": _metrics(config, result, evaluation),
+    }
+    return export_package(network, fields, output, card=_card(config, fields))
+
+
+def _metrics(config: Config, result: dict, evaluation: Path | None) -> dict[str, Any]:
+    metrics: dict[str, Any] = {"validation_dice_raw_network": result["validation_dice"]}
+    if evaluation is not None:
+        summary = _read_json(evaluation)
+        metrics["evaluation_cases"] = summary["cases"]
+        metrics["evaluation"] = [r for r in summary["results"] if r["planes"] in (config.plane, FUSED)]
+    return metrics
+
+
+def _card(config: Config, fields: dict[str, Any]) -> str:
+    lines = [f"# {config.card.title}", "", config.card.description, "", f"Licence: {config.card.licence}", ""]
+    lines += [config.card.data_statement, ""]
+    lines += [f"Recipe: `segtraining train {config.name}`, {fields['training']['date']}.", ""]
+    for row in fields["metrics"].get("evaluation", []):
+        lines.append(f"- {row['dataset']}, {row['planes']}: Dice {row['dice']} over {row['cases']} scans")
+    return "\n".join(lines) + "\n"
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise SpineError(f'"{path}" cannot be read: give a folder that "segtraining train" has finished.') from None

@@ -1,0 +1,67 @@
+"""The command line: from a data set to an evaluated package, and mistakes that are told in a sentence."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny_training import DATASET, make_dataset, write_settings
+
+from SegTraining.cli import main
+from SpineInference.model_package import ModelPackage
+
+
+def test_help_is_fast_and_imports_nothing_heavy():
+    code = "import sys; from SegTraining.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print([m for m in ('torch', 'numpy', 'pydantic', 'SimpleITK', 'yaml') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "show-augmentations" in found and found.strip().endswith("[]")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part_of_message"),
+    [
+        (["prepare", "no-such-preset", "--data", "."], "no configuration"),
+        (["prepare", "vertebral-bodies-axial", "--data", "nowhere"], "--data"),
+        (["prepare", "vertebral-bodies-axial", "--data", ".", "--set", "training.seed"], "KEY=VALUE"),
+        (["evaluate", "--model", "x", "--data", "."], "--split"),
+        (["package", "nowhere", "-o", "out"], "nowhere"),
+    ],
+)
+def test_mistakes_end_with_a_sentence_and_code_2(arguments, part_of_message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    assert part_of_message in message and "Traceback" not in message
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_data_folder_it_says_how_to_give_one(capsys, monkeypatch):
+    monkeypatch.delenv("SPINE_DATA", raising=False)
+    assert main(["prepare", "vertebral-bodies-axial"]) == 2
+    assert "SPINE_DATA" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_straight_path(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPINE_DATA", str(make_dataset(tmp_path / "data")))
+    config = str(write_settings(tmp_path / "tiny.yaml"))
+    started = time.monotonic()
+    assert main(["prepare", config]) == 0
+    assert main(["show-augmentations", config, "-o", "samples.png"]) == 0
+    assert Path("samples.png").stat().st_size > 10_000
+    assert main(["train", config, "--set", "training.steps_per_epoch=30", "--set", "training.crop=[64, 64]"]) == 0
+    assert main(["package", "runs/tiny", "-o", "models/tiny"]) == 0
+    assert main(["evaluate", config, "--split", "test", "--model", "models/tiny", "-o", "scores"]) == 0
+    summary = json.loads(Path("scores/summary.json").read_text("utf-8"))
+    assert summary["cases"] == ["d"] and summary["results"][0]["planes"] == "sagittal"
+    assert main(["package", "runs/tiny", "-o", "models/tiny", "--evaluation", "scores/summary.json"]) == 0
+    manifest = ModelPackage.open("models/tiny").manifest
+    assert manifest.metrics["evaluation"][0]["dataset"] == DATASET
+    assert manifest.training.details["training_cases"] == {DATASET: ["a", "b"]}
+    assert str(tmp_path) not in Path("models/tiny/manifest.json").read_text("utf-8")
+    assert "Dice" in capsys.readouterr().out
+    assert time.monotonic() - started < 120

@@ -1,0 +1,70 @@
+"""Configurations: what is written is what is meant, and mistakes are told."""
+
+import pytest
+from tiny_training import write_settings
+
+from SegTraining.config import PRESETS, load_config, save_config
+from SpineInference.errors import SpineError
+
+
+def test_a_misspelt_setting_is_an_error_that_names_its_place(tmp_path):
+    path = write_settings(tmp_path / "x.yaml", training={"bach_size": 4})
+    with pytest.raises(SpineError, match=r"training\.bach_size"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "part_of_message"),
+    [
+        ("plane", "oblique", "plane"),
+        ("training", {"crop": [60, 32]}, "multiples"),
+        ("augmentation", {"scale": {"low": 2, "high": 1}}, "must not exceed"),
+        ("augmentation", {"blur": {"p": 1.5}}, "augmentation.blur.p"),
+        ("input", {"intensity": {"rule": "by eye"}}, "intensity rule"),
+        ("input", {"intensity": {"lo": 3}}, "lo"),
+        ("loss", {"dice": 0, "cross_entropy": 0}, "greater than zero"),
+    ],
+)
+def test_impossible_values_are_refused(tmp_path, section, values, part_of_message):
+    path = write_settings(tmp_path / "x.yaml", **{section: values})
+    with pytest.raises(SpineError, match=part_of_message):
+        load_config(path)
+
+
+def test_a_file_replaces_entries_of_its_base_key_by_key(tmp_path):
+    write_settings(tmp_path / "base.yaml")
+    (tmp_path / "x.yaml").write_text("base: base.yaml\nplane: axial\ntraining: {seed: 7}\n", "utf-8")
+    config = load_config(tmp_path / "x.yaml", {"training.max_minutes": 2.5})
+    assert (config.plane, config.training.seed, config.training.max_minutes) == ("axial", 7, 2.5)
+    assert config.training.batch_size == 4
+
+
+def test_a_file_that_is_its_own_base_is_refused(tmp_path):
+    (tmp_path / "x.yaml").write_text("base: x.yaml\n", "utf-8")
+    with pytest.raises(SpineError, match="own base"):
+        load_config(tmp_path / "x.yaml")
+
+
+def test_the_resolved_copy_gives_the_same_configuration(tmp_path):
+    config = load_config(write_settings(tmp_path / "x.yaml"))
+    save_config(config, tmp_path / "copy.yaml")
+    assert load_config(tmp_path / "copy.yaml") == config
+
+
+@pytest.mark.parametrize("plane", ["sagittal", "coronal", "axial"])
+def test_the_presets_of_the_bundled_models_are_valid(plane):
+    config = load_config(f"vertebral-bodies-{plane}")
+    assert config.plane == plane
+    assert config.training.accelerator == "cpu"
+
+
+def test_an_unknown_preset_lists_the_known_ones():
+    with pytest.raises(SpineError, match="vertebral-bodies-axial"):
+        load_config("vertebral-bodies-oblique")
+    assert (PRESETS / "vertebral-bodies-axial.yaml").exists()
+
+
+def test_broken_yaml_is_told(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: [1, 2\n", "utf-8")
+    with pytest.raises(SpineError, match="cannot be read"):
+        load_config(tmp_path / "x.yaml")

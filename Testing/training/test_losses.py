@@ -1,0 +1,81 @@
+"""Losses and the validation metric: against values worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from SegTraining.config import Loss
+from SegTraining.losses import cross_entropy_loss, segmentation_loss, soft_dice_loss
+from SegTraining.moving_average import MovingAverage
+from SegTraining.targets import IGNORE
+
+SURE = 50.0
+
+
+def case(target: list[list[int]], logits: list[list[float]]) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor(logits)[None, None], torch.tensor(target, dtype=torch.uint8)[None]
+
+
+def test_soft_dice_by_hand():
+    logits, target = case([[1, 1, 0, 0]], [[SURE, -SURE, SURE, -SURE]])
+    assert soft_dice_loss(logits, target).item() == pytest.approx(1 - (2 * 1 + 1) / (2 + 2 + 1))
+
+
+def test_cross_entropy_by_hand():
+    logits, target = case([[1, 0]], [[0.0, 0.0]])
+    assert cross_entropy_loss(logits, target).item() == pytest.approx(math.log(2))
+
+
+def test_an_empty_slice_in_a_batch_does_not_count_as_a_perfect_one():
+    logits, target = case([[1, 1]], [[-SURE, -SURE]])
+    empty_logits, empty = case([[0, 0]], [[-SURE, -SURE]])
+    alone = soft_dice_loss(logits, target)
+    together = soft_dice_loss(torch.cat([logits, empty_logits]), torch.cat([target, empty]))
+    assert together.item() == pytest.approx(alone.item())
+
+
+@pytest.mark.parametrize("loss", [soft_dice_loss, cross_entropy_loss])
+def test_ignored_voxels_change_nothing_and_get_no_gradient(loss):
+    logits, target = case([[1, 0, IGNORE]], [[2.0, -1.0, 5.0]])
+    other = logits.clone()
+    other[..., 2] = -9.0
+    assert loss(logits, target).item() == pytest.approx(loss(other, target).item())
+    logits.requires_grad_()
+    loss(logits, target).backward()
+    assert logits.grad[..., 2].item() == 0 and logits.grad[..., 0].item() < 0 < logits.grad[..., 1].item()
+
+
+def test_a_batch_of_only_ignored_voxels_gives_no_nan():
+    logits, target = case([[IGNORE, IGNORE]], [[2.0, -1.0]])
+    logits.requires_grad_()
+    total = segmentation_loss(logits, target, Loss())
+    total.backward()
+    assert total.isfinite() and (logits.grad == 0).all()
+
+
+def test_weights_are_weights():
+    logits, target = case([[1, 0]], [[0.3, 0.1]])
+    total = segmentation_loss(logits, target, Loss(dice=2, cross_entropy=0.5))
+    expected = 2 * soft_dice_loss(logits, target) + 0.5 * cross_entropy_loss(logits, target)
+    assert total.item() == pytest.approx(expected.item())
+
+
+def test_half_precision_logits_are_summed_in_single_precision():
+    logits = torch.full((4, 1, 128, 128), 3.0, dtype=torch.bfloat16)
+    target = torch.ones(4, 128, 128, dtype=torch.uint8)
+    expected = 1 - 2 * torch.sigmoid(torch.tensor(3.0)).item() / (1 + torch.sigmoid(torch.tensor(3.0)).item())
+    assert soft_dice_loss(logits, target).item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_moving_average_forgets_its_start_and_follows():
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
+    average = MovingAverage(network, decay=0.99)
+    with torch.no_grad():
+        network[0].weight.fill_(5.0)
+        network[1].num_batches_tracked.fill_(7)
+    for _ in range(60):
+        average.update(network)
+    assert average.network[0].weight.item() == pytest.approx(5.0, abs=0.01)
+    assert average.network[1].num_batches_tracked.item() == 7
+    assert not average.train().network.training
