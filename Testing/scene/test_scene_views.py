@@ -20,7 +20,7 @@ def views():
     from SpineSegmentationLib.SegmentationScene import addSegmentation
     from SpineSegmentationLib.VolumeExchange import addVolume
 
-    phantom = make_phantom(1, (3.0, 3.0, 3.0), (160.0, 200.0, 80.0), contrast="T2")
+    phantom = make_phantom(1, (2.0, 2.0, 2.0), (150.0, 200.0, 70.0), contrast="T2")
     startScene()
     volumeNode = addVolume(phantom.image, "phantom")
     return draw_scene(volumeNode, addSegmentation(phantom.bodies, list(LEVELS.values()), volumeNode, "bodies"))
