@@ -79,8 +79,11 @@ def _segment_all(options: argparse.Namespace, run: Callable | None, display: Dis
 
 def _segment(request: "Request", run: Callable, display: Display) -> int:
     """Carry out one request; whatever goes wrong with it is told and does not stop the others."""
+    from .requests import check_request
+
     title = Path(request.output).name
     try:
+        check_request(request)
         with display.scan(title) as monitor:
             outcome = run(request, monitor)
     except SpineError as error:
@@ -127,7 +130,10 @@ def _choices(options: argparse.Namespace) -> "Request":
 def _list_models() -> int:
     from .catalog import list_sets
 
-    for model in list_sets():
+    models = list_sets()
+    if not models:
+        print("No models are installed: give the file of a model package with --model.")
+    for model in models:
         origin = "to be downloaded first" if model.missing_bytes else model.origin
         print(f"{model.name}\n    {model.title} ({model.modality}, {model.anatomy}; {origin})\n    {model.licence}")
     return EXIT_OK

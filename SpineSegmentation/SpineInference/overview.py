@@ -129,7 +129,14 @@ class _Table:
 
 
 def _table(result: "Result") -> _Table:
-    columns = [("Volume", "cm³"), ("Anterior", "mm"), ("Middle", "mm"), ("Posterior", "mm"), ("Tilt", "°"), ("Dice", "")]
+    columns = [
+        ("Volume", "cm³"),
+        ("Anterior", "mm"),
+        ("Middle", "mm"),
+        ("Posterior", "mm"),
+        ("Tilt", "°"),
+        ("Dice", ""),
+    ]
     rows = [
         _Row(s.colour, s.name, s.label in result.partial, ["25.3", "25.1", "24.8", "24.5", "-12", "0.943"])
         for s in result.segments

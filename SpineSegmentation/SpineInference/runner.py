@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .levels import Segment
 from .monitor import Monitor
-from .requests import Request, check_request
+from .requests import Request
 
 if TYPE_CHECKING:
     from .pipeline import Engines
@@ -41,10 +41,12 @@ class Runner:
         self._engines: Engines | None = None
 
     def run(self, request: Request, monitor: Monitor) -> Outcome:
-        """Read, segment, measure and write. Raises SpineError, Cancelled; then nothing is written."""
+        """Read, segment, measure and write for a request that `requests.check_request` has found sound.
+
+        Raises SpineError and Cancelled; then nothing is written.
+        """
         started = time.perf_counter()
-        check_request(request)
-        # Everything heavy is imported here, after the request has been found sound.
+        # Everything heavy is imported here, and not before there is something to do.
         import SimpleITK as sitk
 
         from . import pipeline
