@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -40,9 +40,10 @@ def evaluate(models: str, cases: list[Case], output: Path, each_plane: bool, thr
     if not cases:
         raise SpineError("There is no case to evaluate: name some with --cases, or another --split.")
     model_set = open_set(models)
+    engines = Engines()
     rows = []
     for number, case in enumerate(cases, start=1):
-        for row in _evaluate_case(model_set, case, each_plane, threads):
+        for row in _evaluate_case(model_set, case, each_plane, threads, engines):
             rows.append(row)
             shown = "-" if row.score.dice is None else f"{row.score.dice:.4f}"
             print(f"{number} of {len(cases)}: {case.name}, {row.planes}: Dice {shown}, {row.seconds:.1f} s", flush=True)
@@ -60,13 +61,14 @@ def evaluate(models: str, cases: list[Case], output: Path, each_plane: bool, thr
     return summary
 
 
-def _evaluate_case(model_set: ModelSet, case: Case, each_plane: bool, threads: int | None) -> Iterable[Row]:
+def _evaluate_case(
+    model_set: ModelSet, case: Case, each_plane: bool, threads: int | None, engines: Engines
+) -> Iterator[Row]:
     image, labels = case.read()
     reference_image = canonical(labels)
     reference = sitk.GetArrayFromImage(reference_image)
     ignored = np.isin(reference, case.dataset.ignore_labels)
     reference[ignored] = 0
-    engines = Engines()
     planes = [package.manifest.plane for package in model_set.packages]
     runs: list[tuple[str, tuple[str, ...] | None]] = [(FUSED, None)]
     if len(planes) == 1:

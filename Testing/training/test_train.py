@@ -8,6 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 from tiny_training import DATASET, make_dataset, settings
+from torch.utils.data import DataLoader
 
 from SegTraining.cache import CachedCase
 from SegTraining.config import Config
@@ -133,6 +134,13 @@ def test_a_batch_depends_on_seed_and_step_only(folders):
     assert not torch.equal(first[2][0], first[3][0])
     image, target = first[2]
     assert image.shape == (4, 3, 64, 32) and target.shape == (4, 64, 32) and image.dtype == torch.float32
+
+
+def test_worker_processes_draw_the_same_batches(folders):
+    batches = Batches(cases(folders), config())
+    loader = DataLoader(batches, batch_size=None, sampler=[0, 5], num_workers=1)
+    for drawn, step in zip(loader, (0, 5), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(drawn, batches[step], strict=True))
 
 
 def test_most_samples_show_the_target_and_some_do_not(folders):
