@@ -22,6 +22,7 @@ from . import postprocessing, vertebrae
 from .catalog import ModelSet
 from .devices import Device, choose_device
 from .engines import Engine, open_engine
+from .errors import SpineError
 from .fusion import Fusion
 from .geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
 from .levels import Segment
@@ -119,7 +120,7 @@ def segment(
     with seconds("vertebrae"):
         monitor.progress("vertebrae", 0, 1)
         instances, bodies = vertebrae.separate(mask, spacing_ipl(region), fusion.result)
-        segments = vertebrae.assign_levels(len(bodies), options.top_level, options.bottom_level)
+        segments = _name(len(bodies), options, monitor)
         partial = {s.label for s, body in zip(segments, bodies, strict=True) if body.touches_border}
         label_of = np.array([0, *(s.label for s in segments)], np.uint8)
         labels = to_scan_grid(label_of[instances], fusion.result, fusion.threshold, region, scan)
@@ -136,6 +137,14 @@ def segment(
     names = [package.manifest.name for package in packages]
     planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
     return Result(labels, segments, partial, measurements, names, planes, device, seconds.spent, notes)
+
+
+def _name(count: int, options: Options, monitor: Monitor) -> list[Segment]:
+    try:
+        return vertebrae.assign_levels(count, options.top_level, options.bottom_level)
+    except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
+        monitor.note(f"{error} Until then the vertebrae are numbered.")
+        return vertebrae.assign_levels(count)
 
 
 def _add_prediction(

@@ -1,0 +1,198 @@
+"""The whole way of a volume with real packages whose networks call everything bright a vertebra."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy.spatial.transform import Rotation
+from small_packages import fields, write_package
+
+from SpineInference.catalog import open_set
+from SpineInference.errors import Cancelled, SpineError
+from SpineInference.geometry import PLANES, Grid
+from SpineInference.monitor import Monitor
+from SpineInference.options import Options
+from SpineInference.pipeline import Engines, segment
+
+BODIES = 5
+HEIGHT, PITCH, RADIUS = 24.0, 32.0, 18.0  # mm
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "bright"
+    for plane in PLANES:
+        # The threshold lies half-way between the z-scores of tissue and bodies, where their border is.
+        write_package(folder / plane, fields(f"bright-{plane}", plane, output={"threshold": 0.82}))
+    return open_set(folder)
+
+
+def column(spacing=(1.0, 1.0, 1.0), direction=None, extent=(80.0, 90.0, 190.0)) -> SimpleNamespace:
+    """Five bright cylinders one above the other in tissue with air around, on any grid; and their numbers."""
+    direction = np.eye(3) if direction is None else direction
+    # The grid's own axes follow the patient's as well as they can, so the field of view is permuted with them.
+    extent = np.abs(np.round(direction)).T @ np.array(extent)
+    size = np.maximum(1, np.round(extent / spacing)).astype(int)
+    centre = np.array([3.0, -20.0, 500.0])
+    origin = centre - direction @ ((size - 1) * spacing / 2)
+    k, j, i = np.meshgrid(*(np.arange(n) for n in reversed(size)), indexing="ij")
+    points = np.stack([i, j, k], -1) * spacing @ direction.T + origin - centre  # L, P, S mm
+    left, posterior, superior = np.moveaxis(points, -1, 0)
+    number = np.round(-superior / PITCH).astype(int) + BODIES // 2 + 1  # 1 at the top
+    inside = (np.abs(superior + (number - BODIES // 2 - 1) * PITCH) < HEIGHT / 2) & (np.hypot(left, posterior) < RADIUS)
+    truth = np.where(inside & (number >= 1) & (number <= BODIES), number, 0).astype(np.uint8)
+    air = np.hypot(left, posterior) > 38
+    values = np.where(air, 0, np.where(truth > 0, 600, 300)) + np.random.default_rng(0).normal(0, 8, truth.shape)
+    scan, labels = sitk.GetImageFromArray(values.astype(np.int16)), sitk.GetImageFromArray(truth)
+    for image in (scan, labels):
+        image.SetSpacing([float(s) for s in spacing])
+        image.SetDirection(direction.flatten())
+        image.SetOrigin(origin)
+    return SimpleNamespace(scan=scan, truth=labels)
+
+
+def dice(labels: sitk.Image, truth: sitk.Image, value: int, number: int) -> float:
+    a = sitk.GetArrayViewFromImage(labels) == value
+    b = sitk.GetArrayViewFromImage(truth) == number
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+PERMUTED = np.eye(3)[:, [1, 2, 0]] * [1, -1, 1]
+GRIDS = {
+    "plain": ((1.0, 1.0, 1.0), np.eye(3)),
+    "permuted and flipped": ((1.0, 1.0, 1.0), PERMUTED),
+    "oblique 12": ((1.0, 1.0, 1.0), Rotation.from_euler("xy", [12, 5], degrees=True).as_matrix()),
+    "fine": ((0.5, 0.6, 0.7), PERMUTED),
+    "thick sagittal slices": ((0.6, 0.6, 4.0), PERMUTED),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_named_bodies_on_the_scans_own_grid(models, name):
+    column_ = column(*GRIDS[name])
+    result = segment(column_.scan, models, Options(top_level="L1", threads=2))
+    assert Grid.of(result.labels) == Grid.of(column_.scan)
+    assert result.labels.GetPixelID() == sitk.sitkUInt8
+    assert [s.name for s in result.segments] == ["L1", "L2", "L3", "L4", "L5"]
+    for number, found in enumerate(result.segments, start=1):
+        assert dice(result.labels, column_.truth, found.label, number) > 0.95, found.name
+    assert result.partial == set()
+    thick = name == "thick sagittal slices"
+    assert result.planes == (["sagittal"] if thick else list(PLANES))
+    assert any("too thick" in note for note in result.notes) == thick
+    assert set(result.timings) >= {"preprocessing", "region", "network, sagittal", "vertebrae", "measuring"}
+
+
+def test_the_same_scan_in_any_storage_order_gives_the_same_labels(models):
+    straight = column().scan
+    turned = sitk.Flip(sitk.PermuteAxes(straight, [2, 0, 1]), [True, False, True])
+    a = segment(straight, models, Options(threads=1)).labels
+    b = segment(turned, models, Options(threads=1)).labels
+    back = sitk.DICOMOrient(b, "LPS")
+    assert np.array_equal(sitk.GetArrayViewFromImage(a), sitk.GetArrayViewFromImage(back))
+
+
+def test_two_runs_are_identical(models):
+    scan = column(*GRIDS["fine"]).scan
+    first, second = (sitk.GetArrayFromImage(segment(scan, models, Options(threads=2)).labels) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_bodies_cut_by_the_border_are_partial(models):
+    result = segment(column(extent=(80.0, 90.0, 150.0)).scan, models, Options(bottom_level="L5"))
+    assert result.partial == {20, 24}
+
+
+def test_without_a_level_bodies_are_numbered_and_a_wrong_one_does_not_cost_the_result(models):
+    scan = column().scan
+    assert [s.name for s in segment(scan, models).segments] == [f"Vertebra {n}" for n in range(1, 6)]
+    result = segment(scan, models, Options(top_level="L4"))
+    assert [s.name for s in result.segments] == [f"Vertebra {n}" for n in range(1, 6)]
+    assert any("L4" in note and "numbered" in note for note in result.notes)
+
+
+def test_one_plane_a_vote_and_no_region_still_work(models):
+    column_ = column()
+    for options in (Options(planes=("axial",)), Options(fusion="vote"), Options(restrict_to_spine=False)):
+        result = segment(column_.scan, models, options)
+        assert len(result.segments) == BODIES
+        assert dice(result.labels > 0, column_.truth > 0, 1, 1) > 0.95
+        assert result.planes == list(options.planes or PLANES)
+
+
+def test_one_slice_is_a_volume(models):
+    thin = column((0.8, 0.8, 5.0), PERMUTED, extent=(5.0, 90.0, 190.0))
+    assert thin.scan.GetSize()[2] == 1
+    result = segment(thin.scan, models, Options(top_level="L1"))
+    assert [s.name for s in result.segments] == ["L1", "L2", "L3", "L4", "L5"]
+    assert Grid.of(result.labels) == Grid.of(thin.scan)
+
+
+def test_agreement_with_a_reference_is_measured(models):
+    column_ = column()
+    result = segment(column_.scan, models, Options(reference=column_.truth))
+    assert all(m.dice > 0.95 for m in result.measurements.vertebrae)
+
+
+def test_nothing_found_is_an_empty_explained_result(models):
+    air = sitk.GetImageFromArray(np.random.default_rng(0).normal(100, 5, (60, 60, 60)).astype(np.float32))
+    blind = SimpleNamespace(name=models.name, packages=[p for p in models.packages if p.manifest.plane == "sagittal"])
+    never = Options(postprocessing=None)
+    result = segment(air, blind, never, engines=FixedEngines(0.01))
+    assert not sitk.GetArrayViewFromImage(result.labels).any()
+    assert result.segments == [] and result.measurements.vertebrae == []
+    assert any("No vertebral body was found" in note for note in result.notes)
+
+
+class FixedEngines(Engines):
+    """Engines that give every pixel the same probability."""
+
+    def __init__(self, value: float):
+        super().__init__()
+        self._value = value
+
+    def get(self, *_):
+        return SimpleNamespace(
+            batch_size=2,
+            probabilities=lambda batch: np.full((len(batch), 1, *batch.shape[2:]), self._value, np.float16),
+        )
+
+
+def test_cancel_stops_the_run_at_any_stage(models):
+    scan = column().scan
+    stages = []
+    segment(scan, models, monitor=Monitor(on_progress=lambda p: stages.append((p.stage, p.plane))))
+    assert {"preprocessing", "region", "network", "post-processing", "vertebrae", "measuring"} <= {s for s, _ in stages}
+    for stop_at in dict.fromkeys(stages):
+        seen = []
+        monitor = Monitor(
+            on_progress=lambda p, seen=seen: seen.append((p.stage, p.plane)),
+            should_stop=lambda seen=seen, stop_at=stop_at: stop_at in seen,
+        )
+        if stop_at[0] == "measuring":
+            continue  # the last step: nothing is left to stop
+        with pytest.raises(Cancelled):
+            segment(scan, models, monitor=monitor)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (Options(fusion="median"), "median"),
+        (Options(planes=("diagonal",)), "diagonal"),
+        (Options(top_level="X9"), "X9"),
+        (Options(device="abacus"), "abacus"),
+        (Options(reference=sitk.Image([4, 4, 4], sitk.sitkUInt8)), "another grid"),
+    ],
+)
+def test_impossible_wishes_are_refused_before_work(models, options, said):
+    with pytest.raises(SpineError, match=said):
+        segment(column().scan, models, options, Monitor(on_progress=lambda p: pytest.fail("work began")))
+
+
+def test_a_plane_that_the_set_lacks_is_refused(models):
+    only = SimpleNamespace(name="one", packages=models.packages[:1])
+    others = [plane for plane in PLANES if plane != only.packages[0].manifest.plane]
+    with pytest.raises(SpineError, match="no network for the"):
+        segment(column().scan, only, Options(planes=(others[0],)))
