@@ -77,8 +77,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = SpineSegmentationLogic()
 
-        for info in self.logic.models():
-            self.ui.modelSelector.addItem(info.title, info.name)
+        self._listModels()
         self.ui.modelSelector.connect("currentIndexChanged(int)", self.onModelSelected)
         self.ui.segmentButton.connect("clicked(bool)", self.onSegmentButton)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
@@ -127,6 +126,13 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
             self._updatePanel()
+
+    def _listModels(self):
+        try:
+            for info in self.logic.models():
+                self.ui.modelSelector.addItem(info.title, info.name)
+        except SpineError as error:  # a damaged catalog: the panel has to open to say so
+            self.ui.statusLabel.text = str(error)
 
     def onModelSelected(self, index):
         if self._parameterNode and index >= 0:

@@ -1,0 +1,156 @@
+"""What the benchmark compares. Each arm runs in a process of its own, so that its peak memory is its own.
+
+    python arms.py '{"arm": "naive", "folder": ..., "model": ..., "device": ..., "threads": ..., "slices": ...}'
+
+The folder holds scan.nrrd and truth.nrrd. Prints one line of JSON.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
+
+from SpineInference import networks  # noqa: E402
+from SpineInference.catalog import open_set  # noqa: E402
+from SpineInference.geometry import SLICE_AXIS, canonical, restore  # noqa: E402
+from SpineInference.intensity import normalise  # noqa: E402
+from SpineInference.metrics import dice  # noqa: E402
+from SpineInference.model_package import SAFETENSORS, ModelPackage  # noqa: E402
+from SpineInference.options import Options  # noqa: E402
+from SpineInference.pipeline import Engines, segment  # noqa: E402
+from SpineInference.slices import foreground_channel, pad  # noqa: E402
+
+if TYPE_CHECKING:
+    import torch  # imported where it is used: the pipeline must not pay for it
+
+
+class Clock:
+    """Wall and processor seconds since it was made; the latter matter on a busy machine."""
+
+    def __init__(self):
+        self._wall, self._processor = time.perf_counter(), time.process_time()
+
+    def read(self) -> np.ndarray:
+        return np.array([time.perf_counter() - self._wall, time.process_time() - self._processor])
+
+
+def naive(folder: Path, model: str, device: str, threads: int, slices: int | None) -> dict:
+    """The loop of the thesis: every slice as it is, alone, in full precision, one plane after the other.
+
+    The planes' probabilities are averaged, so that the result can be compared. With `slices`, only so many of each
+    plane are computed, evenly spaced, and the time is extrapolated; there is no Dice then.
+    """
+    clock = Clock()
+    import torch
+
+    torch.set_num_threads(threads)
+    scan = sitk.ReadImage(folder / "scan.nrrd")
+    oriented = canonical(scan)
+    packages = open_set(model).packages
+    volume = normalise(sitk.GetArrayViewFromImage(oriented), packages[0].manifest.input.intensity)
+    total = np.zeros(volume.shape, np.float32)
+    seconds = clock.read()
+    timings = {"reading and normalising": seconds[0]}
+    for package in packages:
+        clock = Clock()
+        network = _network(package).to(device)
+        axis = SLICE_AXIS[package.manifest.plane]
+        stack, sums = np.moveaxis(volume, axis, 0), np.moveaxis(total, axis, 0)
+        loading, clock = clock.read(), Clock()
+        chosen = range(len(stack)) if slices is None else np.linspace(0, len(stack) - 1, slices).astype(int)
+        for index in chosen:
+            sums[index] += _probability(stack, index, network, package, device)
+        plane_seconds = loading + clock.read() * len(stack) / len(chosen)
+        timings[f"network, {package.manifest.plane}"] = plane_seconds[0]
+        seconds = seconds + plane_seconds
+    clock = Clock()
+    mask = sitk.GetImageFromArray((total > packages[0].manifest.output.threshold * len(packages)).astype(np.uint8))
+    mask.CopyInformation(oriented)
+    mask = restore(mask, scan)
+    seconds = seconds + clock.read()
+    result = {
+        "wall_seconds": seconds[0],
+        "processor_seconds": seconds[1],
+        "slices": sum(volume.shape[SLICE_AXIS[package.manifest.plane]] for package in packages),
+        "timings": timings | {"threshold": clock.read()[0]},
+    }
+    return result if slices else result | {"dice": _dice(mask, folder)}
+
+
+def _network(package: ModelPackage) -> "torch.nn.Module":
+    import safetensors.torch
+
+    spec = package.manifest
+    network = networks.build(spec.network.family, spec.input.channels, spec.classes, **spec.network.arguments)
+    network.load_state_dict(safetensors.torch.load(package.read(SAFETENSORS)))
+    return network.eval().float()
+
+
+def _probability(
+    stack: np.ndarray, index: int, network: "torch.nn.Module", package: ModelPackage, device: str
+) -> np.ndarray:
+    """Foreground probability [rows, columns] of one slice of `stack` [slices, rows, columns]."""
+    import torch
+
+    spec = package.manifest.input
+    neighbours = np.arange(index - spec.context_slices, index + spec.context_slices + 1).clip(0, len(stack) - 1)
+    rows, columns = (-(-side // spec.pad_multiple) * spec.pad_multiple for side in stack.shape[1:])
+    batch, inside = pad(stack[np.newaxis, neighbours], rows, columns, float(stack[index].min()))
+    with torch.no_grad():
+        logits = network(torch.from_numpy(batch).to(device))
+    activate = torch.sigmoid if package.manifest.output.activation == "sigmoid" else lambda x: torch.softmax(x, 1)
+    return activate(logits).cpu().numpy()[0, foreground_channel(package.manifest)][inside]
+
+
+def pipeline(folder: Path, model: str, device: str, threads: int) -> dict:
+    """The product, from the file to the labels. On a GPU a second time as well, with the networks still loaded."""
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    engines, runs = Engines(), []
+    for _ in range(1 if device == "cpu" else 2):
+        clock = Clock()
+        scan = sitk.ReadImage(folder / "scan.nrrd")
+        reading = clock.read()[0]
+        result = segment(scan, open_set(model), Options(device=device, threads=threads), engines=engines)
+        runs.append(clock.read())
+    axes = {plane: 2 - SLICE_AXIS[plane] for plane in result.planes}
+    return {
+        "wall_seconds": runs[0][0],
+        "processor_seconds": runs[0][1],
+        "warm_wall_seconds": runs[-1][0] if len(runs) > 1 else None,
+        "slices": sum(canonical(scan).GetSize()[axis] for axis in axes.values()),
+        "timings": {"reading": reading} | result.timings,
+        "dice": _dice(result.labels, folder),
+        "device": f"{result.device}, {result.device.name}",
+        "vertebrae": len(result.segments),
+    }
+
+
+def _dice(labels: sitk.Image, folder: Path) -> float:
+    truth = sitk.ReadImage(folder / "truth.nrrd")
+    return dice(sitk.GetArrayViewFromImage(labels) > 0, sitk.GetArrayViewFromImage(truth) > 0)
+
+
+def peak_megabytes() -> float:
+    """The most memory this process has ever held."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+if __name__ == "__main__":
+    order = json.loads(sys.argv[1])
+    arm = {"naive": naive, "pipeline": pipeline}[order.pop("arm")]
+    outcome = arm(Path(order.pop("folder")), **order)
+    print(json.dumps(outcome | {"peak_megabytes": peak_megabytes()}))

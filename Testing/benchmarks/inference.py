@@ -1,0 +1,103 @@
+"""The pipeline against the loop of the thesis, on one volume, with the same networks, in one run.
+
+    python Testing/benchmarks/inference.py                  # naive loop timed on 8 slices per plane (no Dice of it)
+    python Testing/benchmarks/inference.py --full           # every slice of the naive loop: its Dice too; takes long
+
+The volume is a phantom of a lumbar spine with a known truth, 512 x 512 x 240 voxels of 0.7 mm. Prints both times and
+their ratio, slices per second (slices of the scan, whether a network saw them or not), peak memory, Dice, and the
+share of each stage; where torch finds CUDA, the same for the GPU.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "SpineSegmentation")]
+
+import SimpleITK as sitk  # noqa: E402
+
+from SegTraining.phantom import make_phantom  # noqa: E402
+from SpineInference.devices import list_devices  # noqa: E402
+from SpineInference.requests import DEFAULT_MODEL  # noqa: E402
+
+FIELD_OF_VIEW = (358.4, 358.4, 168.0)  # mm, front to back, top to bottom, left to right
+
+
+def main() -> int:
+    options = _parse()
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        _say(f"Making a spine of {' x '.join(map(str, options.shape))} voxels ...")
+        _write_phantom(Path(folder), options)
+        devices = ["cpu", *[str(d) for d in list_devices() if d.kind == "cuda"][:1]]
+        for device in devices:
+            common = {"folder": folder, "model": options.model, "device": device, "threads": options.threads}
+            ours = _measure("pipeline", common)
+            # A GPU is fast enough for the whole naive loop.
+            slices = None if options.full or device != "cpu" else options.naive_slices
+            naive = _measure("naive", common | {"slices": slices})
+            _report(device, naive, ours, slices)
+            results.append({"device": device, "naive_slices_per_plane": slices, "naive": naive, "pipeline": ours})
+    if options.json:
+        about = {"shape": options.shape, "model": options.model, "threads": options.threads, "seed": options.seed}
+        machine = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
+        options.json.write_text(json.dumps(about | machine | {"results": results}, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="set of the catalog, or package (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="processor threads of both (%(default)s)")
+    parser.add_argument("--full", action="store_true", help="let the naive loop compute every slice")
+    parser.add_argument("--naive-slices", type=int, default=8, metavar="N", help="else so many a plane (%(default)s)")
+    parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 240), help="voxels of the volume")
+    parser.add_argument("--seed", type=int, default=1, help="of the phantom (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
+    return parser.parse_args()
+
+
+def _write_phantom(folder: Path, options: argparse.Namespace) -> None:
+    spacing = tuple(mm / voxels for mm, voxels in zip(FIELD_OF_VIEW, options.shape, strict=True))
+    phantom = make_phantom(options.seed, spacing, FIELD_OF_VIEW, contrast="T2")
+    sitk.WriteImage(phantom.image, folder / "scan.nrrd")
+    sitk.WriteImage(phantom.bodies, folder / "truth.nrrd")
+
+
+def _measure(arm: str, arguments: dict) -> dict:
+    _say(f"Running the {arm} on {arguments['device']} ...")
+    order = json.dumps({"arm": arm} | arguments)
+    done = subprocess.run([sys.executable, str(HERE / "arms.py"), order], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _report(device: str, naive: dict, ours: dict, slices: int | None) -> None:
+    how = f"extrapolated from {slices} slices per plane" if slices else "every slice"
+    print(f"\n{ours['device']}; naive loop: {how}\n")
+    print(f"{'':24}{'naive':>10}{'pipeline':>10}{'ratio':>8}")
+    for name, key in (("seconds", "wall_seconds"), ("processor seconds", "processor_seconds")):
+        print(f"{name:24}{naive[key]:10.1f}{ours[key]:10.1f}{naive[key] / ours[key]:7.1f}x")
+    rates = [arm["slices"] / arm["wall_seconds"] for arm in (naive, ours)]
+    print(f"{'slices per second':24}{rates[0]:10.2f}{rates[1]:10.2f}")
+    print(f"{'peak memory, MB':24}{naive['peak_megabytes']:10.0f}{ours['peak_megabytes']:10.0f}")
+    print(f"{'Dice':24}{naive.get('dice') or float('nan'):10.4f}{ours['dice']:10.4f}")
+    if ours["warm_wall_seconds"]:
+        print(f"{'seconds, second scan':24}{'':10}{ours['warm_wall_seconds']:10.1f}")
+    for name, arm in (("naive", naive), ("pipeline", ours)):
+        total = sum(arm["timings"].values())
+        shares = ", ".join(f"{stage} {100 * part / total:.0f} %" for stage, part in arm["timings"].items())
+        print(f"{name}: {shares}")
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
