@@ -54,7 +54,7 @@ PACKAGES = {
     "SegTraining": Package(
         "SegTraining/**/*.py",
         BUNDLED | HEAVY | {"SpineInference", "pydantic", "yaml", "onnx", "tqdm"},
-        {"ray"},
+        {"ray", "onnxscript"},
     ),
 }
 
@@ -218,6 +218,20 @@ def _unpickles(call: ast.Call) -> bool:
 )
 def test_the_pickle_check_knows_the_ways(source, dangerous):
     assert _unpickles(ast.parse(source, mode="eval").body) == dangerous
+
+
+def test_no_array_outlives_its_image(project):
+    """An array view does not keep its SimpleITK image alive: a view of an image without a name reads freed memory."""
+    wrong = [
+        f"{path.relative_to(project)}:{node.lineno}: {ast.unparse(node)[:100]}"
+        for path in files_of_the_project(project)
+        if path.suffix == ".py"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("GetArrayViewFromImage")
+        and not isinstance(node.args[0], ast.Name | ast.Attribute)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_every_file_is_short_enough_to_have_one_job(project):
