@@ -1,6 +1,7 @@
 """Pieces of vertebral bodies: what they measure, and which of them belong to the same body."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -28,7 +29,13 @@ class Piece:
 
     @property
     def extent(self) -> float:
+        """Height along the spine in mm."""
         return self.high - self.low
+
+    @property
+    def area(self) -> float:
+        """Mean cross-section in mm2."""
+        return len(self) * float(np.prod(self.spacing)) / max(self.extent, self.spacing[0])
 
     def __len__(self) -> int:
         return len(self.position)
@@ -54,16 +61,46 @@ class Piece:
 
 def thickness_of(voxels: tuple[np.ndarray, ...], position: np.ndarray, spacing_ipl: Spacing) -> float:
     """The thickness of a `Piece`: volume over the area of its shadow along P, or, scaled, along L."""
-    section_mm = max(1.0, spacing_ipl[0])
+    section_mm = max(1.0, 1.05 * spacing_ipl[0])  # higher than a voxel, so that no section stays empty
     section = np.floor((position - position.min()) / section_mm).astype(np.int64)
-    chords = []
-    for across, along in ((2, 1), (1, 2)):
-        shadow = len(np.unique(section * (int(voxels[across].max()) + 1) + voxels[across]))
-        chords.append(len(position) * spacing_ipl[0] * spacing_ipl[along] / (shadow * section_mm))
-    return max(chords[0], DEPTH_PER_WIDTH * chords[1])
+
+    def chord(along: int, across: int) -> float:
+        # The shadow in sections of the spine is too small for a spine leaning across, that in rows of voxels for one
+        # leaning along.
+        columns = int(voxels[across].max()) + 1
+        in_sections = len(np.unique(section * columns + voxels[across])) * section_mm
+        in_rows = len(np.unique(voxels[0] * columns + voxels[across])) * spacing_ipl[0]
+        return len(position) * spacing_ipl[0] * spacing_ipl[along] / max(in_sections, in_rows)
+
+    return max(chord(along=1, across=2), DEPTH_PER_WIDTH * chord(along=2, across=1))
 
 
-def typical(values: list[float], pieces: list[Piece], index: int) -> float:
+@dataclass(frozen=True)
+class Whole:
+    """What a whole body measures at some place of the spine: height in mm, cross-section in mm2, voxels."""
+
+    height: float
+    area: float
+    voxels: float
+
+
+def whole_bodies(pieces: list[Piece]) -> list[Whole]:
+    """What a whole body would measure at each of the pieces.
+
+    The height comes from the thickness of the column there, by the ratio of both in this very spine as far as it shows
+    whole bodies.
+    """
+    ratios = [piece.extent / piece.thickness for piece in pieces]
+    plausible = [ratio for ratio in ratios if 0.6 < ratio / HEIGHT_PER_THICKNESS < 1.4]
+    ratio = float(np.median(plausible)) if len(plausible) >= 3 else HEIGHT_PER_THICKNESS
+    thickness, area, voxels = ([f(piece) for piece in pieces] for f in (lambda p: p.thickness, lambda p: p.area, len))
+    return [
+        Whole(ratio * _typical(thickness, pieces, i), _typical(area, pieces, i), _typical(voxels, pieces, i))
+        for i in range(len(pieces))
+    ]
+
+
+def _typical(values: list[float], pieces: list[Piece], index: int) -> float:
     """The median of `values`, one per piece, over piece `index` and those near it, weighted by their volume.
 
     The size of bodies changes along the spine, so only the five nearest count.
@@ -74,49 +111,39 @@ def typical(values: list[float], pieces: list[Piece], index: int) -> float:
     return values[near[int(np.searchsorted(weight, weight[-1] / 2))]]
 
 
-def expected_heights(pieces: list[Piece]) -> list[float]:
-    """The height in mm that a whole body would have at each of the pieces.
-
-    From the thickness of the column there, and the ratio of both in this very spine as far as it shows whole bodies.
-    """
-    ratios = [piece.extent / piece.thickness for piece in pieces]
-    plausible = [ratio for ratio in ratios if 0.6 < ratio / HEIGHT_PER_THICKNESS < 1.4]
-    ratio = float(np.median(plausible)) if len(plausible) >= 3 else HEIGHT_PER_THICKNESS
-    thickness = [piece.thickness for piece in pieces]
-    return [ratio * typical(thickness, pieces, index) for index in range(len(pieces))]
-
-
 def join_pieces(pieces: list[Piece], shape: tuple[int, int, int]) -> list[Piece]:
     """The bodies that the `pieces` make up, in an array of `shape`; crumbs that belong to none are left out.
 
-    Joined are pieces side by side, pieces that are too short for a body but make one together, and crumbs with the
-    body they lie on. A slice of a body at the border of the scan is no crumb.
+    Joined are pieces side by side, pieces that are too short for a body but make one together, thin appendages with
+    the body they hang on (such as the dens with C2), and crumbs with the body they lie on. A slice of a body where the
+    scan ends is neither an appendage nor a crumb.
     """
-    for belong_together in (_side_by_side, _halves):
+
+    def appendage(upper: Piece, lower: Piece, whole: Whole) -> bool:
+        thin = any(p.area < 0.5 * whole.area and not p.touches(shape, axes=(0, 1)) for p in (upper, lower))
+        return thin and upper.distance_to(lower) == 0
+
+    for belong_together in (_side_by_side, _halves, appendage):
         pieces = _join_neighbours(pieces, belong_together)
-    sizes = [float(len(piece)) for piece in pieces]
-    heights = expected_heights(pieces)
     bodies, crumbs = [], []
-    for index, piece in enumerate(pieces):
-        share = sizes[index] / typical(sizes, pieces, index)
-        is_body = share >= (0.02 if piece.touches(shape, axes=(0, 1)) else 0.1)
-        (bodies if is_body else crumbs).append((piece, heights[index]))
-    bodies = [piece for piece, _ in bodies]
-    for crumb, height in crumbs:
+    for piece, whole in zip(pieces, whole_bodies(pieces), strict=True):
+        is_body = len(piece) >= (0.02 if piece.touches(shape, axes=(0, 1)) else 0.1) * whole.voxels
+        (bodies if is_body else crumbs).append(piece)
+    for crumb in crumbs:
         nearest = min(range(len(bodies)), key=lambda index: bodies[index].distance_to(crumb))
-        if bodies[nearest].distance_to(crumb) < 0.1 * height:
+        if bodies[nearest].distance_to(crumb) < 0.1 * HEIGHT_PER_THICKNESS * bodies[nearest].thickness:
             bodies[nearest] = bodies[nearest].joined(crumb)
     return bodies
 
 
-def _join_neighbours(pieces: list[Piece], belong_together: Callable[[Piece, Piece, float], bool]) -> list[Piece]:
+def _join_neighbours(pieces: list[Piece], belong_together: Callable[[Piece, Piece, Whole], bool]) -> list[Piece]:
     """Joins neighbours along the spine, the upper one of each pair first, until no two belong together."""
     pieces = sorted(pieces, key=lambda piece: piece.low)
     first = 0
     while first < len(pieces):
-        height = expected_heights(pieces)[first]
+        whole = whole_bodies(pieces)[first]
         for second in range(first + 1, len(pieces)):
-            if belong_together(pieces[first], pieces[second], height):
+            if belong_together(pieces[first], pieces[second], whole):
                 pieces[first] = pieces[first].joined(pieces.pop(second))
                 break
         else:
@@ -124,20 +151,22 @@ def _join_neighbours(pieces: list[Piece], belong_together: Callable[[Piece, Piec
     return pieces
 
 
-def _side_by_side(upper: Piece, lower: Piece, height: float) -> bool:
+def _side_by_side(upper: Piece, lower: Piece, whole: Whole) -> bool:
     shared = min(upper.high, lower.high) - max(upper.low, lower.low)
-    together = max(upper.high, lower.high) - min(upper.low, lower.low)
     return (
         shared > 0.5 * min(upper.extent, lower.extent)
-        and together < 1.5 * height
-        and upper.distance_to(lower) < 0.25 * height
+        and _extent_together(upper, lower) < 1.5 * whole.height
+        and upper.distance_to(lower) < 0.25 * whole.height
     )
 
 
-def _halves(upper: Piece, lower: Piece, height: float) -> bool:
-    together = max(upper.high, lower.high) - min(upper.low, lower.low)
+def _halves(upper: Piece, lower: Piece, whole: Whole) -> bool:
     return (
-        max(upper.extent, lower.extent) < 0.7 * height
-        and together < 1.2 * height
-        and upper.distance_to(lower) < 0.1 * height  # far less than a disc
+        max(upper.extent, lower.extent) < 0.7 * whole.height
+        and _extent_together(upper, lower) < 1.2 * whole.height
+        and upper.distance_to(lower) < 0.1 * whole.height  # far less than a disc
     )
+
+
+def _extent_together(upper: Piece, lower: Piece) -> float:
+    return max(upper.high, lower.high) - min(upper.low, lower.low)

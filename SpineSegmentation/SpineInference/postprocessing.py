@@ -5,6 +5,7 @@ mm in the same order. No function changes its input.
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -42,7 +43,7 @@ def interpolate_slices(
     known = np.flatnonzero(segmented)
     in_plane = tuple(mm for other, mm in enumerate(spacing_ipl) if other != axis)
     filled = stacked
-    for before, after in zip(known[:-1], known[1:], strict=True):
+    for before, after in pairwise(known):
         if after - before == 1 or (after - before) * spacing_ipl[axis] > INTERPOLATED_GAP_MM:
             continue
         if filled is stacked:

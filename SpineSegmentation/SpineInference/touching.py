@@ -18,8 +18,11 @@ Spacing = tuple[float, float, float]
 DISC_PER_HEIGHT = 0.3
 """Height of a disc over that of a body: 0.2 (thoracic) to 0.35 (lumbar and cervical)."""
 _LEVEL_STEP_MM = 0.5
-_PROMINENCE_MM = 0.75
-"""A core reaches at least this much deeper than the level at which it parted from the others."""
+_PROMINENCE = 0.08
+"""A core reaches at least this much deeper, in heights of a body, than the level at which it parted from the others;
+more than a body, which is narrower in its middle, has of itself. And at least half a voxel: so rough is the depth."""
+_UNLIKE = 4.0
+"""Weight of the squared logarithm of a piece's length over the usual one, against the thickness where it is cut."""
 _NEAREST_CENTRES = 0.7
 """Cores whose centres are nearer along the spine than this, in body heights, belong to one body."""
 
@@ -44,7 +47,8 @@ def split_at_waists(
     inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
 ) -> np.ndarray:
     """The bodies of a piece that hang together by connections thinner than they are; all 1 where there are none."""
-    cores = _cores(inside, position, depth, height, level=0.0)
+    prominence = max(_PROMINENCE * height, 0.5 * min(spacing_ipl))
+    cores = _cores(inside, position, depth, height, prominence, level=0.0)
     if len(cores) == 1:
         return inside.astype(np.int32)
     markers = np.zeros(inside.shape, np.int32)
@@ -67,19 +71,19 @@ def cut_to_length(
     start, end = np.percentile(along, [1, 99])
     bodies = (end - start + DISC_PER_HEIGHT * height) / ((1 + DISC_PER_HEIGHT) * height)
     section_mm = max(1.0, spacing_ipl[0])
-    section = np.clip((along - start) // section_mm, 0, (end - start) // section_mm).astype(int)
     # Weighted by depth a waist stands out more than by area, and so does a disc in which the network was in doubt.
-    profile = ndimage.gaussian_filter1d(np.bincount(section, weights=depth[where]), 1.5 / section_mm)
+    profile = _profile((along - start) / section_mm, depth[where], round((end - start) / section_mm))
+    profile = ndimage.gaussian_filter1d(profile, 1.5 / section_mm)
     profile /= np.median(profile)
     candidates = [_best_cuts(profile, count, bodies) for count in {max(2, int(bodies)), int(bodies) + 1}]
     _, cuts = min(candidates, key=lambda candidate: candidate[0])
     labels = np.zeros(inside.shape, np.int32)
-    labels[where] = 1 + np.searchsorted(cuts, section, side="right")
+    labels[where] = 1 + np.searchsorted(cuts * section_mm, along - start, side="right")
     return labels
 
 
 def _cores(
-    node: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, level: float
+    node: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, prominence: float, level: float
 ) -> list[tuple[np.ndarray, ...]]:
     """Voxel indices of the cores into which `node` falls when eroded further than `level`, each as large as it was
     when it parted from the others."""
@@ -87,7 +91,7 @@ def _cores(
     while True:
         level += _LEVEL_STEP_MM
         parts, _ = ndimage.label(remaining & (depth > level))
-        prominent = np.flatnonzero(np.bincount(parts[depth > level + _PROMINENCE_MM]))
+        prominent = np.flatnonzero(np.bincount(parts[depth > level + prominence]))
         prominent = prominent[prominent > 0]
         if not len(prominent):
             return [np.nonzero(node)]
@@ -99,7 +103,7 @@ def _cores(
     cores = []
     groups = group_of[parts]
     for group, box in enumerate(ndimage.find_objects(groups), start=1):
-        for core in _cores(groups[box] == group, position[box], depth[box], height, level):
+        for core in _cores(groups[box] == group, position[box], depth[box], height, prominence, level):
             cores.append(tuple(indices + s.start for indices, s in zip(core, box, strict=True)))
     return cores
 
@@ -129,6 +133,17 @@ def _stacked_groups(parts: np.ndarray, numbers: np.ndarray, position: np.ndarray
     return group_of
 
 
+def _profile(section: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
+    """Sum of `weight` in each of `count` sections; voxels share theirs between the two sections nearest to them.
+
+    Without sharing, voxel layers and sections of unlike height would beat against each other.
+    """
+    section = np.clip(section - 0.5, 0, count - 1)
+    lower = np.minimum(section.astype(int), max(0, count - 2))
+    share = section - lower
+    return np.bincount(lower, weight * (1 - share), count) + np.bincount(lower + 1, weight * share, count)[:count]
+
+
 def _best_cuts(profile: np.ndarray, count: int, bodies: float) -> tuple[float, np.ndarray]:
     """(cost per body, sections at which the `count` bodies after the first begin), by dynamic programming.
 
@@ -137,7 +152,7 @@ def _best_cuts(profile: np.ndarray, count: int, bodies: float) -> tuple[float, n
     length = len(profile)
     position = np.arange(length + 1)
     piece = position[None, :] - position[:, None]  # from row to column
-    unlike = np.where(piece > 0, np.square(np.log(np.maximum(piece, 1) * bodies / length)), np.inf)
+    unlike = np.where(piece > 0, _UNLIKE * np.square(np.log(np.maximum(piece, 1) * bodies / length)), np.inf)
     crossing = np.append(profile, 0.0)  # the last piece ends with the column, which costs nothing
     cost = unlike[0] + crossing
     begins = []

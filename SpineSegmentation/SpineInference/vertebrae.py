@@ -8,7 +8,7 @@ from scipy import ndimage
 from .boxes import Box, bounding_box
 from .errors import SpineError
 from .levels import LEVELS, Segment, numbered, parse_level
-from .pieces import Piece, Spacing, expected_heights, join_pieces, thickness_of
+from .pieces import Piece, Spacing, join_pieces, thickness_of, whole_bodies
 from .spine_curve import SpineCurve, fit_spine_curve
 from .touching import certain_depth, cut_to_length, split_at_waists
 
@@ -16,7 +16,7 @@ THICKNESS_PER_BEND = 2.8
 """The column may bend once for every so many thicknesses of its length, which is about every other body."""
 BESIDE_IN_THICKNESSES = 2.0
 """A part whose centre is farther than this from the curve does not belong to the column."""
-MAYBE_SEVERAL, SURELY_SEVERAL = 1.15, 1.7
+MAYBE_SEVERAL, SURELY_SEVERAL = 1.15, 1.6
 """Parts longer than this, in heights of a body, are cut where they have a waist, and in any case."""
 
 
@@ -101,25 +101,28 @@ def assign_levels(count: int, top_level: str | None = None, bottom_level: str | 
 
 def _trace_column(parts: np.ndarray, spacing_ipl: Spacing) -> SpineCurve:
     """The curve through the column of all labelled `parts`; those far beside it are erased from `parts`."""
+    where = np.nonzero(parts)
+    points, part_of = np.column_stack(where) * spacing_ipl, parts[where]
+    thickness = thickness_of(where, points[:, 0], spacing_ipl)
+    curve = fit_spine_curve(points, THICKNESS_PER_BEND * thickness)
     while True:
-        where = np.nonzero(parts)
-        points = np.column_stack(where) * spacing_ipl
-        thickness = thickness_of(where, points[:, 0], spacing_ipl)
-        curve = fit_spine_curve(points, THICKNESS_PER_BEND * thickness)
-        part_of = parts[where]
         voxels = np.bincount(part_of)
         numbers = np.flatnonzero(voxels)
-        centroids = np.column_stack([np.bincount(part_of, points[:, axis])[numbers] for axis in range(3)])
-        beside = curve.distance_of(centroids / voxels[numbers, None])
-        farthest = int(np.argmax(beside))
-        if beside[farthest] < BESIDE_IN_THICKNESSES * thickness or 2 * voxels[numbers[farthest]] > len(points):
+        sums = [np.bincount(part_of, points[:, axis])[numbers] for axis in range(3)]
+        centres = np.column_stack(sums) / voxels[numbers, None]
+        farthest = int(np.argmax(curve.distance_of(centres)))
+        # A large part beside the column pulls the curve towards itself, so it is judged by the curve of the others.
+        others = part_of != numbers[farthest]
+        if 2 * np.count_nonzero(others) < len(part_of):
+            return curve
+        without = fit_spine_curve(points[others], THICKNESS_PER_BEND * thickness)
+        if without.distance_of(centres[[farthest]])[0] < BESIDE_IN_THICKNESSES * thickness:
             return curve
         parts[parts == numbers[farthest]] = 0
+        points, part_of, curve = points[others], part_of[others], without
 
 
-def _cut_touching(
-    parts: np.ndarray, position: np.ndarray, depth: np.ndarray, spacing_ipl: Spacing
-) -> list[Piece]:
+def _cut_touching(parts: np.ndarray, position: np.ndarray, depth: np.ndarray, spacing_ipl: Spacing) -> list[Piece]:
     """The connected `parts`, those that are too long for one body cut into several."""
     found = ndimage.find_objects(parts)
     pieces = [
@@ -129,14 +132,14 @@ def _cut_touching(
     ]
     for cut, too_long in ((split_at_waists, MAYBE_SEVERAL), (cut_to_length, SURELY_SEVERAL)):
         after = []
-        for piece, height in zip(pieces, expected_heights(pieces), strict=True):
-            if piece.extent <= too_long * height:
+        for piece, whole in zip(pieces, whole_bodies(pieces), strict=True):
+            if piece.extent <= too_long * whole.height:
                 after.append(piece)
                 continue
             box = tuple(slice(indices.min(), indices.max() + 1) for indices in piece.voxels)
             inside = np.zeros([s.stop - s.start for s in box], bool)
             inside[tuple(indices - s.start for indices, s in zip(piece.voxels, box, strict=True))] = True
-            labels = cut(inside, position[box], depth[box], height, spacing_ipl)
+            labels = cut(inside, position[box], depth[box], whole.height, spacing_ipl)
             after += _pieces_of(labels, box, position, spacing_ipl)
         pieces = after
     return pieces

@@ -2,12 +2,14 @@
 
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from scipy import ndimage
+
 from SpineInference.errors import SpineError
 from SpineInference.vertebrae import assign_levels, separate
 
@@ -35,20 +37,21 @@ def column(count, size, spacing, line=straight, margin=12.0, disc=None):
     pitch = size["height"] + (size["disc"] if disc is None else disc)
     centres = line(pitch * np.arange(count))
     steps = line(pitch * np.arange(count) + 0.5) - line(pitch * np.arange(count) - 0.5)
-    reach = max(size.values()) / 2 + margin
+    reach = size["width"] / 2 + margin
     low = centres.min(axis=0) - reach
-    shape = np.ceil((centres.max(axis=0) + reach - low) / spacing).astype(int)
-    grid = np.stack(np.indices(shape), axis=-1) * np.array(spacing) + low
-    labels = np.zeros(shape, np.uint8)
+    labels = np.zeros(np.ceil((centres.max(axis=0) + reach - low) / spacing).astype(int), np.uint8)
     for number, (centre, axis) in enumerate(zip(centres, steps, strict=True), start=1):
         axis = axis / np.linalg.norm(axis)
         left = np.array([0, 0, 1.0]) - axis * axis[2]
         left /= np.linalg.norm(left)
-        offset = grid - centre
+        start = ((centre - low - reach + margin / 2) / spacing).astype(int)
+        box = tuple(slice(s, s + int(2 * reach / mm)) for s, mm in zip(start, spacing, strict=True))
+        grid = np.stack(np.indices(labels[box].shape), axis=-1) + start
+        offset = grid * np.array(spacing) + low - centre
         w, v, u = offset @ axis, offset @ left, offset @ np.cross(left, axis)
         flare = 0.92 + 0.08 * np.minimum(1, np.abs(2 * w / size["height"])) ** 2
         inside = (np.hypot(2 * u / size["depth"], 2 * v / size["width"]) < flare) & (np.abs(w) < size["height"] / 2)
-        labels[inside] = number
+        labels[box][inside] = number
     return labels
 
 
@@ -59,12 +62,13 @@ def dilated(mask, spacing, mm):
 def bridged(labels, spacing, radius):
     """`labels` as a mask with a round bar, in front, from each body to the next."""
     mask = labels > 0
-    grid = np.stack(np.indices(labels.shape), axis=-1) * np.array(spacing)
-    count = labels.max()
-    centres = np.array(ndimage.center_of_mass(mask, labels, range(1, count + 1))) * spacing
-    for upper, lower in zip(centres[:-1], centres[1:], strict=True):
-        along = np.clip((grid - upper) @ (lower - upper) / np.sum((lower - upper) ** 2), 0, 1)[..., None]
-        mask |= np.linalg.norm(grid - upper - along * (lower - upper) + [0, radius, 0], axis=-1) < radius
+    centres = np.array(ndimage.center_of_mass(mask, labels, range(1, labels.max() + 1))) * spacing
+    for upper, lower in pairwise(centres):
+        rows = slice(int(upper[0] / spacing[0]), int(lower[0] / spacing[0]) + 1)
+        grid = np.stack(np.indices(mask[rows].shape), axis=-1) + np.array([rows.start, 0, 0])
+        from_upper = grid * np.array(spacing) - upper + [0, radius, 0]
+        along = np.clip(from_upper @ (lower - upper) / np.sum((lower - upper) ** 2), 0, 1)[..., None]
+        mask[rows] |= np.linalg.norm(from_upper - along * (lower - upper), axis=-1) < radius
     return mask
 
 
@@ -86,18 +90,161 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("touching", ["apart", "bridged", "dilated until they touch"])
+@pytest.mark.parametrize("touching", ["apart", "bridged", "fused"])
 @pytest.mark.parametrize("name", SHAPES)
 def test_columns_of_every_shape(name, touching):
     count, size, spacing, line = SHAPES[name]
     labels = column(count, size, spacing, line)
-    mask = labels > 0
+    mask, probability = labels > 0, None
     if touching == "bridged":
         mask = bridged(labels, spacing, radius=size["height"] / 4)
-    elif touching != "apart":
-        mask = dilated(mask, spacing, size["disc"] / 2 + 0.5)
+    elif touching == "fused":  # the discs wholly filled, with some doubt
+        probability = np.where(labels > 0, 0.95, 0.7).astype(np.float16)
+        rod = size | {"height": size["height"] + size["disc"] + spacing[0]}
+        mask = column(count, rod, spacing, line, disc=-spacing[0]) > 0
     if touching != "apart":
         assert ndimage.label(mask)[1] < count
-    instances, bodies = separate(mask, spacing)
+    instances, bodies = separate(mask, spacing, probability)
     assert_separated(instances, bodies, labels)
     assert (instances > 0).sum() >= 0.99 * mask.sum()
+
+
+def test_fused_without_a_trace_of_doubt():
+    """Nothing but the length tells that a smooth rod is a pair of bodies."""
+    labels = column(2, LUMBAR, (2.0, 2.0, 2.0))
+    rod = column(2, LUMBAR | {"height": 36.0}, (2.0, 2.0, 2.0), disc=0) > 0
+    instances, bodies = separate(rod, (2.0, 2.0, 2.0))
+    assert_separated(instances, bodies, labels)
+
+
+def test_pieces_of_one_body_become_one():
+    """A body parted by a dark line, across or along, and a crumb beside it stay one body."""
+    labels = column(4, LUMBAR, (2.0, 2.0, 2.0))
+    mask = labels > 0
+    middle = np.round(ndimage.center_of_mass(mask, labels, [2, 3])).astype(int)
+    mask[middle[0][0]] &= labels[middle[0][0]] != 2
+    mask[:, :, middle[1][2]] &= labels[:, :, middle[1][2]] != 3
+    assert ndimage.label(mask)[1] == 6
+    instances, bodies = separate(mask, (2.0, 2.0, 2.0))
+    assert_separated(instances, bodies, labels)
+
+
+def test_only_what_is_clearly_no_vertebra_is_dropped():
+    labels = column(4, LUMBAR, (2.0, 2.0, 2.0), margin=45)
+    mask = labels > 0
+    mask[30:42, 30:42, -8:] = True  # a blob 60 mm beside the column
+    mask[np.unravel_index(labels.argmax(), labels.shape)[0] + 16, 40, 40] = True  # a crumb in a disc
+    instances, bodies = separate(mask, (2.0, 2.0, 2.0))
+    assert_separated(instances, bodies, labels, least=0.999)
+    assert not instances[:, :, -8:].any()
+
+
+def test_bodies_cut_by_the_border_stay_and_are_told():
+    """A slice of 4 mm of a body at the top and half a body at the bottom."""
+    labels = column(5, LUMBAR, (2.0, 2.0, 2.0))
+    rows = np.flatnonzero((labels == 1).any(axis=(1, 2)))[-2], np.flatnonzero((labels == 5).any(axis=(1, 2)))[7]
+    labels = labels[rows[0] : rows[1]]
+    instances, bodies = separate(labels > 0, (2.0, 2.0, 2.0))
+    assert_separated(instances, bodies, labels, least=0.999)
+    assert [body.touches_border for body in bodies] == [True, False, False, False, True]
+
+
+def test_the_dens_belongs_to_c2():
+    labels = column(4, CERVICAL, (1.0, 1.0, 1.0), margin=30)
+    rows, depth, width = (np.flatnonzero((labels == 1).any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    grid = np.indices(labels.shape)
+    across = np.hypot(grid[1] - depth.mean(), grid[2] - width.mean())
+    neck = 4.0 + 1.2 * np.clip((rows[0] - grid[0] - 3) / 6, 0, 1)  # narrow where it leaves the body
+    labels[(grid[0] < rows[0]) & (grid[0] >= rows[0] - 18) & (across < neck)] = 1
+    instances, bodies = separate(labels > 0, (1.0, 1.0, 1.0))
+    assert_separated(instances, bodies, labels, least=0.999)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_scan_of_one_slice(axis):
+    """A radiograph is a volume of one sagittal or coronal slice, whose thickness says nothing."""
+    spacing = (1.0, 1.0, 1.0)
+    labels = column(5, LUMBAR, spacing)
+    labels = np.take(labels, [labels.shape[axis] // 2], axis=axis)
+    instances, bodies = separate(dilated(labels > 0, spacing, 4.5), spacing)
+    assert_separated(instances, bodies, labels)
+    assert not any(body.touches_border for body in bodies)
+
+
+def test_empty_full_and_single():
+    instances, bodies = separate(np.zeros((5, 6, 7), bool), (1.0, 1.0, 1.0))
+    assert bodies == [] and instances.shape == (5, 6, 7) and not instances.any()
+    instances, bodies = separate(np.ones((5, 6, 7), bool), (1.0, 1.0, 1.0))
+    assert (instances == 1).all() and bodies[0].touches_border and bodies[0].centroid == (2.0, 2.5, 3.0)
+    labels = column(1, LUMBAR, (2.0, 2.0, 2.0))
+    instances, bodies = separate(labels > 0, (2.0, 2.0, 2.0))
+    assert (instances == labels).all() and bodies[0].voxels == labels.sum() and not bodies[0].touches_border
+
+
+def test_a_large_scan_is_fast():
+    labels = column(8, LUMBAR, (1.0, 1.0, 1.0), margin=10)
+    mask = np.zeros((381, 381, 77), bool)
+    mask[20 : 20 + labels.shape[0], 150 : 150 + labels.shape[1], : labels.shape[2]] = bridged(labels, (1, 1, 1), 6)
+    start = time.process_time()
+    _, bodies = separate(mask, (1.0, 1.0, 1.0))
+    assert len(bodies) == 8
+    assert time.process_time() - start < 5
+
+
+def names(*arguments):
+    return [segment.name for segment in assign_levels(*arguments)]
+
+
+def test_levels_from_the_top_and_from_the_bottom():
+    assert names(3, "C7") == ["C7", "T1", "T2"]
+    assert names(4, None, "s1") == ["L3", "L4", "L5", "S1"]
+    assert names(2, "L4", "L5") == ["L4", "L5"]
+    assert names(3) == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
+    assert [segment.label for segment in assign_levels(2)] == [101, 102]
+    assert names(0, "C2") == names(0, "L1", "L5") == names(0) == []
+
+
+def test_l6_only_where_the_user_says_so():
+    assert names(3, "L4") == ["L4", "L5", "S1"]
+    assert names(3, None, "L6") == ["L4", "L5", "L6"]
+    assert names(2, "L6") == ["L6", "S1"]
+    assert names(7, "L1", "S1") == ["L1", "L2", "L3", "L4", "L5", "L6", "S1"]
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        ((4, "L4"), "4 vertebrae counted from L4 down go beyond S1"),
+        ((3, None, "C2"), "3 vertebrae counted from C2 up go beyond C1"),
+        ((3, "L1", "L5"), "From L1 to L5 there are 5 vertebrae but 3 were found"),
+        ((3, "L5", "L1"), "From L5 to L1 there are 0 vertebrae but 3 were found"),
+        ((3, "B7"), '"B7" is not a vertebral level'),
+        ((0, None, "B7"), '"B7" is not a vertebral level'),
+    ],
+)
+def test_levels_that_cannot_be(arguments, complaint):
+    with pytest.raises(SpineError, match=complaint):
+        assign_levels(*arguments)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "case, thickened_mm",
+    [
+        ("Dataset501_Chu/instancesTr/chu_14", 3),
+        ("Dataset502_MyoSegmenTUM/instancesTr/myosegmentum_22", 0),  # with crumbs
+        ("Dataset502_MyoSegmenTUM/instancesTr/myosegmentum_01", 3),
+    ],
+)
+def test_reference_masks_of_real_scans(case, thickened_mm):
+    """The bodies that the references tell apart are found in their union, even when that is thickened to touch."""
+    path = DATA / f"{case}.nii.gz"
+    if not path.exists():
+        pytest.skip(f"{path} is not there: set SPINE_DATA to the folder of the real scans")
+    image = sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPI")
+    labels = sitk.GetArrayFromImage(image)
+    (box,) = ndimage.find_objects((labels > 0).astype(int))
+    labels = np.unique(np.pad(labels[box], 5), return_inverse=True)[1].reshape([s.stop - s.start + 10 for s in box])
+    spacing = image.GetSpacing()[::-1]
+    instances, bodies = separate(dilated(labels > 0, spacing, thickened_mm), spacing)
+    assert_separated(instances, bodies, labels, least=0.97)
