@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("train", help="train a network; prepares first what is not in the cache")
     _add_config(command)
-    command.add_argument("-o", "--output", type=Path, help="run folder (default runs/NAME)")
+    command.add_argument("-o", "--output", type=Path, help="run folder (default runs/CONFIG)")
     command.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     command.set_defaults(run=_train)
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("package", help="make a model package of a run")
     command.add_argument("run_folder", type=Path)
-    command.add_argument("-o", "--output", type=Path, required=True, help="folder of the package")
+    command.add_argument("-o", "--output", type=Path, help="folder of the package (default models/RUN)")
     command.add_argument("--evaluation", type=Path, help="summary.json of evaluate, to go into the manifest")
     command.set_defaults(run=_package)
     return parser
@@ -128,8 +128,8 @@ def _show_augmentations(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from .train import train
 
-    config = _config(options)
-    print(train(config, _data(options), options.cache, options.output or Path("runs") / config.name, options.resume))
+    folder = options.output or Path("runs") / Path(options.config).stem
+    print(train(_config(options), _data(options), options.cache, folder, options.resume))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -158,8 +158,9 @@ def _cases(options: argparse.Namespace) -> "list[Case]":
 def _package(options: argparse.Namespace) -> None:
     from .package import package
 
-    made = package(options.run_folder, options.output, options.evaluation)
-    print(f"{options.output}: {made.size_bytes / 1e6:.1f} MB")
+    folder = options.output or Path("models") / options.run_folder.resolve().name
+    made = package(options.run_folder, folder, options.evaluation)
+    print(f"{folder}: {made.size_bytes / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

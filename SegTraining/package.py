@@ -51,7 +51,7 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
         "postprocessing": asdict(config.postprocessing),
         "training": {
             "data": config.card.data_statement,
-            "recipe": config.name,
+            "recipe": f"configuration {config.name} of SegTraining",
             "date": result["date"],
             "seed": config.training.seed,
             "details": {
@@ -79,9 +79,9 @@ def _metrics(config: Config, result: dict, evaluation: Path | None) -> dict[str,
 
 
 def _card(config: Config, fields: dict[str, Any]) -> str:
-    lines = [f"# {config.card.title}", "", config.card.description, "", f"Licence: {config.card.licence}", ""]
-    lines += [config.card.data_statement, ""]
-    lines += [f"Recipe: `segtraining train {config.name}`, {fields['training']['date']}.", ""]
+    card, training = config.card, fields["training"]
+    paragraphs = [f"# {card.title}", card.description, card.data_statement, f"Licence: {card.licence}"]
+    lines = ["\n\n".join([*paragraphs, f"Recipe: {training['recipe']}, {training['date']}."]), ""]
     for row in fields["metrics"].get("evaluation", []):
         lines.append(f"- {row['dataset']}, {row['planes']}: Dice {row['dice']} over {row['cases']} scans")
     return "\n".join(lines) + "\n"

@@ -70,7 +70,7 @@ def _match(prediction: np.ndarray, reference: np.ndarray, within: slice) -> tupl
     for value in set(predicted_sizes) - matched:
         centre = np.nonzero(prediction == value)[0].mean()
         spurious += within.start <= centre < within.stop
-    return len(dices), sum(value > 0 for value in dices), int(spurious), float(np.mean(dices))
+    return len(dices), int(sum(value > 0 for value in dices)), int(spurious), float(np.mean(dices))
 
 
 def _pair_counts(prediction: np.ndarray, reference: np.ndarray) -> dict[tuple[int, int], int]:

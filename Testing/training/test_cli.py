@@ -27,7 +27,7 @@ def test_help_is_fast_and_imports_nothing_heavy():
         (["prepare", "vertebral-bodies-axial", "--data", "nowhere"], "--data"),
         (["prepare", "vertebral-bodies-axial", "--data", ".", "--set", "training.seed"], "KEY=VALUE"),
         (["evaluate", "--model", "x", "--data", "."], "--split"),
-        (["package", "nowhere", "-o", "out"], "nowhere"),
+        (["package", "nowhere"], "nowhere"),
     ],
 )
 def test_mistakes_end_with_a_sentence_and_code_2(arguments, part_of_message, capsys, tmp_path, monkeypatch):
@@ -54,11 +54,11 @@ def test_the_straight_path(tmp_path, monkeypatch, capsys):
     assert main(["show-augmentations", config, "-o", "samples.png"]) == 0
     assert Path("samples.png").stat().st_size > 10_000
     assert main(["train", config, "--set", "training.steps_per_epoch=30", "--set", "training.crop=[64, 64]"]) == 0
-    assert main(["package", "runs/tiny", "-o", "models/tiny"]) == 0
+    assert main(["package", "runs/tiny"]) == 0
     assert main(["evaluate", config, "--split", "test", "--model", "models/tiny", "-o", "scores"]) == 0
     summary = json.loads(Path("scores/summary.json").read_text("utf-8"))
     assert summary["cases"] == ["d"] and summary["results"][0]["planes"] == "sagittal"
-    assert main(["package", "runs/tiny", "-o", "models/tiny", "--evaluation", "scores/summary.json"]) == 0
+    assert main(["package", "runs/tiny", "--evaluation", "scores/summary.json"]) == 0
     manifest = ModelPackage.open("models/tiny").manifest
     assert manifest.metrics["evaluation"][0]["dataset"] == DATASET
     assert manifest.training.details["training_cases"] == {DATASET: ["a", "b"]}
