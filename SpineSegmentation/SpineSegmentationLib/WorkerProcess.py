@@ -29,9 +29,6 @@ class WorkerProcess:
         self._onEnd = onEnd
         self._ended = False
         self._process = qt.QProcess()
-        # PythonSlicer finds Slicer's packages by itself, so the environment stays as it is.
-        self._process.setProgram(sys.executable)
-        self._process.setArguments(["-m", "SpineInference.worker"])
         self._process.setWorkingDirectory(str(_PYTHON_PATH))
         self._process.connect("readyReadStandardOutput()", self._readOutput)
         self._process.connect("readyReadStandardError()", self._readErrorOutput)
@@ -43,7 +40,8 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Start the worker and give it its request."""
-        self._process.start()
+        # In Slicer this is PythonSlicer, which needs the environment as it is to find Slicer's packages.
+        self._process.start(sys.executable, ["-m", "SpineInference.worker"])
         self._process.write(qt.QByteArray(to_json(self._request).encode("utf-8") + b"\n"))
 
     def cancel(self) -> None:

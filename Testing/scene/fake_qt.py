@@ -40,12 +40,6 @@ class QProcess:
     def __init__(self):
         self._slots, self._buffers, self._child = {}, {}, None
 
-    def setProgram(self, program: str) -> None:
-        self._program = program
-
-    def setArguments(self, arguments: list[str]) -> None:
-        self._arguments = arguments
-
     def setWorkingDirectory(self, folder: str) -> None:
         self._folder = folder
 
@@ -53,10 +47,10 @@ class QProcess:
         assert signal in _SIGNALS
         self._slots[signal] = slot
 
-    def start(self) -> None:
+    def start(self, program: str, arguments: list[str]) -> None:
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         try:
-            self._child = subprocess.Popen([self._program, *self._arguments], cwd=self._folder, **pipes)
+            self._child = subprocess.Popen([program, *arguments], cwd=self._folder, **pipes)
         except OSError:
             self._emit("errorOccurred(QProcess::ProcessError)", self.FailedToStart)
 
