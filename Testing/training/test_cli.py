@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,6 @@ def test_the_straight_path(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPINE_DATA", str(make_dataset(tmp_path / "data")))
     config = str(write_settings(tmp_path / "tiny.yaml"))
-    started = time.monotonic()
     assert main(["prepare", config]) == 0
     assert main(["show-augmentations", config, "-o", "samples.png"]) == 0
     assert Path("samples.png").stat().st_size > 10_000
@@ -64,4 +62,3 @@ def test_the_straight_path(tmp_path, monkeypatch, capsys):
     assert manifest.training.details["training_cases"] == {DATASET: ["a", "b"]}
     assert str(tmp_path) not in Path("models/tiny/manifest.json").read_text("utf-8")
     assert "Dice" in capsys.readouterr().out
-    assert time.monotonic() - started < 120
