@@ -65,12 +65,17 @@ def agreement_of(
     if overlap is None:
         return None
     if not a.any() or not b.any():
-        diagonal = math.hypot(*(length * mm for length, mm in zip(a.shape, spacing, strict=True)))
-        return Agreement(0.0, diagonal, diagonal, 0.0)
+        return no_agreement(a.shape, spacing)
     from_a, from_b = surface_distances(a, b, spacing)
     both = np.concatenate([from_a, from_b])
     hd95 = max(np.percentile(from_a, 95), np.percentile(from_b, 95))
     return Agreement(overlap, float(hd95), float(both.mean()), float(np.mean(both <= tolerance_mm)))
+
+
+def no_agreement(shape: tuple[int, ...], spacing: Spacing) -> Agreement:
+    """What a missed or a falsely found structure counts in a volume of `shape`."""
+    diagonal = math.hypot(*(length * mm for length, mm in zip(shape, spacing, strict=True)))
+    return Agreement(0.0, diagonal, diagonal, 0.0)
 
 
 def surface_distances(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
@@ -86,15 +91,18 @@ def surface_distances(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> tuple[n
     return to_b[surface_a], to_a[surface_b]
 
 
-def volume_dice_within(prediction: np.ndarray, reference: np.ndarray) -> float | None:
-    """Volume Dice of two canonical masks `[I, P, L]`, counted from the first to the last axial slice with reference.
+def labelled_slices(reference: np.ndarray) -> slice:
+    """From the first to the last axial slice of a canonical mask `[I, P, L]` that holds something; all if none does.
 
     For references that label only some levels of those in the scan: what was found above and below cannot be judged.
     """
     labelled = np.flatnonzero(reference.any(axis=(1, 2)))
-    if not len(labelled):
-        return dice(prediction, reference)
-    within = slice(int(labelled[0]), int(labelled[-1]) + 1)
+    return slice(int(labelled[0]), int(labelled[-1]) + 1) if len(labelled) else slice(0, len(reference))
+
+
+def volume_dice_within(prediction: np.ndarray, reference: np.ndarray) -> float | None:
+    """Dice of two canonical masks `[I, P, L]`, counted within the `labelled_slices` of the reference."""
+    within = labelled_slices(reference)
     return dice(prediction[within], reference[within])
 
 
