@@ -4,6 +4,7 @@ It is for seeing at a glance whether a segmentation is right.
 """
 
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
+from .measurements import ReferenceSummary, VertebraMeasurement
 from .views import View, make_views
 from .writing import atomic
 
@@ -24,29 +26,34 @@ MAIN_WIDTH = 440, 1300
 """The sagittal and coronal view together are at least and at most this wide."""
 NARROWEST = 150
 AXIAL_HEIGHT = 250, 500
-FACTS_WIDTH = 200
+FACTS_WIDTH, NAME_WIDTH = 200, 170
 ROW_HEIGHT, HEAD_HEIGHT, SUMMARY_HEIGHT = 28, 50, 34
 
 
 def write_overview(scan: sitk.Image, result: "Result", name: str, path: Path) -> None:
     """Write the picture of `result` for `scan` (3D, the same grid) as a PNG to `path`. Raises SpineError."""
+    canvas = draw_overview(scan, result, name)
+    with atomic(path) as temporary:
+        canvas.save(temporary)
+
+
+def draw_overview(scan: sitk.Image, result: "Result", name: str) -> Canvas:
+    """As `write_overview`, but only in memory."""
     views = make_views(scan, result.labels, result.partial)
     main = [view for view in views if view.plane != "axial"] or views
+    axial = next((view for view in views if view not in main), None)
     places = _place_main(main)
     side = Rectangle(places[-1].right + GAP, HEADER, SIDE_WIDTH, HEIGHT - HEADER - MARGIN)
     canvas = Canvas(side.right + MARGIN, HEIGHT)
-    table = _table(result)
 
     _draw_header(canvas, result, name)
     for view, place in zip(main, places, strict=True):
         canvas.view(place, view, result.segments, scale_bar=place is places[0])
-    axial = next((view for view in views if view not in main), None)
     side = _draw_axial_and_facts(canvas, axial, side, result, scan)
-    if table.rows:
-        side = _draw_table(canvas, side, table)
+    if result.segments:
+        side = _draw_table(canvas, side, result)
     _draw_notes(canvas, side, result.notes)
-    with atomic(path) as temporary:
-        canvas.save(temporary)
+    return canvas
 
 
 def _place_main(views: list[View]) -> list[Rectangle]:
@@ -112,63 +119,72 @@ def _draw_facts(canvas: Canvas, left: float, top: float, result: "Result", scan:
 
 
 @dataclass(frozen=True)
-class _Row:
-    colour: tuple[int, int, int]
-    name: str
-    partial: bool
-    numbers: list[str]
+class _Column:
+    """A column of numbers: its heading and unit, and how a vertebra's number is written."""
+
+    heading: str
+    unit: str
+    value: Callable[[VertebraMeasurement], float | None]
+    decimals: int
+
+    def text(self, vertebra: VertebraMeasurement) -> str:
+        value = self.value(vertebra)
+        return "–" if value is None else f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"  # never "-0"
 
 
-@dataclass(frozen=True)
-class _Table:
-    """`columns` are the heading and the unit of each number; `summary` is a line below."""
-
-    columns: list[tuple[str, str]]
-    rows: list[_Row]
-    summary: str
-
-
-def _table(result: "Result") -> _Table:
-    columns = [
-        ("Volume", "cm³"),
-        ("Anterior", "mm"),
-        ("Middle", "mm"),
-        ("Posterior", "mm"),
-        ("Tilt", "°"),
-        ("Dice", ""),
-    ]
-    rows = [
-        _Row(s.colour, s.name, s.label in result.partial, ["25.3", "25.1", "24.8", "24.5", "-12", "0.943"])
-        for s in result.segments
-    ]
-    return _Table(columns, rows, "All bodies   Dice 0.943   HD95 2.1 mm   mean surface distance 0.61 mm")
+_COLUMNS = (
+    _Column("Volume", "cm³", lambda vertebra: vertebra.volume_mm3 / 1000, 1),
+    _Column("Anterior", "mm", lambda vertebra: vertebra.anterior_height_mm, 1),
+    _Column("Middle", "mm", lambda vertebra: vertebra.middle_height_mm, 1),
+    _Column("Posterior", "mm", lambda vertebra: vertebra.posterior_height_mm, 1),
+    _Column("Tilt", "°", lambda vertebra: vertebra.sagittal_tilt_deg, 0),
+)
+_DICE = _Column("Dice", "", lambda vertebra: vertebra.dice, 3)
 
 
-def _draw_table(canvas: Canvas, side: Rectangle, table: _Table) -> Rectangle:
-    """The table from the top of `side` on, its rows as high as they fit; returns the rest."""
-    name_width = 170
-    step = (side.width - name_width) / len(table.columns)
-    right = [side.left + name_width + step * (number + 1) for number in range(len(table.columns))]
-    for x, (heading, unit) in zip(right, table.columns, strict=True):
-        canvas.text(x, side.top + 14, heading, 14, MUTED, ha="right")
-        canvas.text(x, side.top + 34, unit, 12, MUTED, ha="right")
+def _draw_table(canvas: Canvas, side: Rectangle, result: "Result") -> Rectangle:
+    """The measurements from the top of `side` on, in rows as high as they fit; returns the rest."""
+    reference = result.measurements.reference
+    columns = _COLUMNS if reference is None else (*_COLUMNS, _DICE)
+    step = (side.width - NAME_WIDTH) / len(columns)
+    right = [side.left + NAME_WIDTH + step * (number + 1) for number in range(len(columns))]
+    for x, column in zip(right, columns, strict=True):
+        canvas.text(x, side.top + 14, column.heading, 14, MUTED, ha="right")
+        canvas.text(x, side.top + 34, column.unit, 12, MUTED, ha="right")
     y = side.top + HEAD_HEIGHT
     canvas.line((side.left, side.right), y - 8)
-    height = min(ROW_HEIGHT, (side.height - HEAD_HEIGHT - SUMMARY_HEIGHT) / len(table.rows))
+
+    vertebrae = result.measurements.vertebrae
+    height = min(ROW_HEIGHT, (side.height - HEAD_HEIGHT - SUMMARY_HEIGHT) / len(vertebrae))
     size = min(16, 0.68 * height)
-    for row in table.rows:
+    for segment, vertebra in zip(result.segments, vertebrae, strict=True):
         base = y + 0.68 * height
-        canvas.swatch(Rectangle(side.left, base - 0.75 * size, 0.75 * size, 0.75 * size), row.colour)
-        canvas.text(side.left + 22, base, row.name, size, weight="bold")
-        if row.partial:
-            canvas.text(side.left + name_width - 6, base, "partial", 0.85 * size, WARNING, ha="right")
-        for x, number in zip(right, row.numbers, strict=True):
-            canvas.text(x, base, number, size, MUTED if row.partial else TEXT, ha="right")
+        canvas.swatch(Rectangle(side.left, base - 0.75 * size, 0.75 * size, 0.75 * size), segment.colour)
+        canvas.text(side.left + 22, base, segment.name, size, weight="bold")
+        if vertebra.partial:
+            canvas.text(side.left + NAME_WIDTH, base, "partial", 0.85 * size, WARNING, ha="right")
+        for x, column in zip(right, columns, strict=True):
+            canvas.text(x, base, column.text(vertebra), size, MUTED if vertebra.partial else TEXT, ha="right")
         y += height
-    canvas.line((side.left, side.right), y + 6)
-    canvas.text(side.left, y + 28, table.summary, 14, MUTED)
+    if reference is not None:
+        canvas.line((side.left, side.right), y + 6)
+        canvas.text(side.left, y + 28, _agreement(reference), 14, MUTED)
     top = y + SUMMARY_HEIGHT + GAP
     return Rectangle(side.left, top, side.width, max(0, side.bottom - top))
+
+
+def _agreement(reference: ReferenceSummary) -> str:
+    """All bodies together against the reference, on one line."""
+    if reference.dice is None:
+        return "Against the reference: no body in either"
+    parts = [
+        f"Against the reference: Dice {reference.dice:.3f}",
+        f"HD95 {reference.hd95_mm:.1f} mm",
+        f"surface distance {reference.assd_mm:.2f} mm",
+    ]
+    if reference.n_missed or reference.n_false:
+        parts.append(f"{reference.n_missed} missed, {reference.n_false} false")
+    return "   ".join(parts)
 
 
 def _draw_notes(canvas: Canvas, side: Rectangle, notes: list[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from . import __version__
+from .measurements import as_json, write_csv
 from .pipeline import Result
 from .requests import Request
 from .result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256

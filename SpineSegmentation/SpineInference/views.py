@@ -17,7 +17,7 @@ BLACK_PERCENTILE, WHITE_PERCENTILE = 1.0, 99.7
 Box = tuple[slice, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """One slice as radiologists look at it.
 

@@ -1,5 +1,7 @@
 """The command line as a person or a script meets it: what it prints, what it writes, how it ends."""
 
+import csv
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +17,7 @@ from small_packages import fields, write_package
 from SpineInference import cli
 from SpineInference.errors import SpineError
 from SpineInference.levels import LEVELS
-from SpineInference.requests import Request
+from SpineInference.requests import Request, to_json
 from SpineInference.result_folder import result_folder
 from SpineInference.runner import Outcome
 
@@ -316,3 +318,77 @@ sys.exit(cli.main([{str(scan)!r}, {str(scan)!r}, "-o", {str(tmp_path / "out")!r}
     assert process.wait(10) == 130
     assert process.stderr.read().endswith("Cancelled.\n")
     assert names_in(tmp_path) == ["scan.nii.gz"]
+
+
+@pytest.fixture
+def spine(tmp_path: Path) -> Path:
+    """Three bright blocks one above the other in grey tissue, in a folder with a name that is not ASCII."""
+    array = np.full((80, 48, 40), 100.0)
+    for number in range(3):
+        array[4 + 26 * number : 22 + 26 * number, 12:36, 8:32] = 300
+    array += np.random.default_rng(0).normal(0, 5, array.shape)
+    array[:, :4] = 0  # air
+    scan, mask = sitk.GetImageFromArray(array.astype(np.int16)), sitk.GetImageFromArray((array > 200).astype(np.uint8))
+    folder = tmp_path / "Wirbelsäule 脊椎"
+    folder.mkdir()
+    for image, name in ((scan, "scan ö.nii.gz"), (mask, "mask.nrrd")):
+        image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
+        sitk.WriteImage(image, folder / name)
+    return folder / "scan ö.nii.gz"
+
+
+def test_the_whole_way_from_a_scan_to_the_files(model, spine, tmp_path, capsys):
+    out = tmp_path / "Ergebnisse ß"
+    arguments = [spine, "-o", out, "--model", model, "--bottom-level", "L5", "--reference", spine.parent / "mask.nrrd"]
+    done = spine_segment(*arguments, "--device", "cpu", "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    assert "3 vertebral bodies (L3 to L5)" in done.stdout
+    folder = out / "scan ö"
+    kinds = ("_labels.nii.gz", ".seg.nrrd", "_measurements.csv", "_overview.png", "_result.json")
+    assert names_in(folder) == sorted(f"scan ö{kind}" for kind in kinds)
+
+    labels, scan = sitk.ReadImage(folder / "scan ö_labels.nii.gz"), sitk.ReadImage(spine)
+    assert sorted(np.unique(sitk.GetArrayViewFromImage(labels))) == [0, 22, 23, 24]
+    assert labels.GetSize() == scan.GetSize() and labels.GetDirection() == scan.GetDirection()
+    segmentation = sitk.ReadImage(folder / "scan ö.seg.nrrd")
+    assert {segmentation.GetMetaData(f"Segment{n}_Name") for n in range(3)} == {"L3", "L4", "L5"}
+    rows = list(csv.DictReader((folder / "scan ö_measurements.csv").open(encoding="utf-8")))
+    assert [row["level"] for row in rows] == ["L3", "L4", "L5"]
+
+    record = json.loads((folder / "scan ö_result.json").read_text())
+    assert record["request"] == json.loads(to_json(Request(**record["request"])))
+    assert record["measurements"]["reference"]["dice"] > 0.9
+    assert record["models"] == ["bright-sagittal"] and record["device"]["used"] == "cpu"
+    assert record["seconds"]["reading"] > 0 and record["versions"]["SpineSegmentation"]
+    assert set(record["files"]) == set(names_in(folder)) - {"scan ö_result.json"}
+
+    # The same again replaces the result, unless somebody has corrected it by hand.
+    assert call(None, *arguments, "--no-overview", "--format", "nrrd", "-q") == 0
+    assert names_in(folder) == sorted(
+        f"scan ö{kind}" for kind in ("_labels.nrrd", ".seg.nrrd", "_measurements.csv", "_result.json")
+    )
+    (folder / "scan ö.seg.nrrd").write_bytes(b"corrected by hand")
+    assert call(None, *arguments) == 2
+    assert "scan ö.seg.nrrd" in capsys.readouterr().err
+    assert (folder / "scan ö.seg.nrrd").read_bytes() == b"corrected by hand"
+
+
+def test_the_worker_with_the_real_pipeline(model, spine, tmp_path):
+    """Two requests to one worker; the second finds the network open."""
+    command = [sys.executable, "-m", "SpineInference.worker", "--keep-alive"]
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for number in range(2):
+        request = Request(str(spine), str(tmp_path / f"{number}"), str(model), device="cpu", threads=1, overview=False)
+        worker.stdin.write(to_json(request) + "\n")
+        worker.stdin.flush()
+        events = []
+        while not events or events[-1]["event"] not in ("result", "error"):
+            events.append(json.loads(worker.stdout.readline()))
+        assert events[-1]["event"] == "result", events[-1]
+        assert [segment["name"] for segment in events[-1]["segments"]] == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
+        assert all(Path(path).is_file() for path in events[-1]["files"].values())
+        stages = [event["stage"] for event in events if event["event"] == "progress"]
+        assert stages[0] == "reading" and stages[-1] == "writing" and "network" in stages
+    worker.stdin.close()
+    assert worker.wait(20) == 0
+    assert names_in(tmp_path) == ["0", "1", "Wirbelsäule 脊椎"]

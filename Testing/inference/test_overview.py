@@ -3,10 +3,19 @@
 That it is handsome is for people to see; what is tested is that it shows the right things in the right places.
 """
 
+from itertools import combinations, pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from SpineInference.devices import Device
+from SpineInference.levels import LEVELS, Segment, numbered
+from SpineInference.measurements import measure
+from SpineInference.overview import draw_overview, write_overview
+from SpineInference.pipeline import Result
 from SpineInference.views import make_views
 
 
@@ -116,3 +125,115 @@ def test_without_labels_the_whole_scan_is_shown():
     scan, labels = column()
     views = views_of(scan, np.zeros_like(labels))
     assert views["sagittal"].image.shape == (100, 80)
+
+
+# --- The picture
+
+
+def as_result(labels: np.ndarray, segments: list[Segment], partial=(), reference=None, notes=()) -> Result:
+    image = as_scan(labels)
+    return Result(
+        labels=image,
+        segments=segments,
+        partial=set(partial),
+        measurements=measure(image, segments, set(partial), None if reference is None else as_scan(reference)),
+        models=["bright-sagittal"],
+        planes=["sagittal"],
+        device=Device("cpu", 0, "A processor", "test"),
+        timings={"reading": 1.0, "network": 41.6},
+        notes=list(notes),
+    )
+
+
+def whole_spine() -> tuple[np.ndarray, np.ndarray]:
+    """24 bodies in a narrow scan that begins and ends with a body."""
+    labels = np.zeros((480, 60, 40), np.uint8)
+    for number in range(1, 25):
+        labels[20 * number - 20 : 20 * number - 4, 20:45, 8:32] = number
+    return labels.astype(np.float32) + np.random.default_rng(0).normal(0, 1, labels.shape).astype(np.float32), labels
+
+
+LUMBAR = [LEVELS[name] for name in ("L2", "L3", "L4", "L5")]
+
+
+def case(name: str) -> tuple[np.ndarray, Result, str]:
+    scan, labels = column()
+    values = labels.copy()
+    for number, segment in enumerate(LUMBAR, start=1):
+        values[labels == number] = segment.label
+    if name == "named":
+        return scan, as_result(values, LUMBAR, partial=[LUMBAR[0].label]), "scan"
+    if name == "reference":
+        return scan, as_result(values, LUMBAR, reference=np.roll(values, 2, axis=0)), "scan"
+    if name == "numbered":
+        values = np.where(labels > 0, labels + 100, 0).astype(np.uint8)
+        return scan, as_result(values, [numbered(number) for number in range(1, 5)]), "scan"
+    if name == "empty":
+        return scan, as_result(labels * 0, [], notes=["No vertebral body was found in this scan. " * 5] * 30), "scan"
+    if name == "one slice":
+        return scan[:, :, 15:16], as_result(values[:, :, 15:16].copy(), LUMBAR), "scan"
+    if name == "four voxels thin":
+        return scan[:, :, 12:16], as_result(values[:, :, 12:16].copy(), LUMBAR), "scan"
+    if name == "odd name":
+        return scan, as_result(values, LUMBAR), "$x^2$ _ { \\frac ä 脊椎 " * 20
+    scan, labels = whole_spine()
+    levels = list(LEVELS.values())[:24]
+    return scan, as_result(labels, levels, partial=[1, 24], reference=labels.copy()), "scan"
+
+
+CASES = ["named", "reference", "numbered", "empty", "one slice", "four voxels thin", "odd name", "whole spine"]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("name", CASES)
+def test_no_text_overlaps_another_or_leaves_the_picture(name):
+    scan, result, title = case(name)
+    canvas = draw_overview(as_scan(scan), result, title)
+    renderer = FigureCanvasAgg(canvas.figure).get_renderer()
+    texts = canvas.figure.texts + [text for axes in canvas.figure.axes for text in axes.texts]
+    boxes = {f"{number} {text.get_text()}": text.get_window_extent(renderer) for number, text in enumerate(texts)}
+    for what, box in boxes.items():
+        assert box.x0 >= 0 and box.x1 <= canvas.width and box.y0 >= 0 and box.y1 <= canvas.height, what
+    for (what, box), (other, other_box) in combinations(boxes.items(), 2):
+        width = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
+        height = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
+        assert width <= 1 or height <= 3, f"{what} overlaps {other}"  # the boxes include room for descenders
+
+
+def test_the_picture_tells_what_was_found(tmp_path):
+    scan, result, title = case("reference")
+    canvas = draw_overview(as_scan(scan), result, title)
+    texts = [text.get_text() for text in canvas.figure.texts]
+    assert "scan" in texts and "Not for clinical use" in texts and "L2 to L5" in texts
+    assert any("bright-sagittal" in text and "A processor" in text and "43 s" in text for text in texts)
+    assert any(text.startswith("Against the reference: Dice 0.8") for text in texts)
+    names = [[text.get_text() for text in axes.texts] for axes in canvas.figure.axes]
+    assert set(names[0]) == {"L2", "L3", "L4", "L5", "S", "I", "A", "P", "20 mm"}
+
+
+def test_the_contours_are_where_the_bodies_are(tmp_path):
+    scan, result, title = case("named")
+    write_overview(as_scan(scan), result, title, tmp_path / "overview.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["overview.png"]
+    picture = sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "overview.png"))[..., :3].astype(int)
+    sagittal = picture[124:1040, 40:470]
+    assert picture.shape[0] == 1080
+    heights = []
+    for segment in LUMBAR:
+        rows, columns = np.nonzero(np.abs(sagittal - np.array(segment.colour)).max(axis=-1) < 12)
+        assert len(rows) > 100, f"no contour of {segment.name}"
+        # A contour is around its body: the four are one below the other, as high as wide as 15 to 20 mm.
+        heights.append((rows.min(), rows.max()))
+        assert np.ptp(rows) / np.ptp(columns) < 1
+    assert all(above[1] < below[0] for above, below in pairwise(heights))
+
+
+@pytest.mark.data
+def test_real_scans(spine_data: Path, tmp_path):
+    folder = spine_data / "Dataset501_Chu"
+    labels_path = sorted((folder / "instancesTr").glob("*.nii.gz"))[0]
+    scan = sitk.ReadImage(folder / "imagesTr" / labels_path.name.replace(".nii.gz", "_0000.nii.gz"))
+    labels = sitk.ReadImage(labels_path)
+    views = {view.plane: view for view in make_views(scan, labels, set())}
+    values = {int(value) for value in np.unique(sitk.GetArrayViewFromImage(labels)) if value}
+    assert set(shown(views["sagittal"])) == values
