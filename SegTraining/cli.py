@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--dataset", help="a data set's folder below --data, instead of CONFIG and --split")
     command.add_argument("--cases", nargs="+", help="only these")
     command.add_argument("--fused-only", action="store_true", help="do not score each plane alone")
+    command.add_argument("--whole-volume", action="store_true", help="compute all of each scan, not only the spine")
     command.add_argument("--threads", type=int)
     command.add_argument("-o", "--output", type=Path, default=Path("evaluation"))
     command.set_defaults(run=_evaluate)
@@ -136,7 +137,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     cases = _cases(options)
     from .evaluate import evaluate
 
-    evaluate(options.model, cases, options.output, not options.fused_only, options.threads)
+    evaluate(options.model, cases, options.output, not options.fused_only, options.threads, not options.whole_volume)
 
 
 def _cases(options: argparse.Namespace) -> "list[Case]":

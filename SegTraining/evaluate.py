@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,17 @@ class Row:
     score: Score
 
 
-def evaluate(models: str, cases: list[Case], output: Path, each_plane: bool, threads: int | None) -> dict:
+def evaluate(
+    models: str,
+    cases: list[Case],
+    output: Path,
+    each_plane: bool,
+    threads: int | None,
+    restrict_to_spine: bool = True,
+) -> dict:
     """Score `cases` with the fused planes and, if asked, with each plane alone; the summary, also printed.
+
+    Without `restrict_to_spine` the whole volume is computed, to see what the saving costs.
 
     Writes `cases.csv` (one line per case and planes) and `summary.json` into `output`. Raises SpineError where
     there is nothing to evaluate or a case cannot be read.
@@ -76,7 +85,7 @@ def _evaluate_case(
     elif each_plane:
         runs = [*((plane, (plane,)) for plane in planes), *runs]
     for name, chosen in runs:
-        result = segment(image, model_set, Options(planes=chosen, threads=threads), engines=engines)
+        result = segment(image, model_set, replace(options, planes=chosen), engines=engines)
         prediction = sitk.GetArrayFromImage(canonical(result.labels))
         found = score(prediction, reference, ignored, spacing_ipl(reference_image), case.labels_are_instances)
         yield Row(case.name, case.dataset.name, name, sum(result.timings.values()), found)
