@@ -48,11 +48,12 @@ def bright(project, tmp_path_factory, monkeypatch) -> str:
     return str(folder)
 
 
-def addScan(bodies: int = 3):
-    """A column of bright bodies in tissue, 40 x 40 x 96 voxels of 1 mm, first voxel left, front, top."""
+def addScan():
+    """Three bright cylinders in tissue with air around, 40 x 40 x 96 voxels of 1 mm, first voxel left, front, top."""
     down, back, left = np.ogrid[:96, :40, :40]
-    inside = (np.hypot(back - 20, left - 20) < 12) & (down % 32 >= 6) & (down % 32 < 26) & (down < 32 * bodies)
-    array = np.where(inside, 600, 200) + np.random.default_rng(0).normal(0, 5, inside.shape)
+    radius = np.hypot(back - 20, left - 20) + 0 * down
+    array = np.where(radius > 19, 0, np.where((radius < 12) & (down % 32 >= 6) & (down % 32 < 26), 600, 300))
+    array = array + np.random.default_rng(0).normal(0, 5, array.shape)
     matrix = np.array([[-1, 0, 0, 20], [0, -1, 0, 20], [0, 0, -1, 48], [0, 0, 0, 1]], float)
     return slicer.util.addVolumeFromArray(array.astype(np.int16), ijkToRAS=matrix, name="scan")
 
