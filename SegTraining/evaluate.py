@@ -50,9 +50,10 @@ def evaluate(
         raise SpineError("There is no case to evaluate: name some with --cases, or another --split.")
     model_set = open_set(models)
     engines = Engines()
+    options = Options(threads=threads, restrict_to_spine=restrict_to_spine)
     rows = []
     for number, case in enumerate(cases, start=1):
-        for row in _evaluate_case(model_set, case, each_plane, threads, engines):
+        for row in _evaluate_case(model_set, case, each_plane, options, engines):
             rows.append(row)
             shown = "-" if row.score.dice is None else f"{row.score.dice:.4f}"
             print(f"{number} of {len(cases)}: {case.name}, {row.planes}: Dice {shown}, {row.seconds:.1f} s", flush=True)
@@ -71,7 +72,7 @@ def evaluate(
 
 
 def _evaluate_case(
-    model_set: ModelSet, case: Case, each_plane: bool, threads: int | None, engines: Engines
+    model_set: ModelSet, case: Case, each_plane: bool, options: Options, engines: Engines
 ) -> Iterator[Row]:
     image, labels = case.read()
     reference_image = canonical(labels)
