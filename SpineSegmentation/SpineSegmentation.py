@@ -180,8 +180,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         """Say how it ended. The scene shows the rest."""
         if self.logic is None:  # the panel is gone
             return
+        count = segmentationNode.GetSegmentation().GetNumberOfSegments() if segmentationNode else 0
         if segmentationNode:
-            count = segmentationNode.GetSegmentation().GetNumberOfSegments()
             text = _("{count} vertebral bodies found.").format(count=count)
         elif isinstance(error, Cancelled):
             text = _("Cancelled.")
@@ -189,6 +189,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             text = _("Failed: {reason}").format(reason=error)
         self.ui.statusLabel.text = text
         self.ui.logText.appendPlainText(text)
+        if not count and not isinstance(error, Cancelled):
+            self.ui.logCollapsibleButton.collapsed = False  # it says why
         self._updatePanel()
 
     def _updatePanel(self, caller=None, event=None):
