@@ -76,6 +76,14 @@ def test_one_scan(run, out, tmp_path, capsys):
     assert "network, sagittal" in shown.err and "something worth knowing" in shown.err
 
 
+def test_a_terminal_gets_a_progress_bar(run, out, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    assert call(run, write_scan(tmp_path / "a.nii.gz"), "-o", out) == 0
+    shown = capsys.readouterr().err
+    assert "a: network, sagittal   0 %|" in shown and "/2" in shown
+
+
 def test_every_option_arrives(run, out, tmp_path):
     scan, mask = write_scan(tmp_path / "a.nii.gz"), write_scan(tmp_path / "mask.nii.gz")
     options = "--model m --planes axial,Sagittal --fusion vote --device cuda:1 --bottom-level L5 --no-n4 --format nrrd"
