@@ -1,8 +1,10 @@
 """What the benchmark compares. Each arm runs in a process of its own, so that its peak memory is its own.
 
+    python arms.py '{"arm": "phantom", "folder": ..., "shape": [512, 512, 240], "seed": ...}'
+    python arms.py '{"arm": "pipeline", "folder": ..., "model": ..., "device": ..., "threads": ...}'
     python arms.py '{"arm": "naive", "folder": ..., "model": ..., "device": ..., "threads": ..., "slices": ...}'
 
-The folder holds scan.nrrd and truth.nrrd. Prints one line of JSON.
+The first writes scan.nrrd and truth.nrrd into the folder, the others read them. Prints one line of JSON.
 """
 
 import json
@@ -29,6 +31,20 @@ from SpineInference.slices import foreground_channel, pad  # noqa: E402
 
 if TYPE_CHECKING:
     import torch  # imported where it is used: the pipeline must not pay for it
+
+
+FIELD_OF_VIEW = (358.4, 358.4, 168.0)  # mm, front to back, top to bottom, left to right
+
+
+def phantom(folder: Path, shape: list[int], seed: int) -> dict:
+    """Make the volume: a lumbar spine of `shape` voxels in a field of view that holds the whole trunk."""
+    from SegTraining.phantom import make_phantom
+
+    spacing = tuple(mm / voxels for mm, voxels in zip(FIELD_OF_VIEW, shape, strict=True))
+    spine = make_phantom(seed, spacing, FIELD_OF_VIEW, contrast="T2")
+    sitk.WriteImage(spine.image, folder / "scan.nrrd")
+    sitk.WriteImage(spine.bodies, folder / "truth.nrrd")
+    return {"spacing": spacing}
 
 
 class Clock:
@@ -151,6 +167,6 @@ def peak_megabytes() -> float:
 
 if __name__ == "__main__":
     order = json.loads(sys.argv[1])
-    arm = {"naive": naive, "pipeline": pipeline}[order.pop("arm")]
+    arm = {"phantom": phantom, "pipeline": pipeline, "naive": naive}[order.pop("arm")]
     outcome = arm(Path(order.pop("folder")), **order)
     print(json.dumps(outcome | {"peak_megabytes": peak_megabytes()}))
