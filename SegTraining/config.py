@@ -183,6 +183,8 @@ class Config(Strict):
     schedule: Schedule = Schedule()
     training: Training = Training()
     validation: Validation = Validation()
+    threshold: float = Field(0.5, gt=0, lt=1)
+    """Of the packaged model: from which probability a voxel is foreground."""
     postprocessing: PostprocessingSpec = PostprocessingSpec()
     """The defaults that the package carries."""
 

@@ -48,6 +48,7 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
             "bias_correction": spec.bias_correction,
         },
         "network": config.network.model_dump(mode="json"),
+        "output": {"activation": "sigmoid", "threshold": config.threshold},
         "postprocessing": asdict(config.postprocessing),
         "training": {
             "data": config.card.data_statement,

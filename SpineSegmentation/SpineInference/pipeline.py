@@ -164,7 +164,7 @@ def _add_prediction(
         np.moveaxis(volume, axis, 0)[index] = probability
     predicted = sitk.GetImageFromArray(volume)
     predicted.CopyInformation(image)
-    fusion.add(sitk.GetArrayViewFromImage(resample(predicted, Grid.of(region))))
+    fusion.add(sitk.GetArrayFromImage(resample(predicted, Grid.of(region))))
 
 
 class _Stopwatch:

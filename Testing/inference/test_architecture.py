@@ -235,12 +235,12 @@ def test_no_array_outlives_its_image(project):
 
 
 def test_every_file_is_short_enough_to_have_one_job(project):
-    long = {
-        str(path.relative_to(project)): lines
-        for path in files_of_the_project(project)
-        if path.suffix == ".py" and (lines := path.read_text("utf-8").count("\n")) > 400
-    }
-    assert not long, f"more than 400 lines: {long}"
+    long = {}
+    for path in files_of_the_project(project):
+        most = 450 if "Testing" in path.parts else 400  # tables of bad input make tests longer than code
+        if path.suffix == ".py" and (lines := path.read_text("utf-8").count("\n")) > most:
+            long[str(path.relative_to(project))] = lines
+    assert not long, f"too many lines: {long}"
 
 
 def test_cmake_lists_every_file_that_slicer_needs(project):

@@ -1,0 +1,88 @@
+"""The models that ship: small, sound, the same in both engines, and good on spines they have not seen."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SegTraining.export import TOLERANCE, engine_difference
+from SegTraining.phantom import make_phantom
+from SpineInference.catalog import list_sets, open_set, verify
+from SpineInference.geometry import PLANES
+from SpineInference.options import Options
+from SpineInference.pipeline import segment
+from SpineInference.reading import read_labels, read_volume
+from SpineInference.reference import compare
+from SpineInference.requests import DEFAULT_MODEL
+
+TEST_CASES = {"chu_14", "chu_16", *(f"myosegmentum_{number}" for number in range(29, 35))}
+
+
+@pytest.fixture(scope="module")
+def models():
+    return open_set(DEFAULT_MODEL)
+
+
+def test_the_default_set_has_a_sound_network_for_each_plane(models):
+    assert DEFAULT_MODEL in {info.name for info in list_sets()}
+    assert verify(DEFAULT_MODEL) == []
+    assert sorted(package.manifest.plane for package in models.packages) == sorted(PLANES)
+
+
+def test_each_package_is_small_and_says_where_it_comes_from(models):
+    for package in models.packages:
+        manifest = package.manifest
+        assert package.size_bytes <= 8_000_000
+        assert "research use" in manifest.training.data.lower() and "Chu" in manifest.training.data
+        assert "research use" in manifest.licence.lower()
+        details = manifest.training.details
+        assert set(details["test_cases"]) == TEST_CASES
+        assert not TEST_CASES & set(details["training_cases"])
+        assert {row["planes"] for row in manifest.metrics["evaluation"]} == {manifest.plane, "fused"}
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_onnx_and_torch_agree(models, plane):
+    package = next(package for package in models.packages if package.manifest.plane == plane)
+    assert engine_difference(package) <= TOLERANCE
+
+
+@pytest.mark.slow
+def test_a_phantom_is_found_whole(models):
+    phantom = make_phantom(seed=4711, spacing=(1.0, 1.0, 1.5), field_of_view=(150.0, 190.0, 72.0), contrast="T2")
+    result = segment(phantom.image, models, Options(reference=phantom.bodies))
+    named = {20, 21, 22, 23, 24} & set(np.unique(sitk.GetArrayViewFromImage(phantom.bodies)).tolist())
+    dice = {m.reference_label: m.dice for m in result.measurements.vertebrae}
+    assert named and all(dice.get(label, 0) > 0.85 for label in named), dice
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_a_patient_it_was_not_trained_on(models, spine_data):
+    """MyoSegmenTUM 30 is in nobody's training or validation; every labelled body is found as its own."""
+    folder = spine_data / "Dataset502_MyoSegmenTUM"
+    scan = read_volume(folder / "imagesTr" / "myosegmentum_30_0000.nii.gz")
+    reference = read_labels(folder / "instancesTr" / "myosegmentum_30.nii.gz")
+    result = segment(scan, models, Options(reference=reference))
+    assert result.measurements.reference.n_missed == 0
+    assert result.measurements.reference.dice > 0.88
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_computing_only_the_region_of_the_spine_costs_no_accuracy(models, spine_data):
+    folder = spine_data / "Dataset502_MyoSegmenTUM"
+    scan = read_volume(folder / "imagesTr" / "myosegmentum_27_0000.nii.gz")
+    reference = read_labels(folder / "instancesTr" / "myosegmentum_27.nii.gz")
+    dice = [
+        segment(scan, models, Options(reference=reference, restrict_to_spine=restrict)).measurements.reference.dice
+        for restrict in (True, False)
+    ]
+    assert dice[0] >= dice[1] - 0.002
+
+
+def test_comparing_finds_a_missed_body():
+    """Guards the measure that the tests above rest on."""
+    truth = np.zeros((60, 20, 20), np.uint8)
+    truth[5:20, 5:15, 5:15], truth[30:45, 5:15, 5:15] = 20, 21
+    assert compare(truth, truth, (1.0, 1.0, 1.0)).missed == []
+    assert compare(np.where(truth == 20, 0, truth), truth, (1.0, 1.0, 1.0)).missed == [20]
