@@ -12,6 +12,12 @@ HEIGHT_PER_THICKNESS = 1.1
 """Height of a body over its thickness (see `Piece`): 1.0 (T11) to 1.3 (L5) in the reference masks."""
 DEPTH_PER_WIDTH = 0.7
 """Depth of a lumbar body over its width; cervical and thoracic bodies are relatively deeper."""
+NEIGHBOURHOOD_MM = 60.0
+"""How far along the spine (standard deviation) bodies have about the same size."""
+
+_CRUMB, _SLIVER = 0.1, 0.02
+"""What holds less than this share of a body is no body of its own; the latter where the scan ends and cuts it."""
+_ROUNDING_MM = 1e-6
 
 
 class Piece:
@@ -23,6 +29,8 @@ class Piece:
 
     def __init__(self, voxels: tuple[np.ndarray, ...], position: np.ndarray, spacing_ipl: Spacing):
         self.voxels, self.position, self.spacing = voxels, position, spacing_ipl
+        self._points = np.column_stack(voxels) * spacing_ipl
+        self._corners = self._points.min(axis=0), self._points.max(axis=0)
         self.low, self.high = np.percentile(position, [2, 98])
         self.middle = float(position.mean())
         self.thickness = thickness_of(voxels, position, spacing_ipl)
@@ -47,16 +55,29 @@ class Piece:
             for axis in axes
         )
 
-    def joined(self, other: "Piece") -> "Piece":
-        voxels = tuple(np.concatenate(pair) for pair in zip(self.voxels, other.voxels, strict=True))
-        return Piece(voxels, np.concatenate([self.position, other.position]), self.spacing)
+    def joined(self, *others: "Piece") -> "Piece":
+        together = (self, *others)
+        voxels = tuple(np.concatenate([piece.voxels[axis] for piece in together]) for axis in range(3))
+        return Piece(voxels, np.concatenate([piece.position for piece in together]), self.spacing)
 
-    def distance_to(self, other: "Piece") -> float:
-        """Least distance in mm between voxels of both; 0 where they touch."""
-        fewer, more = sorted((self, other), key=len)
-        tree = cKDTree(np.column_stack(more.voxels) * more.spacing)
-        nearest, _ = tree.query(np.column_stack(fewer.voxels) * fewer.spacing)
-        return max(0.0, float(nearest.min()) - max(self.spacing))
+    def gap_to(self, other: "Piece", at_most: float) -> float:
+        """Width in mm of the narrowest gap between both, 0 where they touch; infinite if wider than `at_most`."""
+        reach = at_most + np.array(self.spacing)
+        points, others = self._points_near(other, reach), other._points_near(self, reach)
+        if not len(points) or not len(others):
+            return np.inf
+        apart, nearest = cKDTree(others).query(points, distance_upper_bound=np.linalg.norm(reach))
+        near = np.isfinite(apart)
+        gaps = np.maximum(np.abs(points[near] - others[nearest[near]]) - self.spacing, 0)
+        narrowest = float(np.linalg.norm(gaps, axis=1).min(initial=np.inf))
+        return narrowest if narrowest <= at_most + _ROUNDING_MM else np.inf
+
+    def _points_near(self, other: "Piece", reach: np.ndarray) -> np.ndarray:
+        """Own voxel centres in the box around `other` widened by `reach`."""
+        low, high = other._corners[0] - reach, other._corners[1] + reach
+        if (self._corners[0] > high).any() or (self._corners[1] < low).any():
+            return self._points[:0]
+        return self._points[((self._points >= low) & (self._points <= high)).all(axis=1)]
 
 
 def thickness_of(voxels: tuple[np.ndarray, ...], position: np.ndarray, spacing_ipl: Spacing) -> float:
@@ -90,25 +111,23 @@ def whole_bodies(pieces: list[Piece]) -> list[Whole]:
     The height comes from the thickness of the column there, by the ratio of both in this very spine as far as it shows
     whole bodies.
     """
-    ratios = [piece.extent / piece.thickness for piece in pieces]
-    plausible = [ratio for ratio in ratios if 0.6 < ratio / HEIGHT_PER_THICKNESS < 1.4]
-    ratio = float(np.median(plausible)) if len(plausible) >= 3 else HEIGHT_PER_THICKNESS
-    thickness, area, voxels = ([f(piece) for piece in pieces] for f in (lambda p: p.thickness, lambda p: p.area, len))
-    return [
-        Whole(ratio * _typical(thickness, pieces, i), _typical(area, pieces, i), _typical(voxels, pieces, i))
-        for i in range(len(pieces))
-    ]
+    extent, thickness, area, voxels, middle = np.array(
+        [(piece.extent, piece.thickness, piece.area, len(piece), piece.middle) for piece in pieces]
+    ).T
+    ratios = extent / thickness
+    plausible = ratios[(ratios > 0.6 * HEIGHT_PER_THICKNESS) & (ratios < 1.4 * HEIGHT_PER_THICKNESS)]
+    ratio = np.median(plausible) if len(plausible) >= 3 else HEIGHT_PER_THICKNESS
+    # The size of bodies changes along the spine: each piece counts by its volume, and by how near it is.
+    weights = voxels * np.exp(-0.5 * np.square((middle[:, None] - middle) / NEIGHBOURHOOD_MM))
+    medians = [_weighted_medians(values, weights) for values in (ratio * thickness, area, voxels)]
+    return [Whole(*values) for values in zip(*medians, strict=True)]
 
 
-def _typical(values: list[float], pieces: list[Piece], index: int) -> float:
-    """The median of `values`, one per piece, over piece `index` and those near it, weighted by their volume.
-
-    The size of bodies changes along the spine, so only the five nearest count.
-    """
-    near = sorted(range(len(pieces)), key=lambda other: abs(pieces[other].middle - pieces[index].middle))[:5]
-    near.sort(key=lambda other: values[other])
-    weight = np.cumsum([len(pieces[other]) for other in near])
-    return values[near[int(np.searchsorted(weight, weight[-1] / 2))]]
+def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> list[float]:
+    """The median of `values` [n] for each row of `weights` [m, n]."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[:, order], axis=1)
+    return [float(values[order[np.searchsorted(row, row[-1] / 2)]]) for row in below]
 
 
 def join_pieces(pieces: list[Piece], shape: tuple[int, int, int]) -> list[Piece]:
@@ -121,33 +140,42 @@ def join_pieces(pieces: list[Piece], shape: tuple[int, int, int]) -> list[Piece]
 
     def appendage(upper: Piece, lower: Piece, whole: Whole) -> bool:
         thin = any(p.area < 0.5 * whole.area and not p.touches(shape, axes=(0, 1)) for p in (upper, lower))
-        return thin and upper.distance_to(lower) == 0
+        return thin and upper.gap_to(lower, at_most=0) == 0
 
+    bodies, crumbs = _sorted_out(pieces, lambda piece: _SLIVER)
     for belong_together in (_side_by_side, _halves, appendage):
-        pieces = _join_neighbours(pieces, belong_together)
-    bodies, crumbs = [], []
+        bodies = _join_neighbours(bodies, belong_together)
+    bodies, small = _sorted_out(bodies, lambda piece: _SLIVER if piece.touches(shape, axes=(0, 1)) else _CRUMB)
+    lying_on = [[body] for body in bodies]
+    for crumb in crumbs + small:
+        gaps = [crumb.gap_to(body, at_most=0.1 * body.thickness) for body in bodies]
+        if min(gaps) < np.inf:
+            lying_on[int(np.argmin(gaps))].append(crumb)
+    return [body if len(parts) == 1 else body.joined(*parts[1:]) for body, parts in zip(bodies, lying_on, strict=True)]
+
+
+def _sorted_out(pieces: list[Piece], least_share: Callable[[Piece], float]) -> tuple[list[Piece], list[Piece]]:
+    """The pieces that hold at least this share of the voxels of a whole body, and those that do not."""
+    large, small = [], []
     for piece, whole in zip(pieces, whole_bodies(pieces), strict=True):
-        is_body = len(piece) >= (0.02 if piece.touches(shape, axes=(0, 1)) else 0.1) * whole.voxels
-        (bodies if is_body else crumbs).append(piece)
-    for crumb in crumbs:
-        nearest = min(range(len(bodies)), key=lambda index: bodies[index].distance_to(crumb))
-        if bodies[nearest].distance_to(crumb) < 0.1 * HEIGHT_PER_THICKNESS * bodies[nearest].thickness:
-            bodies[nearest] = bodies[nearest].joined(crumb)
-    return bodies
+        (large if len(piece) >= least_share(piece) * whole.voxels else small).append(piece)
+    return large, small
 
 
 def _join_neighbours(pieces: list[Piece], belong_together: Callable[[Piece, Piece, Whole], bool]) -> list[Piece]:
     """Joins neighbours along the spine, the upper one of each pair first, until no two belong together."""
     pieces = sorted(pieces, key=lambda piece: piece.low)
+    wholes = whole_bodies(pieces)
     first = 0
     while first < len(pieces):
-        whole = whole_bodies(pieces)[first]
-        for second in range(first + 1, len(pieces)):
-            if belong_together(pieces[first], pieces[second], whole):
-                pieces[first] = pieces[first].joined(pieces.pop(second))
-                break
-        else:
+        upper, whole = pieces[first], wholes[first]
+        near = (i for i in range(first + 1, len(pieces)) if pieces[i].low < upper.high + whole.height)
+        second = next((i for i in near if belong_together(upper, pieces[i], whole)), None)
+        if second is None:
             first += 1
+        else:
+            pieces[first] = upper.joined(pieces.pop(second))
+            del wholes[second]
     return pieces
 
 
@@ -156,7 +184,7 @@ def _side_by_side(upper: Piece, lower: Piece, whole: Whole) -> bool:
     return (
         shared > 0.5 * min(upper.extent, lower.extent)
         and _extent_together(upper, lower) < 1.5 * whole.height
-        and upper.distance_to(lower) < 0.25 * whole.height
+        and upper.gap_to(lower, at_most=0.25 * whole.height) < np.inf
     )
 
 
@@ -164,7 +192,7 @@ def _halves(upper: Piece, lower: Piece, whole: Whole) -> bool:
     return (
         max(upper.extent, lower.extent) < 0.7 * whole.height
         and _extent_together(upper, lower) < 1.2 * whole.height
-        and upper.distance_to(lower) < 0.1 * whole.height  # far less than a disc
+        and upper.gap_to(lower, at_most=0.1 * whole.height) < np.inf  # far less than a disc
     )
 
 

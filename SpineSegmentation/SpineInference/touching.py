@@ -74,7 +74,7 @@ def cut_to_length(
     # Weighted by depth a waist stands out more than by area, and so does a disc in which the network was in doubt.
     profile = _profile((along - start) / section_mm, depth[where], round((end - start) / section_mm))
     profile = ndimage.gaussian_filter1d(profile, 1.5 / section_mm)
-    profile /= np.median(profile)
+    profile /= profile.mean()
     candidates = [_best_cuts(profile, count, bodies) for count in {max(2, int(bodies)), int(bodies) + 1}]
     _, cuts = min(candidates, key=lambda candidate: candidate[0])
     labels = np.zeros(inside.shape, np.int32)

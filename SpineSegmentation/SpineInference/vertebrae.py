@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from .boxes import Box, bounding_box
 from .errors import SpineError
-from .levels import LEVELS, Segment, numbered, parse_level
+from .levels import LEVELS, NUMBERED_OFFSET, Segment, numbered, parse_level
 from .pieces import Piece, Spacing, join_pieces, thickness_of, whole_bodies
 from .spine_curve import SpineCurve, fit_spine_curve
 from .touching import certain_depth, cut_to_length, split_at_waists
@@ -16,6 +16,10 @@ THICKNESS_PER_BEND = 2.8
 """The column may bend once for every so many thicknesses of its length, which is about every other body."""
 BESIDE_IN_THICKNESSES = 2.0
 """A part whose centre is farther than this from the curve does not belong to the column."""
+MOST_BODIES = 255 - NUMBERED_OFFSET
+"""More could not be numbered in a label map of 8 bits; a spine has 26."""
+DUST = 0.002
+"""Parts of less than this share of the largest one are no pieces of a vertebra: at most 80 mm3 beside a lumbar body."""
 MAYBE_SEVERAL, SURELY_SEVERAL = 1.15, 1.6
 """Parts longer than this, in heights of a body, are cut where they have a waist, and in any case."""
 
@@ -50,7 +54,7 @@ def separate(
     box = bounding_box(mask, margin=1)
     if box is None:
         return instances, []
-    parts, _ = ndimage.label(mask[box])
+    parts = _connected_parts(mask[box])
     curve = _trace_column(parts, spacing_ipl)
     where = np.nonzero(parts)
     position = np.zeros(parts.shape, np.float32)
@@ -58,6 +62,11 @@ def separate(
     depth = certain_depth(parts > 0, spacing_ipl, None if probability is None else probability[box])
 
     pieces = join_pieces(_cut_touching(parts, position, depth, spacing_ipl), parts.shape)
+    if len(pieces) > MOST_BODIES:
+        raise SpineError(
+            f"The mask falls into {len(pieces)} bodies, more than any spine has: check that the scan is of the kind "
+            "that the model was made for."
+        )
     bodies = []
     for number, piece in enumerate(sorted(pieces, key=lambda piece: piece.middle), start=1):
         instances[box][piece.voxels] = number
@@ -99,27 +108,37 @@ def assign_levels(count: int, top_level: str | None = None, bottom_level: str | 
     return [LEVELS[name] for name in names[first : first + count]]
 
 
+def _connected_parts(mask: np.ndarray) -> np.ndarray:
+    """Labels of the connected parts (6-neighbourhood) of `mask`, without the dust that a poor prediction may leave."""
+    parts, _ = ndimage.label(mask)
+    voxels = np.bincount(parts.ravel())
+    voxels[0] = 0
+    kept = voxels >= DUST * voxels.max()
+    return np.where(kept, np.cumsum(kept), 0)[parts]
+
+
 def _trace_column(parts: np.ndarray, spacing_ipl: Spacing) -> SpineCurve:
     """The curve through the column of all labelled `parts`; those far beside it are erased from `parts`."""
     where = np.nonzero(parts)
     points, part_of = np.column_stack(where) * spacing_ipl, parts[where]
     thickness = thickness_of(where, points[:, 0], spacing_ipl)
-    curve = fit_spine_curve(points, THICKNESS_PER_BEND * thickness)
+    voxels = np.bincount(part_of)
+    voxels[0] = 1  # the background, which has none of the points
+    centres = np.column_stack([np.bincount(part_of, points[:, axis]) for axis in range(3)]) / voxels[:, None]
     while True:
-        voxels = np.bincount(part_of)
-        numbers = np.flatnonzero(voxels)
-        sums = [np.bincount(part_of, points[:, axis])[numbers] for axis in range(3)]
-        centres = np.column_stack(sums) / voxels[numbers, None]
-        farthest = int(np.argmax(curve.distance_of(centres)))
-        # A large part beside the column pulls the curve towards itself, so it is judged by the curve of the others.
-        others = part_of != numbers[farthest]
-        if 2 * np.count_nonzero(others) < len(part_of):
+        curve = fit_spine_curve(points, THICKNESS_PER_BEND * thickness)
+        # A large part beside the column pulls the curve towards itself: what lies halfway out is judged by the others.
+        suspects = curve.distance_of(centres) > BESIDE_IN_THICKNESSES / 2 * thickness
+        others = ~suspects[part_of]
+        if others.all() or 2 * np.count_nonzero(others) < len(part_of):
             return curve
         without = fit_spine_curve(points[others], THICKNESS_PER_BEND * thickness)
-        if without.distance_of(centres[[farthest]])[0] < BESIDE_IN_THICKNESSES * thickness:
+        beside = suspects & (without.distance_of(centres) > BESIDE_IN_THICKNESSES * thickness)
+        column = ~beside[part_of]
+        if column.all():
             return curve
-        parts[parts == numbers[farthest]] = 0
-        points, part_of, curve = points[others], part_of[others], without
+        parts[beside[parts]] = 0
+        points, part_of = points[column], part_of[column]
 
 
 def _cut_touching(parts: np.ndarray, position: np.ndarray, depth: np.ndarray, spacing_ipl: Spacing) -> list[Piece]:

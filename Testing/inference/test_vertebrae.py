@@ -181,6 +181,14 @@ def test_empty_full_and_single():
     assert (instances == labels).all() and bodies[0].voxels == labels.sum() and not bodies[0].touches_border
 
 
+def test_noise_is_refused_quickly():
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).random((100, 100, 50)), 1.5)
+    start = time.process_time()
+    with pytest.raises(SpineError, match=r"The mask falls into \d+ bodies, more than any spine has"):
+        separate(noise > np.quantile(noise, 0.99), (1.0, 1.0, 1.0))
+    assert time.process_time() - start < 10
+
+
 def test_a_large_scan_is_fast():
     labels = column(8, LUMBAR, (1.0, 1.0, 1.0), margin=10)
     mask = np.zeros((381, 381, 77), bool)
