@@ -1,6 +1,6 @@
 """From a scan to a scene: the whole product without the Slicer application.
 
-    python Testing/demo/demo.py [SCAN] [-o demo-output] [--bottom-level L5]
+    python Testing/demo/demo.py [SCAN] [-o demo-output] [--top-level T11]
 
 Segments SCAN, or a spine that the project makes itself and whose truth is known, in the worker, as Slicer does. Puts
 the result into a real MRML scene, and leaves in the output folder the scene (.mrb, for Slicer), the segmentation
@@ -37,8 +37,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scan", nargs="?", help="a file or DICOM folder; without it, a spine is made")
     parser.add_argument("-o", "--output", type=Path, default=Path("demo-output"), help="folder for the results")
-    parser.add_argument("--bottom-level", help="the lowest vertebra whose body is found, if known (e.g. L5)")
+    parser.add_argument("--top-level", help="the topmost vertebra whose body is found, if known (e.g. T11)")
     options = parser.parse_args()
+    options.output = options.output.resolve()  # Slicer's core writes bundles to full paths only
     started = time.monotonic()
     try:
         options.output.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ def main() -> int:
         if options.scan is None:
             print("Making a spine ...", flush=True)
             options.scan, truth = _make_scan(options.output)
-            options.bottom_level = options.bottom_level or "L5"
+            options.top_level = options.top_level or "T11"
         _demonstrate(options, truth)
     except (SpineError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
@@ -67,7 +68,7 @@ def _make_scan(folder: Path) -> tuple[str, sitk.Image]:
 def _demonstrate(options: argparse.Namespace, truth: sitk.Image | None) -> None:
     name = scan_name(options.scan)
     request = Request(
-        input=options.scan, output=str(options.output / name), bottom_level=options.bottom_level, device="auto"
+        input=options.scan, output=str(options.output / name), top_level=options.top_level, device="auto"
     )
     event = run_worker(request, _show)
     print("\nPutting the result into a scene ...", flush=True)
@@ -104,6 +105,8 @@ def _show(event: dict) -> None:
     if event["event"] == "note":
         print(f"\r{event['text']:<78}")
         return
+    if not sys.stdout.isatty() and event["done"]:
+        return  # in a log, the beginning of each stage is enough
     plane = f" {event['plane']}" if event["plane"] else ""
     left = f", {event['seconds_left']:.0f} s left" if event["seconds_left"] else ""
     line = f"{event['stage']}{plane}: {event['done']} of {event['total']}{left}"
