@@ -10,6 +10,7 @@ share of each stage; where torch finds CUDA, the same for the GPU.
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -23,9 +24,14 @@ from SpineInference.devices import list_devices  # noqa: E402
 from SpineInference.requests import DEFAULT_MODEL  # noqa: E402
 
 
+BUSY = 0.5
+"""More running processes than this before the benchmark begins make its times worthless."""
+
+
 def main() -> int:
     options = _parse()
     results = []
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with tempfile.TemporaryDirectory() as folder:
         _say(f"Making a spine of {' x '.join(map(str, options.shape))} voxels ...")
         # In a child like the arms: Linux counts what a parent held at its largest as its children's peak memory too.
@@ -39,8 +45,19 @@ def main() -> int:
             naive = _measure("naive", common | {"slices": slices})
             _report(device, naive, ours, slices)
             results.append({"device": device, "naive_slices_per_plane": slices, "naive": naive, "pipeline": ours})
+    if load and load > BUSY:
+        print(
+            f"\nThe machine was busy (load {load:.1f}): trust neither the times nor the ratio, which is the larger the"
+        )
+        print("busier it is, because the naive loop's threads wait for each other. --threads 1 suffers least.")
     if options.json:
-        about = {"shape": options.shape, "model": options.model, "threads": options.threads, "seed": options.seed}
+        about = {
+            "shape": options.shape,
+            "model": options.model,
+            "threads": options.threads,
+            "seed": options.seed,
+            "load": load,
+        }
         machine = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
         options.json.write_text(json.dumps(about | machine | {"results": results}, indent=2) + "\n", encoding="utf-8")
     return 0
