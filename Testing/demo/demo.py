@@ -67,9 +67,7 @@ def _make_scan(folder: Path) -> tuple[str, sitk.Image]:
 
 def _demonstrate(options: argparse.Namespace, truth: sitk.Image | None) -> None:
     name = scan_name(options.scan)
-    request = Request(
-        input=options.scan, output=str(options.output / name), top_level=options.top_level, device="auto"
-    )
+    request = Request(input=options.scan, output=str(options.output / name), top_level=options.top_level, device="auto")
     event = run_worker(request, _show)
     print("\nPutting the result into a scene ...", flush=True)
     startScene()
