@@ -21,7 +21,9 @@ def to_scan_grid(
     resolution, where the interpolated `probability` crosses the `threshold`; each voxel inside takes the nearest
     label.
     """
-    oriented = canonical(scan)
+    whole = sitk.Image(scan.GetSize(), sitk.sitkUInt8)  # of the scan only its grid is needed
+    whole.CopyInformation(scan)
+    oriented = canonical(whole)
     window = _window_of(region, oriented)
     grid = Grid.of(sitk.RegionOfInterest(oriented, *window))
     if same_grid(region, grid):
@@ -30,10 +32,8 @@ def to_scan_grid(
         border = resample(_image(_decided(labels > 0, probability, threshold), region), grid)
         nearest = resample(_image(_nearest_label(labels), region), grid, nearest=True)
         inside = sitk.Mask(nearest, border > threshold)
-    whole = sitk.Image(oriented.GetSize(), sitk.sitkUInt8)
-    whole.CopyInformation(oriented)
     size, start = window
-    return restore(sitk.Paste(whole, inside, size, [0, 0, 0], start), like=scan)
+    return restore(sitk.Paste(oriented, inside, size, [0, 0, 0], start), like=scan)
 
 
 def _window_of(region: sitk.Image, oriented: sitk.Image) -> tuple[list[int], list[int]]:
