@@ -7,11 +7,12 @@ import SimpleITK as sitk
 from .catalog import ModelSet
 from .errors import SpineError
 from .fusion import FUSIONS
-from .geometry import PLANES, SLICE_AXIS, Grid, canonical_spacing, same_grid
+from .geometry import PLANES, SLICE_AXIS, canonical_spacing
 from .levels import parse_level
 from .manifest import PostprocessingSpec
 from .model_package import ModelPackage
 from .monitor import Monitor
+from .reference import check_reference
 
 TOO_COARSE = 3.0
 """A plane is left out by default when its pixels are this many times larger than its model was trained on."""
@@ -48,8 +49,8 @@ def check_options(options: Options, scan: sitk.Image) -> None:
     for level in (options.top_level, options.bottom_level):
         if level is not None:
             parse_level(level)
-    if options.reference is not None and not same_grid(options.reference, Grid.of(scan)):
-        raise SpineError("the reference mask lies on another grid than the scan: resample it to the scan first.")
+    if options.reference is not None:
+        check_reference(options.reference, scan)
 
 
 def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monitor: Monitor) -> list[ModelPackage]:

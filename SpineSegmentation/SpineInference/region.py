@@ -14,7 +14,7 @@ from .slices import predict_plane
 
 COARSE_STEP_MM = 4.0
 """Distance of the slices looked at. Vertebral bodies are at least three times as wide."""
-MARGIN_MM = 20.0
+MARGIN_MM = 14.0
 """Context left around what the coarse pass found; bodies missed at an end are nearer than this to found ones."""
 SUSPICION = 0.3
 """Probability from which a pixel counts: lower than any threshold of a model, so that doubtful parts stay in."""
