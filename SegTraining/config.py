@@ -86,6 +86,15 @@ class Network(Strict):
     arguments: dict[str, Any] = {}
 
 
+class FineTuning(Strict):
+    """Start from a trained model instead of random weights."""
+
+    package: str
+    """Folder or zip of a model package, relative to where the training is started."""
+    freeze_encoder: bool = False
+    """Train the decoder only; the encoder keeps its weights and its batch statistics."""
+
+
 class Loss(Strict):
     dice: float = Field(1.0, ge=0)
     cross_entropy: float = Field(1.0, ge=0)
@@ -177,6 +186,7 @@ class Config(Strict):
     data: Data
     input: Input = Input()
     network: Network
+    fine_tuning: FineTuning | None = None
     augmentation: Augmentation = Augmentation()
     loss: Loss = Loss()
     optimiser: Optimiser = Optimiser()

@@ -10,6 +10,7 @@ from SpineInference.networks import build
 
 from .cache import CachedCase
 from .config import Config
+from .fine_tuning import encoder_of, load_start
 from .losses import segmentation_loss
 from .moving_average import MovingAverage
 from .validation import volume_dice
@@ -25,6 +26,8 @@ class Run(LightningModule):
         self.config = config
         channels = 2 * config.input.context_slices + 1
         network = build(config.network.family, channels, 1, **config.network.arguments)
+        if config.fine_tuning is not None:
+            load_start(network, config)
         self.network = network.to(memory_format=torch.channels_last)
         self.average = MovingAverage(self.network, config.training.ema_decay)
         self.case_dice: dict[str, float] = {}
@@ -65,6 +68,10 @@ class Run(LightningModule):
 
     def on_fit_start(self) -> None:
         self._started = time.monotonic()
+
+    def on_train_epoch_start(self) -> None:
+        if self.config.fine_tuning is not None and self.config.fine_tuning.freeze_encoder:
+            encoder_of(self.network).eval()  # Lightning has just set it to training
 
     def on_train_batch_start(self, batch, batch_index: int) -> None:
         # Dropout and the like draw from the global generator: seeded per step, a resumed run draws the same.

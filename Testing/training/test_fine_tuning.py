@@ -1,0 +1,66 @@
+"""Training that starts from a packaged model."""
+
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from tiny_training import make_dataset, settings
+
+from SegTraining.config import Config
+from SegTraining.lightning_module import Run
+from SegTraining.package import package
+from SegTraining.train import train
+from SpineInference.errors import SpineError
+from SpineInference.model_package import ModelPackage
+
+
+def config(**changes) -> Config:
+    return Config.model_validate(settings(**changes))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> tuple[Path, Path]:
+    return make_dataset(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def start(folders, tmp_path_factory) -> ModelPackage:
+    """A packaged model to start from."""
+    runs = tmp_path_factory.mktemp("runs")
+    return package(train(config(), *folders, runs / "first"), runs / "package")
+
+
+def stored(model: ModelPackage) -> dict[str, torch.Tensor]:
+    return safetensors.torch.load(model.read("model.safetensors"))
+
+
+def equal(network: dict[str, torch.Tensor], model: ModelPackage, prefix: str) -> list[bool]:
+    """For each tensor of the package whose name begins with `prefix`: whether the network has the same."""
+    return [torch.equal(network[n], t.to(network[n].dtype)) for n, t in stored(model).items() if n.startswith(prefix)]
+
+
+def test_a_run_starts_from_the_weights_of_the_package(start):
+    run = Run(config(fine_tuning={"package": str(start.path)}), [])
+    assert all(equal(run.network.state_dict(), start, ""))
+    assert all(equal(run.average.network.state_dict(), start, ""))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_encoder_stays_as_it_is_with_its_statistics(start, folders, tmp_path, frozen):
+    tuning = {"package": str(start.path), "freeze_encoder": frozen}
+    folder = train(config(fine_tuning=tuning), *folders, tmp_path / "run")
+    state = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+    network = {name.removeprefix("network."): tensor for name, tensor in state.items()}
+    assert all(equal(network, start, "encoder")) == frozen
+    assert not all(equal(network, start, "decoder"))
+
+
+def test_a_package_with_another_network_is_refused(start):
+    with pytest.raises(SpineError, match=r"another network.*encoder"):
+        Run(config(fine_tuning={"package": str(start.path)}, input={"context_slices": 2}), [])
+
+
+def test_a_missing_package_is_refused_before_anything_is_written(folders, tmp_path):
+    with pytest.raises(SpineError, match="nowhere"):
+        train(config(fine_tuning={"package": str(tmp_path / "nowhere")}), *folders, tmp_path / "run")
