@@ -1,0 +1,89 @@
+"""The sample scan: what is registered is what lies there, a scene takes it, and the bundled models find its bodies."""
+
+import hashlib
+import sys
+from types import SimpleNamespace
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from SpineInference.catalog import open_set
+from SpineInference.levels import LEVELS
+from SpineInference.options import Options
+from SpineInference.pipeline import segment
+from SpineInference.reading import read_labels, read_volume
+from SpineInference.requests import DEFAULT_MODEL
+
+
+@pytest.fixture
+def sample(scene):
+    from SpineSegmentationLib import SampleScan
+
+    return SampleScan
+
+
+class Register:
+    """What the Sample Data module of Slicer is told."""
+
+    def __init__(self):
+        self.sources = []
+
+    def registerCustomSampleDataSource(self, **source):
+        self.sources.append(source)
+
+
+def test_what_is_registered_can_be_fetched_without_the_internet_and_is_what_its_checksum_says(sample, monkeypatch):
+    register = Register()
+    monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=register))
+    sample.registerSampleScan()
+    assert [source["sampleName"] for source in register.sources] == ["SpinePhantom", "SpinePhantomTruth"]
+    for source in register.sources:
+        assert source["uris"].startswith("file:///")
+        with urlopen(source["uris"]) as file:
+            content = file.read()
+        assert source["checksums"] == f"SHA256:{hashlib.sha256(content).hexdigest()}"
+        assert len(content) <= 3_000_000
+        assert Image.open(source["thumbnailFileName"]).size == (260, 280)
+
+
+def test_newer_versions_of_slicer_also_get_a_title_for_the_category(sample, monkeypatch):
+    titles = {}
+    monkeypatch.setitem(sys.modules, "slicer.i18n", SimpleNamespace(tr=lambda text: text))
+    register = Register()
+    register.registerCustomSampleDataCategory = lambda category, title: titles.update({category: title})
+    monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=register))
+    sample.registerSampleScan()
+    assert titles == {source["category"]: "Spine Segmentation" for source in register.sources}
+
+
+def test_the_scan_comes_into_the_scene_and_does_not_point_at_the_installed_file(sample, scene, monkeypatch):
+    import slicer
+
+    shown = {}
+    monkeypatch.setattr(slicer.util, "setSliceViewerLayers", lambda **layers: shown.update(layers))
+    volumeNode = sample.loadSampleScan()
+    assert shown == {"background": volumeNode, "fit": True}
+    image = sitk.ReadImage(str(sample.SCAN.path))
+    assert np.array_equal(slicer.util.arrayFromVolume(volumeNode), sitk.GetArrayViewFromImage(image))
+    assert volumeNode.GetStorageNode() is None
+    truthNode = sample.loadSampleTruth(volumeNode)
+    names = [truthNode.GetSegmentation().GetNthSegment(i).GetName() for i in range(8)]
+    assert names == ["T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1"]
+    assert names[0] == sample.TOP_LEVEL
+
+
+@pytest.mark.slow
+def test_the_bundled_models_find_its_bodies(sample):
+    truth = read_labels(sample.TRUTH.path)
+    result = segment(
+        read_volume(sample.SCAN.path),
+        open_set(DEFAULT_MODEL),
+        Options(planes=("sagittal",), top_level=sample.TOP_LEVEL, reference=truth),
+    )
+    dice = {body.reference_label: body.dice for body in result.measurements.vertebrae}
+    whole = [LEVELS[name].label for name in ("T12", "L1", "L2", "L3", "L4", "L5")]
+    assert all(dice.get(label, 0) > 0.85 for label in whole), dice
+    assert result.segments[0].name == "T11" and 7 <= len(result.segments) <= 9
