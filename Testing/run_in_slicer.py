@@ -1,0 +1,222 @@
+"""Everything about the extension that only a real 3D Slicer can prove, as a table and an exit code.
+
+    python Testing/run_in_slicer.py --slicer /path/to/Slicer [--screenshots FOLDER] [--logs FOLDER] [--only NAME ...]
+
+Needs psutil, and onnxruntime in Slicer's own Python (PythonSlicer -m pip install onnxruntime). Without a display,
+xvfb-run is used where it is installed. Exit code: 0 everything passed, 1 something failed, 2 Slicer cannot be run.
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from watched_process import Ended, run_watched
+
+PROJECT = Path(__file__).resolve().parents[1]
+MODULE = PROJECT / "SpineSegmentation"
+SCRIPTS = PROJECT / "Testing" / "slicer_scripts"
+TIME_LIMIT_S = 900
+README_EXAMPLE = r'^Slicer (--no-main-window .*?\n")$'
+
+
+@dataclass
+class Slicer:
+    """The application under test, and where it leaves its logs and pictures."""
+
+    executable: Path
+    logs: Path
+    screenshots: Path | None
+    wrapper: list[str]
+
+    def start(self, name: str, *arguments: str, testing: bool = True, kill_at: Path | None = None) -> Ended:
+        """Run Slicer with the module to its end, in a folder of its own. Its log is NAME.log."""
+        command = [*self.wrapper, self.executable, "--no-splash", *(["--testing"] if testing else [])]
+        command += ["--additional-module-paths", MODULE, *arguments]
+        return run_watched(command, self.logs / f"{name}.log", self.folder(name), TIME_LIMIT_S, kill_at)
+
+    def folder(self, name: str) -> Path:
+        """The folder for the files of one check."""
+        folder = self.logs / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def script(self, name: str, *arguments: str, script: str | None = None, **values: str) -> "Outcome":
+        """Run one of the scripts, which gets `values`; what it has reported."""
+        report = self.folder(name) / "report.json"
+        report.unlink(missing_ok=True)
+        passed = json.dumps({"report": str(report), "folder": str(self.folder(name)), **values})
+        ended = self.start(name, *arguments, "--python-script", str(SCRIPTS / f"{script or name}.py"), passed)
+        outcome = judged(ended)
+        if not report.is_file():
+            outcome.failures.append("no report")
+            return outcome
+        reported = json.loads(report.read_text("utf-8"))
+        outcome.facts |= reported["facts"]
+        if reported["failure"]:
+            outcome.failures.insert(0, reported["failure"].strip().splitlines()[-1])
+        return outcome
+
+
+@dataclass
+class Outcome:
+    """What one check found; it passed if there are no failures."""
+
+    seconds: float
+    facts: dict[str, object] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def judged(ended: Ended) -> Outcome:
+    """What every run of Slicer has to fulfil."""
+    failures = []
+    if ended.exit_code is None:
+        failures.append(f"not finished after {TIME_LIMIT_S} s")
+    elif ended.exit_code:
+        failures.append(f"exit code {ended.exit_code}")
+    if tracebacks := ended.output.count("Traceback (most recent call last)"):
+        failures.append(f"{tracebacks} traceback(s) in the log")
+    failures += [f"left behind: {line}" for line in ended.left_behind]
+    failures += [f"left in the temporary folder: {name}" for name in ended.left_files]
+    return Outcome(ended.seconds, {}, failures)
+
+
+def load_module(slicer: Slicer) -> Outcome:
+    return slicer.script("load_module", "--no-main-window")
+
+
+def self_test(slicer: Slicer) -> Outcome:
+    return _unit_test(slicer, "self_test", [MODULE], "SpineSegmentation")
+
+
+def self_test_without_window(slicer: Slicer) -> Outcome:
+    return _unit_test(slicer, "self_test_without_window", [MODULE], "SpineSegmentation", "--no-main-window")
+
+
+def runtime_in_slicers_python(slicer: Slicer) -> Outcome:
+    folders = [MODULE, PROJECT / "Testing"]
+    return _unit_test(slicer, "runtime_in_slicers_python", folders, "SlicerPythonTest", "--no-main-window")
+
+
+def hand_use(slicer: Slicer) -> Outcome:
+    pictures = {"screenshots": str(slicer.screenshots)} if slicer.screenshots else {}
+    return slicer.script("hand_use", **pictures)
+
+
+def headless_use(slicer: Slicer) -> Outcome:
+    return slicer.script("headless_use", "--no-main-window")
+
+
+def readme_example(slicer: Slicer) -> Outcome:
+    """The command of the README, character by character, in a folder with a scan of that name."""
+    [example] = re.findall(README_EXAMPLE, (PROJECT / "README.md").read_text("utf-8"), re.S | re.M)
+    folder = slicer.folder("readme_example")
+    shutil.copy(MODULE / "Resources" / "SampleData" / "SpinePhantom.nrrd", folder / "scan.nrrd")
+    outcome = judged(slicer.start("readme_example", *shlex.split(example), testing=False))
+    outcome.facts["files"] = sorted(path.name for path in folder.glob("scan.*"))
+    if not (folder / "scan.seg.nrrd").is_file():
+        outcome.failures.append("no scan.seg.nrrd")
+    return outcome
+
+
+def quit_during_run(slicer: Slicer) -> Outcome:
+    return slicer.script("quit_during_run", script="leave_during_run")
+
+
+def crash_during_run(slicer: Slicer) -> Outcome:
+    """Killed from outside, Slicer cannot clean up; but the worker has to notice and to end."""
+    name = "crash_during_run"
+    kill_at = slicer.folder(name) / "kill_now"
+    kill_at.unlink(missing_ok=True)
+    passed = json.dumps({"report": str(slicer.folder(name) / "report.json"), "kill_at": str(kill_at)})
+    ended = slicer.start(name, "--python-script", str(SCRIPTS / "leave_during_run.py"), passed, kill_at=kill_at)
+    killed = kill_at.is_file() and ended.exit_code not in (None, 0)
+    failures = [] if killed else ["Slicer could not be killed in the middle of a run"]
+    return Outcome(ended.seconds, {}, failures + [f"left behind: {line}" for line in ended.left_behind])
+
+
+CHECKS: dict[str, Callable[[Slicer], Outcome]] = {
+    check.__name__: check
+    for check in (
+        load_module,
+        self_test,
+        self_test_without_window,
+        runtime_in_slicers_python,
+        hand_use,
+        headless_use,
+        readme_example,
+        quit_during_run,
+        crash_during_run,
+    )
+}
+
+
+def _unit_test(slicer: Slicer, name: str, folders: list[Path], test: str, *arguments: str) -> Outcome:
+    call = f"import slicer.testing; slicer.testing.runUnitTest({[str(folder) for folder in folders]!r}, {test!r})"
+    ended = slicer.start(name, *arguments, "--python-code", call)
+    outcome = judged(ended)
+    if ran := re.search(r"^Ran (\d+) tests?", ended.output, re.M):
+        outcome.facts["tests"] = int(ran.group(1))
+    else:
+        outcome.failures.append("no test has run")
+    for kind in ("skipped", "failures", "errors"):
+        if number := re.search(rf"^(?:OK|FAILED) \(.*{kind}=(\d+)", ended.output, re.M):
+            outcome.failures.append(f"{kind}: {number.group(1)}")
+    outcome.failures += re.findall(r"^(?:FAIL|ERROR): \S+", ended.output, re.M)
+    return outcome
+
+
+def _display_wrapper() -> list[str]:
+    """What has to stand before the command so that Slicer can open a window."""
+    if sys.platform != "linux" or os.environ.get("DISPLAY"):
+        return []
+    program = shutil.which("xvfb-run")
+    return [program, "-a", "-s", "-screen 0 1500x1000x24"] if program else []
+
+
+def main() -> int:
+    """Run the checks and print the table; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--slicer", type=Path, required=True, help="the executable of 3D Slicer")
+    parser.add_argument("--screenshots", type=Path, help="folder for pictures of the window")
+    parser.add_argument("--logs", type=Path, help="folder for logs and reports (default: one that is deleted)")
+    parser.add_argument("--only", nargs="+", choices=CHECKS, metavar="NAME", help=f"some of {', '.join(CHECKS)}")
+    options = parser.parse_args()
+    executable = shutil.which(options.slicer)
+    if executable is None:
+        print(f"{options.slicer} cannot be run: give the path of the program Slicer.", file=sys.stderr)
+        return 2
+    for folder in filter(None, (options.screenshots, options.logs)):
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-in-slicer-", ignore_cleanup_errors=True) as temporary:
+        logs = (options.logs or Path(temporary)).resolve()
+        screenshots = options.screenshots and options.screenshots.resolve()
+        slicer = Slicer(Path(executable).resolve(), logs, screenshots, _display_wrapper())
+        failed = [name for name in options.only or CHECKS if not _carry_out(slicer, name)]
+    print(f"\n{'failed: ' + ', '.join(failed) if failed else 'everything passed'}")
+    return 1 if failed else 0
+
+
+def _carry_out(slicer: Slicer, name: str) -> bool:
+    """Run one check and print its rows; whether it passed."""
+    outcome = CHECKS[name](slicer)
+    print(f"{name:<28}{'FAILED' if outcome.failures else 'passed':<8}{outcome.seconds:6.1f} s", flush=True)
+    for key, value in outcome.facts.items():
+        print(f"{'':<28}{key}: {value}")
+    for failure in outcome.failures:
+        print(f"{'':<28}! {failure}")
+    if outcome.failures:
+        lines = (slicer.logs / f"{name}.log").read_text("utf-8", errors="replace").splitlines()
+        print("\n".join(f"{'':<30}| {line[:200]}" for line in lines[-25:]), flush=True)
+    return not outcome.failures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Without a main window: a script segments the sample scan and waits, and the command line finds the same voxels."""
+
+import os
+import subprocess
+import sys
+import traceback
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+from session import arguments, label_array, segment_names, write_report
+
+
+def use(facts):
+    from SpineSegmentation import SpineSegmentationLogic
+    from SpineSegmentationLib.SampleScan import SCAN, TOP_LEVEL, loadSampleScan
+
+    assert slicer.util.mainWindow() is None
+    volumeNode = loadSampleScan()
+    segmentationNode, tableNode = SpineSegmentationLogic().segment(volumeNode, topLevel=TOP_LEVEL)
+    facts["bodies"] = segment_names(segmentationNode)
+    assert tableNode.GetNumberOfRows() == len(facts["bodies"])
+
+    folder = arguments()["folder"]
+    module = os.path.dirname(os.path.abspath(slicer.modules.spinesegmentation.path))
+    # The worker's own interpreter and packages, as a person's shell would start it.
+    command = [sys.executable, "-m", "SpineInference.cli", str(SCAN.path), "-o", folder]
+    subprocess.run([*command, "--top-level", TOP_LEVEL, "--no-overview", "--quiet"], cwd=module, check=True)
+    [labels] = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if "_labels" in name]
+    by_command_line = sitk.GetArrayFromImage(sitk.ReadImage(labels))
+    difference = int((by_command_line != label_array(segmentationNode, volumeNode)).sum())
+    facts["voxels that differ from spine-segment"] = difference
+    assert np.unique(by_command_line).size > 6 and difference == 0
+
+
+def main():
+    facts, failure = {}, None
+    try:
+        use(facts)
+    except BaseException:
+        failure = traceback.format_exc()
+    write_report(arguments()["report"], facts, failure)
+    slicer.util.exit(1 if failure else 0)
+
+
+main()

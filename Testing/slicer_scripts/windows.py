@@ -1,0 +1,38 @@
+"""The window of Slicer: made ready for pictures, photographed, and clicked."""
+
+import os
+
+import qt
+import slicer
+from session import arguments
+
+SIZE = (1480, 960)
+
+
+def prepare_window() -> None:
+    """A fixed size and the ordinary layout, so that pictures of different machines look alike."""
+    window = slicer.util.mainWindow()
+    window.showNormal()
+    window.resize(*SIZE)
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+
+
+def grab_window(name: str) -> None:
+    """Save a picture of the whole window as slicer-NAME.png, if pictures are wanted."""
+    if folder := arguments().get("screenshots"):
+        slicer.util.forceRenderAllViews()
+        slicer.util.mainWindow().grab().save(os.path.join(folder, f"slicer-{name}.png"))
+
+
+def grab_panel(widget, name: str) -> None:
+    """Save a picture of the module's panel in its full height."""
+    if folder := arguments().get("screenshots"):
+        widget.parent.grab().save(os.path.join(folder, f"slicer-{name}.png"))
+
+
+def press_cell(table, row: int) -> None:
+    """Click into the first cell of a row of a QTableWidget, with the mouse."""
+    position = table.visualItemRect(table.item(row, 0)).center()
+    for kind in (qt.QEvent.MouseButtonPress, qt.QEvent.MouseButtonRelease):
+        event = qt.QMouseEvent(kind, qt.QPointF(position), qt.Qt.LeftButton, qt.Qt.LeftButton, qt.Qt.NoModifier)
+        slicer.app.sendEvent(table.viewport(), event)
