@@ -1,8 +1,9 @@
-"""The command `segtraining`: phantom, prepare, show-augmentations, train, evaluate, package."""
+"""The command `segtraining`: phantom, prepare, show-augmentations, train, evaluate, report, package."""
 
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,16 +56,31 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_train)
 
     command = commands.add_parser("evaluate", help="score whole volumes with the runtime's own pipeline")
-    command.add_argument("--model", required=True, help="name of a set of models, or a folder or zip of packages")
+    command.add_argument("--model", help="name of a set of models, or a folder or zip of packages")
+    command.add_argument(
+        "--run",
+        dest="run_folders",
+        type=Path,
+        action="append",
+        default=[],
+        help="a run folder instead; may be given for each plane. Brings its CONFIG",
+    )
     _add_config(command, required=False)
-    command.add_argument("--split", choices=("training", "validation", "test"), help="these cases of CONFIG")
+    command.add_argument(
+        "--split", choices=("training", "validation", "test"), help="these cases of CONFIG (of a --run: test)"
+    )
     command.add_argument("--dataset", help="a data set's folder below --data, instead of CONFIG and --split")
     command.add_argument("--cases", nargs="+", help="only these")
     command.add_argument("--fused-only", action="store_true", help="do not score each plane alone")
     command.add_argument("--whole-volume", action="store_true", help="compute all of each scan, not only the spine")
     command.add_argument("--threads", type=int)
-    command.add_argument("-o", "--output", type=Path, default=Path("evaluation"))
+    command.add_argument("-o", "--output", type=Path, help="default: evaluation; of one --run: RUN/evaluation/SPLIT")
     command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser("report", help="write curves, pictures and tables of runs as one HTML file")
+    command.add_argument("run_folders", type=Path, nargs="+", metavar="RUN", help="run folder, or output of evaluate")
+    command.add_argument("-o", "--output", type=Path, default=Path("report.html"))
+    command.set_defaults(run=_report)
 
     command = commands.add_parser("package", help="make a model package of a run")
     command.add_argument("run_folder", type=Path)
@@ -134,14 +150,38 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    if bool(options.model) == bool(options.run_folders):
+        raise SpineError("It is not said what to evaluate: give --model, or --run and a run folder.")
+    if options.run_folders:
+        options.config = options.config or str(options.run_folders[0] / "config.yaml")
+        options.split = options.split or (None if options.dataset else "test")
+    output = options.output or Path("evaluation")
+    if len(options.run_folders) == 1 and options.output is None:
+        output = options.run_folders[0] / "evaluation" / (options.dataset or options.split)
     cases = _cases(options)
-    from .evaluate import evaluate
+    labels = _config(options).card.labels if options.config is not None else None
 
-    evaluate(options.model, cases, options.output, not options.fused_only, options.threads, not options.whole_volume)
+    from SpineInference.catalog import open_set
+    from SpineInference.options import Options
+
+    from .evaluate import evaluate, open_runs
+
+    choices = Options(threads=options.threads, restrict_to_spine=not options.whole_volume)
+    with (
+        open_runs(options.run_folders) if options.run_folders else nullcontext(open_set(options.model or "")) as models
+    ):
+        evaluate(models, cases, output, labels, not options.fused_only, choices)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from .report import write_report
+
+    for path in write_report(options.run_folders, options.output):
+        print(path)
 
 
 def _cases(options: argparse.Namespace) -> "list[Case]":
-    from .config import Dataset
+    from .data_settings import Dataset
     from .datasets import find_cases, split_cases
 
     if options.dataset is not None:
@@ -149,7 +189,7 @@ def _cases(options: argparse.Namespace) -> "list[Case]":
     elif options.config is not None and options.split is not None:
         cases = split_cases(_config(options).data, _data(options))[options.split]
     else:
-        raise SpineError("It is not said what to evaluate: give --dataset, or a configuration and --split.")
+        raise SpineError("It is not said which cases to evaluate: give --dataset, or a configuration and --split.")
     missing = set(options.cases or ()) - {case.name for case in cases}
     if missing:
         raise SpineError(f'The case "{min(missing)}" is not among those to evaluate: correct --cases.')

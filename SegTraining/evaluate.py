@@ -1,9 +1,17 @@
-"""Evaluates a set of models as a user will run it: whole volumes through the runtime's own pipeline."""
+"""Evaluates models as a user will run them: whole volumes through the runtime's own pipeline.
 
-import csv
+OUT/summary.json       means, intervals and counts for each data set, choice of planes and label
+OUT/cases.csv          one line per case, choice of planes and label
+OUT/slices.csv         one line per slice: Dice, or nothing where there was nothing to find and nothing was found
+OUT/examples.npz       the best and the worst slices
+OUT/network-PLANE.npz  kernels and activation maps of each network
+"""
+
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,118 +19,179 @@ import SimpleITK as sitk
 
 from SpineInference.catalog import ModelSet, open_set
 from SpineInference.errors import SpineError
-from SpineInference.geometry import canonical, spacing_ipl
+from SpineInference.geometry import PLANES, SLICE_AXIS, canonical
+from SpineInference.metrics import NSD_TOLERANCE_MM
 from SpineInference.options import Options
-from SpineInference.pipeline import Engines, segment
+from SpineInference.pipeline import Engines, Result, segment
 from SpineInference.writing import atomic
 
+from .csv_tables import write_rows
+from .data_settings import Label
 from .datasets import Case
-from .scoring import FUSED, Score, score, summarise
+from .examples import Examples
+from .network_pictures import look_inside, write_network_pictures
+from .package import package
+from .references import Reference, read_reference
+from .scoring import FUSED, BodyCount, score_bodies, score_classes, score_slices
+from .summaries import Row, summaries
+
+SUMMARY, CASES, SLICES, EXAMPLES = "summary.json", "cases.csv", "slices.csv", "examples.npz"
 
 
-@dataclass(frozen=True)
-class Row:
-    """The score of one case with some planes: one plane's name, or `FUSED`."""
-
-    case: str
-    dataset: str
-    planes: str
-    seconds: float
-    score: Score
+@contextmanager
+def open_runs(run_folders: Sequence[Path]) -> Iterator[ModelSet]:
+    """The best weights of some runs as a set of models, whose planes are fused; packaged for as long as the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        packages = Path(folder) / "-and-".join(run.resolve().name for run in run_folders)[:80]
+        for number, run in enumerate(run_folders):
+            package(run, packages / str(number))
+        yield open_set(packages)
 
 
 def evaluate(
-    models: str,
+    model_set: ModelSet,
     cases: list[Case],
     output: Path,
-    each_plane: bool,
-    threads: int | None,
-    restrict_to_spine: bool = True,
+    labels: tuple[Label, ...] | None = None,
+    each_plane: bool = True,
+    options: Options | None = None,
 ) -> dict:
     """Score `cases` with the fused planes and, if asked, with each plane alone; the summary, also printed.
 
-    Without `restrict_to_spine` the whole volume is computed, to see what the saving costs.
+    `labels` says which values of the references are which of the models' classes, in their order; without, a single
+    class is everything labelled, and several have the values that the package gives them.
 
-    Writes `cases.csv` (one line per case and planes) and `summary.json` into `output`. Raises SpineError where
-    there is nothing to evaluate or a case cannot be read.
+    Writes the files named at the top into `output`. Raises SpineError where there is nothing to evaluate or a case
+    cannot be read.
     """
     if not cases:
         raise SpineError("There is no case to evaluate: name some with --cases, or another --split.")
-    model_set = open_set(models)
-    engines = Engines()
-    options = Options(threads=threads, restrict_to_spine=restrict_to_spine)
-    rows = []
+    labels = labels or _labels_of(model_set)
+    engines, options = Engines(), options or Options()
+    found = _Findings(model_set, labels)
+    output.mkdir(parents=True, exist_ok=True)
     for number, case in enumerate(cases, start=1):
-        for row in _evaluate_case(model_set, case, each_plane, options, engines):
-            rows.append(row)
-            shown = "-" if row.score.dice is None else f"{row.score.dice:.4f}"
-            print(f"{number} of {len(cases)}: {case.name}, {row.planes}: Dice {shown}, {row.seconds:.1f} s", flush=True)
+        scan, reference = read_reference(case, labels)
+        if number == 1:
+            _look_inside(model_set, case, scan, reference, output)
+        for planes, result in _results(model_set, scan, each_plane, options, engines):
+            for row in found.add(case, scan, reference, planes, result):
+                shown = "-" if row.score.dice is None else f"{row.score.dice:.4f}"
+                what = f"{planes}, {row.label}" if len(labels) > 1 else planes
+                print(f"{number} of {len(cases)}: {case.name}, {what}: Dice {shown}, {row.seconds:.1f} s", flush=True)
     summary = {
         "model": model_set.name,
         "packages": {p.manifest.name: p.manifest.files for p in model_set.packages},
+        "nsd_tolerance_mm": NSD_TOLERANCE_MM,
         "cases": sorted(case.name for case in cases),
-        "results": _summaries(rows),
+        "results": summaries(found.rows),
     }
-    output.mkdir(parents=True, exist_ok=True)
-    _write_cases(rows, output / "cases.csv")
-    with atomic(output / "summary.json") as path:
+    found.write(output)
+    with atomic(output / SUMMARY) as path:
         path.write_text(json.dumps(summary, indent=1), "utf-8")
     print(_table(summary["results"]))
     return summary
 
 
-def _evaluate_case(
-    model_set: ModelSet, case: Case, each_plane: bool, options: Options, engines: Engines
-) -> Iterator[Row]:
-    image, labels = case.read()
-    reference_image = canonical(labels)
-    reference = sitk.GetArrayFromImage(reference_image)
-    ignored = np.isin(reference, case.dataset.ignore_labels)
-    reference[ignored] = 0
+class _Findings:
+    """What has been found so far, case by case."""
+
+    def __init__(self, model_set: ModelSet, labels: tuple[Label, ...]):
+        self.rows: list[Row] = []
+        self._slices: list[dict] = []
+        self._examples = Examples()
+        self._labels = labels
+        self._predicted = _labels_of(model_set)
+
+    def add(self, case: Case, scan: sitk.Image, reference: Reference, planes: str, result: Result) -> list[Row]:
+        """Score one result; its rows, one for each label."""
+        instances = sitk.GetArrayFromImage(canonical(result.labels))
+        predicted = _as_classes(instances, self._predicted)
+        maps = (predicted, reference.classes, reference.ignored)
+        scores = score_classes(*maps, reference.spacing, len(self._labels))
+        bodies = BodyCount()
+        if case.labels_are_instances and len(self._labels) == 1:
+            bodies = score_bodies(instances, reference.instances, reference.ignored)
+        seconds = sum(result.timings.values())
+        along = (planes,) if planes in PLANES else PLANES
+        rows = []
+        for value, (label, score) in enumerate(zip(self._labels, scores, strict=True), start=1):
+            rows.append(Row(case.name, case.patient, case.dataset.name, planes, label.name, seconds, score, bodies))
+            place = {"case": case.name, "planes": planes, "label": label.name}
+            self._slices += [place | asdict(s) for s in score_slices(*maps, reference.spacing, along, value)]
+        if reference.classes.any():
+            grey = sitk.GetArrayFromImage(canonical(scan))
+            self._examples.add(case.name, planes, along[0], grey, *maps, reference.spacing)
+        self.rows += rows
+        return rows
+
+    def write(self, output: Path) -> None:
+        write_rows([row.as_dict() for row in self.rows], output / CASES)
+        write_rows(self._slices, output / SLICES)
+        self._examples.write(output / EXAMPLES)
+
+
+def _labels_of(model_set: ModelSet) -> tuple[Label, ...]:
+    own = model_set.packages[0].manifest.labels
+    return tuple(Label(name=label.name, values=(label.value,) if len(own) > 1 else ()) for label in own)
+
+
+def _as_classes(values: np.ndarray, labels: tuple[Label, ...]) -> np.ndarray:
+    """uint8: what the models found, 1, 2, ... in the order of their labels."""
+    if len(labels) == 1:
+        return (values > 0).astype(np.uint8)
+    classes = np.zeros(values.shape, np.uint8)
+    for number, label in enumerate(labels, start=1):
+        classes[np.isin(values, label.values)] = number
+    return classes
+
+
+def _results(
+    model_set: ModelSet, image: sitk.Image, each_plane: bool, options: Options, engines: Engines
+) -> Iterator[tuple[str, Result]]:
+    """The name of each choice of planes and what comes out with it, all planes last."""
     planes = [package.manifest.plane for package in model_set.packages]
     runs: list[tuple[str, tuple[str, ...] | None]] = [(FUSED, None)]
     if len(planes) == 1:
         runs = [(planes[0], None)]
     elif each_plane:
-        runs = [*((plane, (plane,)) for plane in planes), *runs]
+        runs = [*((plane, (plane,)) for plane in dict.fromkeys(planes)), *runs]
     for name, chosen in runs:
-        result = segment(image, model_set, replace(options, planes=chosen), engines=engines)
-        prediction = sitk.GetArrayFromImage(canonical(result.labels))
-        found = score(prediction, reference, ignored, spacing_ipl(reference_image), case.labels_are_instances)
-        yield Row(case.name, case.dataset.name, name, sum(result.timings.values()), found)
+        yield name, segment(image, model_set, replace(options, planes=chosen), engines=engines)
 
 
-def _summaries(rows: list[Row]) -> list[dict]:
-    """One summary for each data set and each choice of planes."""
-    groups: dict[tuple[str, str], list[Score]] = {}
-    for row in rows:
-        groups.setdefault((row.dataset, row.planes), []).append(row.score)
-    return [{"dataset": dataset, "planes": planes, **summarise(scores)} for (dataset, planes), scores in groups.items()]
+def _look_inside(model_set: ModelSet, case: Case, scan: sitk.Image, reference: Reference, output: Path) -> None:
+    """Pictures of each plane's network, shown the slice with most of the reference."""
+    for package_of_plane in model_set.packages:
+        plane = package_of_plane.manifest.plane
+        held = np.count_nonzero(reference.classes, axis=tuple({0, 1, 2} - {SLICE_AXIS[plane]}))
+        place = float(np.argmax(held) / max(1, len(held) - 1)) if held.any() else 0.5
+        pictures = look_inside(package_of_plane, case.name, scan, place)
+        write_network_pictures(pictures, output / f"network-{plane}.npz")
 
 
-def _write_cases(rows: list[Row], path: Path) -> None:
-    flat = [
-        {"case": r.case, "dataset": r.dataset, "planes": r.planes, "seconds": round(r.seconds, 2), **asdict(r.score)}
-        for r in rows
-    ]
-    with atomic(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(flat[0]))
-        writer.writeheader()
-        writer.writerows(flat)
+_COLUMNS: dict[str, Callable[[dict], str]] = {
+    "data set": lambda r: r["dataset"],
+    "planes": lambda r: r["planes"],
+    "label": lambda r: r["label"],
+    "n": lambda r: str(r["cases"]),
+    "Dice": lambda r: _number(r["dice"], 4),
+    "95 % CI": lambda r: "-".join(f"{bound:.3f}" for bound in r["dice_ci95"] or ()),
+    "sd": lambda r: _number(r["dice_sd"], 3),
+    "worst": lambda r: _number(r["dice_min"], 4),
+    "IoU": lambda r: _number(r["iou"], 3),
+    "NSD": lambda r: _number(r["nsd"], 3),
+    "HD95 mm": lambda r: _number(r["hd95_mm"], 2),
+    "ASSD mm": lambda r: _number(r["assd_mm"], 2),
+    "volume %": lambda r: _number(r["volume_error_percent"], 1),
+    "found": lambda r: f"{r['found']}/{r['bodies']}" if r["bodies"] else "",
+    "spurious": lambda r: str(r["spurious"]) if r["bodies"] else "",
+}
 
 
 def _table(results: list[dict]) -> str:
-    columns = ("data set", "planes", "n", "Dice", "95 % CI", "worst", "HD95 mm", "ASSD mm", "found", "spurious")
-    lines = [columns]
-    for r in results:
-        interval = "-".join(f"{bound:.3f}" for bound in r["dice_ci95"]) if r["dice_ci95"] else ""
-        numbers = [_number(r[name], digits) for name, digits in (("dice", 4), ("dice_min", 4), ("hd95_mm", 2))]
-        found = f"{r['found']}/{r['bodies']}" if r["bodies"] else ""
-        assd, spurious = _number(r["assd_mm"], 2), str(r["spurious"]) if r["bodies"] else ""
-        lines.append(
-            (r["dataset"], r["planes"], str(r["cases"]), numbers[0], interval, *numbers[1:], assd, found, spurious)
-        )
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    lines = [tuple(_COLUMNS), *(tuple(text(result) for text in _COLUMNS.values()) for result in results)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(_COLUMNS))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )

@@ -1,10 +1,17 @@
-"""How good a segmentation of one case is, and what a group of cases says about the next one."""
+"""How good a segmentation of one case is: as a whole, body by body, and slice by slice.
+
+Label maps are canonical [I, P, L] and hold classes 1, 2, ... (or, for single bodies, instances); `spacing` is in mm in
+the order of the axes. What nobody can judge counts neither way: voxels that are ignored, and the axial slices above
+the first and below the last labelled one of the reference. The rules for empty masks are those of
+`SpineInference.metrics`: nothing to find and nothing found is left out, never perfect.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from SpineInference.metrics import agreement_of
+from SpineInference.geometry import SLICE_AXIS
+from SpineInference.metrics import agreement_of, labelled_slices
 
 FUSED = "fused"
 """What stands in the place of a plane's name for all planes together."""
@@ -12,48 +19,118 @@ FUSED = "fused"
 MATCH_IOU = 0.5
 """A body counts as found when one predicted instance overlaps it by more than this (then it is the only one)."""
 
-_RESAMPLES = 10_000
+Spacing = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Score:
-    """One case. Volume measures count the axial slices from the first to the last labelled one.
+    """One class of one case. None stands for what cannot be judged."""
 
-    None stands for what cannot be judged: everything without a reference, instances without reference instances.
-    """
+    dice: float | None = None
+    iou: float | None = None
+    nsd: float | None = None
+    """Normalised surface Dice at `metrics.NSD_TOLERANCE_MM`."""
+    hd95_mm: float | None = None
+    assd_mm: float | None = None
+    """Mean surface distance, of both surfaces from each other."""
+    volume_ml: float | None = None
+    reference_ml: float | None = None
+    volume_error_ml: float | None = None
+    """Predicted minus true volume."""
+    volume_error_percent: float | None = None
+    """The same in per cent of the true one; None where that is 0."""
 
-    dice: float | None
-    hd95_mm: float | None
-    assd_mm: float | None
-    bodies: int | None
+
+@dataclass(frozen=True)
+class BodyCount:
+    """The bodies of one case one by one; None where the reference does not tell them apart."""
+
+    bodies: int | None = None
     """Labelled bodies in the reference."""
-    found: int | None
+    found: int | None = None
     """Those that one predicted instance matches."""
-    spurious: int | None
+    spurious: int | None = None
     """Predicted instances that match none, with their centre between the first and the last labelled slice."""
-    instance_dice: float | None
+    instance_dice: float | None = None
     """Mean over the labelled bodies, a missed one counting 0."""
 
 
-def score(
-    prediction: np.ndarray, reference: np.ndarray, ignored: np.ndarray, spacing: tuple[float, float, float], named: bool
-) -> Score:
-    """Compare canonical label maps [I, P, L]; `spacing` in mm in the order of the axes.
+@dataclass(frozen=True)
+class SliceScore:
+    """One class in one slice. `slice` counts from 1, from the right, the front and the top; `mm` is its distance from
+    the first slice of the scan. `dice` is None where there was nothing to find and nothing was found."""
 
-    Voxels that are `ignored` (bool) are judged neither way. `named`: whether each body of `reference` has a value of
-    its own; if not, instances are not judged.
-    """
-    prediction = np.where(ignored, 0, prediction)
-    rows = np.flatnonzero((reference > 0).any(axis=(1, 2)))
-    if not len(rows):
-        return Score(None, None, None, None, None, None, None)
-    within = slice(int(rows[0]), int(rows[-1]) + 1)
-    agreement = agreement_of(prediction[within] > 0, reference[within] > 0, spacing)
-    instances = _match(prediction, reference, within) if named else (None, None, None, None)
-    return Score(agreement.dice, agreement.hd95_mm, agreement.assd_mm, *instances)
+    slice_plane: str
+    slice: int
+    mm: float
+    reference_pixels: int
+    predicted_pixels: int
+    dice: float | None
 
 
-def _match(prediction: np.ndarray, reference: np.ndarray, within: slice) -> tuple[int, int, int, float]:
+def score_classes(
+    prediction: np.ndarray, reference: np.ndarray, ignored: np.ndarray, spacing: Spacing, classes: int
+) -> list[Score]:
+    """The score of each class 1 ... `classes`. `ignored` is bool; a class that only one side has scores 0."""
+    if not reference.any():
+        return [Score()] * classes
+    within = labelled_slices(reference > 0)
+    known = ~ignored[within]
+    return [
+        _score((prediction[within] == value) & known, (reference[within] == value) & known, spacing)
+        for value in range(1, classes + 1)
+    ]
+
+
+def _score(prediction: np.ndarray, reference: np.ndarray, spacing: Spacing) -> Score:
+    agreement = agreement_of(prediction, reference, spacing)
+    if agreement is None:
+        return Score()
+    volume, true_volume = (np.count_nonzero(mask) * np.prod(spacing) / 1000 for mask in (prediction, reference))
+    return Score(
+        agreement.dice,
+        agreement.iou,
+        agreement.nsd,
+        agreement.hd95_mm,
+        agreement.assd_mm,
+        float(volume),
+        float(true_volume),
+        float(volume - true_volume),
+        float(100 * (volume - true_volume) / true_volume) if true_volume else None,
+    )
+
+
+def score_slices(
+    prediction: np.ndarray,
+    reference: np.ndarray,
+    ignored: np.ndarray,
+    spacing: Spacing,
+    planes: tuple[str, ...],
+    value: int = 1,
+) -> list[SliceScore]:
+    """Class `value` in every slice of `planes` that can be judged."""
+    if not reference.any():
+        return []
+    within = labelled_slices(reference > 0)
+    known = ~ignored[within]
+    found, wanted = (prediction[within] == value) & known, (reference[within] == value) & known
+    scores = []
+    for plane in planes:
+        axis = SLICE_AXIS[plane]
+        others = tuple({0, 1, 2} - {axis})
+        counts = zip(*(mask.sum(axis=others).tolist() for mask in (found, wanted, found & wanted)), strict=True)
+        first = within.start if axis == 0 else 0
+        for index, (predicted, true, common) in enumerate(counts, start=first):
+            dice = 2 * common / (predicted + true) if predicted + true else None
+            scores.append(SliceScore(plane, index + 1, index * spacing[axis], true, predicted, dice))
+    return scores
+
+
+def score_bodies(prediction: np.ndarray, reference: np.ndarray, ignored: np.ndarray) -> BodyCount:
+    """Match the bodies of two instance maps."""
+    if not reference.any():
+        return BodyCount()
+    prediction, within = np.where(ignored, 0, prediction), labelled_slices(reference > 0)
     overlaps = _pair_counts(prediction, reference)
     predicted_sizes = dict(zip(*np.unique(prediction[prediction > 0], return_counts=True), strict=True))
     true_sizes = dict(zip(*np.unique(reference[reference > 0], return_counts=True), strict=True))
@@ -70,34 +147,10 @@ def _match(prediction: np.ndarray, reference: np.ndarray, within: slice) -> tupl
     for value in set(predicted_sizes) - matched:
         centre = np.nonzero(prediction == value)[0].mean()
         spurious += within.start <= centre < within.stop
-    return len(dices), int(sum(value > 0 for value in dices)), int(spurious), float(np.mean(dices))
+    return BodyCount(len(dices), int(sum(value > 0 for value in dices)), int(spurious), float(np.mean(dices)))
 
 
 def _pair_counts(prediction: np.ndarray, reference: np.ndarray) -> dict[tuple[int, int], int]:
     both = (prediction > 0) & (reference > 0)
     pairs, counts = np.unique(np.stack([prediction[both], reference[both]]), axis=1, return_counts=True)
     return {(int(p), int(r)): int(n) for (p, r), n in zip(pairs.T, counts, strict=True)}
-
-
-def summarise(scores: list[Score]) -> dict[str, float | int | list[float] | None]:
-    """Means over the cases, those of Dice, HD95 and ASSD with 95 % confidence intervals by bootstrap over the cases."""
-    summary: dict[str, float | int | list[float] | None] = {"cases": len(scores)}
-    for name in ("dice", "hd95_mm", "assd_mm", "instance_dice"):
-        values = np.array([value for s in scores if (value := getattr(s, name)) is not None])
-        summary[name] = round(float(values.mean()), 4) if len(values) else None
-        summary[f"{name}_ci95"] = _interval(values)
-        if name == "dice":
-            summary["dice_min"] = round(float(values.min()), 4) if len(values) else None
-            summary["not_judged"] = len(scores) - len(values)
-    judged = [s for s in scores if s.bodies is not None]
-    for name in ("bodies", "found", "spurious"):
-        summary[name] = sum(getattr(s, name) for s in judged)
-    summary["found_rate"] = round(summary["found"] / summary["bodies"], 4) if summary["bodies"] else None
-    return summary
-
-
-def _interval(values: np.ndarray) -> list[float] | None:
-    if len(values) < 2:
-        return None
-    drawn = np.random.default_rng(0).choice(values, (_RESAMPLES, len(values)))
-    return [round(float(bound), 4) for bound in np.percentile(drawn.mean(axis=1), [2.5, 97.5])]

@@ -30,6 +30,11 @@ class Agreement:
     assd_mm: float
     nsd: float
 
+    @property
+    def iou(self) -> float:
+        """Intersection over union |A and B| / |A or B|, which follows from the Dice coefficient."""
+        return self.dice / (2 - self.dice)
+
 
 def dice(a: np.ndarray, b: np.ndarray) -> float | None:
     """Dice coefficient 2 |A and B| / (|A| + |B|)."""

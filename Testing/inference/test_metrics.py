@@ -34,6 +34,7 @@ def test_equal_masks():
 def test_a_shift_is_measured_in_millimetres():
     moved = np.roll(block(), 1, axis=0)
     assert dice(block(), moved) == pytest.approx(5 / 6)
+    assert agreement_of(block(), moved, SPACING).iou == pytest.approx(5 / 7)
     assert hd95_mm(block(), moved, SPACING) == 3.0
     assert hd95_mm(block(), np.roll(block(), 2, axis=2), SPACING) == 1.0
     assert nsd(block(), moved, SPACING) < nsd(block(), moved, SPACING, tolerance_mm=3.0) == 1

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from SegTraining.scoring import Score, score, summarise
+from SegTraining.scoring import BodyCount, Score, score_bodies, score_classes, score_slices
+from SegTraining.summaries import ALL, Row, summaries, summarise
 
 SPACING = (1.0, 1.0, 1.0)
 NOTHING = np.zeros((60, 20, 20), bool)
@@ -17,64 +18,126 @@ def bodies(*tops: int, first_label: int = 20) -> np.ndarray:
     return labels
 
 
+def mask(*tops: int) -> np.ndarray:
+    return (bodies(*tops) > 0).astype(np.uint8)
+
+
+def score(prediction: np.ndarray, reference: np.ndarray, ignored=NOTHING, spacing=SPACING) -> Score:
+    return score_classes(prediction, reference, ignored, spacing, 1)[0]
+
+
+def row(case: str, dice: float | None, patient: str | None = None, label: str = "body", **counts: int) -> Row:
+    return Row(case, patient or case, "A", "sagittal", label, 1.0, Score(dice=dice), BodyCount(**counts))
+
+
 def test_a_perfect_result():
-    truth = bodies(10, 30)
-    found = score(bodies(10, 30, first_label=101), truth, NOTHING, SPACING, named=True)
-    assert found == Score(1.0, 0.0, 0.0, bodies=2, found=2, spurious=0, instance_dice=1.0)
+    assert score(mask(10, 30), mask(10, 30)) == Score(1.0, 1.0, 1.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0)
+    assert score_bodies(bodies(10, 30, first_label=101), bodies(10, 30), NOTHING) == BodyCount(2, 2, 0, 1.0)
 
 
-def test_bodies_beyond_the_labelled_slices_are_not_judged():
-    found = score(bodies(0, 12, 30, 48), bodies(12, 30), NOTHING, SPACING, named=True)
-    assert found.dice == 1.0 and found.spurious == 0 and found.found == 2
+def test_what_lies_beyond_the_labelled_slices_is_not_judged():
+    assert score(mask(0, 12, 30, 48), mask(12, 30)).dice == 1.0
+    found = score_bodies(bodies(0, 12, 30, 48), bodies(12, 30), NOTHING)
+    assert found.spurious == 0 and found.found == 2
 
 
 def test_bodies_grown_together_are_found_once_at_most():
     merged = bodies(10, 20)
     merged[merged > 0] = 20
-    found = score(merged, bodies(10, 20), NOTHING, SPACING, named=True)
-    assert found.dice == 1.0 and (found.bodies, found.found) == (2, 0) and found.instance_dice == 0
+    found = score_bodies(merged, bodies(10, 20), NOTHING)
+    assert (found.bodies, found.found) == (2, 0) and found.instance_dice == 0
 
 
 def test_a_missed_body_counts_zero_and_an_invented_one_is_spurious():
-    found = score(bodies(10, 22), bodies(10, 34, 46), NOTHING, SPACING, named=True)
+    found = score_bodies(bodies(10, 22), bodies(10, 34, 46), NOTHING)
     assert (found.bodies, found.found, found.spurious) == (3, 1, 1)
     assert found.instance_dice == pytest.approx(1 / 3)
-    assert found.dice == pytest.approx(2 * 1 / (2 + 3))
+    whole = score(mask(10, 22), mask(10, 34, 46))
+    assert whole.dice == pytest.approx(2 * 1 / (2 + 3)) and whole.iou == pytest.approx(1 / 4)
 
 
-def test_distances_are_in_mm():
-    found = score(bodies(12), bodies(10), NOTHING, (3.0, 1.0, 1.0), named=False)
+def test_distances_and_volumes_are_in_mm():
+    found = score(mask(12), mask(10), spacing=(3.0, 1.0, 1.0))
     # Of the prediction's slices 12-21, 12-19 lie between the labelled slices; its upper face is 2 slices too low.
     assert found.hd95_mm == pytest.approx(6.0)
-    assert found.bodies is None
+    assert (found.volume_ml, found.reference_ml) == pytest.approx((2.4, 3.0))
+    assert (found.volume_error_ml, found.volume_error_percent) == pytest.approx((-0.6, -20))
 
 
 def test_ignored_voxels_are_judged_neither_way():
-    truth, sacrum = bodies(10, 30), bodies(45) > 0
-    prediction = bodies(10, 30, 45)
-    assert score(prediction, truth, sacrum, SPACING, named=True) == score(truth, truth, sacrum, SPACING, named=True)
+    truth, sacrum = mask(10, 30), mask(45) > 0
+    assert score(mask(10, 30, 45), truth, sacrum) == score(truth, truth)
+    assert score_bodies(bodies(10, 30, 45), bodies(10, 30), sacrum).spurious == 0
 
 
 def test_nothing_found_is_dice_zero_and_the_diagonal():
-    found = score(bodies(), bodies(10, 30), NOTHING, SPACING, named=True)
+    found = score(mask(), mask(10, 30))
     assert found.dice == 0 and found.hd95_mm == pytest.approx(np.sqrt(30**2 + 20**2 + 20**2))
-    assert (found.found, found.spurious, found.instance_dice) == (0, 0, 0)
+    assert found.volume_error_percent == -100
+    assert score_bodies(bodies(), bodies(10, 30), NOTHING) == BodyCount(2, 0, 0, 0.0)
 
 
 def test_without_reference_nothing_is_judged():
-    assert score(bodies(10), bodies(), NOTHING, SPACING, named=True).dice is None
+    assert score(mask(10), mask()) == Score()
+    assert score_bodies(bodies(10), bodies(), NOTHING) == BodyCount()
+    assert score_slices(mask(10), mask(), NOTHING, SPACING, ("axial",)) == []
+
+
+def test_each_class_has_a_score_and_one_that_is_not_there_is_never_perfect():
+    reference = mask(10, 40) + (bodies(25) > 0) * np.uint8(2)
+    prediction = np.where(reference == 2, 3, reference).astype(np.uint8)
+    body, disc, canal, none = score_classes(prediction, reference, NOTHING, SPACING, 4)
+    assert body.dice == 1 and disc.dice == 0
+    assert canal.dice == 0 and canal.volume_error_percent is None  # invented
+    assert none == Score()
+
+
+def test_an_empty_slice_has_no_dice_and_a_false_one_has_zero():
+    prediction, reference = mask(10), mask(10)
+    prediction[10:20, :, 15], prediction[10:20, :, 14] = prediction[10:20, :, 14], 0
+    prediction[12, 5, 2] = 1
+    found = score_slices(prediction, reference, NOTHING, (1.0, 1.0, 2.0), ("sagittal",))
+    assert [s.slice for s in found] == list(range(1, 21)) and found[3].mm == 6.0
+    by_slice = {s.slice: s.dice for s in found}
+    assert by_slice[1] is None and by_slice[3] == 0 and by_slice[6] == 1
+    assert by_slice[15] == 0 and by_slice[16] == 0  # missed, invented
+    assert (found[5].reference_pixels, found[5].predicted_pixels) == (100, 100)
+
+
+def test_axial_slices_are_numbered_from_the_top_of_the_scan():
+    found = score_slices(mask(10), mask(10, 12), NOTHING, SPACING, ("axial",))
+    assert (found[0].slice, found[0].mm, found[-1].slice) == (11, 10.0, 22)
 
 
 def test_summary_means_over_cases_with_an_interval_that_holds_the_mean():
-    scores = [Score(d, 1.0, 0.5, 5, 5 if d > 0.5 else 3, 0, d) for d in (0.9, 0.8, 0.95, 0.4)]
-    summary = summarise([*scores, Score(None, None, None, None, None, None, None)])
+    values = (0.9, 0.8, 0.95, 0.4)
+    rows = [row(str(d), d, bodies=5, found=5 if d > 0.5 else 3, spurious=0, instance_dice=d) for d in values]
+    summary = summarise([*rows, row("empty", None)])
     assert summary["cases"] == 5 and summary["not_judged"] == 1
-    assert summary["dice"] == pytest.approx(np.mean([0.9, 0.8, 0.95, 0.4]), abs=1e-4)
+    assert summary["dice"] == pytest.approx(np.mean(values), abs=1e-4)
+    assert summary["dice_sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-4)
     low, high = summary["dice_ci95"]
     assert 0.4 <= low < summary["dice"] < high <= 0.95
     assert (summary["bodies"], summary["found"], summary["found_rate"]) == (20, 18, 0.9)
-    assert summary["dice_min"] == 0.4 and summary["hd95_mm_ci95"] == [1.0, 1.0]
+    assert (summary["dice_min"], summary["dice_max"]) == (0.4, 0.95) and summary["hd95_mm"] is None
 
 
-def test_one_case_has_no_interval():
-    assert summarise([Score(0.9, 1.0, 0.5, 5, 5, 0, 0.9)])["dice_ci95"] is None
+def test_too_much_here_and_too_little_there_is_not_right():
+    rows = [
+        Row(c, c, "A", "axial", "body", 1.0, Score(volume_error_percent=e), BodyCount())
+        for c, e in (("a", 20.0), ("b", -20.0))
+    ]
+    summary = summarise(rows)
+    assert summary["volume_error_percent"] == 0 and summary["volume_error_percent_magnitude"] == 20
+
+
+def test_several_labels_have_a_row_each_and_a_mean_by_case():
+    rows = [row("a", 0.8), row("a", 0.6, label="disc"), row("b", 0.9), row("b", None, label="disc")]
+    dice = {r["label"]: r["dice"] for r in summaries(rows)}
+    assert dice == {"body": pytest.approx(0.85), "disc": 0.6, ALL: pytest.approx(0.8)}
+
+
+def test_several_data_sets_have_a_row_each_and_one_together():
+    other = Row("c", "c", "B", "sagittal", "body", 1.0, Score(dice=0.5), BodyCount())
+    found = {r["dataset"]: (r["cases"], r["dice"]) for r in summaries([row("a", 0.8), row("b", 0.6), other])}
+    assert found == {"A": (2, 0.7), "B": (1, 0.5), ALL: (3, pytest.approx(0.6333))}

@@ -1,0 +1,39 @@
+"""The reference of a case as the classes that models find."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from SpineInference.geometry import canonical, spacing_ipl
+
+from .data_settings import Label
+from .datasets import Case
+from .targets import IGNORE, class_map
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The reference of one case, canonical [I, P, L]; `spacing` in mm in the order of the axes."""
+
+    instances: np.ndarray
+    """The values of the label map, 0 where there is no class."""
+    classes: np.ndarray
+    """uint8: 1, 2, ... in the order of the labels, 0 for none of them."""
+    ignored: np.ndarray
+    """bool: voxels that cannot be judged."""
+    spacing: tuple[float, float, float]
+
+
+def read_reference(case: Case, labels: tuple[Label, ...]) -> tuple[sitk.Image, Reference]:
+    """The scan of `case` as it is, and its reference.
+
+    Raises SpineError where they cannot be read, and for a value of the reference that stands for no label.
+    """
+    scan, label_map = case.read()
+    oriented = canonical(label_map)
+    values = sitk.GetArrayFromImage(oriented)
+    classes = class_map(values, case.dataset, labels)
+    ignored = classes == IGNORE
+    classes[ignored] = 0
+    return scan, Reference(np.where(classes > 0, values, 0), classes, ignored, spacing_ipl(oriented))

@@ -1,0 +1,122 @@
+"""From the scores of single cases to the numbers of a group: what `summary.json` holds."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from .comparison import statistics
+from .scoring import BodyCount, Score
+
+ALL = "all"
+"""What stands in the place of a data set's or a label's name for all of them together."""
+
+Value = str | int | float | list[float] | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One label of one case with some planes: one plane's name, or `scoring.FUSED`."""
+
+    case: str
+    patient: str
+    dataset: str
+    planes: str
+    label: str
+    seconds: float
+    score: Score
+    bodies: BodyCount
+
+    def as_dict(self) -> dict[str, Value]:
+        """The columns of `cases.csv`."""
+        named = (self.case, self.patient, self.dataset, self.planes, self.label, round(self.seconds, 2))
+        keys = ("case", "patient", "dataset", "planes", "label", "seconds")
+        return dict(zip(keys, named, strict=True)) | _rounded(asdict(self.score) | asdict(self.bodies))
+
+
+METRICS: dict[str, Callable[[Row], float | None]] = {
+    "dice": lambda row: row.score.dice,
+    "iou": lambda row: row.score.iou,
+    "nsd": lambda row: row.score.nsd,
+    "hd95_mm": lambda row: row.score.hd95_mm,
+    "assd_mm": lambda row: row.score.assd_mm,
+    "volume_error_ml": lambda row: row.score.volume_error_ml,
+    "volume_error_percent": lambda row: row.score.volume_error_percent,
+    # Too much in one case and too little in another shall not pass for right.
+    "volume_error_percent_magnitude": lambda row: (
+        None if row.score.volume_error_percent is None else abs(row.score.volume_error_percent)
+    ),
+    "instance_dice": lambda row: row.bodies.instance_dice,
+}
+
+
+def summarise(rows: list[Row]) -> dict[str, Value]:
+    """Mean, sd, smallest and largest value and 95 % interval of each metric over the rows, each of another case.
+
+    Also counts: cases and patients, cases `not_judged` (neither side has anything), `missed` (nothing found of what
+    is there) and `invented` (found what is not there), and the bodies.
+    """
+    summary: dict[str, Value] = {
+        "cases": len(rows),
+        "patients": len({(row.dataset, row.patient) for row in rows}),
+        "not_judged": sum(row.score.dice is None for row in rows),
+        "missed": sum(row.score.volume_ml == 0 for row in rows),
+        "invented": sum(row.score.reference_ml == 0 for row in rows),
+    }
+    patients = [(row.dataset, row.patient) for row in rows]
+    for name, metric in METRICS.items():
+        found = statistics([metric(row) for row in rows], patients)
+        summary[name] = None if found is None else found.mean
+        for key in ("sd", "min", "max", "ci95"):
+            value = None if found is None else getattr(found, key)
+            summary[f"{name}_{key}"] = list(value) if isinstance(value, tuple) else value
+    judged = [row.bodies for row in rows if row.bodies.bodies is not None]
+    for name in ("bodies", "found", "spurious"):
+        summary[name] = sum(getattr(bodies, name) for bodies in judged)
+    summary["found_rate"] = summary["found"] / summary["bodies"] if summary["bodies"] else None
+    return _rounded(summary)
+
+
+def summaries(rows: list[Row]) -> list[dict[str, Value]]:
+    """One summary for each data set, choice of planes and label; and for all data sets, for all labels together."""
+    rows = [*rows, *_means_of_labels(rows)]
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    several = len({row.dataset for row in rows}) > 1
+    for row in rows:
+        for dataset in (row.dataset, ALL) if several else (row.dataset,):
+            groups.setdefault((dataset, row.planes, row.label), []).append(row)
+    return [
+        {"dataset": dataset, "planes": planes, "label": label, **summarise(members)}
+        for (dataset, planes, label), members in groups.items()
+    ]
+
+
+def _means_of_labels(rows: list[Row]) -> list[Row]:
+    """For each case and choice of planes the mean over the labels that could be judged, where there are several."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.case, row.planes), []).append(row)
+    means = []
+    for members in groups.values():
+        if len(members) > 1:
+            scores = [asdict(row.score) for row in members]
+            score = Score(**{name: _mean([s[name] for s in scores]) for name in scores[0]})
+            first = members[0]
+            means.append(
+                Row(first.case, first.patient, first.dataset, first.planes, ALL, first.seconds, score, BodyCount())
+            )
+    return means
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _rounded(values: dict[str, Value]) -> dict[str, Value]:
+    def plain(value: Value) -> Value:
+        if isinstance(value, list):
+            return [round(part, 4) for part in value]
+        return round(value, 4) if isinstance(value, float) else value
+
+    return {name: plain(value) for name, value in values.items()}
