@@ -19,6 +19,8 @@ HEAVY = {
     "skimage",
     "lightning",
     "segmentation_models_pytorch",
+    "timm",
+    "huggingface_hub",
     "safetensors",
 }
 BUNDLED = {"numpy", "scipy", "SimpleITK"}

@@ -1,28 +1,15 @@
-"""Networks of segmentation-models-pytorch (MIT), with the encoders that its licence situation allows."""
+"""U-Net, FPN and LinkNet of segmentation-models-pytorch (MIT), as in the thesis on cervical spine MR (Utegulov 2020).
 
-import re
+The thesis's three encoders are "resnet50", "inceptionv4" and the same without pretrained weights. FPN normalises over
+the whole image (group normalisation), so that what it finds depends a little on the size of the canvas.
+"""
+
 from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
 
-from ..errors import SpineError
-
-# smp carries these under licences that are not permissive (NVIDIA non-commercial, Apple).
-_REFUSED_ENCODERS = ("mit_", "mobileone")
-
-# Passed on to timm. A manifest comes from outside, and timm.create_model also takes arguments that download
-# weights or unpickle a file, so only those that shape the network are let through.
-_ENCODER_ARGUMENTS = (
-    "channels",
-    "layers",
-    "stem_type",
-    "stem_width",
-    "replace_stem_pool",
-    "avg_down",
-    "drop_rate",
-    "drop_path_rate",
-)
+from .encoders import with_encoder
 
 _DECODER_CHANNELS = (256, 128, 64, 32, 16)
 
@@ -35,6 +22,7 @@ def unet(
     decoder_channels: list[int] | None = None,
     encoder_arguments: dict[str, Any] | None = None,
     encoder_weights: str | None = None,
+    encoder_weights_sha256: str | None = None,
 ) -> torch.nn.Module:
     """U-Net (Ronneberger 2015) on an encoder of smp or timm ("tu-...").
 
@@ -42,32 +30,62 @@ def unet(
     256, 128, 64, 32, 16. `encoder_arguments` shape a timm encoder: a slim ResNet-18 is "tu-resnet18" with
     {"channels": [32, 64, 128, 256], "stem_type": "deep", "stem_width": 16}, whose stem is 2 x 16 channels wide
     (the plain stem of timm is always 64 wide).
-    `encoder_weights` ("imagenet") downloads pretrained weights; it is for training and never in a package.
+    `encoder_weights` ("imagenet", or the path of a file) is for training and never in a package; see
+    `encoder_weights.load_encoder_weights`.
     """
-    return smp.Unet(
-        encoder_name=_checked_encoder(encoder),
-        encoder_depth=encoder_depth,
-        encoder_weights=encoder_weights,
+    return with_encoder(
+        smp.Unet,
+        in_channels,
+        classes,
+        encoder,
+        encoder_depth,
+        encoder_arguments,
+        encoder_weights,
+        encoder_weights_sha256,
         decoder_channels=tuple(decoder_channels or _DECODER_CHANNELS[-encoder_depth:]),
-        in_channels=in_channels,
-        classes=classes,
-        **_checked_encoder_arguments(encoder, encoder_arguments or {}),
     )
 
 
-def _checked_encoder(encoder: str) -> str:
-    if encoder.removeprefix("tu-").startswith(_REFUSED_ENCODERS):
-        raise SpineError(f'The encoder "{encoder}" is refused, its licence is not permissive: use e.g. resnet18.')
-    # timm reads "hf-hub:..." and "local-dir:..." as places to load code and weights from.
-    if not re.fullmatch(r"[\w.\-]+", encoder):
-        raise SpineError(f'"{encoder}" is not the name of an encoder: use e.g. resnet18 or tu-resnet18.')
-    return encoder
+def fpn(
+    in_channels: int,
+    classes: int,
+    encoder: str = "resnet18",
+    encoder_depth: int = 5,
+    encoder_arguments: dict[str, Any] | None = None,
+    encoder_weights: str | None = None,
+    encoder_weights_sha256: str | None = None,
+) -> torch.nn.Module:
+    """Feature pyramid network (Lin 2017), the arguments as in `unet`; `encoder_depth` 3 to 5."""
+    return with_encoder(
+        smp.FPN,
+        in_channels,
+        classes,
+        encoder,
+        encoder_depth,
+        encoder_arguments,
+        encoder_weights,
+        encoder_weights_sha256,
+        upsampling=2 ** (encoder_depth - 3),  # its finest level is three above the deepest
+    )
 
 
-def _checked_encoder_arguments(encoder: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    if arguments and not encoder.startswith("tu-"):
-        raise SpineError(f'The encoder "{encoder}" takes no encoder_arguments: use its timm form "tu-{encoder}".')
-    unknown = sorted(set(arguments) - set(_ENCODER_ARGUMENTS))
-    if unknown:
-        raise SpineError(f'"{unknown[0]}" is not an encoder argument: known are {", ".join(_ENCODER_ARGUMENTS)}.')
-    return arguments
+def linknet(
+    in_channels: int,
+    classes: int,
+    encoder: str = "resnet18",
+    encoder_depth: int = 5,
+    encoder_arguments: dict[str, Any] | None = None,
+    encoder_weights: str | None = None,
+    encoder_weights_sha256: str | None = None,
+) -> torch.nn.Module:
+    """LinkNet (Chaurasia and Culurciello 2017), the arguments as in `unet`."""
+    return with_encoder(
+        smp.Linknet,
+        in_channels,
+        classes,
+        encoder,
+        encoder_depth,
+        encoder_arguments,
+        encoder_weights,
+        encoder_weights_sha256,
+    )
