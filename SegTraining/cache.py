@@ -16,7 +16,7 @@ import numpy as np
 from SpineInference.errors import SpineError
 from SpineInference.geometry import SLICE_AXIS
 
-FORMAT = 2
+FORMAT = 3
 """Part of the hash of the settings: raised whenever the same settings would give other arrays."""
 
 
@@ -38,10 +38,13 @@ class CaseRecord:
     background: float
     """The smallest normalised value: air, and what lies outside of the image."""
     voxels: dict[str, int]
-    """Number of background, target and ignored voxels."""
-    labelled_rows: list[int]
-    """First row (axis 0) with target and the one after the last."""
-    target_pixels: dict[str, list[int]]
+    """Number of background, target (of all classes) and ignored voxels."""
+    judged_rows: list[int]
+    """First row (axis 0) that validation looks at and the one after the last."""
+    class_pixels: dict[str, list[list[int]]]
+    """For each plane and class the pixels of every slice."""
+    voxel_hash: str
+    """Of the source's voxels and size: the same under another name is the same image."""
 
 
 class CachedCase:
@@ -58,7 +61,7 @@ class CachedCase:
 
     @cached_property
     def target(self) -> np.ndarray:
-        """uint8 [I, P, L]: 0 background, 1 target, 255 ignored."""
+        """uint8 [I, P, L]: 0 background, 1 to n the classes, 255 ignored."""
         return np.load(self.folder / "target.npy", mmap_mode="r")
 
     def stack(self, plane: str) -> tuple[np.ndarray, np.ndarray]:

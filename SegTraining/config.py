@@ -11,172 +11,49 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from SpineInference.errors import SpineError
-from SpineInference.intensity import IntensityRule
-from SpineInference.levels import VERTEBRA_CODE
-from SpineInference.manifest import INTENSITY_RULES, PostprocessingSpec
+from SpineInference.manifest import PostprocessingSpec
+from SpineInference.networks import check_family
+from SpineInference.writing import atomic
 
 from .augmentation_settings import Augmentation, Strict
+from .config_errors import explain, suggestion
+from .data_settings import Data, Input, Label
+from .training_settings import FineTuning, Loss, Network, Optimiser, Schedule, Training, Validation
 
 PRESETS = Path(__file__).parent / "presets"
-
-
-class Dataset(Strict):
-    """One folder in nnU-Net raw layout and how its labels are to be read.
-
-    Where `instancesTr` has a label map of a case it is taken instead of that of `labelsTr`. Voxels of
-    `ignore_labels` count neither as target nor as background; every other non-zero label is the target.
-    """
-
-    name: str
-    ignore_labels: tuple[int, ...] = ()
-    unlabelled_above: Literal["background", "ignore"] = "background"
-    """What the bodies above the topmost labelled one are: some data sets show them without labelling them."""
-    ignore_below_mm: float = Field(0.0, ge=0)
-    """How far below the lowest labelled voxel nothing is taught; further down is background."""
-    patient_pattern: str = r"(.+)"
-    """Regular expression whose first group, searched in a case's name, is its patient."""
-    sampling_weight: float | None = Field(None, gt=0)
-    """Share of the training samples relative to the other data sets; by default its number of training cases."""
-
-
-class Split(Strict):
-    """Which cases are for what: explicit lists, or fold `fold` of `folds` for validation, grouped by patient.
-
-    What is in no list is for training. `test` cases are never looked at during training.
-    """
-
-    validation: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    folds: int | None = Field(None, ge=2)
-    fold: int = Field(0, ge=0)
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "Split":
-        if self.folds is not None and self.validation:
-            raise ValueError("give either a list of validation cases or a number of folds, not both")
-        if self.folds is not None and self.fold >= self.folds:
-            raise ValueError(f"fold {self.fold} does not exist: folds are numbered 0 to {self.folds - 1}")
-        return self
-
-
-class Data(Strict):
-    datasets: tuple[Dataset, ...] = Field(min_length=1)
-    split: Split
-
-
-class Input(Strict):
-    """What the network sees; goes into the manifest of the package as it is."""
-
-    context_slices: int = Field(1, ge=0)
-    spacing_mm: float = Field(1.0, gt=0)
-    intensity: IntensityRule = IntensityRule()
-    bias_correction: bool = False
-    pad_multiple: int = Field(32, ge=1)
-
-    @model_validator(mode="after")
-    def _known_rule(self) -> "Input":
-        if self.intensity.rule not in INTENSITY_RULES:
-            raise ValueError(f"the intensity rule must be one of {', '.join(INTENSITY_RULES)}")
-        return self
-
-
-class Network(Strict):
-    family: str
-    arguments: dict[str, Any] = {}
-
-
-class FineTuning(Strict):
-    """Start from a trained model instead of random weights."""
-
-    package: str
-    """Folder or zip of a model package, relative to where the training is started."""
-    freeze_encoder: bool = False
-    """Train the decoder only; the encoder keeps its weights and its batch statistics."""
-
-
-class Loss(Strict):
-    dice: float = Field(1.0, ge=0)
-    cross_entropy: float = Field(1.0, ge=0)
-
-    @model_validator(mode="after")
-    def _something(self) -> "Loss":
-        if self.dice + self.cross_entropy == 0:
-            raise ValueError("one of the weights must be greater than zero")
-        return self
-
-
-class Optimiser(Strict):
-    name: Literal["adam", "adamw", "sgd"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    """For sgd only."""
-
-
-class Schedule(Strict):
-    """How the learning rate falls: over the epochs, or over `max_minutes` where that comes first.
-
-    `plateau` multiplies it by `factor` after `patience` epochs without a better validation Dice.
-    """
-
-    name: Literal["constant", "cosine", "poly", "plateau"] = "cosine"
-    warmup_steps: int = Field(100, ge=0)
-    power: float = 0.9
-    factor: float = Field(0.3, gt=0, lt=1)
-    patience: int = Field(5, ge=1)
-
-
-class Training(Strict):
-    crop: tuple[int, int] = (224, 224)
-    """Rows and columns of a sample, multiples of the input's `pad_multiple`."""
-    batch_size: int = Field(8, ge=1)
-    steps_per_epoch: int = Field(250, ge=1)
-    max_epochs: int = Field(100, ge=1)
-    max_minutes: float | None = Field(None, gt=0)
-    early_stopping_epochs: int | None = Field(None, ge=1)
-    """Epochs without a better validation Dice after which training ends."""
-    foreground_fraction: float = Field(0.7, ge=0, le=1)
-    """Share of the samples that are centred on a target; the others are any slice, empty ones too."""
-    accumulate: int = Field(1, ge=1)
-    clip_norm: float | None = Field(1.0, gt=0)
-    ema_decay: float = Field(0.999, ge=0, lt=1)
-    """Of the moving average of the weights, which is what is validated and kept."""
-    precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"
-    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
-    devices: int = Field(1, ge=1)
-    threads: int | None = Field(None, ge=1)
-    workers: int = Field(0, ge=0)
-    """Processes that prepare samples; 0 prepares them in the training process."""
-    seed: int = 0
-    deterministic: bool = False
-
-
-class Validation(Strict):
-    every_epochs: int = Field(1, ge=1)
-    slice_step: int = Field(2, ge=1)
-    """Every n-th slice of each validation case is predicted."""
-
-
-class Label(Strict):
-    """The name, colour (r, g, b; 0-255) and SNOMED CT type of the target."""
-
-    name: str = "Vertebral body"
-    colour: tuple[int, int, int] = (241, 214, 145)
-    code: str = VERTEBRA_CODE[0]
-    meaning: str = VERTEBRA_CODE[1]
 
 
 class Card(Strict):
     """What the package says about the model to a person."""
 
-    label: Label = Label()
+    labels: tuple[Label, ...] = Field((Label(),), min_length=1)
+    """What the network finds; the value of each in its results is its number, from 1."""
     title: str
     description: str = ""
     anatomy: str
     modality: str
     licence: str
     data_statement: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_a_single_label(cls, content: Any) -> Any:
+        # Run folders of the first version hold `label`.
+        if isinstance(content, dict) and "label" in content and "labels" not in content:
+            content = dict(content)
+            content["labels"] = [content.pop("label")]
+        return content
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> "Card":
+        values = [value for label in self.labels for value in label.values]
+        if len(self.labels) > 1 and not all(label.values for label in self.labels):
+            raise ValueError("each of several labels needs the values of the label maps that it stands for")
+        if len(set(values)) < len(values) or min(values, default=1) < 1:
+            raise ValueError("the values of the labels must be greater than 0 and differ from each other")
+        if len({label.name for label in self.labels}) < len(self.labels):
+            raise ValueError("the labels must have different names")
+        return self
 
 
 class Config(Strict):
@@ -198,8 +75,22 @@ class Config(Strict):
     postprocessing: PostprocessingSpec = PostprocessingSpec()
     """The defaults that the package carries."""
 
+    @property
+    def activation(self) -> Literal["sigmoid", "softmax"]:
+        """What makes probabilities of the network's output: softmax with a background channel for several labels."""
+        return "sigmoid" if len(self.card.labels) == 1 else "softmax"
+
+    @property
+    def classes(self) -> int:
+        """Output channels of the network."""
+        return len(self.card.labels) + (self.activation == "softmax")
+
     @model_validator(mode="after")
-    def _crop_fits_network(self) -> "Config":
+    def _parts_fit_together(self) -> "Config":
+        try:
+            check_family(self.network.family)
+        except SpineError as error:
+            raise ValueError(f"network.family: {str(error).removesuffix('.')}") from None
         if any(side % self.input.pad_multiple for side in self.training.crop):
             raise ValueError(f"training.crop must be multiples of input.pad_multiple ({self.input.pad_multiple})")
         return self
@@ -219,14 +110,14 @@ def load_config(source: str | Path, changes: dict[str, Any] | None = None) -> Co
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise SpineError(f'The configuration "{path}" is wrong at {place}: {first["msg"]}.') from None
+        raise SpineError(f'The configuration "{path}" is wrong at {explain(error, Config)}.') from None
 
 
 def save_config(config: Config, path: Path) -> None:
     """Write the resolved configuration, every default spelt out."""
-    path.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    with atomic(path) as aside:
+        aside.write_text(text, "utf-8")
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -235,8 +126,11 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
-        presets = ", ".join(sorted(p.stem for p in PRESETS.glob("*.yaml")))
-        raise SpineError(f'There is no configuration "{path}": give a YAML file or a preset ({presets}).') from None
+        presets = [preset.stem for preset in PRESETS.glob("*.yaml")]
+        raise SpineError(
+            f'There is no configuration "{path}": give a YAML file or the name of a preset, '
+            f"{suggestion(path.stem, presets)}."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise SpineError(f'The configuration "{path}" cannot be read: {" ".join(str(error).split())}') from None
     if not isinstance(content, dict):

@@ -1,7 +1,8 @@
-"""Finds the cases of data sets in nnU-Net raw layout and divides them by patient."""
+"""The cases of data sets: found, read, and divided into parts by patient."""
 
 import random
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.geometry import check_geometry
+from SpineInference.reading import read_labels, read_volume
 
-from .config import Data, Dataset, Split
+from .data_settings import Data, Dataset, Split
+from .layouts import find_files
 
 PARTS = ("training", "validation", "test")
-_FIRST_CHANNEL = "_0000"
-_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 _SAME_PLACE_MM = 0.1
 
 
@@ -32,16 +32,13 @@ class Case:
     """Whether every body has a label value of its own."""
 
     def read(self) -> tuple[sitk.Image, sitk.Image]:
-        """Image and label map, which lie on the same grid. Raises SpineError where they cannot or do not."""
+        """Image and label map (3D, on the same grid). Raises SpineError where they cannot be read or do not fit."""
         try:
-            image, labels = sitk.ReadImage(str(self.image)), sitk.ReadImage(str(self.labels))
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise SpineError(f'The case "{self.name}" cannot be read: {reason}') from None
-        for part in (image, labels):
-            if part.GetDimension() != 3 or part.GetNumberOfComponentsPerPixel() != 1:
-                raise SpineError(f'The case "{self.name}" is not a single 3D volume: split it into volumes.')
-            check_geometry(part)
+            image, labels = read_volume(self.image), read_labels(self.labels)
+        except SpineError as error:
+            raise SpineError(f'The case "{self.name}" cannot be used: {error}') from None
+        if self.dataset.layout == "images2d":
+            image, labels = self._as_pictures(image, labels)
         same = image.GetSize() == labels.GetSize() and all(
             np.allclose(corner(image), corner(labels), atol=_SAME_PLACE_MM) for corner in (_first_voxel, _last_voxel)
         )
@@ -50,6 +47,16 @@ class Case:
                 f'Image and labels of the case "{self.name}" do not lie on the same grid: '
                 f"{image.GetSize()} voxels at {image.GetOrigin()} against {labels.GetSize()} at {labels.GetOrigin()}."
             )
+        return image, labels
+
+    def _as_pictures(self, image: sitk.Image, labels: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
+        """A picture's mask lies where the picture lies: mostly only one of them, or none, knows where that is."""
+        if image.GetSize()[2] != 1:
+            raise SpineError(f'The case "{self.name}" has {image.GetSize()[2]} slices: it is no single image.')
+        if self.dataset.spacing_mm is not None:
+            image.SetSpacing((self.dataset.spacing_mm, self.dataset.spacing_mm, image.GetSpacing()[2]))
+        if image.GetSize() == labels.GetSize():
+            labels.CopyInformation(image)
         return image, labels
 
 
@@ -63,37 +70,22 @@ def _last_voxel(image: sitk.Image) -> tuple[float, ...]:
 
 def find_cases(dataset: Dataset, data_folder: Path) -> list[Case]:
     """The cases of one data set, sorted by name. Raises SpineError where files are missing or none is found."""
-    folder = data_folder / dataset.name
-    images = sorted(p for p in (folder / "imagesTr").glob("*") if _stem(p).endswith(_FIRST_CHANNEL))
-    if not images:
-        raise SpineError(
-            f'No image "imagesTr/NAME_0000.nii.gz" was found in "{folder}": check --data and the data set.'
-        )
-    return [_case(dataset, folder, image) for image in images]
-
-
-def _case(dataset: Dataset, folder: Path, image: Path) -> Case:
-    name = _stem(image).removesuffix(_FIRST_CHANNEL)
-    candidates = [folder / part / f"{name}{ending}" for part in ("instancesTr", "labelsTr") for ending in _ENDINGS]
-    labels = next((path for path in candidates if path.exists()), None)
-    if labels is None:
-        raise SpineError(f'The case "{name}" of "{folder}" has no label map in labelsTr: add it or remove the image.')
-    patient = re.search(dataset.patient_pattern, name)
-    if patient is None:
-        raise SpineError(f'The patient pattern of "{dataset.name}" does not match the case "{name}": correct it.')
-    return Case(name, patient.group(1), dataset, image, labels, labels.parent.name == "instancesTr")
-
-
-def _stem(path: Path) -> str:
-    ending = next((e for e in _ENDINGS if path.name.endswith(e)), "")
-    return path.name.removesuffix(ending) if ending else ""
+    cases = []
+    for files in find_files(dataset, data_folder / dataset.name):
+        patient = re.search(dataset.patient_pattern, files.name)
+        if patient is None:
+            raise SpineError(
+                f'The patient pattern of "{dataset.name}" does not match the case "{files.name}": correct it.'
+            )
+        cases.append(Case(files.name, patient.group(1), dataset, files.image, files.labels, files.labels_are_instances))
+    return cases
 
 
 def split_cases(data: Data, data_folder: Path) -> dict[str, list[Case]]:
     """All cases under "training", "validation" and "test".
 
     Raises SpineError when a patient would be in two parts (leakage), a listed case does not exist, two cases have
-    the same name, or nothing is left to train on.
+    the same name, there are too few patients for the folds, or nothing is left to train on.
     """
     cases = [case for dataset in data.datasets for case in find_cases(dataset, data_folder)]
     by_name = {case.name: case for case in cases}
@@ -110,6 +102,8 @@ def split_cases(data: Data, data_folder: Path) -> dict[str, list[Case]]:
     _check_leakage(parts)
     if not parts["training"]:
         raise SpineError("The split leaves no case for training: shorten its lists.")
+    if data.split.training_cases is not None:
+        parts["training"] = _limited(parts["training"], data.split)
     return parts
 
 
@@ -118,15 +112,55 @@ def _parts(split: Split, cases: list[Case]) -> dict[str, str]:
     if doubled:
         raise SpineError(f'The case "{min(doubled)}" is listed for validation and for test: keep one of them.')
     parts = dict.fromkeys(split.test, "test") | dict.fromkeys(split.validation, "validation")
+    if split.test_fraction is not None:
+        parts |= dict.fromkeys(_fraction(cases, parts, split.seed + 1, split.test_fraction), "test")
+    if split.validation_fraction is not None:
+        parts |= dict.fromkeys(_fraction(cases, parts, split.seed, split.validation_fraction), "validation")
     if split.folds is not None:
-        # Folds are dealt within each data set, so that every fold holds its share of each.
-        for dataset in sorted({case.dataset.name for case in cases}):
-            own = [case for case in cases if case.dataset.name == dataset and case.name not in parts]
-            patients = sorted({case.patient for case in own})
-            random.Random(split.seed).shuffle(patients)
-            chosen = set(patients[split.fold :: split.folds])
-            parts |= {case.name: "validation" for case in own if case.patient in chosen}
+        parts |= dict.fromkeys(_fold(cases, parts, split), "validation")
     return parts
+
+
+def _fraction(cases: list[Case], taken: Container[str], seed: int, fraction: float) -> list[str]:
+    decks = _shuffled_patients(cases, taken, seed)
+    chosen = [case.name for deck in decks for patient in deck[: round(fraction * len(deck))] for case in patient]
+    if not chosen:
+        raise SpineError(f"A fraction of {fraction:g} of the patients is none: enlarge it, or list the cases.")
+    return chosen
+
+
+def _fold(cases: list[Case], taken: Container[str], split: Split) -> list[str]:
+    decks = _shuffled_patients(cases, taken, split.seed)
+    most = max(map(len, decks), default=0)
+    if most < split.folds:
+        raise SpineError(f"{most} patients are too few for {split.folds} folds: set fewer folds.")
+    return [case.name for deck in decks for patient in deck[split.fold :: split.folds] for case in patient]
+
+
+def _shuffled_patients(cases: list[Case], taken: Container[str], seed: int) -> list[list[list[Case]]]:
+    """For each data set, so that every part can hold its share of each: its patients, in a random order.
+
+    A patient is the list of its cases; cases that are `taken` are left out.
+    """
+    decks = []
+    for dataset in sorted({case.dataset.name for case in cases}):
+        patients: dict[str, list[Case]] = {}
+        for case in cases:
+            if case.dataset.name == dataset and case.name not in taken:
+                patients.setdefault(case.patient, []).append(case)
+        names = sorted(patients)
+        random.Random(seed).shuffle(names)
+        decks.append([patients[name] for name in names])
+    return decks
+
+
+def _limited(cases: list[Case], split: Split) -> list[Case]:
+    if split.training_cases > len(cases):
+        raise SpineError(f"There are only {len(cases)} cases for training: lower training_cases.")
+    names = sorted(case.name for case in cases)
+    random.Random(split.seed).shuffle(names)
+    chosen = set(names[: split.training_cases])
+    return [case for case in cases if case.name in chosen]
 
 
 def _check_leakage(parts: dict[str, list[Case]]) -> None:

@@ -3,16 +3,20 @@
 import math
 import time
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 
+from SpineInference.errors import SpineError
 from SpineInference.networks import build
 
+from .augmentation import augment
 from .cache import CachedCase
 from .config import Config
 from .fine_tuning import encoder_of, load_start
 from .losses import segmentation_loss
 from .moving_average import MovingAverage
+from .training_settings import Optimiser
 from .validation import volume_dice
 
 METRIC = "validation_dice"
@@ -21,18 +25,15 @@ METRIC = "validation_dice"
 class Run(LightningModule):
     """The network being trained and its moving average."""
 
-    def __init__(self, config: Config, validation_cases: list[CachedCase]):
+    def __init__(self, config: Config, network: torch.nn.Module, validation_cases: list[CachedCase]):
         super().__init__()
         self.config = config
-        channels = 2 * config.input.context_slices + 1
-        network = build(config.network.family, channels, 1, **config.network.arguments)
-        if config.fine_tuning is not None:
-            load_start(network, config)
         self.network = network.to(memory_format=torch.channels_last)
         self.average = MovingAverage(self.network, config.training.ema_decay)
         self.case_dice: dict[str, float] = {}
         self.steps_done = 0
-        self._validation_cases = validation_cases
+        self.validation_cases = validation_cases
+        self.augments_on_device = False
         self._minutes_before = 0.0
         self._started = time.monotonic()
 
@@ -41,32 +42,35 @@ class Run(LightningModule):
         """Minutes of training so far, those before a resume included."""
         return self._minutes_before + (time.monotonic() - self._started) / 60
 
+    def prepare_for(self, device: torch.device) -> None:
+        """Choose what depends on where the network will run: on CUDA, samples come raw and are augmented there."""
+        wish = self.config.training.augment_on_device
+        self.augments_on_device = device.type == "cuda" if wish is None else wish
+
     @property
     def progress(self) -> float:
         """How much of the run is done, 0 to 1: by steps, or by time where that runs out first."""
         training = self.config.training
         done = self.steps_done / (training.max_epochs * training.steps_per_epoch)
         if training.max_minutes is not None:
-            done = max(done, self.minutes / training.max_minutes)
+            # Processes that share the batch go by the clock of the first.
+            minutes = self.trainer.strategy.broadcast(self.minutes) if training.devices > 1 else self.minutes
+            done = max(done, minutes / training.max_minutes)
         return min(1.0, done)
 
     def configure_optimizers(self):
-        settings = self.config.optimiser
-        options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
-        parameters = self.network.parameters()
-        if settings.name == "sgd":
-            optimiser = torch.optim.SGD(parameters, momentum=settings.momentum, nesterov=True, **options)
-        else:
-            kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.name]
-            optimiser = kind(parameters, **options)
+        optimiser = _optimiser(self.network, self.config.optimiser)
         if self.config.schedule.name != "plateau":
             return optimiser
         scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimiser, mode="max", factor=self.config.schedule.factor, patience=self.config.schedule.patience
         )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "monitor": METRIC}}
+        after = {"scheduler": scheduler, "monitor": METRIC, "frequency": self.config.validation.every_epochs}
+        return {"optimizer": optimiser, "lr_scheduler": after}
 
     def on_fit_start(self) -> None:
+        if self.config.training.threads is not None:
+            torch.set_num_threads(self.config.training.threads)
         self._started = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
@@ -89,6 +93,15 @@ class Run(LightningModule):
             return warm * (1 - self.progress) ** schedule.power
         return warm
 
+    def on_after_batch_transfer(self, batch, dataloader_idx: int):
+        if not (self.training and self.augments_on_device):
+            return batch
+        image, target, background = batch
+        training = self.config.training
+        seed = np.random.SeedSequence((training.seed, self.steps_done, self.global_rank)).generate_state(1)
+        generator = torch.Generator(image.device).manual_seed(int(seed[0]))
+        return augment(image, target, background, training.crop, self.config.augmentation, generator)
+
     def training_step(self, batch, batch_index: int) -> torch.Tensor:
         image, target = batch
         image = image.contiguous(memory_format=torch.channels_last)
@@ -103,11 +116,23 @@ class Run(LightningModule):
         super().optimizer_step(*args, **kwargs)
         self.average.update(self.network)
 
+    def on_validation_epoch_start(self) -> None:
+        self.case_dice = {}
+
     def validation_step(self, number: torch.Tensor, batch_index: int) -> None:
-        case = self._validation_cases[int(number)]
-        self.case_dice[case.record.name] = volume_dice(case, self._predict, self.config)
+        if batch_index % self.trainer.world_size != self.global_rank:
+            return  # another process's
+        case = self.validation_cases[int(number)]
+        dice = volume_dice(case, self._predict, self.config)
+        if dice is not None:
+            self.case_dice[case.record.name] = dice
 
     def on_validation_epoch_end(self) -> None:
+        if self.trainer.world_size > 1:
+            shares: list[dict] = [{}] * self.trainer.world_size
+            torch.distributed.all_gather_object(shares, self.case_dice)
+            found = {name: dice for share in shares for name, dice in share.items()}
+            self.case_dice = {name: found[name] for name in sorted(found)}
         mean = sum(self.case_dice.values()) / max(1, len(self.case_dice))
         self.log(METRIC, torch.tensor(mean, dtype=torch.float64).float(), prog_bar=True)
 
@@ -121,3 +146,33 @@ class Run(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self._minutes_before = checkpoint["minutes"]
         self.steps_done = checkpoint["steps_done"]
+
+
+def start_network(config: Config) -> torch.nn.Module:
+    """The network of `config` as its training starts. Raises SpineError where it cannot be built or does not fit."""
+    spec = config.input
+    network = build(config.network.family, spec.channels, config.classes, **config.network.arguments)
+    multiple = getattr(network, "pad_multiple", 1)
+    if spec.pad_multiple % multiple:
+        raise SpineError(
+            f'The network "{config.network.family}" needs sides that are multiples of {multiple}: '
+            "set input.pad_multiple to that, or to a multiple of it."
+        )
+    if config.fine_tuning is not None:
+        load_start(network, config)
+    return network
+
+
+def _optimiser(network: torch.nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
+    options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    if settings.name == "sgd":
+        options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
+    elif settings.name == "rmsprop":
+        options |= {"momentum": settings.momentum}
+    kinds = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "sgd": torch.optim.SGD,
+        "rmsprop": torch.optim.RMSprop,
+    }
+    return kinds[settings.name](network.parameters(), **options)

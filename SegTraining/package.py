@@ -8,10 +8,12 @@ from typing import Any
 import safetensors.torch
 
 from SpineInference.errors import SpineError
+from SpineInference.intensity import IntensityRule
 from SpineInference.model_package import ModelPackage
-from SpineInference.networks import build
+from SpineInference.networks import architecture, build
 
 from .config import Config, load_config
+from .data_settings import THESIS_RULE
 from .export import export_package
 from .progress import RESULT, WEIGHTS
 from .scoring import FUSED
@@ -26,7 +28,7 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
     config = load_config(run_folder / "config.yaml")
     result, data = (_read_json(run_folder / name) for name in (RESULT, "fingerprint.json"))
     spec = config.input
-    network = build(config.network.family, 2 * spec.context_slices + 1, 1, **config.network.arguments)
+    network = build(config.network.family, spec.channels, config.classes, **architecture(config.network.arguments))
     try:
         network.load_state_dict(safetensors.torch.load_file(run_folder / WEIGHTS))
     except (OSError, RuntimeError) as error:
@@ -39,16 +41,19 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
         "anatomy": config.card.anatomy,
         "modality": config.card.modality,
         "plane": config.plane,
-        "labels": [{"value": 1, **config.card.label.model_dump(mode="json")}],
+        "labels": [
+            {"value": value, **label.model_dump(mode="json", exclude={"values"})}
+            for value, label in enumerate(config.card.labels, start=1)
+        ],
         "input": {
             "context_slices": spec.context_slices,
             "spacing_mm": spec.spacing_mm,
-            "intensity": asdict(spec.intensity),
+            "intensity": asdict(_intensity(spec.intensity)),
             "pad_multiple": spec.pad_multiple,
             "bias_correction": spec.bias_correction,
         },
         "network": config.network.model_dump(mode="json"),
-        "output": {"activation": "sigmoid", "threshold": config.threshold},
+        "output": {"activation": config.activation, "threshold": config.threshold},
         "postprocessing": asdict(config.postprocessing),
         "training": {
             "data": config.card.data_statement,
@@ -68,6 +73,11 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
         "metrics": _metrics(config, result, evaluation),
     }
     return export_package(network, fields, output, card=_card(config, fields))
+
+
+def _intensity(rule: IntensityRule) -> IntensityRule:
+    """What the thesis's rule comes to without the reference mask: its last step undoes those before (`prepare`)."""
+    return IntensityRule("minmax") if rule.rule == THESIS_RULE else rule
 
 
 def _metrics(config: Config, result: dict, evaluation: Path | None) -> dict[str, Any]:

@@ -4,30 +4,39 @@ from pathlib import Path
 
 import numpy as np
 
+from SpineInference.writing import atomic
+
 from .cache import CachedCase
 from .config import Config
-from .sampling import Batches
+from .sampling import Samples
 from .targets import IGNORE
 
+_COLOURS = ("red", "yellow", "cyan", "magenta", "lime", "orange")
 
-def show_augmentations(cases: list[CachedCase], config: Config, path: Path, batches: int = 4) -> None:
-    """Write a picture of the first training samples: the middle channel, target contour red, ignored voxels blue."""
+
+def show_augmentations(cases: list[CachedCase], config: Config, path: Path, rows: int = 4) -> None:
+    """Write a picture of the first training samples: the middle channel, classes in colours, ignored voxels blue."""
     import matplotlib
 
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    drawn = Batches(cases, config)
-    count = config.training.batch_size
-    figure, axes = pyplot.subplots(batches, count, figsize=(2 * count, 2.2 * batches), squeeze=False)
-    for row in range(batches):
-        image, target = drawn[row]
-        for axis, sample, truth in zip(axes[row], image.numpy(), target.numpy(), strict=True):
-            axis.imshow(sample[len(sample) // 2], cmap="gray")
-            axis.imshow(np.where(truth == IGNORE, 1.0, np.nan), cmap="winter", vmin=0, vmax=2, alpha=0.25)
-            if (truth == 1).any():
-                axis.contour(truth == 1, [0.5], colors="red", linewidths=0.6)
-            axis.axis("off")
-    figure.tight_layout(pad=0.2)
-    figure.savefig(path, dpi=100)
+    samples = Samples(cases, config)
+    columns = config.training.batch_size
+    figure, axes = pyplot.subplots(rows, columns, figsize=(2 * columns, 2.2 * rows), squeeze=False)
+    for number, axis in enumerate(axes.flat):
+        image, target = samples[number]
+        show(axis, image[len(image) // 2].numpy(), target.numpy())
+    with atomic(path) as aside:
+        figure.tight_layout(pad=0.2)
+        figure.savefig(aside, dpi=100)
     pyplot.close(figure)
+
+
+def show(axis, image: np.ndarray, target: np.ndarray) -> None:
+    """Draw the slice `image` [rows, cols] with the contours of `target` on a matplotlib `axis`."""
+    axis.imshow(image, cmap="gray")
+    axis.imshow(np.where(target == IGNORE, 1.0, np.nan), cmap="winter", vmin=0, vmax=2, alpha=0.25)
+    for value in np.unique(target[(target > 0) & (target != IGNORE)]).tolist():
+        axis.contour(target == value, [0.5], colors=_COLOURS[(value - 1) % len(_COLOURS)], linewidths=0.6)
+    axis.axis("off")

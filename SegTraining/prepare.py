@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,15 @@ import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
 from SpineInference.geometry import SLICE_AXIS, canonical, plane_grid, resample, spacing_ipl
+from SpineInference.intensity import IntensityRule, thesis_normalise
 from SpineInference.preprocessing import preprocess
+from SpineInference.writing import atomic
 
 from .cache import FORMAT, CachedCase, CaseRecord, open_case, read_record, write_record
-from .config import Config, Input
+from .config import Config
+from .data_settings import THESIS_RULE, Input, Label
 from .datasets import PARTS, Case, split_cases
-from .targets import IGNORE, labelled_rows, training_target
+from .targets import IGNORE, class_map, is_target, judged_rows, training_target
 
 _PERCENTILES = (0.0, 0.5, 50.0, 99.5, 100.0)
 
@@ -31,23 +34,37 @@ def prepare(config: Config, data_folder: Path, cache_folder: Path, processes: in
     Also writes `fingerprint.json` beside the cases. Raises SpineError for data that cannot be used.
     """
     parts = split_cases(config.data, data_folder)
-    jobs = [
-        (case, config.input, case_folder(case, config.input, cache_folder)) for part in PARTS for case in parts[part]
-    ]
-    stale = [job for job in jobs if not _is_fresh(*job)]
+    jobs = [Job(case, config.input, config.card.labels, cache_folder) for part in PARTS for case in parts[part]]
+    stale = [job for job in jobs if not job.is_fresh()]
     if processes > 1 and len(stale) > 1:
         with ProcessPoolExecutor(processes) as pool:
-            _report(pool.map(_prepare_case, *zip(*stale, strict=True)), len(stale))
+            _report(pool.map(Job.run, stale), len(stale))
     else:
-        _report((_prepare_case(*job) for job in stale), len(stale))
-    opened = {
-        part: [open_case(case_folder(case, config.input, cache_folder)) for case in parts[part]] for part in PARTS
-    }
-    for case in opened["training"]:
-        if not case.record.voxels["target"]:
-            raise SpineError(f'The case "{case.record.name}" has no labelled voxel: leave it out of the training.')
-    _write_json(cache_folder / f"fingerprint-{config.name}.json", fingerprint(config, opened))
+        _report((job.run() for job in stale), len(stale))
+    folders = {job.case.name: job.folder for job in jobs}
+    opened = {part: [open_case(folders[case.name]) for case in parts[part]] for part in PARTS}
+    _check(opened, config)
+    with _writing(cache_folder), atomic(cache_folder / f"fingerprint-{config.name}.json") as aside:
+        aside.write_text(json.dumps(fingerprint(config, opened), indent=1), "utf-8")
     return opened
+
+
+def _check(parts: dict[str, list[CachedCase]], config: Config) -> None:
+    """What only the prepared cases can tell."""
+    seen: dict[str, tuple[str, str]] = {}
+    for part, cases in parts.items():
+        for record in (case.record for case in cases):
+            if part == "training" and not record.voxels["target"]:
+                raise SpineError(f'The case "{record.name}" has no labelled voxel: exclude it from its data set.')
+            planes = [plane for plane, axis in SLICE_AXIS.items() if record.shape[axis] == 1]
+            if planes and config.plane not in planes:
+                raise SpineError(f'The case "{record.name}" is a single {planes[0]} slice: set "plane: {planes[0]}".')
+            name, other = seen.setdefault(record.voxel_hash, (record.name, part))
+            if other != part:
+                raise SpineError(
+                    f'"{name}" ({other}) and "{record.name}" ({part}) are the same image under two names: '
+                    "exclude one of them, or put both into the same part."
+                )
 
 
 def _report(done: Iterable[str], total: int) -> None:
@@ -55,77 +72,129 @@ def _report(done: Iterable[str], total: int) -> None:
         print(f"prepared {number} of {total}: {name}", flush=True)
 
 
-def case_folder(case: Case, spec: Input, cache_folder: Path) -> Path:
-    """Where `case` is cached: settings that give other arrays give another folder."""
-    settings = {
-        "format": FORMAT,
-        "spacing_mm": spec.spacing_mm,
-        "intensity": asdict(spec.intensity),
-        "bias_correction": spec.bias_correction,
-        "targets": case.dataset.model_dump(
-            mode="json", include={"ignore_labels", "unlabelled_above", "ignore_below_mm"}
-        ),
-    }
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    return cache_folder / key / case.dataset.name / case.name
-
-
-def _is_fresh(case: Case, spec: Input, folder: Path) -> bool:
-    record = read_record(folder)
-    return record is not None and record.source == _source(case)
-
-
-def _source(case: Case) -> list[list]:
-    files = [(path.name, path.stat()) for path in (case.image, case.labels)]
-    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
-
-
-def _prepare_case(case: Case, spec: Input, folder: Path) -> str:
-    """Prepare one case into `folder`, which appears only when it is complete. Returns the case's name."""
-    image, labels = case.read()
-    volume = _isotropic(preprocess(image, spec.spacing_mm, spec.intensity, spec.bias_correction), spec.spacing_mm)
-    spacing = spacing_ipl(volume)
-    target = training_target(_labels_on(volume, canonical(labels)), spacing, case.dataset)
-    normalised = sitk.GetArrayViewFromImage(volume).astype(np.float16)
-    source = sitk.GetArrayViewFromImage(image)
-    record = CaseRecord(
-        name=case.name,
-        patient=case.patient,
-        dataset=case.dataset.name,
-        source=_source(case),
-        native_size=list(image.GetSize()),
-        native_spacing_mm=list(image.GetSpacing()),
-        shape=list(normalised.shape),
-        spacing_mm=list(spacing),
-        percentiles={
-            f"{p:g}": float(v) for p, v in zip(_PERCENTILES, np.percentile(source, _PERCENTILES), strict=True)
-        },
-        background=float(normalised.min()),
-        voxels={
-            name: int((target == value).sum())
-            for name, value in (("background", 0), ("target", 1), ("ignored", IGNORE))
-        },
-        labelled_rows=list(labelled_rows(target)),
-        target_pixels={
-            plane: (target == 1).sum(axis=tuple({0, 1, 2} - {axis})).tolist() for plane, axis in SLICE_AXIS.items()
-        },
-    )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns what the operating system refuses, a full disk above all, into a sentence."""
     try:
-        np.save(aside / "image.npy", normalised)
-        np.save(aside / "target.npy", target)
-        write_record(aside, record)
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return case.name
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise SpineError(f'"{folder}" cannot be written ({error.strerror or error}): make room, then go on.') from error
+
+
+@dataclass(frozen=True)
+class Job:
+    """A case to be prepared."""
+
+    case: Case
+    input: Input
+    labels: tuple[Label, ...]
+    cache_folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the case is cached: settings that give other arrays give another folder."""
+        rules = {"ignore_labels", "background_labels", "unlabelled_above", "ignore_below_mm", "layout", "spacing_mm"}
+        settings = {
+            "format": FORMAT,
+            "spacing_mm": self.input.spacing_mm,
+            "intensity": asdict(self.input.intensity),
+            "bias_correction": self.input.bias_correction,
+            "targets": self.case.dataset.model_dump(mode="json", include=rules),
+            "values": [label.values for label in self.labels],
+        }
+        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        return self.cache_folder / key / self.case.dataset.name / self.case.name
+
+    def is_fresh(self) -> bool:
+        """Whether it has been prepared from the files as they are."""
+        record = read_record(self.folder)
+        return record is not None and record.source == self._source()
+
+    def _source(self) -> list[list]:
+        files = [(path.name, path.stat()) for path in (self.case.image, self.case.labels)]
+        return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
+
+    def run(self) -> str:
+        """Prepare the case into its folder, which appears only when it is complete. Returns the case's name."""
+        image, labels = self.case.read()
+        try:
+            volume, target = self._arrays(image, canonical(labels))
+        except SpineError as error:
+            raise SpineError(f'The case "{self.case.name}" cannot be used: {error}') from None
+        record = self._record(image, volume, target)
+        with _writing(self.folder.parent):
+            aside = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
+            try:
+                np.save(aside / "image.npy", sitk.GetArrayViewFromImage(volume).astype(np.float16))
+                np.save(aside / "target.npy", target)
+                write_record(aside, record)
+                shutil.rmtree(self.folder, ignore_errors=True)
+                aside.rename(self.folder)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+        return self.case.name
+
+    def _arrays(self, image: sitk.Image, labels: sitk.Image) -> tuple[sitk.Image, np.ndarray]:
+        """The normalised volume and its target; `labels` are canonical."""
+        spec = self.input
+        thesis = spec.intensity.rule == THESIS_RULE
+        rule = IntensityRule("minmax") if thesis else spec.intensity
+        volume = preprocess(image, spec.spacing_mm, rule, spec.bias_correction)
+        if thesis:
+            volume = self._as_in_the_thesis(volume, labels)
+        volume = _isotropic(volume, spec.spacing_mm)
+        on_grid = _labels_on(volume, labels)
+        return volume, training_target(on_grid, spacing_ipl(volume), self.case.dataset, self.labels)
+
+    def _as_in_the_thesis(self, volume: sitk.Image, labels: sitk.Image) -> sitk.Image:
+        # The min-max of eq. 4.4 undoes any linear function of the intensities, the z-score before it and the one
+        # of `preprocess` too: what is computed here in full is what the rule minmax gives without a mask.
+        vertebrae = is_target(class_map(_labels_on(volume, labels), self.case.dataset, self.labels))
+        normalised = sitk.GetImageFromArray(thesis_normalise(sitk.GetArrayViewFromImage(volume), vertebrae))
+        normalised.CopyInformation(volume)
+        return normalised
+
+    def _record(self, image: sitk.Image, volume: sitk.Image, target: np.ndarray) -> CaseRecord:
+        source, normalised = sitk.GetArrayViewFromImage(image), sitk.GetArrayViewFromImage(volume)
+        percentiles = zip(_PERCENTILES, np.percentile(source, _PERCENTILES), strict=True)
+        each_class = [target == number for number in range(1, len(self.labels) + 1)]
+        return CaseRecord(
+            name=self.case.name,
+            patient=self.case.patient,
+            dataset=self.case.dataset.name,
+            source=self._source(),
+            native_size=list(image.GetSize()),
+            native_spacing_mm=list(image.GetSpacing()),
+            shape=list(target.shape),
+            spacing_mm=list(spacing_ipl(volume)),
+            percentiles={f"{p:g}": float(value) for p, value in percentiles},
+            background=float(np.float16(normalised.min())),
+            voxels={
+                "background": int((target == 0).sum()),
+                "target": int(is_target(target).sum()),
+                "ignored": int((target == IGNORE).sum()),
+            },
+            judged_rows=list(judged_rows(target, self.case.dataset)),
+            class_pixels={
+                plane: [mask.sum(axis=tuple({0, 1, 2} - {axis})).tolist() for mask in each_class]
+                for plane, axis in SLICE_AXIS.items()
+            },
+            voxel_hash=voxel_hash(image),
+        )
+
+
+def voxel_hash(image: sitk.Image) -> str:
+    """The same for two images with the same voxels, whatever their names and their place in space."""
+    voxels = np.ascontiguousarray(sitk.GetArrayViewFromImage(image))
+    return hashlib.sha256(f"{voxels.shape} {voxels.dtype}".encode() + voxels.tobytes()).hexdigest()[:32]
 
 
 def _isotropic(image: sitk.Image, spacing_mm: float) -> sitk.Image:
-    # Inference resamples the two in-plane axes of each plane; here every plane is cut from the same volume.
-    for plane in ("sagittal", "axial"):
+    # Inference resamples the two in-plane axes of each plane; here every plane is cut from the same volume. What is
+    # a single slice stays one.
+    single = [plane for plane, axis in SLICE_AXIS.items() if image.GetSize()[2 - axis] == 1]
+    for plane in single[:1] or ("sagittal", "axial"):
         image = resample(image, plane_grid(image, plane, spacing_mm))
     return image
 
@@ -162,14 +231,12 @@ def fingerprint(config: Config, parts: dict[str, list[CachedCase]]) -> dict:
         "voxels": voxels,
         "target_fraction": voxels["target"] / max(1, voxels["target"] + voxels["background"]),
         "slices_with_target": {
-            plane: sum(int(np.count_nonzero(record.target_pixels[plane])) for record in training)
+            plane: sum(int(np.count_nonzero(np.sum(record.class_pixels[plane], axis=0))) for record in training)
             for plane in SLICE_AXIS
+        },
+        "class_voxels": {
+            label.name: sum(sum(record.class_pixels["axial"][number]) for record in training)
+            for number, label in enumerate(config.card.labels)
         },
         "input": config.input.model_dump(mode="json"),
     }
-
-
-def _write_json(path: Path, content: dict) -> None:
-    aside = path.with_name(f".{path.name}.tmp")
-    aside.write_text(json.dumps(content, indent=1), "utf-8")
-    os.replace(aside, path)

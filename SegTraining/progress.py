@@ -2,13 +2,16 @@
 
 import csv
 import json
-import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+from SpineInference.writing import atomic
 
 from .lightning_module import METRIC, Run
 
@@ -22,6 +25,7 @@ class EpochLog(Callback):
     def __init__(self, run_folder: Path):
         self._path = run_folder / "metrics.csv"
 
+    @rank_zero_only
     def on_train_start(self, trainer: Trainer, run: Run) -> None:
         if self._path.exists():  # a resumed run: epochs after the checkpoint are run again
             with self._path.open(newline="", encoding="utf-8") as file:
@@ -29,6 +33,9 @@ class EpochLog(Callback):
             self._write(rows)
 
     def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
+        progress = run.progress
+        if not trainer.is_global_zero:
+            return
         metrics = trainer.callback_metrics
         row = {
             "epoch": trainer.current_epoch + 1,
@@ -43,7 +50,7 @@ class EpochLog(Callback):
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
         self._write([*rows, row])
-        left = run.minutes * (1 / max(1e-6, run.progress) - 1)
+        left = run.minutes * (1 / max(1e-6, progress) - 1)
         print(
             f"epoch {row['epoch']}: loss {row['loss']}, validation Dice {row[METRIC] or '-'}, "
             f"{run.minutes:.1f} min, at most {left:.0f} min left",
@@ -52,12 +59,10 @@ class EpochLog(Callback):
 
     def _write(self, rows: list[dict]) -> None:
         names = list(dict.fromkeys(name for row in rows for name in row))
-        aside = self._path.with_suffix(".tmp")
-        with aside.open("w", newline="", encoding="utf-8") as file:
+        with atomic(self._path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(aside, self._path)
 
 
 class KeepBest(Callback):
@@ -73,19 +78,23 @@ class KeepBest(Callback):
         if dice is not None and value <= self._best:
             return
         self._best = value
+        if trainer.is_global_zero:
+            self._keep(trainer, run, dice)
+
+    def _keep(self, trainer: Trainer, run: Run, dice: torch.Tensor | None) -> None:
         tensors = {name: tensor.contiguous() for name, tensor in run.average.network.state_dict().items()}
-        aside = self._folder / f".{WEIGHTS}.tmp"
-        safetensors.torch.save_file(tensors, aside)
-        os.replace(aside, self._folder / WEIGHTS)
+        with atomic(self._folder / WEIGHTS) as aside:
+            aside.write_bytes(safetensors.torch.save(tensors))
         result = {
             "epoch": trainer.current_epoch + 1,
             "step": run.steps_done,
             "minutes": round(run.minutes, 2),
-            METRIC: None if dice is None else value,
+            METRIC: None if dice is None else dice.item(),
             "dice": dict(run.case_dice),
             "date": datetime.now(UTC).date().isoformat(),
         }
-        (self._folder / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
+        with atomic(self._folder / RESULT) as aside:
+            aside.write_text(json.dumps(result, indent=1), "utf-8")
 
     def state_dict(self) -> dict:
         return {"best": self._best}
@@ -105,5 +114,6 @@ class TimeLimit(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
         half_epoch = (time.monotonic() - self._epoch_started) / 60 / 2
-        if self._max_minutes is not None and run.minutes + half_epoch >= self._max_minutes:
-            trainer.should_stop = True
+        if self._max_minutes is not None:
+            over = run.minutes + half_epoch >= self._max_minutes
+            trainer.should_stop = trainer.strategy.broadcast(trainer.should_stop or over)

@@ -1,13 +1,14 @@
-"""Draws training batches: random crops of random slices with their neighbours, augmented.
+"""Draws training samples: random crops of random slices with their neighbours, augmented.
 
-What the batch of a training step holds depends on the seed and on the number of the step alone, so that a resumed run
-goes on exactly as an uninterrupted one, whatever the number of worker processes.
+What a sample holds depends on the seed and on its number alone, so that a resumed run goes on exactly as an
+uninterrupted one, whatever the number of worker processes and of devices that share a batch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
+from lightning.pytorch import LightningModule
 from torch.utils.data import Dataset, Sampler
 
 from .augmentation import augment
@@ -18,49 +19,60 @@ MARGIN = 48
 """Pixels around the crop that a sample carries, so that turning and shifting bring in image instead of air."""
 
 
-class Batches(Dataset):
-    """Item `step` is the batch of that training step: image float32 [n, channels, *crop], target uint8 [n, *crop]."""
+class Samples(Dataset):
+    """The training samples, without end: item `number` is image float32 [channels, *crop] and target uint8 [*crop].
 
-    def __init__(self, cases: list[CachedCase], config: Config, rank: int = 0):
+    With `raw`, image and target are not augmented and `MARGIN` larger on each side, and the value of air comes with
+    them, as `augment` takes them.
+    """
+
+    def __init__(self, cases: list[CachedCase], config: Config, raw: bool = False):
         self._cases = cases
         self._config = config
-        self._rank = rank
+        self._raw = raw
         self._case_probability = _case_probabilities(cases, config)
-        counts = [np.array(case.record.target_pixels[config.plane]) for case in cases]
-        self._with_target = [np.flatnonzero(count) for count in counts]
+        # For each case and class of it: the slices that show the class.
+        self._slices = [
+            {
+                number: np.flatnonzero(pixels)
+                for number, pixels in enumerate(case.record.class_pixels[config.plane], start=1)
+                if any(pixels)
+            }
+            for case in cases
+        ]
 
-    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, ...]:
         training = self._config.training
-        rng = np.random.default_rng((training.seed, self._rank, step))
-        images, targets, backgrounds = zip(*(self._sample(rng) for _ in range(training.batch_size)), strict=True)
-        return augment(
-            torch.from_numpy(np.stack(images)),
-            torch.from_numpy(np.stack(targets)),
-            torch.tensor(backgrounds, dtype=torch.float32),
-            training.crop,
-            self._config.augmentation,
-            torch.Generator().manual_seed(int(rng.integers(2**62))),
-        )
+        rng = np.random.default_rng((training.seed, number))
+        image, target, background = self._sample(rng)
+        raw = torch.from_numpy(image), torch.from_numpy(target), torch.tensor(background, dtype=torch.float32)
+        if self._raw:
+            return raw
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        batch = augment(*(part[None] for part in raw), training.crop, self._config.augmentation, generator)
+        return batch[0][0], batch[1][0]
 
     def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
         """Image [channels, rows, cols], target [rows, cols], `MARGIN` larger than the crop, and the value of air."""
         number = int(rng.choice(len(self._cases), p=self._case_probability))
         case = self._cases[number]
         image, target = case.stack(self._config.plane)
-        on_target = rng.random() < self._config.training.foreground_fraction
-        index = int(rng.choice(self._with_target[number]) if on_target else rng.integers(len(image)))
-        centre = self._centre(rng, target[index], on_target)
+        shown = 0
+        if rng.random() < self._config.training.foreground_fraction:
+            shown = int(rng.choice(list(self._slices[number])))
+        index = int(rng.choice(self._slices[number][shown]) if shown else rng.integers(len(image)))
+        centre = self._centre(rng, target[index], shown)
         neighbours = self._neighbours(rng, index, len(image))
         rows, columns = (side + 2 * MARGIN for side in self._config.training.crop)
         window = (centre[0] - rows // 2, centre[1] - columns // 2, rows, columns)
         background = case.record.background
         return cut(image, neighbours, window, background), cut(target, np.array([index]), window, 0)[0], background
 
-    def _centre(self, rng: np.random.Generator, target: np.ndarray, on_target: bool) -> tuple[int, int]:
-        """The middle of the crop: anywhere, or so that it holds a random pixel of the target, but with little air."""
+    def _centre(self, rng: np.random.Generator, target: np.ndarray, shown: int) -> tuple[int, int]:
+        """The middle of the crop: so that it holds a random pixel of the class `shown`, or anywhere (0); little air."""
         pixel = [int(rng.integers(length)) for length in target.shape]
-        if on_target:
-            rows, columns = np.nonzero(target == 1)
+        if shown:
+            rows, columns = np.nonzero(target == shown)
             chosen = rng.integers(len(rows))
             # The target may lie anywhere in the middle half of the crop, not only at its centre.
             offsets = [rng.integers(-(side // 4), side // 4 + 1) for side in self._config.training.crop]
@@ -114,18 +126,20 @@ def _case_probabilities(cases: list[CachedCase], config: Config) -> np.ndarray:
 
 
 class Steps(Sampler):
-    """The numbers of the training steps of an epoch, going on from those that are `done`.
+    """The numbers of the samples of each training step of an epoch, going on from the steps that `run` has done.
 
-    Lightning would tell samplers the epoch (`set_epoch`), but tells the first one after a resume wrongly.
+    Processes that share a batch take every n-th of its samples. Lightning would tell samplers the epoch
+    (`set_epoch`), but tells the first one after a resume wrongly.
     """
 
-    def __init__(self, steps_per_epoch: int, done: Callable[[], int]):
-        self._count = steps_per_epoch
-        self._done = done
+    def __init__(self, config: Config, run: LightningModule):
+        self._training = config.training
+        self._run = run
 
-    def __iter__(self) -> Iterator[int]:
-        start = self._done()
-        return iter(range(start, start + self._count))
+    def __iter__(self) -> Iterator[list[int]]:
+        rank, size = self._run.global_rank, self._training.batch_size
+        for step in range(self._run.steps_done, self._run.steps_done + len(self)):
+            yield list(range(step * size + rank, (step + 1) * size, self._training.devices))
 
     def __len__(self) -> int:
-        return self._count
+        return self._training.steps_per_epoch

@@ -1,12 +1,14 @@
-"""From the label map of a data set to what is taught: background, target, and voxels that say nothing."""
+"""From the label map of a data set to what is taught: background, classes, and voxels that say nothing."""
 
 import numpy as np
 from scipy import ndimage
 
-from .config import Dataset
+from SpineInference.errors import SpineError
+
+from .data_settings import Dataset, Label
 
 IGNORE = 255
-"""Voxels of this value are neither target nor background: loss and metrics leave them out."""
+"""Voxels of this value belong to no class and are no background: loss and metrics leave them out."""
 
 _SURFACE_MM = 15.0
 """The upper surface of the topmost body lies at most this far below its highest point."""
@@ -14,15 +16,16 @@ _OVERHANG_MM = 12.0
 """How far around the topmost body its upper surface is continued, since the body above may jut out."""
 
 
-def training_target(labels: np.ndarray, spacing: tuple[float, float, float], dataset: Dataset) -> np.ndarray:
-    """uint8 [I, P, L]: 0 background, 1 target, 255 ignored, from a canonical label map `labels` [I, P, L].
+def training_target(
+    labels: np.ndarray, spacing: tuple[float, float, float], dataset: Dataset, classes: tuple[Label, ...] = (Label(),)
+) -> np.ndarray:
+    """uint8 [I, P, L]: 0 background, 1 to n the `classes`, 255 ignored, from a canonical label map [I, P, L].
 
-    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `config.Dataset`).
+    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `data_settings.Dataset`).
+    Raises SpineError for a value that no rule speaks of.
     """
-    ignored = np.isin(labels, dataset.ignore_labels)
-    body = (labels > 0) & ~ignored
-    target = body.astype(np.uint8)
-    target[ignored] = IGNORE
+    target = class_map(labels, dataset, classes)
+    body = is_target(target)
     rows = np.flatnonzero(body.any(axis=(1, 2)))
     if not len(rows):
         return target
@@ -32,6 +35,29 @@ def training_target(labels: np.ndarray, spacing: tuple[float, float, float], dat
     below = int(rows[-1]) + 1
     target[below : below + round(dataset.ignore_below_mm / spacing[0])] = IGNORE
     return target
+
+
+def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) -> np.ndarray:
+    """uint8, the shape of the label map `labels`: 0 background, 1 to n the `classes`, 255 ignored.
+
+    Raises SpineError for a value that stands for no class and is neither ignored nor background.
+    """
+    named = {value: number for number, label in enumerate(classes, start=1) for value in label.values}
+    named |= dict.fromkeys(dataset.background_labels, 0) | dict.fromkeys(dataset.ignore_labels, IGNORE)
+    result = np.zeros(labels.shape, np.uint8)
+    for value in np.unique(labels[labels > 0]).tolist():
+        if value not in named and classes[0].values:
+            raise SpineError(
+                f'The value {value} of the label map stands for no class of "{dataset.name}": list it with a label of '
+                "the card, or among ignore_labels or background_labels."
+            )
+        result[labels == value] = named.get(value, 1)
+    return result
+
+
+def is_target(target: np.ndarray) -> np.ndarray:
+    """Which voxels belong to a class (bool), whatever class it is."""
+    return (target > 0) & (target != IGNORE)
 
 
 def _upper_surface(body: np.ndarray, top: int, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -47,7 +73,13 @@ def _upper_surface(body: np.ndarray, top: int, spacing: tuple[float, float, floa
     return top + np.where(distance <= _OVERHANG_MM, first[tuple(nearest)], 0)
 
 
-def labelled_rows(target: np.ndarray) -> tuple[int, int]:
-    """First row (axis 0) with target and the one after the last; (0, 0) where there is none."""
-    rows = np.flatnonzero((target == 1).any(axis=(1, 2)))
+def judged_rows(target: np.ndarray, dataset: Dataset) -> tuple[int, int]:
+    """First row (axis 0) that can be judged by `target` and the one after the last.
+
+    All rows, unless the data set shows bodies beyond the labelled ones: then those of the labelled ones; (0, 0) where
+    there is none.
+    """
+    if dataset.unlabelled_above == "background":
+        return 0, len(target)
+    rows = np.flatnonzero(is_target(target).any(axis=(1, 2)))
     return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)

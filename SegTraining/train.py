@@ -1,11 +1,4 @@
-"""Trains the network of a configuration into a run folder.
-
-RUN/config.yaml       the configuration with every default spelt out
-RUN/fingerprint.json  what was trained on, in numbers
-RUN/metrics.csv       one line per epoch
-RUN/last.ckpt         to resume from, written after each epoch
-RUN/weights.safetensors, RUN/result.json  the best moving average so far and how good it is
-"""
+"""Trains the network of a configuration into a run folder (see `run_folder` for what is in it)."""
 
 import json
 import logging
@@ -15,45 +8,69 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from SpineInference.errors import SpineError
+from SpineInference.writing import atomic
 
 from .cache import CachedCase
-from .config import Config, load_config, save_config
-from .lightning_module import METRIC, Run
+from .config import Config, save_config
+from .lightning_module import METRIC, Run, start_network
+from .memory import is_out_of_memory, too_large
 from .prepare import fingerprint, prepare
 from .progress import EpochLog, KeepBest, TimeLimit
-from .sampling import Batches, Steps
+from .run_folder import CHECKPOINT, CONFIG, SafeCheckpoints, check_checkpoint, check_run_folder, claimed
+from .sampling import Samples, Steps
 
 
 def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Path, resume: bool = False) -> Path:
     """Train, and return `run_folder`. With `resume`, go on from its `last.ckpt` as if never interrupted.
 
-    Raises SpineError for unusable data, a run folder that is taken, or one that cannot be resumed.
+    Raises SpineError for unusable data or settings, a run folder that is taken or in use, one that cannot be resumed,
+    a full disk, and a batch that does not fit into the memory.
     """
-    _check_run_folder(config, run_folder, resume)
-    parts = prepare(config, data_folder, cache_folder)
-    run_folder.mkdir(parents=True, exist_ok=True)
-    save_config(config, run_folder / "config.yaml")
-    (run_folder / "fingerprint.json").write_text(json.dumps(fingerprint(config, parts), indent=1), "utf-8")
-    settings = config.training
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    seed_everything(settings.seed, workers=True, verbose=False)
+    check_run_folder(config, run_folder, resume)
     _quieten_lightning()
-    run = Run(config, parts["validation"])
-    trainer = _trainer(config, run_folder, bool(parts["validation"]))
-    trainer.fit(
-        run,
-        _training_loader(parts["training"], config, run, trainer.global_rank),
-        DataLoader(range(len(parts["validation"])), batch_size=1) if parts["validation"] else None,
-        ckpt_path=str(run_folder / "last.ckpt") if resume else None,
-        weights_only=True,
-    )
+    seed_everything(config.training.seed, workers=True, verbose=False)
+    network = start_network(config)
+    parts = prepare(config, data_folder, cache_folder)
+    _check_validation(config, parts["validation"])
+    with claimed(run_folder):
+        save_config(config, run_folder / CONFIG)
+        with atomic(run_folder / "fingerprint.json") as aside:
+            aside.write_text(json.dumps(fingerprint(config, parts), indent=1), "utf-8")
+        _fit(Run(config, network, parts["validation"]), parts["training"], run_folder)
     return run_folder
+
+
+def _fit(run: Run, cases: list[CachedCase], run_folder: Path) -> None:
+    config, checkpoint = run.config, run_folder / CHECKPOINT
+    if checkpoint.exists():
+        check_checkpoint(checkpoint, run)
+    trainer = _trainer(config, run_folder)
+    device = trainer.strategy.root_device
+    run.prepare_for(device)
+    validation = range(len(run.validation_cases))
+    try:
+        trainer.fit(
+            run,
+            _training_loader(cases, run),
+            DataLoader(validation, batch_size=1) if validation else None,
+            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+            weights_only=True,
+        )
+    except OSError as error:
+        raise SpineError(f'"{run_folder}" cannot be written ({error}): make room, then go on with --resume.') from error
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return
+    # Outside the except block: the traceback keeps the tensors of the failed step alive.
+    raise too_large(run.network, config, device)
 
 
 def _quieten_lightning() -> None:
@@ -65,52 +82,40 @@ def _quieten_lightning() -> None:
     warnings.filterwarnings("ignore", ".*LeafSpec", module="lightning")
 
 
-def _check_run_folder(config: Config, run_folder: Path, resume: bool) -> None:
-    if not resume:
-        if (run_folder / "config.yaml").exists():
-            raise SpineError(f'"{run_folder}" already holds a run: go on with --resume, or choose another folder.')
-        return
-    if not (run_folder / "last.ckpt").exists():
-        raise SpineError(f'"{run_folder}" holds no checkpoint to resume from: start without --resume.')
-    before = load_config(run_folder / "config.yaml")
-    # How long to train may be changed in between; anything else would make the result unexplainable.
-    length = {"max_epochs", "max_minutes", "early_stopping_epochs", "threads", "workers"}
-    if _without(before, length) != _without(config, length):
-        raise SpineError(
-            f'The configuration differs from that of the run "{run_folder}": resume it with its own config.yaml.'
-        )
+def _check_validation(config: Config, cases: list[CachedCase]) -> None:
+    needs = {
+        "Early stopping": config.training.early_stopping_epochs is not None,
+        "The schedule plateau": config.schedule.name == "plateau",
+    }
+    for what, needed in needs.items():
+        if needed and not cases:
+            raise SpineError(f"{what} needs validation cases: list some, or set folds or a fraction in data.split.")
 
 
-def _without(config: Config, keys: set[str]) -> dict:
-    content = config.model_dump(mode="json")
-    for key in keys:
-        del content["training"][key]
-    return content
-
-
-def _training_loader(cases: list[CachedCase], config: Config, run: Run, rank: int) -> DataLoader:
-    settings = config.training
+def _training_loader(cases: list[CachedCase], run: Run) -> DataLoader:
     return DataLoader(
-        Batches(cases, config, rank),
-        batch_size=None,
-        sampler=Steps(settings.steps_per_epoch, lambda: run.steps_done),
-        num_workers=settings.workers,
-        persistent_workers=False,
+        Samples(cases, run.config, raw=run.augments_on_device),
+        batch_sampler=Steps(run.config, run),
+        num_workers=run.config.training.workers,
+        pin_memory=run.augments_on_device,
     )
 
 
-def _trainer(config: Config, run_folder: Path, validates: bool) -> Trainer:
-    settings = config.training
+def _trainer(config: Config, run_folder: Path) -> Trainer:
+    settings, every = config.training, config.validation.every_epochs
     interactive = sys.stderr.isatty()
-    callbacks = [TimeLimit(settings.max_minutes), EpochLog(run_folder), KeepBest(run_folder)]
+    callbacks: list[Callback] = [TimeLimit(settings.max_minutes), EpochLog(run_folder), KeepBest(run_folder)]
     if settings.early_stopping_epochs is not None:
-        if not validates:
-            raise SpineError("Early stopping needs validation cases: list some, or set folds in data.split.")
-        callbacks.append(EarlyStopping(METRIC, mode="max", patience=settings.early_stopping_epochs))
+        # It counts validations.
+        callbacks.append(EarlyStopping(METRIC, mode="max", patience=-(-settings.early_stopping_epochs // every)))
     # The last one, so that it saves the state that the others have reached.
     callbacks.append(
         ModelCheckpoint(
-            run_folder, filename="last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True
+            run_folder,
+            filename=Path(CHECKPOINT).stem,
+            save_top_k=1,
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,
         )
     )
     if interactive:
@@ -118,12 +123,15 @@ def _trainer(config: Config, run_folder: Path, validates: bool) -> Trainer:
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
+        strategy=DDPStrategy(start_method="spawn") if settings.devices > 1 else "auto",
+        sync_batchnorm=settings.devices > 1 and torch.cuda.is_available() and settings.accelerator != "cpu",
         precision=settings.precision,
+        plugins=[SafeCheckpoints()],
         max_epochs=settings.max_epochs,
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip_norm,
         deterministic=settings.deterministic,
-        check_val_every_n_epoch=config.validation.every_epochs,
+        check_val_every_n_epoch=every,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         logger=TensorBoardLogger(run_folder, name="tensorboard", version=""),

@@ -9,7 +9,7 @@ from .networks import check_family
 from .schema import load_json, parse
 
 SCHEMA_VERSION = 1
-INTENSITY_RULES = ("percentile_zscore", "percentile_minmax")
+INTENSITY_RULES = ("percentile_zscore", "percentile_minmax", "minmax")
 
 
 @dataclass(frozen=True)

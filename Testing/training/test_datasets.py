@@ -6,7 +6,8 @@ import SimpleITK as sitk
 from tiny_training import DATASET, as_image, make_case, make_dataset, settings, write_case
 
 from SegTraining.cache import CachedCase
-from SegTraining.config import Config, Data, Dataset
+from SegTraining.config import Config
+from SegTraining.data_settings import Data, Dataset
 from SegTraining.datasets import find_cases, split_cases
 from SegTraining.prepare import prepare
 from SegTraining.targets import IGNORE, training_target
@@ -141,7 +142,7 @@ def test_prepared_cases_are_canonical_and_normalised_whatever_their_orientation(
     assert cases["a"].image.dtype == np.float16 and abs(float(cases["a"].image[labels > 0].mean())) < 3
     stack, _ = cases["a"].stack("coronal")
     assert stack.shape == (40, 64, 36)
-    assert cases["a"].record.target_pixels["axial"][25] == 16 * 16
+    assert cases["a"].record.class_pixels["axial"][0][25] == 16 * 16
 
 
 def test_prepared_cases_are_reused_until_source_or_settings_change(tmp_path):

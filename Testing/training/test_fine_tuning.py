@@ -8,7 +8,7 @@ import torch
 from tiny_training import make_dataset, settings
 
 from SegTraining.config import Config
-from SegTraining.lightning_module import Run
+from SegTraining.lightning_module import Run, start_network
 from SegTraining.package import package
 from SegTraining.train import train
 from SpineInference.errors import SpineError
@@ -41,7 +41,8 @@ def equal(network: dict[str, torch.Tensor], model: ModelPackage, prefix: str) ->
 
 
 def test_a_run_starts_from_the_weights_of_the_package(start):
-    run = Run(config(fine_tuning={"package": str(start.path)}), [])
+    tuned = config(fine_tuning={"package": str(start.path)})
+    run = Run(tuned, start_network(tuned), [])
     assert all(equal(run.network.state_dict(), start, ""))
     assert all(equal(run.average.network.state_dict(), start, ""))
 
@@ -58,7 +59,7 @@ def test_a_frozen_encoder_stays_as_it_is_with_its_statistics(start, folders, tmp
 
 def test_a_package_with_another_network_is_refused(start):
     with pytest.raises(SpineError, match=r"another network.*encoder"):
-        Run(config(fine_tuning={"package": str(start.path)}, input={"context_slices": 2}), [])
+        start_network(config(fine_tuning={"package": str(start.path)}, input={"context_slices": 2}))
 
 
 def test_a_missing_package_is_refused_before_anything_is_written(folders, tmp_path):

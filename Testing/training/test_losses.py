@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from SegTraining.config import Loss
 from SegTraining.losses import cross_entropy_loss, segmentation_loss, soft_dice_loss
 from SegTraining.moving_average import MovingAverage
 from SegTraining.targets import IGNORE
+from SegTraining.training_settings import Loss
 
 SURE = 50.0
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from SegTraining.cache import CachedCase
 from SegTraining.config import Config
 from SegTraining.prepare import prepare
-from SegTraining.sampling import Batches
+from SegTraining.sampling import Samples
 from SegTraining.train import train
 from SegTraining.validation import volume_dice
 from SpineInference.errors import SpineError
@@ -127,26 +127,25 @@ def cases(folders) -> list[CachedCase]:
     return prepare(config(), *folders)["training"]
 
 
-def test_a_batch_depends_on_seed_and_step_only(folders):
-    first, second = Batches(cases(folders), config()), Batches(cases(folders), config())
+def test_a_sample_depends_on_seed_and_number_only(folders):
+    first, second = Samples(cases(folders), config()), Samples(cases(folders), config())
     second[0], second[1]
     assert all(torch.equal(a, b) for a, b in zip(first[2], second[2], strict=True))
     assert not torch.equal(first[2][0], first[3][0])
     image, target = first[2]
-    assert image.shape == (4, 3, 64, 32) and target.shape == (4, 64, 32) and image.dtype == torch.float32
+    assert image.shape == (3, 64, 32) and target.shape == (64, 32) and image.dtype == torch.float32
 
 
-def test_worker_processes_draw_the_same_batches(folders):
-    batches = Batches(cases(folders), config())
-    loader = DataLoader(batches, batch_size=None, sampler=[0, 5], num_workers=1)
-    for drawn, step in zip(loader, (0, 5), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(drawn, batches[step], strict=True))
+def test_worker_processes_draw_the_same_samples(folders):
+    samples = Samples(cases(folders), config())
+    (drawn,) = DataLoader(samples, batch_sampler=[[0, 5]], num_workers=1)
+    for position, number in enumerate((0, 5)):
+        assert all(torch.equal(batch[position], part) for batch, part in zip(drawn, samples[number], strict=True))
 
 
 def test_most_samples_show_the_target_and_some_do_not(folders):
-    training = {"foreground_fraction": 0.7, "batch_size": 100}
-    _, target = Batches(cases(folders), config(training=training))[0]
-    with_target = int((target == 1).flatten(1).any(dim=1).sum())
+    samples = Samples(cases(folders), config(training={"foreground_fraction": 0.7}))
+    with_target = sum(int((samples[number][1] == 1).any()) for number in range(100))
     assert 70 <= with_target < 100
 
 
