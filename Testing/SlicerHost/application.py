@@ -14,6 +14,7 @@ from .pythonqt import wrap
 class qSlicerApplication(QApplication):
     """The application object; one for all hosts of a process. `_host` is the one that is open."""
 
+    startupCompleted = Signal()
     _host = None
 
     def testingEnabled(self) -> bool:
@@ -152,11 +153,14 @@ class qSlicerScriptedLoadableModuleWidget(QWidget):
 
     def enter(self) -> None:
         self._entered = True
-        self._self.enter()
+        self._call("enter")
 
     def exit(self) -> None:
         self._entered = False
-        self._self.exit()
+        self._call("exit")
+
+    def _call(self, name: str) -> None:
+        getattr(self._self, name, lambda: None)()
 
 
 class qSlicerScriptedLoadableModule:

@@ -1,47 +1,29 @@
 """Stand-ins for the widgets of CTK that the panel uses. Only what is a property, slot or signal there exists here."""
 
+from itertools import count
+
 from PySide6.QtCore import Property, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QLineEdit,
     QMessageBox,
-    QPushButton,
-    QSlider,
     QStyle,
     QStyleOption,
-    QTextBrowser,
-    QToolButton,
     QWidget,
 )
 
-from . import dialogs
+_numbers = count()
 
 
 def stored(kind, default, changed=lambda self: None) -> Property:
     """A property that is only remembered; `changed(self)` is called when it is set."""
-    key = f"_stored{id(default)}{len(_names)}"
-    _names.append(key)
+    key = f"_stored{next(_numbers)}"
 
     def write(self, value):
         setattr(self, key, value)
         changed(self)
 
     return Property(kind, lambda self: getattr(self, key, default), write)
-
-
-_names: list[str] = []
-
-
-def passed(kind, inner: str, name: str) -> Property:
-    """A property of an inner widget shown as one's own."""
-    return Property(
-        kind,
-        lambda self: getattr(self, inner).property(name),
-        lambda self, value: getattr(self, inner).setProperty(name, value),
-    )
 
 
 class ctkCollapsibleButton(QAbstractButton):
@@ -120,119 +102,6 @@ class ctkCollapsibleButton(QAbstractButton):
         )
 
 
-class ctkSliderWidget(QWidget):
-    """A slider with a number beside it, of floats."""
-
-    valueChanged = Signal(float)
-    valueIsChanging = Signal(float)
-    _STEPS = 10000
-
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._slider, self._box = QSlider(Qt.Horizontal), QDoubleSpinBox()
-        self._box.setRange(0, 99)
-        self._slider.setRange(0, self._STEPS)
-        layout.addWidget(self._slider)
-        layout.addWidget(self._box)
-        self._box.valueChanged.connect(self._follow)
-        self._slider.valueChanged.connect(self._slid)
-
-    decimals = passed(int, "_box", "decimals")
-    singleStep = passed(float, "_box", "singleStep")
-    minimum = passed(float, "_box", "minimum")
-    maximum = passed(float, "_box", "maximum")
-    value = passed(float, "_box", "value")
-    prefix = passed(str, "_box", "prefix")
-    suffix = passed(str, "_box", "suffix")
-    pageStep = stored(float, 10.0)
-    tracking = stored(bool, True)
-
-    def setValue(self, value: float) -> None:
-        self._box.setValue(value)
-
-    def reset(self) -> None:
-        self._box.setValue(self._box.minimum())
-
-    def _span(self) -> float:
-        return (self._box.maximum() - self._box.minimum()) or 1.0
-
-    def _follow(self, value: float) -> None:
-        self._slider.blockSignals(True)
-        self._slider.setValue(round((value - self._box.minimum()) / self._span() * self._STEPS))
-        self._slider.blockSignals(False)
-        self.valueChanged.emit(value)
-
-    def _slid(self, position: int) -> None:
-        self._box.setValue(self._box.minimum() + position / self._STEPS * self._span())
-
-
-class ctkPathLineEdit(QWidget):
-    """A path with a button that asks for it."""
-
-    currentPathChanged = Signal(str)
-    validInputChanged = Signal(bool)
-
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._line, self._button = QLineEdit(), QToolButton(text="...")
-        layout.addWidget(self._line)
-        layout.addWidget(self._button)
-        self._line.textChanged.connect(self.currentPathChanged)
-        self._button.clicked.connect(self.browse)
-
-    currentPath = passed(str, "_line", "text")
-    label = stored(str, "")
-    nameFilters = stored("QStringList", [])
-    settingKey = stored(str, "")
-    showHistoryButton = stored(bool, True)
-
-    def setCurrentPath(self, path: str) -> None:
-        self._line.setText(path)
-
-    def browse(self) -> None:
-        if path := dialogs.current().askPath("open", self.label):
-            self._line.setText(path)
-
-    def addCurrentPathToHistory(self) -> None: ...
-
-
-class ctkDirectoryButton(QWidget):
-    """A button that shows a folder and asks for another."""
-
-    directoryChanged = Signal(str)
-    directorySelected = Signal(str)
-
-    def __init__(self, *arguments):
-        super().__init__(*[each for each in arguments if isinstance(each, QWidget)])
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._button = QPushButton()
-        layout.addWidget(self._button)
-        self._button.clicked.connect(self.browse)
-
-    caption = stored(str, "")
-    text = stored(str, "")
-    directory = Property(str, lambda self: self._button.text(), lambda self, value: self._change(value))
-
-    def _change(self, folder: str) -> None:
-        if folder != self._button.text():
-            self._button.setText(folder)
-            self.directoryChanged.emit(folder)
-
-    def browse(self) -> None:
-        if folder := dialogs.current().askPath("folder", self.caption):
-            self._change(folder)
-            self.directorySelected.emit(folder)
-
-
-class ctkMenuButton(QPushButton):
-    """A button with a menu at its side."""
-
-
 class ctkMessageBox(QMessageBox):
     """A message box that can be told not to come again."""
 
@@ -241,26 +110,4 @@ class ctkMessageBox(QMessageBox):
     dontShowAgainSettingsKey = stored(str, "")
 
 
-class ctkFittedTextBrowser(QTextBrowser):
-    """Text that takes the height it needs; a part of it after `<details>` may be folded, which the host does not do."""
-
-    collapsed = stored(bool, True)
-    showDetailsText = stored(str, "Show details...")
-    hideDetailsText = stored(str, "Hide details.")
-
-    def setCollapsibleText(self, text: str) -> None:
-        self.setHtml(text)
-
-
-WIDGETS: dict[str, type[QObject]] = {
-    each.__name__: each
-    for each in (
-        ctkCollapsibleButton,
-        ctkDirectoryButton,
-        ctkFittedTextBrowser,
-        ctkMenuButton,
-        ctkMessageBox,
-        ctkPathLineEdit,
-        ctkSliderWidget,
-    )
-}
+WIDGETS: dict[str, type[QObject]] = {each.__name__: each for each in (ctkCollapsibleButton, ctkMessageBox)}

@@ -3,58 +3,45 @@
 import importlib.util
 import sys
 import time
-import types
 from pathlib import Path
 
 import slicer
 
-from . import (
-    application,
-    core,
-    ctk_widgets,
-    dialogs,
-    i18n,
-    layout,
-    mrml_widgets,
-    parameter_nodes,
-    pythonqt,
-    scripted_module,
-)
+from . import application, core, dialogs, layout, pythonqt, services
 from .probe import EventLoopProbe
-from .ui_files import Loader
+from .python_modules import PythonModules
 
 PRODUCT = Path(__file__).resolve().parents[2] / "SpineSegmentation"
+_DEFERRED_DELETE = 52  # QEvent.DeferredDelete
 
 
 class SlicerHost:
-    """Opens on construction; `close()` takes everything back. One at a time."""
+    """Opens on construction; `close()` takes everything back. One at a time.
+
+    `dialogs`: see `Dialogs`; `installations`: see `Installations`; `testing`: Slicer's testing mode.
+    """
 
     def __init__(self):
         self.testing = False
         self.selectedModule = ""
         self._temporary = application.temporaryFolder()
         self.folder = Path(self._temporary.name)
-        self._modulesBefore = {name: sys.modules.pop(name) for name in _replaced()}
         self._hook, sys.excepthook = sys.excepthook, self._recordError
         pythonqt.slotErrors.clear()
         self.dialogs = dialogs.start()
         self.app = application.application()
         self.app._host = self
-        self.scene = core.startScene()
+        core.startScene()
         self.applicationLogic = slicer.app.applicationLogic()
         slicer.app = pythonqt.wrap(self.app)
-        sys.modules.update(_MODULES)
-        for name, module in _MODULES.items():
-            if name.startswith("slicer."):
-                setattr(slicer, name.removeprefix("slicer."), module)
-        for name, each in {**mrml_widgets.WIDGETS, **_FRAMES}.items():
-            setattr(slicer, name, pythonqt.wrapperClass(each))
-        slicer.qSlicerScriptedLoadableModule = application.qSlicerScriptedLoadableModule
+        self._pythonModules = PythonModules(str(PRODUCT))
+        self.installations = services.Installations()
+        self.installations.install()
         self.moduleManager = application.qSlicerModuleManager()
-        self.layoutManager = layout.qSlicerLayoutManager()
+        self.layoutManager = layout.qSlicerLayoutManager(self.applicationLogic)
         self.mainWindow = application.qSlicerMainWindow(self)
         self.mainWindow.show()
-        sys.path.insert(0, str(PRODUCT))
+        slicer.modules.segmenteditor = application.qSlicerScriptedLoadableModule("SegmentEditor", "")
 
     def openModule(self, name: str):
         """Load a module (if it is not), select it, and return its widget object, as `slicer.util.getModuleWidget`."""
@@ -73,9 +60,10 @@ class SlicerHost:
         module = application.qSlicerScriptedLoadableModule(name, str(path))
         setattr(slicer.modules, f"{name}Instance", getattr(python, name)(module))
         setattr(slicer.modules, name.lower(), module)
+        self.app.startupCompleted.emit()
 
     def select(self, name: str) -> None:
-        """Show another module, "" for none of this project's: `exit` of the one, `enter` of the other."""
+        """Show another module, or none (""): `exit` of the one, `enter` of the other."""
         if name == self.selectedModule:
             return
         if self.selectedModule:
@@ -87,37 +75,38 @@ class SlicerHost:
 
     def reload(self):
         """The developer's button Reload; returns the new widget object."""
-        name = self.selectedModule
-        getattr(slicer.modules, f"{name}Widget").onReload()
+        getattr(slicer.modules, f"{self.selectedModule}Widget").onReload()
         self.process()
-        return getattr(slicer.modules, f"{name}Widget")
+        return getattr(slicer.modules, f"{self.selectedModule}Widget")
 
-    def process(self, until=None, timeout: float = 0.0) -> None:
-        """Let events happen: all that wait, or until `until()` is true. TimeoutError after `timeout` seconds.
+    def process(self, until=None, timeout: float = 10.0) -> None:
+        """Let events happen: those that wait, or until `until()` is true. TimeoutError after `timeout` seconds.
 
-        Raises what a slot, a timer or an observer has raised.
+        Raises what slots, timers and observers have raised.
         """
         end = time.monotonic() + timeout
         while True:
             self.app.processEvents()
-            self.app.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
-            self._raiseErrors()
+            self.app.sendPostedEvents(None, _DEFERRED_DELETE)
+            if pythonqt.slotErrors:
+                error = pythonqt.slotErrors[0]
+                pythonqt.slotErrors.clear()
+                raise error
             if until is None or until():
                 return
             if time.monotonic() > end:
                 raise TimeoutError(f"nothing came of it within {timeout} s")
             time.sleep(0.002)
 
-    def photograph(self, widget, path: Path | str, width: int = 520) -> Path:
-        """Save a picture of a widget, or of the whole panel for a module's widget object, in full height."""
-        path = Path(path)
-        target = pythonqt.unwrap(getattr(widget, "parent", widget) if hasattr(widget, "moduleName") else widget)
+    def photograph(self, widget, path: Path | str, width: int = 520) -> None:
+        """Save a picture of a widget, or of the whole panel of a module's widget object, in its full height."""
+        target = pythonqt.unwrap(widget)
         if hasattr(widget, "moduleName"):
-            target.window().resize(width + 40, max(target.sizeHint().height() + 40, 200))
+            target = pythonqt.unwrap(widget.parent)
+            target.window().resize(width + 40, max(target.sizeHint().height() + 60, 200))
         self.process()
         if not target.grab().save(str(path)):
             raise OSError(f"the picture could not be written to {path}")
-        return path
 
     def probe(self) -> EventLoopProbe:
         """`with host.probe() as probe: host.process(...)`; then `probe.largestGap` in seconds."""
@@ -151,8 +140,7 @@ class SlicerHost:
         self.process()
 
     def close(self) -> None:
-        """Quit: `cleanup` of every module, then the scene and the windows."""
-        self.select("")
+        """Quit: `cleanup` of every module, then the scene and the windows. Raises what is still to be raised."""
         for name in [each for each in vars(slicer.modules) if each.endswith("Instance")]:
             self.moduleManager.moduleAboutToBeUnloaded.emit(name.removesuffix("Instance"))
         try:
@@ -160,18 +148,13 @@ class SlicerHost:
         finally:
             self.mainWindow.close()
             self.mainWindow.deleteLater()
+            self.layoutManager._close()
             slicer.mrmlScene.Clear(True)
-            self.app.sendPostedEvents(None, 52)
-            self._takeBack()
-
-    def _takeBack(self) -> None:
-        sys.excepthook = self._hook
-        sys.path.remove(str(PRODUCT))
-        for name in _replaced():
-            del sys.modules[name]
-        sys.modules.update(self._modulesBefore)
-        del slicer.mrmlScene, slicer.modules, slicer.app
-        self._temporary.cleanup()
+            self.app.sendPostedEvents(None, _DEFERRED_DELETE)
+            self._pythonModules.remove()
+            del slicer.mrmlScene, slicer.modules, slicer.app
+            sys.excepthook = self._hook
+            self._temporary.cleanup()
 
     def _frame(self, name: str):
         return pythonqt.unwrap(getattr(slicer.modules, name.lower()).widgetRepresentation())
@@ -179,46 +162,3 @@ class SlicerHost:
     def _recordError(self, kind, error, trace) -> None:
         pythonqt.slotErrors.append(error)
         self._hook(kind, error, trace)
-
-    def _raiseErrors(self) -> None:
-        if pythonqt.slotErrors:
-            errors = pythonqt.slotErrors[:]
-            pythonqt.slotErrors.clear()
-            raise errors[0]
-
-
-_FRAMES = {
-    each.__name__: each for each in (application.qSlicerScriptedLoadableModuleWidget, application.qSlicerMainWindow)
-}
-
-
-def _module(name: str, lookUp) -> types.ModuleType:
-    module = types.ModuleType(name, "Made by SlicerHost.")
-    module.__getattr__ = lookUp
-    return module
-
-
-def _qt(name: str):
-    return Loader if name == "QUiLoader" else pythonqt.qtMember(name)
-
-
-def _ctk(name: str):
-    if name in ctk_widgets.WIDGETS:
-        return pythonqt.wrapperClass(ctk_widgets.WIDGETS[name])
-    raise AttributeError(f"the host has no ctk.{name}: add it to ctk_widgets.py")
-
-
-_MODULES = {
-    "qt": _module("qt", _qt),
-    "ctk": _module("ctk", _ctk),
-    "slicer.i18n": i18n,
-    "slicer.parameterNodeWrapper": parameter_nodes,
-    "slicer.ScriptedLoadableModule": scripted_module,
-}
-
-
-def _replaced() -> list[str]:
-    """Modules that are the host's own, and the product, which other tests may have imported without the host."""
-    return [
-        name for name in sys.modules if name in _MODULES or name.startswith(("SpineSegmentation", "SpineInference"))
-    ]

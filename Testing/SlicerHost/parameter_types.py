@@ -2,7 +2,6 @@
 
 import enum
 import json
-import pathlib
 import types
 import typing
 from collections.abc import MutableSequence
@@ -74,10 +73,7 @@ class Parameter:
         if typing.get_origin(annotation) is typing.Annotated:
             self.kind, *self.notes = typing.get_args(annotation)
         if typing.get_origin(self.kind) in (typing.Union, types.UnionType):
-            kinds = [each for each in typing.get_args(self.kind) if each is not type(None)]
-            if len(kinds) != 1 or not _isNode(kinds[0]):
-                raise NotImplementedError(f"{name}: of unions the host knows only Optional[node class]")
-            [self.kind] = kinds
+            self.kind = tuple(each for each in typing.get_args(self.kind) if each is not type(None))
         self._check()
         given = self.note(Default)
         self.default = default if default is not None else given.value if given else self._emptyValue()
@@ -120,7 +116,7 @@ class Parameter:
         kind, items = self.kind, typing.get_args(self.kind)
         if typing.get_origin(kind) is list and items and items[0] in (str, int, float, bool):
             return
-        if kind in (str, int, float, bool, pathlib.Path) or self.isNode:
+        if kind in (str, int, float, bool) or self.isNode:
             return
         if not (isinstance(kind, type) and issubclass(kind, enum.Enum)):
             raise NotImplementedError(f"{self.name}: the host has no parameters of type {kind}")
@@ -178,4 +174,6 @@ class ObservedList(MutableSequence):
 
 
 def _isNode(kind) -> bool:
+    if isinstance(kind, tuple):  # a union
+        return all(map(_isNode, kind))
     return isinstance(kind, type) and issubclass(kind, slicer.vtkMRMLNode)

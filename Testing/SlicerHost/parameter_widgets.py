@@ -1,7 +1,6 @@
 """Which parameter a widget can show, and how: the pairs that Slicer 5.8 knows, and no others."""
 
 import enum
-import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,7 +47,9 @@ def choices(parameter: Parameter) -> list:
 
 
 def _nodeTypes(widget, parameter: Parameter) -> None:
-    widget.nodeTypes = [parameter.kind.__name__]
+    """Like Slicer, overrides what the .ui file says."""
+    kinds = parameter.kind if isinstance(parameter.kind, tuple) else (parameter.kind,)
+    widget.nodeTypes = [kind.__name__ for kind in kinds]
 
 
 @dataclass
@@ -70,14 +71,6 @@ def _property(signal: str | None, name: str, prepare: Callable = Binding.prepare
     )
 
 
-def _path(signal: str, name: str) -> Binding:
-    return Binding(
-        signal,
-        lambda widget, parameter: pathlib.Path(getattr(widget, name)),
-        lambda widget, parameter, value: setattr(widget, name, str(value)),
-    )
-
-
 def _writeLine(widget, parameter, value) -> None:
     if widget.text != value:  # otherwise the cursor jumps to the end
         widget.text = value
@@ -90,34 +83,36 @@ _COMBO_BOX = Binding(
     _fill,
 )
 
-_BINDINGS: dict[tuple[str, type], Binding] = {
-    ("QCheckBox", bool): _property("stateChanged(int)", "checked"),
-    ("QPushButton", bool): _property("toggled(bool)", "checked", _checkable),
-    ("QSpinBox", int): _property("valueChanged(int)", "value", _unlimited),
-    ("QSlider", int): _property("valueChanged(int)", "value", _limited),
-    ("QDoubleSpinBox", float): _property("valueChanged(double)", "value", _unlimited),
-    ("ctkSliderWidget", float): _property("valueChanged(double)", "value", _limited),
-    ("QLineEdit", str): Binding("textChanged(QString)", lambda widget, parameter: widget.text, _writeLine),
-    ("QLabel", str): _property(None, "text"),
-    ("QTextEdit", str): _property("textChanged()", "plainText"),
-    ("ctkPathLineEdit", pathlib.Path): _path("currentPathChanged(QString)", "currentPath"),
-    ("ctkDirectoryButton", pathlib.Path): _path("directoryChanged(QString)", "directory"),
-    **{("QComboBox", kind): _COMBO_BOX for kind in (str, int, float, bool, enum.Enum)},
-}
-_NODE = Binding(
+_NODE_BOX = Binding(
     "currentNodeChanged(vtkMRMLNode*)",
     lambda widget, parameter: widget.currentNode(),
     lambda widget, parameter, value: widget.setCurrentNode(value),
     _nodeTypes,
 )
 
+_BINDINGS: dict[tuple[str, object], Binding] = {
+    ("QCheckBox", bool): _property("stateChanged(int)", "checked"),
+    ("QPushButton", bool): _property("toggled(bool)", "checked", _checkable),
+    ("QSpinBox", int): _property("valueChanged(int)", "value", _unlimited),
+    ("QSlider", int): _property("valueChanged(int)", "value", _limited),
+    ("QDoubleSpinBox", float): _property("valueChanged(double)", "value", _unlimited),
+    ("QLineEdit", str): Binding("textChanged(QString)", lambda widget, parameter: widget.text, _writeLine),
+    ("QLabel", str): _property(None, "text"),
+    ("QTextEdit", str): _property("textChanged()", "plainText"),
+    ("qMRMLNodeComboBox", "node"): _NODE_BOX,
+    **{("QComboBox", kind): _COMBO_BOX for kind in (str, int, float, bool, enum.Enum)},
+}
+
 
 def bindingFor(widget, parameter: Parameter) -> Binding:
     """RuntimeError if Slicer cannot show this parameter in this widget."""
-    name = widget.className()
-    if parameter.isNode and name == "qMRMLNodeComboBox":
-        return _NODE
-    isEnum = isinstance(parameter.kind, type) and issubclass(parameter.kind, enum.Enum)
-    if (binding := _BINDINGS.get((name, enum.Enum if isEnum else parameter.kind))) is None:
-        raise RuntimeError(f"a {name} cannot show the parameter '{parameter.name}' of type {parameter.annotation}")
+    kind = parameter.kind
+    if parameter.isNode:
+        kind = "node"
+    elif isinstance(kind, type) and issubclass(kind, enum.Enum):
+        kind = enum.Enum
+    if (binding := _BINDINGS.get((widget.className(), kind))) is None:
+        raise RuntimeError(
+            f"a {widget.className()} cannot show the parameter '{parameter.name}' of type {parameter.annotation}"
+        )
     return binding

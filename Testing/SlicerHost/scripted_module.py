@@ -17,6 +17,7 @@ __all__ = [
 
 class ScriptedLoadableModule:
     def __init__(self, parent):
+        super().__init__()
         self.parent = parent
         self.moduleName = type(self).__name__
 
@@ -30,12 +31,14 @@ class ScriptedLoadableModule:
 
 class ScriptedLoadableModuleWidget:
     def __init__(self, parent=None):
+        super().__init__()
         if parent is None:
             raise NotImplementedError("the host has no panels without a parent")
         self.moduleName = type(self).__name__.removesuffix("Widget")
         self.parent = parent
         self.developerMode = False
         self.layout = parent.layout()
+        slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
 
     def resourcePath(self, filename: str) -> str:
         return str(Path(slicer.util.modulePath(self.moduleName)).parent / "Resources" / filename)
@@ -44,12 +47,17 @@ class ScriptedLoadableModuleWidget:
 
     def cleanup(self) -> None: ...
 
+    def _onModuleAboutToBeUnloaded(self, moduleName: str) -> None:
+        if moduleName == self.moduleName:
+            self.cleanup()
+
     def onReload(self) -> None:
         slicer.util.reloadScriptedModule(self.moduleName)
 
 
 class ScriptedLoadableModuleLogic:
     def __init__(self, parent=None):
+        super().__init__()
         self.moduleName = type(self).__name__.removesuffix("Logic")
         self.isSingletonParameterNode = True
 
