@@ -88,8 +88,9 @@ def steps(facts):
     ui.tableAndPlotButton.click()
     yield 0.5
 
-    path = os.path.join(arguments()["folder"], "saved.mrb")
     voxels, choices = label_array(resultNode, volumeNode), _choices(resultNode)
+    _check_export(resultNode, voxels)
+    path = os.path.join(arguments()["folder"], "saved.mrb")
     assert slicer.util.saveScene(path)
     slicer.mrmlScene.Clear()
     yield 1
@@ -116,7 +117,7 @@ def _truth(volumeNode):
 
 
 def _scene() -> dict:
-    """How many nodes of each class there are, without those of the views."""
+    """How many nodes of each class there are."""
     classes = [slicer.mrmlScene.GetNthNode(i).GetClassName() for i in range(slicer.mrmlScene.GetNumberOfNodes())]
     return {name: classes.count(name) for name in sorted(set(classes))}
 
@@ -164,6 +165,24 @@ def _choices(resultNode) -> dict:
         "segments": described,
         "tables": sorted((node.GetName(), node.GetNumberOfRows()) for node in nodes("vtkMRMLTableNode")),
     }
+
+
+def _check_export(resultNode, voxels) -> None:
+    """Behind the menu Export: a label map, a surface for each body, and a table are written and hold the result."""
+    import SimpleITK as sitk
+
+    from SpineSegmentationLib import ResultExport
+
+    folder = arguments()["folder"]
+    labels = os.path.join(folder, "exported.nii.gz")
+    ResultExport.exportLabelMap(resultNode, labels)
+    assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(labels)), voxels)
+    surfaces = ResultExport.exportSurfaces(resultNode, folder)
+    assert len(surfaces) == len(segment_names(resultNode)) and all(os.path.getsize(path) > 1000 for path in surfaces)
+    table = os.path.join(folder, "exported.csv")
+    ResultExport.exportTable(nodes("vtkMRMLTableNode")[0], table)
+    with open(table, encoding="utf-8-sig") as file:
+        assert len(file.read().splitlines()) == 1 + len(segment_names(resultNode))
 
 
 def _distance_to_slices(resultNode, truthNode, volumeNode) -> float:

@@ -17,9 +17,9 @@ def use(facts):
 
     assert slicer.util.mainWindow() is None
     volumeNode = loadSampleScan()
-    segmentationNode, tableNode = SpineSegmentationLogic().segment(volumeNode, topLevel=TOP_LEVEL)
-    facts["bodies"] = segment_names(segmentationNode)
-    assert tableNode.GetNumberOfRows() == len(facts["bodies"])
+    result = SpineSegmentationLogic().segment(volumeNode, topLevel=TOP_LEVEL)
+    facts["bodies"] = segment_names(result.segmentationNode)
+    assert result.tableNode.GetNumberOfRows() == len(facts["bodies"])
 
     folder = arguments()["folder"]
     module = os.path.dirname(os.path.abspath(slicer.modules.spinesegmentation.path))
@@ -28,7 +28,7 @@ def use(facts):
     subprocess.run([*command, "--top-level", TOP_LEVEL, "--no-overview", "--quiet"], cwd=module, check=True)
     [labels] = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if "_labels" in name]
     by_command_line = sitk.GetArrayFromImage(sitk.ReadImage(labels))
-    difference = int((by_command_line != label_array(segmentationNode, volumeNode)).sum())
+    difference = int((by_command_line != label_array(result.segmentationNode, volumeNode)).sum())
     facts["voxels that differ from spine-segment"] = difference
     assert np.unique(by_command_line).size > 6 and difference == 0
 

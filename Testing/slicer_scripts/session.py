@@ -113,6 +113,7 @@ def label_array(segmentationNode, volumeNode):
     import vtk
 
     logic = slicer.modules.segmentations.logic()
+    there = set(_all_nodes())
     labelmapNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
     colorNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode")
     try:
@@ -128,5 +129,9 @@ def label_array(segmentationNode, volumeNode):
         logic.ExportSegmentsToLabelmapNode(segmentationNode, ids, labelmapNode, volumeNode, extent, colorNode)
         return slicer.util.arrayFromVolume(labelmapNode).copy()
     finally:
-        slicer.mrmlScene.RemoveNode(labelmapNode)
-        slicer.mrmlScene.RemoveNode(colorNode)
+        for node in [node for node in _all_nodes() if node not in there]:  # the export makes display nodes, too
+            slicer.mrmlScene.RemoveNode(node)
+
+
+def _all_nodes() -> list:
+    return [slicer.mrmlScene.GetNthNode(i) for i in range(slicer.mrmlScene.GetNumberOfNodes())]
