@@ -20,14 +20,16 @@ def augment(
     """A batch as the network sees it.
 
     image float [n, channels, rows, cols] and target uint8 [n, rows, cols], larger than `crop`; background float [n],
-    the value of air. Returns float [n, channels, *crop] and uint8 [n, *crop].
+    the value of air; all of them, and `generator`, on one device. Returns float [n, channels, *crop] and uint8
+    [n, *crop].
     """
-    image, target = warp(image, target, background, crop, settings, generator)
-    image = _reverse_slices(image, settings, generator)
-    image = _thicken(image, settings.thick_rows, generator)
-    image = _blur_all(image, settings, generator)
-    image = _change_values(image, settings, generator)
-    return _cut_field_of_view(image, target, settings.field_of_view, generator)
+    with generator.device:  # where everything is drawn
+        image, target = warp(image, target, background, crop, settings, generator)
+        image = _reverse_slices(image, settings, generator)
+        image = _thicken(image, settings.thick_rows, generator)
+        image = _blur_all(image, settings, generator)
+        image = _change_values(image, settings, generator)
+        return _cut_field_of_view(image, target, settings.field_of_view, generator)
 
 
 def _chosen(transform, image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

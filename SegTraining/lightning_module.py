@@ -105,7 +105,7 @@ class Run(LightningModule):
     def training_step(self, batch, batch_index: int) -> torch.Tensor:
         image, target = batch
         image = image.contiguous(memory_format=torch.channels_last)
-        loss = segmentation_loss(self.network(image), target, self.config.loss)
+        loss = segmentation_loss(training_output(self.network, image), target, self.config.loss)
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
@@ -146,6 +146,11 @@ class Run(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self._minutes_before = checkpoint["minutes"]
         self.steps_done = checkpoint["steps_done"]
+
+
+def training_output(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
+    """Logits of full size, or those of every scale of a network that is made for deep supervision."""
+    return getattr(network, "every_scale", network)(image)
 
 
 def start_network(config: Config) -> torch.nn.Module:

@@ -7,6 +7,7 @@ import torch
 from SpineInference.errors import SpineError
 
 from .config import Config
+from .lightning_module import training_output
 from .losses import segmentation_loss
 
 
@@ -54,6 +55,6 @@ def _try_step(network: torch.nn.Module, config: Config, device: torch.device, sa
     target = torch.zeros(samples, rows, columns, dtype=torch.uint8, device=device)
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(config.training.precision)
     with torch.autocast(device.type, half, enabled=half is not None):
-        loss = segmentation_loss(network(image), target, config.loss)
+        loss = segmentation_loss(training_output(network, image), target, config.loss)
     loss.backward()
     network.zero_grad(set_to_none=True)

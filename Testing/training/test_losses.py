@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from SegTraining.losses import cross_entropy_loss, segmentation_loss, soft_dice_loss
+from SegTraining.losses import cross_entropy_loss, segmentation_loss, soft_dice_loss, two_sided_dice_loss
 from SegTraining.moving_average import MovingAverage
 from SegTraining.targets import IGNORE
 from SegTraining.training_settings import Loss
@@ -35,7 +35,63 @@ def test_an_empty_slice_in_a_batch_does_not_count_as_a_perfect_one():
     assert together.item() == pytest.approx(alone.item())
 
 
-@pytest.mark.parametrize("loss", [soft_dice_loss, cross_entropy_loss])
+LOSSES = [soft_dice_loss, cross_entropy_loss, two_sided_dice_loss]
+
+
+def test_two_sided_dice_by_hand():
+    logits, target = case([[1, 1, 0, 0]], [[SURE, -SURE, SURE, -SURE]])
+    # One pixel of each side is right, two are called target and two are target.
+    expected = 1 - (1 + 1) / (4 + 1) - (1 + 1) / (4 + 1)
+    assert two_sided_dice_loss(logits, target).item() == pytest.approx(expected)
+
+
+def test_two_sided_dice_goes_from_0_for_the_truth_to_almost_1_for_its_opposite():
+    target = torch.zeros(1, 100, 100, dtype=torch.uint8)
+    target[:, :40] = 1
+    truth = (target.float() * 2 - 1)[:, None] * SURE
+    assert two_sided_dice_loss(truth, target).item() == pytest.approx(0, abs=1e-3)
+    assert two_sided_dice_loss(-truth, target).item() == pytest.approx(1, abs=1e-3)
+
+
+def sure(target: list[list[int]], classes: int) -> torch.Tensor:
+    """Logits of a network that is sure of `target`."""
+    return SURE * torch.nn.functional.one_hot(torch.tensor(target), classes).permute(2, 0, 1)[None].float()
+
+
+def test_several_classes_by_hand():
+    target = torch.tensor([[[1, 1, 2, 0]]], dtype=torch.uint8)
+    logits = sure([[1, 2, 2, 0]], 3)
+    first, second = (2 * 1 + 1) / (1 + 2 + 1), (2 * 1 + 1) / (2 + 1 + 1)
+    assert soft_dice_loss(logits, target).item() == pytest.approx(1 - (first + second) / 2)
+    assert cross_entropy_loss(logits, target).item() == pytest.approx(SURE / 4)
+    background = 1 - (1 + 1) / (2 + 1) - (3 + 1) / (6 + 1)
+    each = 1 - (1 + 1) / (3 + 1) - (2 + 1) / (5 + 1)  # of either class
+    assert two_sided_dice_loss(logits, target).item() == pytest.approx((background + 2 * each) / 3)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_ignored_voxels_are_ignored_with_several_classes_too(loss):
+    target = torch.tensor([[[1, 2, IGNORE]]], dtype=torch.uint8)
+    logits = torch.randn(1, 3, 1, 3, generator=torch.Generator().manual_seed(0))
+    other = logits.clone()
+    other[..., 2] = -other[..., 2]
+    assert loss(logits, target).item() == pytest.approx(loss(other, target).item())
+    logits.requires_grad_()
+    loss(logits, target).backward()
+    assert (logits.grad[..., 2] == 0).all() and (logits.grad[..., :2] != 0).any()
+
+
+def test_deep_supervision_weighs_coarser_scales_less():
+    target = torch.zeros(1, 4, 4, dtype=torch.uint8)
+    target[:, :2] = 1
+    right, wrong = (sign * SURE * (target.float() * 2 - 1)[:, None] for sign in (1, -1))
+    weights = Loss(dice=0, cross_entropy=1)
+    assert segmentation_loss([right, right[..., ::2, ::2]], target, weights).item() == pytest.approx(0, abs=1e-6)
+    only_coarse = segmentation_loss([right, wrong[..., ::2, ::2]], target, weights).item()
+    assert only_coarse == pytest.approx(SURE / 3)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_ignored_voxels_change_nothing_and_get_no_gradient(loss):
     logits, target = case([[1, 0, IGNORE]], [[2.0, -1.0, 5.0]])
     other = logits.clone()
@@ -49,7 +105,7 @@ def test_ignored_voxels_change_nothing_and_get_no_gradient(loss):
 def test_a_batch_of_only_ignored_voxels_gives_no_nan():
     logits, target = case([[IGNORE, IGNORE]], [[2.0, -1.0]])
     logits.requires_grad_()
-    total = segmentation_loss(logits, target, Loss())
+    total = segmentation_loss(logits, target, Loss(two_sided_dice=1))
     total.backward()
     assert total.isfinite() and (logits.grad == 0).all()
 

@@ -1,0 +1,86 @@
+"""Several classes, on single images: sampled alike, trained, validated and packaged."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from tiny_training import settings
+
+from SegTraining.config import Config
+from SegTraining.package import package
+from SegTraining.prepare import prepare
+from SegTraining.sampling import Samples
+from SegTraining.targets import IGNORE
+from SegTraining.train import train
+from SegTraining.validation import volume_dice
+from SpineInference.engines import OnnxEngine
+
+LABELS = [
+    {"name": "Field", "code": "1", "meaning": "Field", "values": [1]},
+    {"name": "Spot", "code": "2", "meaning": "Spot", "values": [2]},
+]
+
+
+def config(**changes) -> Config:
+    data = {"datasets": [{"name": "set", "layout": "images2d"}], "split": {"validation": ["c"]}}
+    content = settings(**{"data": data, "input": {"context_slices": 0}, "loss": {"two_sided_dice": 1.0}, **changes})
+    content["card"]["labels"] = LABELS
+    return Config.model_validate(content)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> tuple[Path, Path]:
+    """Radiograph-like pictures with a large bright field and a small brighter spot; the data folder and a cache."""
+    folder = tmp_path_factory.mktemp("data")
+    for number, name in enumerate("abc"):
+        rng = np.random.default_rng(number)
+        mask = np.zeros((96, 80), np.uint8)
+        top, left = rng.integers(8, 30, 2)
+        mask[top : top + 40, left : left + 30] = 1
+        mask[top + 50 : top + 56, left : left + 6] = 2
+        image = rng.normal(10000, 1000, mask.shape) + np.array([0, 15000, 35000])[mask]
+        for part, array in (("images", image.astype(np.uint16)), ("masks", mask)):
+            (folder / "set" / part).mkdir(parents=True, exist_ok=True)
+            sitk.WriteImage(sitk.GetImageFromArray(array), str(folder / "set" / part / f"{name}.png"))
+    return folder, tmp_path_factory.mktemp("cache")
+
+
+def test_a_small_class_is_shown_as_often_as_a_large_one(folders):
+    samples = Samples(prepare(config(), *folders)["training"], config(training={"foreground_fraction": 1.0}), raw=True)
+    centres = [target[60:100, 52:76].unique().tolist() for _, target, _ in (samples[n] for n in range(60))]
+    assert sum(2 in values for values in centres) > 20
+
+
+def test_validation_is_the_mean_over_the_classes(folders):
+    (case,) = prepare(config(), *folders)["validation"]
+    truth = torch.from_numpy(np.array(case.stack("sagittal")[1]))
+
+    def logits_of(labels: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(labels.long(), 3).permute(0, 3, 1, 2).float()
+
+    def missing_the_spot(image: torch.Tensor) -> torch.Tensor:
+        return logits_of(torch.where(truth == 2, 0, truth))
+
+    setting = config(input={"context_slices": 0, "pad_multiple": 16}, validation={"slice_step": 1})
+    assert volume_dice(case, lambda image: logits_of(truth), setting) == 1
+    assert volume_dice(case, missing_the_spot, setting) == 0.5
+    assert IGNORE not in truth
+
+
+def test_a_run_becomes_a_package_whose_probabilities_are_those_of_all_classes(folders, tmp_path):
+    run = train(config(), *folders, tmp_path / "run")
+    made = package(run, tmp_path / "package")
+    assert [(label.value, label.name) for label in made.manifest.labels] == [(1, "Field"), (2, "Spot")]
+    assert made.manifest.output.activation == "softmax"
+    found = OnnxEngine(made, threads=1).probabilities(np.zeros((1, 1, 64, 64), np.float32))
+    assert found.shape == (1, 3, 64, 64) and np.allclose(found.sum(axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_training_learns_every_class(folders, tmp_path):
+    training = {"max_epochs": 2, "steps_per_epoch": 60, "crop": [64, 64]}
+    folder = train(config(training=training), *folders, tmp_path / "run")
+    assert json.loads((folder / "result.json").read_text("utf-8"))["validation_dice"] > 0.8
