@@ -1,11 +1,4 @@
-"""Evaluates models as a user will run them: whole volumes through the runtime's own pipeline.
-
-OUT/summary.json       means, intervals and counts for each data set, choice of planes and label
-OUT/cases.csv          one line per case, choice of planes and label
-OUT/slices.csv         one line per slice: Dice, or nothing where there was nothing to find and nothing was found
-OUT/examples.npz       the best and the worst slices
-OUT/network-PLANE.npz  kernels and activation maps of each network
-"""
+"""Evaluates models as a user will run them: whole volumes through the runtime's own pipeline."""
 
 import json
 import tempfile
@@ -28,14 +21,13 @@ from SpineInference.writing import atomic
 from .csv_tables import write_rows
 from .data_settings import Label
 from .datasets import Case
+from .evaluation_folder import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
 from .examples import Examples
 from .network_pictures import look_inside, write_network_pictures
 from .package import package
 from .references import Reference, read_reference
 from .scoring import FUSED, BodyCount, score_bodies, score_classes, score_slices
 from .summaries import Row, summaries
-
-SUMMARY, CASES, SLICES, EXAMPLES = "summary.json", "cases.csv", "slices.csv", "examples.npz"
 
 
 @contextmanager
@@ -61,8 +53,8 @@ def evaluate(
     `labels` says which values of the references are which of the models' classes, in their order; without, a single
     class is everything labelled, and several have the values that the package gives them.
 
-    Writes the files named at the top into `output`. Raises SpineError where there is nothing to evaluate or a case
-    cannot be read.
+    Writes the files that `evaluation_folder` names into `output`. Raises SpineError where there is nothing to evaluate
+    or a case cannot be read.
     """
     if not cases:
         raise SpineError("There is no case to evaluate: name some with --cases, or another --split.")
@@ -167,7 +159,7 @@ def _look_inside(model_set: ModelSet, case: Case, scan: sitk.Image, reference: R
         held = np.count_nonzero(reference.classes, axis=tuple({0, 1, 2} - {SLICE_AXIS[plane]}))
         place = float(np.argmax(held) / max(1, len(held) - 1)) if held.any() else 0.5
         pictures = look_inside(package_of_plane, case.name, scan, place)
-        write_network_pictures(pictures, output / f"network-{plane}.npz")
+        write_network_pictures(pictures, output / NETWORK.format(plane=plane))
 
 
 _COLUMNS: dict[str, Callable[[dict], str]] = {

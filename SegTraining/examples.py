@@ -1,7 +1,6 @@
 """The slices in which a model was best and worst, kept for the report so that it needs the data no more."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -54,7 +53,7 @@ class Examples:
     """Collects case by case, and keeps the best and the worst slices of each choice of planes."""
 
     def __init__(self):
-        self._kept: dict[tuple[str, str], list[Example]] = {}
+        self._kept: dict[tuple[str, str], list[tuple[tuple[float, int], Example]]] = {}
 
     def add(
         self,
@@ -72,17 +71,17 @@ class Examples:
         judged = np.zeros(ignored.shape, bool)
         within = labelled_slices(reference > 0)
         judged[within] = ~ignored[within]
-        for kind, sign in (("best", -1), ("worst", 1)):
+        for kind in ("best", "worst"):
             kept = self._kept.setdefault((planes, kind), [])
-            for chosen in _choose(scores, lambda score, sign=sign: sign * score.dice):
+            for chosen in _choose(scores, kind):
                 here = (*[slice(None)] * SLICE_AXIS[slice_plane], chosen.slice - 1)
                 maps = (image[here], prediction[here], reference[here], judged[here])
-                kept.append(_example(kind, case, planes, chosen, maps, spacing))
-            kept.sort(key=lambda example, sign=sign: sign * example.dice)
+                kept.append((_rank(chosen, kind), _example(kind, case, planes, chosen, maps, spacing)))
+            kept.sort(key=lambda ranked: ranked[0])
             del kept[COUNT:]
 
     def write(self, path: Path) -> None:
-        examples = [example for kept in self._kept.values() for example in kept]
+        examples = [example for kept in self._kept.values() for _, example in kept]
         arrays = {
             f"{number}_{name}": getattr(example, name) for number, example in enumerate(examples) for name in _ARRAYS
         }
@@ -105,11 +104,16 @@ def read_examples(path: Path) -> list[Example]:
         ]
 
 
-def _choose(scores: list[SliceScore], rank: Callable[[SliceScore], float]) -> list[SliceScore]:
-    """The first `COUNT` by `rank` that are large enough and far enough from each other."""
+def _rank(score: SliceScore, kind: str) -> tuple[float, int]:
+    """The lower, the more `kind`. Of equals, as slices without any agreement are, the larger one comes first."""
+    return (score.dice if kind == "worst" else -score.dice, -max(score.reference_pixels, score.predicted_pixels))
+
+
+def _choose(scores: list[SliceScore], kind: str) -> list[SliceScore]:
+    """The `COUNT` most `kind` ones of those that are large enough and far enough from each other."""
     largest = max((score.reference_pixels for score in scores), default=0)
     chosen: list[SliceScore] = []
-    for score in sorted((s for s in scores if s.dice is not None), key=rank):
+    for score in sorted((s for s in scores if s.dice is not None), key=lambda s: _rank(s, kind)):
         large = max(score.reference_pixels, score.predicted_pixels) >= SMALLEST * largest
         if large and all(abs(score.mm - other.mm) >= APART_MM for other in chosen):
             chosen.append(score)

@@ -20,6 +20,9 @@ LAYERS = 6
 CHANNELS = 8
 """So many layers are shown, from the first to the last, and of each so many channels: those that vary most."""
 
+SMALLEST = 4
+"""Rows and columns of a map that shows anything."""
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkPictures:
@@ -44,8 +47,13 @@ def look_inside(package: ModelPackage, case: str, scan: sitk.Image, place: float
     network.load_state_dict(safetensors.torch.load(package.read(SAFETENSORS)))
     convolutions = {name: module for name, module in network.named_modules() if isinstance(module, torch.nn.Conv2d)}
     maps: dict[str, np.ndarray] = {}
+
+    def keep(name: str, output: torch.Tensor) -> None:
+        if min(output.shape[2:]) >= SMALLEST:
+            maps.setdefault(name, output[0].numpy().copy())  # the next layer may work in place
+
     for name, module in convolutions.items():
-        module.register_forward_hook(lambda _, __, output, name=name: maps.setdefault(name, output[0].numpy()))
+        module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
     sample = _input(manifest, scan, place)
     with torch.inference_mode():
         network.eval()(torch.from_numpy(sample[None]))

@@ -1,0 +1,124 @@
+"""Writes the report of some runs: one HTML file, and its tables as CSV files beside it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from SpineInference.writing import atomic
+
+from .csv_tables import write_rows
+from .examples import Example
+from .report_charts import all_runs, dice_per_slice, training_curves
+from .report_comparison import comparison_tables
+from .report_html import Picture, Section, page
+from .report_pictures import activations, kernels, overlays
+from .report_runs import Evaluation, RunRecord, read_runs
+from .report_tables import Table, published_tables, run_table, score_table
+
+
+def write_report(run_folders: list[Path], output: Path) -> list[Path]:
+    """Write the report of `run_folders` to `output` (.html), and its tables into a folder beside it; all files.
+
+    A folder is that of a run, with its evaluations in it, or the output of `segtraining evaluate`. What was not
+    computed is said to be missing. Raises SpineError for a folder that holds neither, or a file that is damaged.
+    """
+    runs = read_runs(run_folders)
+    scores, published, comparisons = score_table(runs), published_tables(runs), comparison_tables(runs)
+    tables = [table for table in (run_table(runs), scores, *comparisons, *published) if table.rows]
+    sections = [_overview(runs, tables), *([Section("Published results", list(published))] if published else [])]
+    sections += [Section(run.name, list(_of_run(run))) for run in runs]
+    date = datetime.now(UTC).date().isoformat()
+    subtitle = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {date}. Research use; not for clinical decisions."
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(output) as aside:
+        aside.write_text(page("Segmentation report", subtitle, sections), "utf-8")
+    return [output, *_write_tables(tables, runs, output.with_name(f"{output.stem}-tables"))]
+
+
+def _write_tables(tables: list[Table], runs: list[RunRecord], folder: Path) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    contents = {table.key: table.as_rows() for table in tables}
+    contents["cases"] = [
+        {"run": run.name, "cases of": evaluation.name} | row
+        for run in runs
+        for evaluation in run.evaluations.values()
+        for row in evaluation.cases
+    ]
+    written = []
+    for name, rows in contents.items():
+        if rows:
+            write_rows(rows, folder / f"{name}.csv")
+            written.append(folder / f"{name}.csv")
+    return written
+
+
+def _overview(runs: list[RunRecord], tables: list[Table]) -> Section:
+    parts: list = []
+    for split in dict.fromkeys(name for run in runs for name in run.evaluations):
+        lines = []
+        for run in runs:
+            evaluation = run.evaluations.get(split)
+            for result in evaluation.results if evaluation is not None else ():
+                values = evaluation.dice_of_cases(result["planes"], result["label"])
+                known = [value for value in values.values() if value is not None]
+                if known:
+                    name = f"{run.name}, {result['planes']}"
+                    if len({other["label"] for other in evaluation.results}) > 1:
+                        name += f", {result['label']}"
+                    lines.append((name, known, result["dice"], result["dice_ci95"]))
+        lines.sort(key=lambda line: -line[2])
+        if lines:
+            caption = "Dice coefficient of every case, their mean, and its 95 % interval by bootstrap over patients."
+            parts.append((f"All runs: {split}", Picture(all_runs(lines), caption)))
+    parts += [table for table in tables if table.key in ("runs", "scores") or table.key.startswith("comparison")]
+    missing = [run.name for run in runs if not run.evaluations]
+    if missing:
+        parts.append(
+            f"Not evaluated yet, so without scores: {', '.join(missing)}. "
+            'Run "segtraining evaluate --run RUN" for each of them.'
+        )
+    return Section("Overview", parts)
+
+
+def _of_run(run: RunRecord) -> Iterator[str | tuple[str, Picture]]:
+    if run.config:
+        yield f"{run.network}, {run.plane} slices, start: {run.start}."
+    if (curves := training_curves(run)) is not None:
+        yield "Training", Picture(curves, "Loss and validation Dice over the epochs of the training.")
+    for evaluation in run.evaluations.values():
+        yield from _of_evaluation(evaluation)
+
+
+def _of_evaluation(evaluation: Evaluation) -> Iterator[str | tuple[str, Picture]]:
+    for result in evaluation.results:
+        planes, label = result["planes"], result["label"]
+        where = f"{evaluation.name}, {planes}, {label}"
+        chart = dice_per_slice(evaluation, planes, label)
+        if chart is not None:
+            caption = (
+                "Dice coefficient slice by slice, as in Figure 4.5 of the thesis, for the worst, the middle and the "
+                "best case. No bar: nothing to find, and nothing found."
+            )
+            yield f"Dice per slice: {where}", Picture(chart, caption)
+    by_planes: dict[str, list[Example]] = {}
+    for example in evaluation.examples():
+        by_planes.setdefault(example.planes, []).append(example)
+    for planes, examples in by_planes.items():
+        caption = (
+            "Left the best, right the worst slices of those that hold at least a tenth of what the largest slice of "
+            "their case holds. Above: prediction and contour of the reference. Below: misclassified pixels."
+        )
+        yield f"Best and worst slices: {evaluation.name}, {planes}", Picture(overlays(examples), caption)
+    for pictures in evaluation.networks():
+        yield (
+            f"Kernels of the first layer: {pictures.plane}",
+            Picture(
+                kernels(pictures),
+                "Red: positive, blue: negative weights, each kernel on its own scale; middle channel.",
+            ),
+        )
+        caption = (
+            f"What single channels answer to a slice of {pictures.case}: layers from the first to the last, of each "
+            "those channels that vary most, each on its own scale."
+        )
+        yield f"Activation maps: {pictures.plane}", Picture(activations(pictures), caption)

@@ -1,0 +1,283 @@
+"""The tables of a report: what the runs have reached, in layouts that can be laid beside the published ones."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from . import report_published as published
+from .report_runs import ARCHITECTURES, ENCODERS, RANDOM, Evaluation, RunRecord
+
+MISSING = "missing"
+"""What stands where a run would have to be made first."""
+
+HONEST = (
+    "Ours: mean Dice of whole test volumes, slices without target never counted as perfect. The thesis took the mean "
+    "over batches of slices in which two empty masks count as 100 %, which gives higher numbers."
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Our number beside the published one; None where there is none."""
+
+    ours: str | None
+    published: str | None
+
+
+Cell = str | Pair | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """`key` names its CSV file. Columns whose cells are `Pair`s become two columns there."""
+
+    key: str
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    note: str = ""
+
+    def as_rows(self) -> list[dict[str, str]]:
+        """For a CSV file."""
+        flat = []
+        for row in self.rows:
+            values: dict[str, str] = {}
+            for column, cell in zip(self.columns, row, strict=True):
+                if isinstance(cell, Pair):
+                    values |= {f"{column} (ours)": cell.ours or "", f"{column} (published)": cell.published or ""}
+                else:
+                    values[column] = cell or ""
+            flat.append(values)
+        return flat
+
+
+def run_table(runs: list[RunRecord]) -> Table:
+    """What each run is, and how far it got."""
+    columns = ("Run", "Network", "Start", "Plane", "N4", "Training cases", "Epochs", "Best epoch", "Minutes")
+    rows = [
+        (
+            run.name,
+            run.network or "several",
+            run.start,
+            run.plane,
+            "yes" if run.corrected else "no",
+            _text(run.training_cases, 0),
+            _text(len(run.epochs), 0),
+            _text(run.result.get("epoch"), 0),
+            _text(run.result.get("minutes"), 0),
+            _text(run.result.get("validation_dice"), 4),
+        )
+        for run in runs
+        if run.config
+    ]
+    note = "Validation Dice: of the raw network during training, which is what the best epoch was chosen by."
+    return Table("runs", "Runs", (*columns, "Validation Dice"), rows, note)
+
+
+def score_table(runs: list[RunRecord]) -> Table:
+    """The numbers of every evaluation, all data sets together."""
+    rows = [(run.name, evaluation.name, *_scores(result)) for run, evaluation, result in _results(runs)]
+    columns: tuple[str, ...] = (
+        "Run",
+        "Cases of",
+        "Planes",
+        "Label",
+        "n",
+        "Dice",
+        "95 % CI",
+        "sd",
+        "min",
+        "max",
+        "IoU",
+        "NSD",
+    )
+    columns += ("HD95 mm", "ASSD mm", "Volume %", "|Volume| %", "Bodies found", "Empty cases")
+    note = (
+        "Whole volumes, between the first and the last labelled axial slice. 95 % CI: bootstrap over patients. NSD: "
+        "share of both surfaces within 1 mm of each other. Volume: predicted minus true, in per cent of the true one. "
+        "A structure that was missed or invented counts Dice 0, NSD 0 and the diagonal of the volume as distance; a "
+        "case with nothing to find in which nothing was found is not judged."
+    )
+    if len({row[3] for row in rows}) == 1:
+        note = f"Label: {rows[0][3]}. {note}"
+        columns, rows = columns[:3] + columns[4:], [row[:3] + row[4:] for row in rows]
+    return Table("scores", "Scores", columns, rows, note)
+
+
+def _scores(result: dict) -> tuple[str, ...]:
+    interval = result["dice_ci95"]
+    empty = [
+        f"{result[kind]} {kind.replace('_', ' ')}" for kind in ("missed", "invented", "not_judged") if result[kind]
+    ]
+    digits = {"dice": 4, "dice_sd": 3, "dice_min": 3, "dice_max": 3, "iou": 3, "nsd": 3, "hd95_mm": 1, "assd_mm": 2}
+    digits |= {"volume_error_percent": 1, "volume_error_percent_magnitude": 1}
+    numbers = [_text(result[name], count) for name, count in digits.items()]
+    return (
+        result["planes"],
+        result["label"],
+        f"{result['cases']}",
+        numbers[0],
+        "–" if interval is None else f"{interval[0]:.3f}–{interval[1]:.3f}",
+        *numbers[1:],
+        f"{result['found']}/{result['bodies']}" if result["bodies"] else "–",
+        ", ".join(empty) or "–",
+    )
+
+
+def _results(runs: list[RunRecord]) -> Iterable[tuple[RunRecord, Evaluation, dict]]:
+    for run in runs:
+        for evaluation in run.evaluations.values():
+            for result in evaluation.results:
+                yield run, evaluation, result
+
+
+def published_tables(runs: list[RunRecord]) -> list[Table]:
+    """Those published tables of which at least one run is there."""
+    trained = [run for run in runs if run.config]
+    grid = _grid(trained)
+    tables = [_grid_table(grid), *_derived_tables(grid)] if grid else []
+    makers = (_custom_table, _skeleton_table, _lung_table, _robustness_table)
+    return tables + [table for make in makers if (table := make(trained)) is not None]
+
+
+Grid = dict[tuple[str, str, bool], dict[str, float]]
+"""(architecture, start, corrected) -> plane -> Dice in per cent, the mean where there are several such runs."""
+
+
+def _grid(runs: list[RunRecord]) -> Grid:
+    found: dict[tuple[tuple[str, str, bool], str], list[float]] = {}
+    for run in runs:
+        key = (ARCHITECTURES.get(run.family, ""), run.start, run.corrected)
+        # A random start says nothing of the encoder: any of the grid's two will do.
+        of_grid = run.config.get("network", {}).get("arguments", {}).get("encoder") in ENCODERS
+        if key in published.GRID and of_grid and (dice := run.dice("test")) is not None:
+            found.setdefault((key, run.plane), []).append(100 * dice)
+    grid: Grid = {}
+    for (key, plane), values in found.items():
+        grid.setdefault(key, {})[plane] = mean(values)
+    return grid
+
+
+def _grid_table(grid: Grid) -> Table:
+    rows = []
+    for key, values in published.GRID.items():
+        ours = grid.get(key, {})
+        cells = [
+            Pair(_text(ours[plane], 1) if plane in ours else MISSING, str(value))
+            for plane, value in zip(published.PLANES, values, strict=True)
+        ]
+        rows.append((key[0], key[1], "Yes" if key[2] else "No", *cells))
+    columns = ("Model", "Weights", "Corrected", "Sagittal, %", "Coronal, %", "Axial, %")
+    return Table("table-4.3", "Thesis, Table 4.3: models trained and evaluated on same planes", columns, rows, HONEST)
+
+
+def mean_and_sd(grid: Grid, plane: str, chosen: Callable[[tuple[str, str, bool]], bool] = lambda key: True) -> str:
+    """Mean and standard deviation over the chosen configurations, as the thesis's Tables 4.4 to 4.8 are made."""
+    values = [planes[plane] for key, planes in grid.items() if chosen(key) and plane in planes]
+    if not values:
+        return MISSING
+    # Half a per cent is rounded up, as in the thesis.
+    return f"{int(mean(values) + 0.5)} ± {stdev(values):.1f}" if len(values) > 1 else f"{mean(values):.1f}"
+
+
+def _derived_tables(grid: Grid) -> list[Table]:
+    count = sum(len(planes) for planes in grid.values())
+    note = f"From {count} of the {3 * len(published.GRID)} configurations of Table 4.3."
+
+    def pairs(values: dict[str, str], chosen: Callable[[tuple[str, str, bool]], bool] = lambda key: True) -> list[Pair]:
+        return [Pair(mean_and_sd(grid, plane, chosen), values[plane]) for plane in published.PLANES]
+
+    by_plane = [
+        (plane.capitalize(), pair) for plane, pair in zip(published.PLANES, pairs(published.BY_PLANE), strict=True)
+    ]
+    raw = pairs(published.BY_CORRECTION["raw"], lambda key: not key[2])
+    corrected = pairs(published.BY_CORRECTION["corrected"], lambda key: key[2])
+    by_correction = [(plane.capitalize(), *both) for plane, *both in zip(published.PLANES, raw, corrected, strict=True)]
+    by_start = [
+        ("Random", *pairs(published.BY_START["Random"], lambda key: key[1] == RANDOM)),
+        ("Transfer learning", *pairs(published.BY_START["Transfer learning"], lambda key: key[1] != RANDOM)),
+    ]
+    by_encoder = [
+        (name, *pairs(values, lambda key, name=name: key[1] == name)) for name, values in published.BY_ENCODER.items()
+    ]
+    planes = ("Sagittal, %", "Coronal, %", "Axial, %")
+    return [
+        Table("table-4.4", "Thesis, Table 4.4: by plane", ("Plane", "DSC, %"), by_plane, note),
+        Table("table-4.5", "Thesis, Table 4.5: raw and corrected scans", ("Plane", "Raw", "Corrected"), by_correction),
+        Table("table-4.7", "Thesis, Table 4.7: random start and transfer learning", ("Initialized", *planes), by_start),
+        Table("table-4.8", "Thesis, Table 4.8: by encoder", ("Encoder", *planes), by_encoder),
+    ]
+
+
+def _custom_table(runs: list[RunRecord]) -> Table | None:
+    ours = {
+        name: [100 * dice for run in runs if _is_custom(run, name) and (dice := run.dice("test")) is not None]
+        for name in published.CUSTOM
+    }
+    if not any(ours.values()):
+        return None
+    rows = [
+        (name, Pair(_text(mean(ours[name]), 1) if ours[name] else MISSING, str(value)))
+        for name, value in published.CUSTOM.items()
+    ]
+    return Table(
+        "table-4.6", "Thesis, Table 4.6: custom networks, sagittal, raw", ("Model name", "DSC, %"), rows, HONEST
+    )
+
+
+def _is_custom(run: RunRecord, name: str) -> bool:
+    return run.family == f"custom-{name}" and run.plane == "sagittal" and not run.corrected
+
+
+def _skeleton_table(runs: list[RunRecord]) -> Table | None:
+    rivals = [run for run in runs if run.family in {family for family, *_ in published.SKELETON.values()}]
+    # A U-Net belongs here only if it was trained on the same images.
+    data = {_data_of(run) for run in rivals if run.family != "poster-unet"}
+    of_family = {run.family: run for run in reversed(rivals) if _data_of(run) in data}
+    if not of_family:
+        return None
+    rows = []
+    for name, (family, *values) in published.SKELETON.items():
+        run = of_family.get(family)
+        ours = [None] * 4
+        if run is not None:
+            ours = [run.validation_loss, run.dice("training"), run.validation_dice, run.dice("test")]
+        without = MISSING if run is None else "not measured"
+        pairs = [Pair(_text(o, 4) if o is not None else without, f"{p:.4f}") for o, p in zip(ours, values, strict=True)]
+        rows.append((name, *pairs))
+    columns = ("Network", "Validation loss", "Training Dice", "Validation Dice", "Test Dice")
+    note = 'Dice of the splits: "segtraining evaluate --run RUN --split training", and so on.'
+    return Table("scintigraphy", "Fully dilated networks and their rivals (scintigraphy)", columns, rows, note)
+
+
+def _data_of(run: RunRecord) -> tuple[str, ...]:
+    return tuple(sorted(run.fingerprint.get("training_cases", ())))
+
+
+def _lung_table(runs: list[RunRecord]) -> Table | None:
+    run = next((r for r in runs if r.family == "segnet" and r.dice("test") is not None), None)
+    if run is None:
+        return None
+    result = run.evaluations["test"].result(run.plane)
+    ours = {"mean": result["dice"], **{key: result[f"dice_{key}"] for key in ("min", "max", "sd")}}
+    row = [Pair(_text(ours[key], 3), f"{value:.3f}") for key, value in published.LUNGS.items()]
+    columns = ("Network", "Mean", "Minimum", "Maximum", "Standard deviation")
+    note = f"Ours: {result['cases']} test cases."
+    return Table("xray", "SegNet-type network: Dice over the test set (X-ray)", columns, [(run.name, *row)], note)
+
+
+def _robustness_table(runs: list[RunRecord]) -> Table | None:
+    ours = [run for run in runs if run.family == "poster-unet" and run.validation_dice is not None]
+    if not ours:
+        return None
+    rows = []
+    for run in ours:
+        known = next((v for name, v in published.ROBUSTNESS.items() if run.config["name"].endswith(f"-{name}")), None)
+        pair = Pair(_text(100 * run.validation_dice, 3), None if known is None else f"{known:.3f}".rstrip("0"))
+        rows.append((run.name, _text(run.training_cases, 0), pair))
+    columns = ("Experiment", "Training cases", "Validation Dice, %")
+    return Table("robustness", "U-Net of the X-ray poster: noise and training-set size", columns, rows)
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
