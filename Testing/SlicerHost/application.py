@@ -23,9 +23,6 @@ class qSlicerApplication(QApplication):
     def applicationLogic(self):
         return self._host.applicationLogic
 
-    def mrmlScene(self):
-        return slicer.mrmlScene
-
     def layoutManager(self):
         return self._host.layoutManager
 
@@ -38,19 +35,10 @@ class qSlicerApplication(QApplication):
     def userSettings(self):
         return QSettings()
 
-    def moduleLogic(self, name: str):
-        return getattr(slicer.modules, name.lower()).logic()
-
     def translate(self, context: str, text: str) -> str:
         return QCoreApplication.translate(context, text)
 
     temporaryPath = Property(str, lambda self: str(self._host.folder))
-    slicerHome = Property(str, lambda self: sys.prefix)
-    extensionsInstallPath = Property(str, lambda self: str(self._host.folder / "Extensions"))
-    majorVersion = Property(int, lambda self: 5)
-    minorVersion = Property(int, lambda self: 13)
-    applicationVersion = Property(str, lambda self: "5.13.0-host")
-    revision = Property(str, lambda self: "host")
 
 
 def application() -> qSlicerApplication:

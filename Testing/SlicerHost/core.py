@@ -1,11 +1,16 @@
 """A real MRML scene without the Slicer application: module logics of slicer-core where Slicer's Python expects them."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import slicer
 import vtk
+
+from . import i18n
+
+sys.modules.setdefault("slicer.i18n", i18n)  # which slicer-core lacks
 
 _LOGICS = {
     "terminologies": "vtkSlicerTerminologiesModuleLogic",

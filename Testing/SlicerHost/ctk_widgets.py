@@ -2,11 +2,12 @@
 
 from itertools import count
 
-from PySide6.QtCore import Property, QObject, QSize, Qt, Signal
+from PySide6.QtCore import Property, QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QAbstractButton,
     QMessageBox,
+    QSizePolicy,
     QStyle,
     QStyleOption,
     QWidget,
@@ -27,18 +28,20 @@ def stored(kind, default, changed=lambda self: None) -> Property:
 
 
 class ctkCollapsibleButton(QAbstractButton):
-    """A titled section; collapsed is the same as unchecked."""
+    """A titled section; collapsed is the same as unchecked. Hides its children, but not those hidden by others."""
 
     contentsCollapsed = Signal(bool)
     _HEADER = 26
 
     def __init__(self, *arguments):
         super().__init__(*[each for each in arguments if isinstance(each, QWidget)])
+        self._unwanted: set[QWidget] = set()
+        self._hiding = False
         self.setText("".join(each for each in arguments if isinstance(each, str)))
         self.setCheckable(True)
         self.setChecked(True)
-        self.setContentsMargins(4, self._HEADER + 4, 4, 4)
-        self._hidden: list[QWidget] = []
+        self.setSizePolicy(QSizePolicy.Minimum, QSizePolicy.Preferred)
+        self.setContentsMargins(0, self._HEADER, 0, 0)
         self.toggled.connect(self._follow)
 
     collapsed = Property(bool, lambda self: not self.isChecked(), lambda self, value: self.setChecked(not value))
@@ -48,38 +51,50 @@ class ctkCollapsibleButton(QAbstractButton):
         return position.y() < self._HEADER
 
     def sizeHint(self) -> QSize:
-        width = self.fontMetrics().horizontalAdvance(self.text()) + 60
-        if self.isChecked() and self.layout():
-            return self.layout().totalSizeHint().expandedTo(QSize(width, self._HEADER))
-        return QSize(width, self._HEADER)
+        return self._size(super().sizeHint())
 
     def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+        return self._size(super().minimumSizeHint())
+
+    def _size(self, ofContents: QSize) -> QSize:
+        header = QSize(self.fontMetrics().horizontalAdvance(self.text()) + 60, self._HEADER)
+        return ofContents.expandedTo(header) if self.isChecked() else header
 
     def childEvent(self, event) -> None:
+        child = event.child()
+        if event.added() and isinstance(child, QWidget):
+            if child.testAttribute(Qt.WA_WState_ExplicitShowHide) and child.isHidden():
+                self._unwanted.add(child)
+            child.installEventFilter(self)
         super().childEvent(event)
-        if event.polished() and not self.isChecked():
-            self._hide()
+
+    def eventFilter(self, child, event) -> bool:
+        if not self._hiding and event.type() == QEvent.ShowToParent:
+            self._unwanted.discard(child)
+            self._place(child)
+        elif not self._hiding and event.type() == QEvent.HideToParent:
+            self._unwanted.add(child)
+        return False
 
     def showEvent(self, event) -> None:
         super().showEvent(event)
-        if not self.isChecked():
-            self._hide()
+        self._placeAll()
 
-    def _hide(self) -> None:
+    def _place(self, child: QWidget) -> None:
+        self._hiding = True
+        child.setVisible(self.isChecked() and child not in self._unwanted)
+        if child not in self._unwanted:  # so that hiding it has an effect although it is hidden
+            child.setAttribute(Qt.WA_WState_ExplicitShowHide, False)
+        self._hiding = False
+
+    def _placeAll(self) -> None:
         for child in self.findChildren(QWidget, options=Qt.FindDirectChildrenOnly):
-            if not child.isHidden():
-                child.hide()
-                self._hidden.append(child)
+            self._place(child)
 
     def _follow(self, expanded: bool) -> None:
-        if expanded:
-            for child in self._hidden:
-                child.show()
-            self._hidden = []
-        else:
-            self._hide()
-        self.setMaximumHeight(16777215 if expanded else self._HEADER)
+        self.setMaximumHeight(16777215 if expanded else self._HEADER)  # QWIDGETSIZE_MAX
+        if self.testAttribute(Qt.WA_WState_Created):
+            self._placeAll()
         self.updateGeometry()
         self.contentsCollapsed.emit(not expanded)
 

@@ -48,7 +48,7 @@ class Dialogs:
     def askMessage(self, box: QMessageBox):
         """Answer a message box: the only button it has, or the prepared one."""
         self.shown.append(Shown("message", box.text(), box.windowTitle().strip(), box.detailedText()))
-        buttons = box.buttons()
+        buttons = [button for button in box.buttons() if box.standardButton(button)]
         if len(buttons) <= 1:
             return QMessageBox.StandardButton.Ok
         answer = self._next(f"'{box.text()}'")

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import slicer
+from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 
 from . import application, core, dialogs, layout, pythonqt, services
 from .probe import EventLoopProbe
@@ -27,6 +28,7 @@ class SlicerHost:
         self._temporary = application.temporaryFolder()
         self.folder = Path(self._temporary.name)
         self._hook, sys.excepthook = sys.excepthook, self._recordError
+        qInstallMessageHandler(_onQtMessage)
         pythonqt.slotErrors.clear()
         self.dialogs = dialogs.start()
         self.app = application.application()
@@ -82,7 +84,7 @@ class SlicerHost:
     def process(self, until=None, timeout: float = 10.0) -> None:
         """Let events happen: those that wait, or until `until()` is true. TimeoutError after `timeout` seconds.
 
-        Raises what slots, timers and observers have raised.
+        Raises what slots, timers and observers have raised, and what Qt has warned of.
         """
         end = time.monotonic() + timeout
         while True:
@@ -154,6 +156,7 @@ class SlicerHost:
             self._pythonModules.remove()
             del slicer.mrmlScene, slicer.modules, slicer.app
             sys.excepthook = self._hook
+            qInstallMessageHandler(None)
             self._temporary.cleanup()
 
     def _frame(self, name: str):
@@ -162,3 +165,10 @@ class SlicerHost:
     def _recordError(self, kind, error, trace) -> None:
         pythonqt.slotErrors.append(error)
         self._hook(kind, error, trace)
+
+
+def _onQtMessage(kind, context, text: str) -> None:
+    """What Qt warns of is an error of the tests: a signal without its slot, a process that is deleted too early."""
+    if kind != QtMsgType.QtDebugMsg and kind != QtMsgType.QtInfoMsg and "propagateSizeHints" not in text:
+        print(text, file=sys.stderr)
+        pythonqt.slotErrors.append(RuntimeError(text))

@@ -5,19 +5,10 @@ import typing
 import slicer
 import vtk
 
-from .parameter_types import Choice, Decimals, Default, Maximum, Minimum, Parameter, SingleStep, WithinRange
+from .parameter_types import Choice, Default, Parameter, WithinRange
 from .parameter_widgets import bindingFor
 
-__all__ = [
-    "Choice",
-    "Decimals",
-    "Default",
-    "Maximum",
-    "Minimum",
-    "SingleStep",
-    "WithinRange",
-    "parameterNodeWrapper",
-]
+__all__ = ["Choice", "Default", "WithinRange", "parameterNodeWrapper"]
 
 
 class _ParameterNode:

@@ -8,6 +8,8 @@ from collections.abc import MutableSequence
 
 import slicer
 
+_PLAIN = (str, int, float, bool)
+
 
 class Choice:
     """One of these values."""
@@ -20,33 +22,15 @@ class Choice:
             raise ValueError(f"{value!r} is none of {self.choices}")
 
 
-class Minimum:
-    def __init__(self, minimum):
-        self.minimum = minimum
-
-    def validate(self, value) -> None:
-        if value < self.minimum:
-            raise ValueError(f"{value} is below {self.minimum}")
-
-
-class Maximum:
-    def __init__(self, maximum):
-        self.maximum = maximum
-
-    def validate(self, value) -> None:
-        if value > self.maximum:
-            raise ValueError(f"{value} is above {self.maximum}")
-
-
-class WithinRange(Minimum, Maximum):
+class WithinRange:
     """Between two numbers, both included."""
 
     def __init__(self, minimum, maximum):
         self.minimum, self.maximum = minimum, maximum
 
     def validate(self, value) -> None:
-        Minimum.validate(self, value)
-        Maximum.validate(self, value)
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError(f"{value} is not between {self.minimum} and {self.maximum}")
 
 
 class Default:
@@ -56,94 +40,75 @@ class Default:
         self.value = value
 
 
-class Decimals(Default):
-    """Digits that a number's widget shows after the point."""
-
-
-class SingleStep(Default):
-    """By how much a number's widget changes with one click."""
-
-
 class Parameter:
-    """One parameter: its name, type, the limits of its values, its default."""
+    """One parameter: its name, type, limits and default. Of Slicer's types the host has those that the panel needs."""
 
     def __init__(self, name: str, annotation, default=None):
         self.name, self.annotation = name, annotation
-        self.kind, self.notes = annotation, ()
+        self.kind, self._notes = annotation, ()
         if typing.get_origin(annotation) is typing.Annotated:
-            self.kind, *self.notes = typing.get_args(annotation)
-        if typing.get_origin(self.kind) in (typing.Union, types.UnionType):
-            self.kind = tuple(each for each in typing.get_args(self.kind) if each is not type(None))
-        self._check()
-        given = self.note(Default)
-        self.default = default if default is not None else given.value if given else self._emptyValue()
+            self.kind, *self._notes = typing.get_args(annotation)
+        union = typing.get_origin(self.kind) in (typing.Union, types.UnionType)
+        members = typing.get_args(self.kind) if union else (self.kind,)
+        self.nodeClasses = tuple(each for each in members if _isClass(each, slicer.vtkMRMLNode))
+        self.isNode = bool(self.nodeClasses)
+        self.isEnum = _isClass(self.kind, enum.Enum)
+        self.isList = typing.get_origin(self.kind) is list and typing.get_args(self.kind)[0] in _PLAIN
+        if not (self.isNode or self.isEnum or self.isList or self.kind in _PLAIN):
+            raise NotImplementedError(f"{name}: the host has no parameters of type {annotation}")
+        note = self.note(Default)
+        self.default = default if default is not None else note.value if note else self._emptyValue()
 
     def note(self, kind: type):
-        """The annotation of exactly this type, or None."""
-        return next((note for note in self.notes if type(note) is kind), None)
-
-    @property
-    def isNode(self) -> bool:
-        return _isNode(self.kind)
+        """The annotation of this kind, or None."""
+        return next((note for note in self._notes if isinstance(note, kind)), None)
 
     def write(self, node, value) -> None:
         """Check the value and write it. TypeError or ValueError if it is none of this parameter's."""
         if not self._accepts(value):
-            raise TypeError(f"{self.name}: {value!r} is no {self.kind}")
-        for note in self.notes:
-            if hasattr(note, "validate"):
+            raise TypeError(f"{self.name}: {value!r} is no {self.annotation}")
+        for note in (self.note(Choice), self.note(WithinRange)):
+            if note:
                 note.validate(value)
         if self.isNode:
             node.SetParameter(self.name, "")
             node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
+        elif self.isList:
+            node.SetParameter(self.name, json.dumps(list(value)))
         else:
-            node.SetParameter(self.name, self._toText(value))
+            node.SetParameter(self.name, value.name if self.isEnum else str(value))
 
     def read(self, node):
-        """The value; like Slicer without checking it. The default if the scene holds none."""
+        """The value, like in Slicer without a check; the default if the scene holds none."""
         if not node.HasParameter(self.name):
             self.write(node, self.default)
         if self.isNode:
             return node.GetNodeReference(self.name)
         text = node.GetParameter(self.name)
-        if typing.get_origin(self.kind) is list:
+        if self.isList:
             return ObservedList(json.loads(text), lambda values: self.write(node, values))
         if self.kind is bool:
             return text == "True"
-        return self.kind[text] if issubclass(self.kind, enum.Enum) else self.kind(text)
-
-    def _check(self) -> None:
-        kind, items = self.kind, typing.get_args(self.kind)
-        if typing.get_origin(kind) is list and items and items[0] in (str, int, float, bool):
-            return
-        if kind in (str, int, float, bool) or self.isNode:
-            return
-        if not (isinstance(kind, type) and issubclass(kind, enum.Enum)):
-            raise NotImplementedError(f"{self.name}: the host has no parameters of type {kind}")
+        return self.kind[text] if self.isEnum else self.kind(text)
 
     def _accepts(self, value) -> bool:
         if self.isNode:
-            return value is None or isinstance(value, self.kind)
-        if typing.get_origin(self.kind) is list:
+            return value is None or isinstance(value, self.nodeClasses)
+        if self.isList:
             [item] = typing.get_args(self.kind)
             return isinstance(value, list | ObservedList) and all(isinstance(each, item) for each in value)
         return isinstance(value, (int, float) if self.kind is float else self.kind)
 
-    def _toText(self, value) -> str:
-        if typing.get_origin(self.kind) is list:
-            return json.dumps(list(value))
-        return value.name if isinstance(value, enum.Enum) else str(value)
-
     def _emptyValue(self):
         if self.isNode:
             return None
-        if isinstance(self.kind, type) and issubclass(self.kind, enum.Enum):
+        if self.isEnum:
             return next(iter(self.kind))
-        return (typing.get_origin(self.kind) or self.kind)()
+        return [] if self.isList else self.kind()
 
 
 class ObservedList(MutableSequence):
-    """A list that writes itself back when it is changed."""
+    """A list that is written back when it is changed."""
 
     def __init__(self, values: list, save):
         self._values, self._save = values, save
@@ -152,28 +117,23 @@ class ObservedList(MutableSequence):
         return self._values[index]
 
     def __setitem__(self, index, value) -> None:
-        self._change(lambda values: values.__setitem__(index, value))
+        self._values[index] = value
+        self._save(self._values)
 
     def __delitem__(self, index) -> None:
-        self._change(lambda values: values.__delitem__(index))
+        del self._values[index]
+        self._save(self._values)
 
     def __len__(self) -> int:
         return len(self._values)
 
     def insert(self, index: int, value) -> None:
-        self._change(lambda values: values.insert(index, value))
+        self._values.insert(index, value)
+        self._save(self._values)
 
     def __eq__(self, other) -> bool:
         return self._values == list(other)
 
-    def _change(self, change) -> None:
-        values = list(self._values)
-        change(values)
-        self._save(values)
-        self._values = values
 
-
-def _isNode(kind) -> bool:
-    if isinstance(kind, tuple):  # a union
-        return all(map(_isNode, kind))
-    return isinstance(kind, type) and issubclass(kind, slicer.vtkMRMLNode)
+def _isClass(kind, base: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, base)
