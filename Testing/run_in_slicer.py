@@ -193,6 +193,7 @@ def main() -> int:
     if executable is None:
         print(f"{options.slicer} cannot be run: give the path of the program Slicer.", file=sys.stderr)
         return 2
+    sys.stdout.reconfigure(errors="replace")  # logs may hold what the console of Windows cannot show
     for folder in filter(None, (options.screenshots, options.logs)):
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-in-slicer-", ignore_cleanup_errors=True) as temporary:
