@@ -8,7 +8,7 @@ from pathlib import Path
 import slicer
 from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 
-from . import application, core, dialogs, layout, pythonqt, services
+from . import application, core, dialogs, layout, mrml_widgets, pythonqt, services
 from .probe import EventLoopProbe
 from .python_modules import PythonModules
 
@@ -33,7 +33,12 @@ class SlicerHost:
         self.dialogs = dialogs.start()
         self.app = application.application()
         self.app._host = self
-        core.startScene()
+        scene = core.startScene()
+        # Where Slicer unpacks an .mrb.
+        scene.SetCacheManager(slicer.vtkCacheManager())
+        scene.GetCacheManager().SetRemoteCacheDirectory(f"{self.folder}/RemoteIO")
+        scene.SetDataIOManager(slicer.vtkDataIOManager())
+        scene.GetDataIOManager().SetCacheManager(scene.GetCacheManager())
         self.applicationLogic = slicer.app.applicationLogic()
         slicer.app = pythonqt.wrap(self.app)
         self._pythonModules = PythonModules(str(PRODUCT))
@@ -121,6 +126,7 @@ class SlicerHost:
     def saveScene(self, path: Path | str) -> None:
         """Write the scene as .mrml (nodes only) or .mrb (with their data)."""
         scene = slicer.mrmlScene
+        Path(path).unlink(missing_ok=True)  # Slicer asks before it replaces a file; slicer-core refuses
         if Path(path).suffix == ".mrb":
             done = scene.WriteToMRB(str(path))
         else:
@@ -151,6 +157,7 @@ class SlicerHost:
             self.mainWindow.close()
             self.mainWindow.deleteLater()
             self.layoutManager._close()
+            mrml_widgets.letGoOfScene()
             slicer.mrmlScene.Clear(True)
             self.app.sendPostedEvents(None, _DEFERRED_DELETE)
             self._pythonModules.remove()

@@ -1,8 +1,11 @@
 """Stand-ins for Slicer's widgets that show the scene. They follow the real scene of slicer-core."""
 
+import weakref
+
 import vtk
 from PySide6.QtCore import Property, QObject, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
+from shiboken6 import Shiboken
 
 from .ctk_widgets import stored
 
@@ -25,6 +28,15 @@ class qMRMLWidget(QWidget):
             self.mrmlSceneChanged.emit(scene)
 
 
+_selectors: "weakref.WeakSet[qMRMLNodeComboBox]" = weakref.WeakSet()
+
+
+def letGoOfScene() -> None:
+    """Called before the scene is deleted, whose last events would otherwise meet widgets that are gone."""
+    for selector in list(_selectors):
+        selector._unwatch()
+
+
 class qMRMLNodeComboBox(QWidget):
     """Chooses a node of the scene. The choice follows additions, removals and new names.
 
@@ -44,6 +56,7 @@ class qMRMLNodeComboBox(QWidget):
         self._box = QComboBox()
         layout.addWidget(self._box)
         self._scene, self._current, self._nodes, self._watched = None, None, [], []
+        _selectors.add(self)
         self._box.activated.connect(self._activated)
 
     def _refresh(self) -> None:
@@ -74,7 +87,7 @@ class qMRMLNodeComboBox(QWidget):
         self._scene = scene
         if scene:
             for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndImportEvent, scene.EndCloseEvent):
-                self._watched.append((scene, scene.AddObserver(event, lambda caller, event: self._fill())))
+                self._watched.append((scene, scene.AddObserver(event, self._sceneChanged)))
         self._fill()
 
     def currentNode(self):
@@ -114,6 +127,12 @@ class qMRMLNodeComboBox(QWidget):
                 nodes.append(node)
         return nodes
 
+    def _sceneChanged(self, caller, event) -> None:
+        if Shiboken.isValid(self):
+            self._fill()
+        else:
+            self._unwatch()
+
     def _fill(self) -> None:
         before, self._nodes = self._nodes, self._offered()
         current = self._current
@@ -148,6 +167,8 @@ class qMRMLNodeComboBox(QWidget):
             self._watched.append((node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._renamed)))
 
     def _renamed(self, node, event) -> None:
+        if not Shiboken.isValid(self):
+            return
         index = self._nodes.index(node) + int(self.noneEnabled)
         if self._box.itemText(index) != node.GetName():
             self._box.setItemText(index, node.GetName())

@@ -1,6 +1,7 @@
 """Panel tests press the buttons of the module's own panel, in the host."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,25 @@ def host():
     host = SlicerHost()
     yield host
     host.close()
+
+
+@pytest.fixture
+def small_models(monkeypatch, tmp_path) -> str:
+    """The name of an imported model that calls everything bright a vertebral body: two planes, and fast."""
+    sys.path.insert(0, str(TESTING / "inference"))
+    from small_packages import fields, write_package
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    folder = tmp_path / "user" / "SpineSegmentation" / "Models" / "bright"
+    for plane in ("sagittal", "axial"):
+        write_package(folder / plane, fields(f"bright-{plane}", plane))
+    return "bright"
+
+
+@pytest.fixture
+def temporary(monkeypatch, tmp_path) -> Path:
+    """Where temporary files of the product are made during the test."""
+    folder = tmp_path / "temporary files"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder

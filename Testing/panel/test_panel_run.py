@@ -1,0 +1,230 @@
+"""Segment and Cancel, pressed in the panel, with the real worker: the result comes in whole, or nothing does."""
+
+import sys
+
+import numpy as np
+import psutil
+import pytest
+import SimpleITK as sitk
+from painted_scan import addScan, resultNodes, segmentNames
+
+
+@pytest.fixture
+def panel(host, small_models, temporary):
+    """The panel with a painted scan and the small model chosen, on the CPU."""
+    panel = host.openModule("SpineSegmentation")
+    panel._parameterNode.inputVolume = addScan()
+    panel._parameterNode.model = small_models
+    panel._parameterNode.device = "cpu"
+    host.process()
+    return panel
+
+
+def run(host, panel) -> str:
+    """Press Segment and wait for the end; what the panel then says."""
+    panel.ui.segmentButton.click()
+    host.process(until=lambda: not panel.logic.isRunning, timeout=60)
+    return panel.ui.statusLabel.text
+
+
+def workers() -> list[psutil.Process]:
+    own = psutil.Process().children(recursive=True)
+    return [each for each in own if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_press_of_segment_brings_a_result(host, panel, temporary):
+    panel._parameterNode.topLevel = "L1"
+    seen = []
+    panel.ui.segmentButton.click()
+    assert panel.ui.segmentButton.text == "Cancel"
+    assert not panel.ui.inputsCollapsibleButton.enabled
+    assert panel.ui.progressBar.visible
+
+    def ended():
+        seen.append((panel.ui.progressBar.value, panel.ui.statusLabel.text))
+        return not panel.logic.isRunning
+
+    host.process(until=ended, timeout=60)
+    values = [value for value, _ in seen]
+    assert values == sorted(values) and values[-1] > 900
+    assert any("axial slice" in text for _, text in seen)
+    assert panel.ui.statusLabel.text.startswith("3 vertebral bodies found in")
+    assert (panel.ui.segmentButton.text, panel.ui.segmentButton.enabled) == ("Segment", True)
+    assert not panel.ui.progressBar.visible
+    result = panel._parameterNode.result
+    assert segmentNames(result.GetNodeReference("segmentation")) == ["L1", "L2", "L3"]
+    assert panel.ui.resultCollapsibleButton.visible
+    assert not list(temporary.glob("SpineSegmentation-*"))
+    log = panel.ui.logText.plainText
+    assert "written for the worker in" in log and "brought into the scene in" in log and "Computed on CPU" in log
+    panel.ui.copyLogButton.click()
+    import qt
+
+    assert qt.QApplication.clipboard().text() == log
+
+
+def test_the_worker_stays_warm_and_goes_with_the_panel(host, panel):
+    run(host, panel)
+    [first] = workers()
+    run(host, panel)
+    assert workers() == [first]
+    host.reload()
+    assert not workers()
+
+
+def test_cancel_leaves_neither_nodes_nor_files_nor_processes(host, panel, temporary):
+    panel.ui.segmentButton.click()
+    host.process(until=lambda: panel.ui.progressBar.value > 0, timeout=60)
+    panel.ui.segmentButton.click()
+    assert not panel.ui.segmentButton.enabled
+    host.process(until=lambda: not panel.logic.isRunning, timeout=10)
+    assert panel.ui.statusLabel.text.startswith("Cancelled")
+    assert panel.ui.segmentButton.enabled
+    assert not workers() and not resultNodes() and not list(temporary.iterdir())
+    assert run(host, panel).startswith("3 vertebral bodies")
+
+
+@pytest.mark.parametrize("event", ["scene closed", "volume removed", "reload"])
+def test_what_ends_a_run_ends_it_cleanly(host, panel, temporary, event):
+    import slicer
+
+    ends = []
+    panel.ui.segmentButton.click()
+    logic = panel.logic
+    inner, logic._run._onEnd = logic._run._onEnd, lambda *end: (ends.append(end), inner(*end))
+    host.process(until=lambda: panel.ui.progressBar.value > 0, timeout=60)
+    if event == "scene closed":
+        host.closeScene()
+    elif event == "volume removed":
+        slicer.mrmlScene.RemoveNode(panel._parameterNode.inputVolume)
+    else:
+        host.reload()
+    host.process(until=lambda: not logic.isRunning, timeout=10)
+    assert len(ends) == 1
+    assert not workers() and not resultNodes() and not list(temporary.iterdir())
+    if event == "volume removed":
+        assert "was removed from the scene" in panel.ui.statusLabel.text
+        assert not panel.ui.segmentButton.enabled
+
+
+def test_the_user_may_go_to_another_module_meanwhile(host, panel):
+    panel.ui.segmentButton.click()
+    host.select("")
+    host.process(until=lambda: not panel.logic.isRunning, timeout=60)
+    host.select("SpineSegmentation")
+    assert panel.ui.segmentButton.text == "Segment"
+    assert panel.ui.resultCollapsibleButton.visible
+
+
+def test_nothing_found_is_explained(host, panel):
+    panel._parameterNode.postprocessing = "adjusted"
+    panel._parameterNode.minIslandMm3 = 20000.0  # more than a cylinder has
+    text = run(host, panel)
+    assert text.startswith("No vertebral body was found")
+    assert "Likely reasons" in text
+    assert not resultNodes()
+    assert not panel.ui.errorDetailsCollapsibleButton.visible
+
+
+def test_an_error_is_one_sentence(host, panel):
+    import slicer
+
+    slicer.util.arrayFromVolume(panel._parameterNode.inputVolume)[:] = 7
+    text = run(host, panel)
+    assert text[0].isupper() and text.endswith(".") and text.count(".") <= 2
+    assert not panel.ui.errorDetailsCollapsibleButton.visible
+    assert not host.dialogs.shown
+    assert not resultNodes()
+
+
+def test_a_worker_that_cannot_be_started_is_explained_with_details(host, panel, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing python"))
+    text = run(host, panel)
+    assert "ended without a result" in text
+    assert panel.ui.errorDetailsCollapsibleButton.visible and panel.ui.errorDetailsCollapsibleButton.collapsed
+    assert "missing python" in panel.ui.errorDetailsText.plainText
+    monkeypatch.undo()
+
+
+def test_a_worker_that_dies_is_explained_and_the_next_run_works(host, panel):
+    panel.ui.segmentButton.click()
+    host.process(until=lambda: panel.ui.progressBar.value > 0, timeout=60)
+    workers()[0].kill()
+    host.process(until=lambda: not panel.logic.isRunning, timeout=10)
+    assert "ended without a result" in panel.ui.statusLabel.text
+    assert not resultNodes()
+    assert run(host, panel).startswith("3 vertebral bodies")
+
+
+def test_a_chosen_output_is_asked_about_replaced_and_brought_back(host, panel):
+    import slicer
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
+    node.CreateDefaultDisplayNodes()
+    node.GetSegmentation().AddEmptySegment("drawn", "drawn by hand")
+    panel._parameterNode.outputSegmentation = node
+    host.dialogs.answer("Cancel")
+    panel.ui.segmentButton.click()
+    assert not panel.logic.isRunning
+    assert 'Replace the 1 segments of "chosen"?' in host.dialogs.texts[-1]
+    host.dialogs.answer("OK")
+    run(host, panel)
+    assert segmentNames(node) == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
+    assert panel.ui.restoreButton.visible
+    panel.ui.restoreButton.click()
+    assert segmentNames(node) == ["drawn by hand"]
+    assert panel.ui.restoreButton.text == "Bring the new segments back"
+    panel.ui.restoreButton.click()
+    assert segmentNames(node) == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
+
+
+def test_a_failed_or_cancelled_run_does_not_touch_the_chosen_output(host, panel):
+    import slicer
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
+    node.GetSegmentation().AddEmptySegment("drawn", "drawn by hand")
+    panel._parameterNode.outputSegmentation = node
+    host.dialogs.answer("OK", "OK")
+    panel.ui.segmentButton.click()
+    panel.ui.segmentButton.click()
+    host.process(until=lambda: not panel.logic.isRunning, timeout=10)
+    slicer.util.arrayFromVolume(panel._parameterNode.inputVolume)[:] = 7
+    run(host, panel)
+    assert segmentNames(node) == ["drawn by hand"]
+    assert not panel.ui.restoreButton.visible
+
+
+def test_a_reference_is_compared_with(host, panel):
+    run(host, panel)
+    reference = panel._parameterNode.result.GetNodeReference("segmentation")
+    panel._parameterNode.referenceSegmentation = reference
+    run(host, panel)
+    table = panel._parameterNode.result.GetTable()
+    assert [table.GetColumnByName("dice").GetValue(row) for row in range(3)] == [1, 1, 1]
+    names = [table.GetColumnByName("reference_label").GetValue(row) for row in range(3)]
+    assert names == segmentNames(reference)
+    panel._parameterNode.outputSegmentation = reference
+    host.dialogs.answer("OK")
+    assert "is both the reference and the output" in run(host, panel)
+
+
+def test_a_script_waits_for_the_result_and_it_is_that_of_the_command_line(host, small_models, temporary, tmp_path):
+    from SpineInference import cli
+    from SpineSegmentationLib.VolumeExchange import imageFromVolume
+
+    host.loadModule("SpineSegmentation")
+    from SpineSegmentation import SpineSegmentationLogic
+
+    logic = SpineSegmentationLogic()
+    volumeNode = addScan()
+    result = logic.segment(volumeNode, model=small_models, topLevel="L1", device="cpu", onText=lambda line: None)
+    logic.close()
+    sitk.WriteImage(imageFromVolume(volumeNode), str(tmp_path / "scan.nrrd"))
+    arguments = [str(tmp_path / "scan.nrrd"), "-o", str(tmp_path / "out"), "--model", small_models]
+    assert cli.main([*arguments, "--top-level", "L1", "--device", "cpu"]) == 0
+    [labels] = (tmp_path / "out").rglob("*_labels.nii.gz")
+    from SpineSegmentationLib.SegmentationLabels import labelsOfSegmentation
+
+    found = sitk.GetArrayFromImage(labelsOfSegmentation(result.segmentationNode, volumeNode))
+    assert found.any()
+    assert np.array_equal(found, sitk.GetArrayFromImage(sitk.ReadImage(str(labels))))
