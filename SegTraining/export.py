@@ -23,7 +23,7 @@ from SpineInference import networks
 from SpineInference.devices import choose_device
 from SpineInference.engines import OnnxEngine, TorchEngine
 from SpineInference.errors import SpineError
-from SpineInference.manifest import Manifest, read_manifest
+from SpineInference.manifest import InputSpec, Manifest, read_manifest
 from SpineInference.model_package import CARD, MANIFEST, ONNX, SAFETENSORS, ModelPackage
 from SpineInference.package_files import atomic_folder
 from SpineInference.schema import as_json
@@ -33,6 +33,8 @@ TOLERANCE = 1e-3
 
 OPSET = 18
 """What torch exports without a conversion, and onnxruntime 1.23 (the last for some Macs) reads."""
+
+_SMALLEST_STEP = 32
 
 Storage = Literal["float16", "float32"]
 
@@ -47,10 +49,11 @@ def export_package(
     """Write the package of `network` (the family that the manifest names, returning logits) to `folder`.
 
     `manifest_fields` are those of `Manifest` as plain JSON values or as its dataclasses; `files` and `made_with` are
-    filled in here, and `encoder_weights` is left out of the network's arguments. `card` is the text of a README.md.
+    filled in here, and the network's arguments lose those that are for training. `card` is the text of a README.md.
     `storage` is the precision of the kernels; vectors (biases, batch normalisation) always keep single precision.
     An existing package in `folder` is replaced. Raises SpineError for fields that make no valid manifest, for a
-    network that is not the one they name, and if torch and onnxruntime disagree by more than TOLERANCE.
+    network that is not the one they name or needs another pad_multiple, and if torch and onnxruntime disagree by more
+    than TOLERANCE.
     """
     folder = Path(folder)
     manifest = _complete(manifest_fields)
@@ -73,8 +76,8 @@ def export_package(
 def engine_difference(package: ModelPackage, seed: int = 0) -> float:
     """Largest difference in probability between torch and onnxruntime, on noise of several sizes and batches."""
     spec = package.manifest.input
-    multiple = spec.pad_multiple
-    sizes = [spec.canvas] if spec.canvas else [(2 * multiple, 3 * multiple), (5 * multiple, 3 * multiple)]
+    step = _step(spec)
+    sizes = [spec.canvas] if spec.canvas else [(2 * step, 3 * step), (5 * step, 3 * step)]
     onnx_engine, torch_engine = OnnxEngine(package), TorchEngine(package, choose_device("cpu"))
     random = np.random.default_rng(seed)
     differences = []
@@ -100,8 +103,8 @@ def _check_agreement(package: ModelPackage) -> None:
 
 def _complete(fields: Mapping[str, Any]) -> Manifest:
     plain = json.loads(json.dumps(dict(fields), default=dataclasses.asdict))
-    arguments = plain.get("network", {}).get("arguments", {})
-    arguments.pop("encoder_weights", None)
+    if "arguments" in plain.get("network", {}):
+        plain["network"]["arguments"] = networks.architecture(plain["network"]["arguments"])
     packages = ("torch", "onnx", "segmentation-models-pytorch", "timm")
     plain["made_with"] = {
         "SpineSegmentation": SpineInference.__version__,
@@ -126,6 +129,11 @@ def _rebuilt(manifest: Manifest, state: dict[str, torch.Tensor]) -> torch.nn.Mod
     """The network that the manifest names with the stored weights: what everyone else will compute with."""
     spec = manifest.network
     network = networks.build(spec.family, manifest.input.channels, manifest.classes, **spec.arguments)
+    if manifest.input.pad_multiple % network.pad_multiple:
+        raise SpineError(
+            f'the network {spec.family} of "{manifest.name}" needs rows and cols that are multiples of '
+            f"{network.pad_multiple}, not of {manifest.input.pad_multiple}: change input.pad_multiple."
+        )
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -134,6 +142,11 @@ def _rebuilt(manifest: Manifest, state: dict[str, torch.Tensor]) -> torch.nn.Mod
             f"{spec.arguments}): {str(error).splitlines()[-1].strip()}"
         ) from error
     return network.eval()
+
+
+def _step(spec: InputSpec) -> int:
+    """The multiple of rows and cols that networks are tried with: large enough for numbers to differ."""
+    return spec.pad_multiple * -(-_SMALLEST_STEP // spec.pad_multiple)
 
 
 class _Probabilities(torch.nn.Module):
@@ -152,7 +165,7 @@ def _onnx_bytes(network: torch.nn.Module, manifest: Manifest, storage: Storage) 
 
     spec = manifest.input
     # Two different sizes and two slices, so that nothing can be taken for a constant or for one another.
-    rows, cols = spec.canvas or (2 * spec.pad_multiple, 3 * spec.pad_multiple)
+    rows, cols = spec.canvas or (2 * _step(spec), 3 * _step(spec))
     dynamic = [0] if spec.canvas else [0, 2, 3]
     program = torch.onnx.export(
         _Probabilities(network, manifest.output.activation).eval(),

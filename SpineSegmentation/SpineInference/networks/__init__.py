@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 MOST_PARAMETERS = 250_000_000
 """Five times the largest network of the documents: 1 GB in single precision."""
 
-MOST_TENSORS = 5_000
-"""Of parameters: ten times as many as the deepest network of the documents has."""
+MOST_TENSORS = 2_000
+"""Of parameters: four times as many as the deepest network of the documents has."""
+
+_BAD_ARGUMENTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What torch and the libraries raise for arguments that make no network."""
 
 TRAINING_ARGUMENTS = ("encoder_weights", "encoder_weights_sha256")
 """Where a network starts from: of no meaning for a trained one, and never in a package."""
@@ -91,7 +103,7 @@ def build(family: str, in_channels: int, classes: int, **arguments: Any) -> "tor
     try:
         with _limited_size(family):
             return builder(in_channels=in_channels, classes=classes, **entry.fixed, **arguments)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError) as error:
+    except _BAD_ARGUMENTS as error:
         raise SpineError(f'The network "{family}" cannot be built from {arguments}: {error}') from error
 
 

@@ -28,6 +28,8 @@ _ARGUMENTS = (
     "drop_path_rate",
 )
 
+_LARGEST_ARGUMENT = 4096
+
 _RESNET_STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 
@@ -40,12 +42,20 @@ def with_encoder(
     encoder_arguments: dict[str, Any] | None,
     encoder_weights: str | None,
     encoder_weights_sha256: str | None,
+    least_depth: int = 1,
+    last_level: int | None = None,
     **decoder: Any,
 ) -> nn.Module:
     """A network of smp: its kind, its encoder, and what else its `decoder` is told.
 
+    `last_level`: the decoder ends at 1/2**`last_level` of the input's size, and its result is enlarged.
+
     Without `encoder_weights` the encoder begins with random kernels after He et al. 2015 (Kaiming).
     """
+    if not least_depth <= encoder_depth <= 5:
+        raise SpineError(f"encoder_depth must be {least_depth} to 5, not {encoder_depth}.")
+    if last_level is not None:
+        decoder["upsampling"] = 2**last_level
     network = kind(
         encoder_name=_checked(encoder),
         encoder_depth=encoder_depth,
@@ -88,4 +98,8 @@ def _checked_arguments(encoder: str, arguments: dict[str, Any]) -> dict[str, Any
     unknown = sorted(set(arguments) - set(_ARGUMENTS))
     if unknown:
         raise SpineError(f'"{unknown[0]}" is not an encoder argument: known are {", ".join(_ARGUMENTS)}.')
+    for name, value in arguments.items():
+        items = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(item, int | float) and not 0 <= item <= _LARGEST_ARGUMENT for item in items):
+            raise SpineError(f'The encoder argument "{name}" must be 0 to {_LARGEST_ARGUMENT}, not {value}.')
     return arguments

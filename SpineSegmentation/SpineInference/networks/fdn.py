@@ -30,7 +30,10 @@ _BLOCKS = {
 
 
 class DilatedMaxPool(nn.Module):
-    """The largest of 2 x 2 pixels that lie `dilation` apart, for every pixel: keeps rows and cols."""
+    """The largest of 2 x 2 pixels that lie `dilation` apart, for every pixel: keeps rows and cols.
+
+    Outside of the image is zero, as for the convolutions.
+    """
 
     def __init__(self, dilation: int):
         super().__init__()
@@ -39,7 +42,7 @@ class DilatedMaxPool(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         before, after = self.before, self.dilation - self.before
-        padded = nn.functional.pad(images, (before, after, before, after), value=float("-inf"))
+        padded = nn.functional.pad(images, (before, after, before, after))
         return nn.functional.max_pool2d(padded, 2, stride=1, dilation=self.dilation)
 
 

@@ -65,7 +65,8 @@ def fpn(
         encoder_arguments,
         encoder_weights,
         encoder_weights_sha256,
-        upsampling=2 ** (encoder_depth - 3),  # its finest level is three above the deepest
+        least_depth=3,
+        last_level=encoder_depth - 3,
     )
 
 

@@ -33,7 +33,7 @@ def pspnet(
         encoder_arguments,
         encoder_weights,
         encoder_weights_sha256,
-        upsampling=2**encoder_depth,
+        last_level=encoder_depth,
     )
     levels = network.decoder.psp.blocks
     network.decoder.psp.blocks = nn.ModuleList(_PyramidLevel(level.pool_size, level.pool[1]) for level in levels)

@@ -1,0 +1,159 @@
+"""Which sizes the networks take, and how far they see: the computed receptive field is what gradients find."""
+
+import pytest
+import torch
+from network_cases import FAMILIES, SMALL, small
+from torch import nn
+
+from SegTraining.receptive_field import receptive_field
+from SpineInference import networks
+from SpineInference.errors import SpineError
+from SpineInference.networks import custom, fdn, scintigraphy_rivals
+
+ANY_SIZE = [f"fdn{variant}" for variant in ("5", "11", "11e", "11be", "13", "16", "16e", "16be")] + [
+    "custom-v1",
+    "custom-v2",
+]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_have_the_size_of_the_input_at_every_multiple(family):
+    network = small(family, in_channels=3, classes=2).eval()
+    multiple = network.pad_multiple
+    assert 32 % multiple == 0, "what slices are padded to by default must do"
+    for rows, cols in ((1, 3), (5, 2)):
+        with torch.inference_mode():
+            logits = network(torch.randn(2, 3, rows * multiple, cols * multiple))
+        assert logits.shape == (2, 2, rows * multiple, cols * multiple)
+
+
+@pytest.mark.parametrize("family", ANY_SIZE)
+def test_networks_that_take_any_size(family):
+    network = small(family).eval()
+    assert network.pad_multiple == 1
+    for size in ((37, 21), (1, 5)):
+        with torch.inference_mode():
+            logits = network(torch.randn(1, 1, *size))
+        assert logits.shape == (1, 1, *size)
+        assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - set(ANY_SIZE) - {"unet"}))  # smp's U-Net pads by itself
+def test_the_others_cannot_do_without_their_multiple(family):
+    network = small(family).eval()
+    side = 32 + network.pad_multiple // 2
+    with torch.inference_mode():
+        try:
+            shape = tuple(network(torch.randn(1, 1, side, side)).shape)
+        except RuntimeError:
+            shape = None
+    assert shape != (1, 1, side, side)
+
+
+def test_residual_unet_gives_one_output_and_for_training_one_on_every_scale():
+    network = small("residual-unet", filters=[4, 4, 8, 8], blocks=[1, 1, 1, 1], classes=2).eval()
+    images = torch.randn(2, 1, 32, 48)
+    outputs = network.every_scale(images)
+    assert [output.shape for output in outputs] == [(2, 2, 32, 48), (2, 2, 16, 24)]
+    torch.testing.assert_close(network(images), outputs[0])
+    assert isinstance(network.train()(images), torch.Tensor)
+
+
+def test_residual_unet_of_two_levels_has_one_scale():
+    network = small("residual-unet", filters=[4, 8], blocks=[1, 1])
+    assert [output.shape for output in network.every_scale(torch.randn(2, 1, 8, 8))] == [(2, 1, 8, 8)]
+
+
+# ---- receptive field
+
+
+def positive(network: nn.Module) -> nn.Module:
+    """`network` with kernels that let every gradient through."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.constant_(module.weight, 1 / module.weight[0].numel())
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network.eval()
+
+
+def extent_of_gradients(network: nn.Module, size: tuple[int, int], axis: int) -> int:
+    """How many rows (axis 0) or cols (axis 1) have an effect on one pixel, at most over the pixels of one period.
+
+    The images are ramps up and down: every max-pooling then takes the same end of its window, once each.
+    """
+    middle = [side // 2 for side in size]
+    found: dict[int, list[int]] = {}
+    for sign in (1, -1):
+        ramp = 2 * size[axis] + sign * torch.arange(float(size[axis])).unsqueeze(1 - axis)
+        images = ramp.expand(1, 1, *size).clone().requires_grad_()
+        logits = network(images)[0, 0]
+        for step in range(network.pad_multiple):
+            place = list(middle)
+            place[axis] += step
+            (gradient,) = torch.autograd.grad(logits[tuple(place)], images, retain_graph=True)
+            reached = gradient[0, 0].abs().sum(1 - axis).nonzero().flatten()
+            found.setdefault(step, []).extend((int(reached.min()), int(reached.max())))
+    return max(max(ends) - min(ends) + 1 for ends in found.values())
+
+
+@pytest.fixture
+def few_filters(monkeypatch):
+    """Networks whose filters are fixed get one or two everywhere: what they see stays the same."""
+    monkeypatch.setattr(fdn, "_BLOCKS", {name: [(1, n) for _, n in blocks] for name, blocks in fdn._BLOCKS.items()})
+    monkeypatch.setattr(custom, "_FLAT", {name: [1] * len(filters) for name, filters in custom._FLAT.items()})
+    halves = {name: ([1] * len(down), [1] * len(up)) for name, (down, up) in custom._DOWN_AND_UP.items()}
+    monkeypatch.setattr(custom, "_DOWN_AND_UP", halves)
+    monkeypatch.setattr(scintigraphy_rivals, "_DLN_FILTERS", [1] * len(scintigraphy_rivals._DLN_FILTERS))
+
+
+@pytest.mark.parametrize(
+    ("family", "arguments", "expected"),
+    [
+        ("fdn5", {}, 16),
+        ("fdn11", {}, 156),
+        ("fdn11be", {}, 156),
+        ("fdn13", {}, 212),
+        ("fdn16", {}, 436),
+        ("custom-v1", {}, 5),
+        ("custom-v2", {}, 11),
+        ("custom-v3-small32", {}, 110),
+        ("custom-v3-large32", {}, 222),
+        ("dln11", {}, 220),
+        ("urinet", {}, 204),
+        ("poster-unet", {}, 204),
+        ("poster-unet", {"upsampling": "bilinear"}, 236),
+        ("residual-unet", {"filters": [4, 4, 4], "blocks": [1, 2, 1]}, None),
+    ],
+)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_computed_receptive_field_is_what_gradients_find(few_filters, family, arguments, expected, axis):
+    network = positive(small(family, **arguments))
+    computed = receptive_field(network, 1)
+    assert expected in (None, computed)
+    multiple = network.pad_multiple
+    size = [2 * multiple if multiple > 1 else 64] * 2
+    size[axis] = (computed // multiple + 4) * multiple
+    assert extent_of_gradients(network, tuple(size), axis) == computed
+
+
+def test_receptive_fields_of_the_large_networks():
+    """Computed only: gradients through max-unpooling reach only the pixels that were the largest."""
+    assert receptive_field(small("segnet"), 1) == 404
+    assert receptive_field(networks.build("residual-unet", 1, 1, filters=[4] * 6), 1) == 1441
+
+
+def test_the_dilated_pooling_is_the_strided_one_on_every_grid():
+    """What makes an FDN: pooling with dilation 2 is the plain pooling of every second row and column."""
+    images = torch.randn(1, 2, 16, 16)
+    dilated = fdn.DilatedMaxPool(2)(images)[..., 1:-1, 1:-1]
+    for row in (0, 1):
+        for col in (0, 1):
+            plain = nn.functional.max_pool2d(images[..., row::2, col::2], 2, stride=1)
+            torch.testing.assert_close(dilated[..., row::2, col::2], plain)
+
+
+@pytest.mark.parametrize("family", ["unet", "pspnet"])
+def test_receptive_fields_that_are_not_computed(family):
+    with pytest.raises(SpineError, match="receptive field"):
+        receptive_field(small(family, **SMALL[family]), 1)
