@@ -5,15 +5,11 @@ RUN/fingerprint.json  what was trained on, in numbers
 RUN/metrics.csv       one line per epoch
 RUN/last.ckpt         to resume from, written after each epoch
 RUN/weights.safetensors, RUN/result.json  the best moving average so far and how good it is
-RUN/.lock             held by the process that trains
+RUN/.lock             held by the process that trains (see `claims`)
 """
 
 import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -44,42 +40,6 @@ def _explained(config: Config) -> dict:
     content = config.model_dump(mode="json")
     content["training"] = {key: value for key, value in content["training"].items() if key not in _CHANGEABLE}
     return content
-
-
-@contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Make `folder` this process's own; SpineError where another one has it. A process that dies gives it free."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise SpineError(f'"{folder}" cannot be written ({error.strerror}): choose another folder.') from error
-    with file:
-        try:
-            _lock(file)
-        except OSError:
-            file.seek(0)
-            owner = file.read().strip()
-            raise SpineError(
-                f'"{folder}" is in use by another process ({owner}): wait for it, or choose another folder.'
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
-
-
-def _lock(file: IO) -> None:
-    """Lock `file` until it is closed, however that happens. Raises OSError if somebody else has locked it."""
-    if os.name == "nt":
-        import msvcrt
-
-        file.seek(1 << 20)  # far behind what is written, which others can then still read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class SafeCheckpoints(TorchCheckpointIO):

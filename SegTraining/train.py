@@ -17,12 +17,13 @@ from SpineInference.errors import SpineError
 from SpineInference.writing import atomic
 
 from .cache import CachedCase
+from .claims import claimed
 from .config import Config, save_config
 from .lightning_module import METRIC, Run, start_network
 from .memory import is_out_of_memory, too_large
 from .prepare import fingerprint, prepare
 from .progress import EpochLog, KeepBest, TimeLimit
-from .run_folder import CHECKPOINT, CONFIG, SafeCheckpoints, check_checkpoint, check_run_folder, claimed
+from .run_folder import CHECKPOINT, CONFIG, SafeCheckpoints, check_checkpoint, check_run_folder
 from .sampling import Samples, Steps
 
 
@@ -57,7 +58,7 @@ def _fit(run: Run, cases: list[CachedCase], run_folder: Path) -> None:
     try:
         trainer.fit(
             run,
-            _training_loader(cases, run),
+            _training_loader(cases, run, device),
             DataLoader(validation, batch_size=1) if validation else None,
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=True,
@@ -92,12 +93,12 @@ def _check_validation(config: Config, cases: list[CachedCase]) -> None:
             raise SpineError(f"{what} needs validation cases: list some, or set folds or a fraction in data.split.")
 
 
-def _training_loader(cases: list[CachedCase], run: Run) -> DataLoader:
+def _training_loader(cases: list[CachedCase], run: Run, device: torch.device) -> DataLoader:
     return DataLoader(
         Samples(cases, run.config, raw=run.augments_on_device),
         batch_sampler=Steps(run.config, run),
         num_workers=run.config.training.workers,
-        pin_memory=run.augments_on_device,
+        pin_memory=device.type == "cuda",
     )
 
 

@@ -9,7 +9,26 @@ from SpineInference.errors import SpineError
 
 def test_a_misspelt_setting_is_an_error_that_names_its_place(tmp_path):
     path = write_settings(tmp_path / "x.yaml", training={"bach_size": 4})
-    with pytest.raises(SpineError, match=r"training\.bach_size"):
+    with pytest.raises(SpineError, match=r"training\.bach_size: there is no such setting, perhaps batch_size"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "part_of_message"),
+    [
+        ("augmentation", {"rotaton": {"low": 1, "high": 2}}, "augmentation.rotaton.*perhaps rotation"),
+        ("augmentation", {"rotation": {"low": 1, "high": 2, "prob": 1}}, "rotation.prob.*known are high, low, p"),
+        ("data", {"datasets": [{"name": "x", "lay_out": "msd"}]}, r"data\.datasets\.0\.lay_out.*perhaps layout"),
+        ("input", {"intensity": {"rul": "minmax"}}, "input.intensity.rul.*perhaps rule"),
+        ("modality", "MR", "modality: there is no such setting, known are augmentation, card"),
+        ("training", {"batch_size": "many"}, "training.batch_size.*integer.*not 'many'"),
+        ("training", {"precision": "bf16"}, "training.precision.*'bf16-mixed'.*not 'bf16'"),
+        ("network", {"family": "unnet"}, "network.family.*unnet.*known are .*unet"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_what_was_probably_meant(tmp_path, section, values, part_of_message):
+    path = write_settings(tmp_path / "x.yaml", **{section: values})
+    with pytest.raises(SpineError, match=part_of_message):
         load_config(path)
 
 
@@ -21,7 +40,16 @@ def test_a_misspelt_setting_is_an_error_that_names_its_place(tmp_path):
         ("augmentation", {"scale": {"low": 2, "high": 1}}, "must not exceed"),
         ("augmentation", {"blur": {"p": 1.5}}, "augmentation.blur.p"),
         ("input", {"intensity": {"rule": "by eye"}}, "intensity rule"),
-        ("input", {"intensity": {"lo": 3}}, "lo"),
+        ("data", {"datasets": [{"name": "x", "layout": "pairs"}]}, 'needs the patterns "images" and "masks"'),
+        ("data", {"datasets": [{"name": "x", "images": "{case}.png"}]}, "takes no patterns"),
+        ("data", {"datasets": [{"name": "x", "layout": "images2d", "masks": "masks/*"}]}, "must hold {case} once"),
+        ("data", {"datasets": [{"name": "x", "spacing_mm": 0.1}]}, "images2d only"),
+        ("data", {"datasets": [{"name": "x", "patient_pattern": "a("}]}, "no regular expression"),
+        ("data", {"datasets": [{"name": "x", "patient_pattern": "a"}]}, "group in parentheses"),
+        ("data", {"split": {"folds": 3, "validation_fraction": 0.2}}, "not several"),
+        ("card", {"labels": [{"name": "A"}, {"name": "B", "values": [1]}]}, "each of several labels needs"),
+        ("card", {"labels": [{"name": "A", "values": [1]}, {"name": "B", "values": [1]}]}, "differ from each other"),
+        ("training", {"batch_size": 3, "devices": 2}, "multiple of devices"),
         ("loss", {"dice": 0, "cross_entropy": 0}, "greater than zero"),
     ],
 )
@@ -47,6 +75,14 @@ def test_a_file_that_is_its_own_base_is_refused(tmp_path):
 
 def test_the_resolved_copy_gives_the_same_configuration(tmp_path):
     config = load_config(write_settings(tmp_path / "x.yaml"))
+    save_config(config, tmp_path / "copy.yaml")
+    assert load_config(tmp_path / "copy.yaml") == config
+
+
+def test_the_single_label_of_the_first_version_is_still_read(tmp_path):
+    label = {"name": "Body", "colour": [1, 2, 3], "code": "1", "meaning": "Body"}
+    config = load_config(write_settings(tmp_path / "x.yaml", card={"label": label}))
+    assert [label.name for label in config.card.labels] == ["Body"] and config.classes == 1
     save_config(config, tmp_path / "copy.yaml")
     assert load_config(tmp_path / "copy.yaml") == config
 

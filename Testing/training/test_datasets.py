@@ -52,12 +52,34 @@ def test_folds_keep_the_scans_of_a_patient_together_and_cover_everyone(tmp_path)
     assert sorted(seen) == ["p1", "p2", "p3", "p4", "p5"]
 
 
+def test_fractions_are_of_patients_and_leave_each_in_one_part(tmp_path):
+    folder = make_dataset(tmp_path, tuple(f"p{i}_{when}" for i in range(10) for when in ("x", "y")))
+    split = {"validation_fraction": 0.25, "test_fraction": 0.2, "seed": 3}
+    parts = split_cases(data(split, patient_pattern=r"^(p\d+)_"), folder)
+    assert {part: len(cases) for part, cases in parts.items()} == {"training": 12, "validation": 4, "test": 4}
+    assert names(parts) == names(split_cases(data(split, patient_pattern=r"^(p\d+)_"), folder))
+    assert names(parts) != names(split_cases(data({**split, "seed": 4}, patient_pattern=r"^(p\d+)_"), folder))
+
+
+def test_fewer_training_cases_are_some_of_the_more(tmp_path):
+    folder = make_dataset(tmp_path, tuple("abcdefgh"))
+    chosen = [
+        {case.name for case in split_cases(data({"validation": ["a"], "training_cases": n}), folder)["training"]}
+        for n in (2, 5, 7)
+    ]
+    assert [len(some) for some in chosen] == [2, 5, 7] and chosen[0] < chosen[1] < chosen[2]
+
+
 @pytest.mark.parametrize(
     ("split", "message"),
     [
         ({"validation": ["z"]}, '"z"'),
         ({"validation": ["a"], "test": ["a"]}, "for validation and for test"),
         ({"test": ["a", "b", "c", "d"]}, "no case for training"),
+        ({"folds": 5}, "4 patients are too few for 5 folds"),
+        ({"folds": 4, "test": ["a"]}, "3 patients are too few for 4 folds"),
+        ({"validation_fraction": 0.1}, "0.1 of the patients is none"),
+        ({"validation": ["a"], "training_cases": 4}, "only 3 cases"),
     ],
 )
 def test_impossible_splits_are_told(tmp_path, split, message):

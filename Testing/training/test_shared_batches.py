@@ -14,7 +14,7 @@ from SegTraining.train import train
 
 
 def result(devices: int, folders: tuple[Path, Path], run_folder: Path) -> tuple[dict, list[float], dict]:
-    """Weights, losses and validation Dice of a tiny run. Batch statistics are each process's own on a CPU: none here."""
+    """Weights, losses and result of a tiny run without batch normalisation, which on a CPU is each process's own."""
     content = settings(
         training={"devices": devices, "max_minutes": 60},
     )

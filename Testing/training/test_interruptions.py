@@ -1,0 +1,170 @@
+"""What must not harm a run: the plug pulled at any moment, a full disk, a second process, too large a batch."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from tiny_training import make_dataset, settings, write_settings
+
+from SegTraining.claims import claimed
+from SegTraining.cli import main
+from SegTraining.config import Config, load_config
+from SegTraining.lightning_module import Run
+from SegTraining.memory import is_out_of_memory
+from SegTraining.prepare import prepare
+from SegTraining.train import train
+from SpineInference.errors import SpineError
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> tuple[Path, Path]:
+    """The data folder and a cache."""
+    return make_dataset(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache")
+
+
+def config(**changes) -> Config:
+    return Config.model_validate(settings(**changes))
+
+
+def state(run_folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(run_folder / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_the_middle_of_an_epoch_ends_like_an_uninterrupted_one(folders, tmp_path, monkeypatch):
+    data, cache = folders
+    path = write_settings(tmp_path / "tiny.yaml", training={"steps_per_epoch": 25, "max_epochs": 3})
+    whole = train(load_config(path), data, cache, tmp_path / "whole")
+    killed = tmp_path / "killed"
+    arguments = ["train", str(path), "--data", str(data), "--cache", str(cache), "-o", str(killed)]
+    process = subprocess.Popen([sys.executable, "-m", "SegTraining.cli", *arguments], stdout=subprocess.PIPE, text=True)
+    next(line for line in process.stdout if line.startswith("epoch 1"))
+    while not (killed / "last.ckpt").exists():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert (killed / "metrics.csv").read_text("utf-8").count("\n") <= 3, "the run was over before it was killed"
+    assert main([*arguments, "--resume"]) == 0
+    assert same(state(whole), state(killed))
+    assert same(*(safetensors.torch.load_file(run / "weights.safetensors") for run in (whole, killed)))
+
+
+def test_a_run_that_never_reached_a_checkpoint_is_resumed_from_the_beginning(folders, tmp_path, monkeypatch):
+    def pull_the_plug(*arguments):
+        raise KeyError("the plug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "training_step", pull_the_plug)
+        with pytest.raises(KeyError):
+            train(config(), *folders, tmp_path / "run")
+    train(config(), *folders, tmp_path / "run", resume=True)
+    assert same(state(tmp_path / "run"), state(train(config(), *folders, tmp_path / "whole")))
+
+
+def test_a_run_folder_belongs_to_one_process_and_is_free_when_that_dies(tmp_path):
+    code = "import sys, time; from pathlib import Path; from SegTraining.claims import claimed\n"
+    code += "with claimed(Path(sys.argv[1])): print('claimed', flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "claimed\n"
+    with pytest.raises(SpineError, match=rf"in use by another process \(process {process.pid} on "), claimed(tmp_path):
+        pass
+    process.kill()
+    process.wait()
+    with claimed(tmp_path):
+        pass
+
+
+def full_disk(*arguments, **options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_disk_that_fills_up_harms_nothing_and_the_run_goes_on_when_there_is_room(folders, tmp_path):
+    whole = train(config(), *folders, tmp_path / "whole")
+    run = tmp_path / "run"
+    done = []
+
+    def full_at_the_second_epoch(content, file):
+        file.write(b"the first bytes still fit")
+        if done:
+            full_disk()
+        done.append(content)
+        file.seek(0)
+        save(content, file)
+
+    save = torch.save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("SegTraining.run_folder.torch.save", full_at_the_second_epoch)
+        with pytest.raises(SpineError, match="No space left"):
+            train(config(), *folders, run)
+    assert torch.load(run / "last.ckpt", weights_only=True)["epoch"] == 0
+    assert not [path for path in run.iterdir() if path.name.startswith(".writing")]
+    train(config(), *folders, run, resume=True)
+    assert same(state(whole), state(run))
+
+
+def test_a_disk_that_fills_up_while_preparing_leaves_no_half_case(folders, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("SegTraining.prepare.write_record", full_disk)
+        with pytest.raises(SpineError, match=r"No space left.*make room"):
+            prepare(config(), folders[0], tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert len(prepare(config(), folders[0], tmp_path / "cache")["training"]) == 2
+
+
+@pytest.mark.parametrize("damage", ["another network", "cut off"])
+def test_a_checkpoint_that_does_not_fit_is_told(folders, tmp_path, damage):
+    run = train(config(training={"max_epochs": 1}), *folders, tmp_path / "run")
+    if damage == "another network":
+        other = train(config(network={"family": "fdn5", "arguments": {}}), *folders, tmp_path / "other")
+        os.replace(other / "last.ckpt", run / "last.ckpt")
+    else:
+        (run / "last.ckpt").write_bytes((run / "last.ckpt").read_bytes()[:5000])
+    with pytest.raises(SpineError, match=damage if damage == "another network" else "cannot be read"):
+        train(config(), *folders, run, resume=True)
+
+
+def test_a_batch_that_does_not_fit_is_told_with_the_size_that_would(folders, tmp_path, monkeypatch):
+    forward = torch.nn.Conv2d.forward
+
+    def with_room_for_three(convolution, image):
+        if len(image) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return forward(convolution, image)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", with_room_for_three)
+    with pytest.raises(SpineError, match=r"A batch of 8 .*batch_size to 2 \(with training.accumulate 4"):
+        train(config(training={"batch_size": 8}), *folders, tmp_path / "run")
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory():
+    assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
+    assert not is_out_of_memory(RuntimeError("Given groups=1, weight of size [4, 3, 3, 3]"))
+
+
+@pytest.mark.parametrize(
+    ("training", "optimiser"),
+    [
+        ({"accumulate": 2, "clip_norm": 0.1}, {"name": "sgd", "momentum": 0.0}),
+        ({"precision": "bf16-mixed"}, {"name": "rmsprop"}),
+        ({"augment_on_device": True}, {"name": "adam"}),
+    ],
+)
+def test_two_runs_are_identical_whatever_the_recipe(folders, tmp_path, training, optimiser):
+    setting = config(training={"max_epochs": 1, **training}, optimiser=optimiser)
+    first, second = (train(setting, *folders, tmp_path / name) for name in ("first", "second"))
+    assert same(state(first), state(second))
+    losses = json.loads((first / "result.json").read_text("utf-8"))
+    assert losses["epoch"] == 1
