@@ -1,33 +1,32 @@
 """The Slicer module SpineSegmentation: a spine scan in, named and measured vertebral bodies out.
 
-The work is done by `SpineInference` in a child process; `SpineSegmentationLib` connects it with the scene.
+The work is done by `SpineInference` in a child process; `SpineSegmentationLib` connects it with the scene and holds the
+parts of the panel.
 """
 
-import importlib.util
 import sys
-from typing import Annotated
+from typing import Union
 
-import numpy as np
 import slicer
 import vtk
-from slicer import vtkMRMLScalarVolumeNode
+from slicer import (
+    vtkMRMLLabelMapVolumeNode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLSegmentationNode,
+    vtkMRMLTableNode,
+)
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
+from slicer.parameterNodeWrapper import parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
 
-from SpineInference.errors import Cancelled, SpineError
-from SpineInference.levels import LEVELS
 from SpineInference.requests import DEFAULT_MODEL
-
-UNKNOWN_LEVEL = "unknown"
-DEVICES = ["auto", "cpu", "cuda", "mps"]
+from SpineSegmentationLib.SelfTest import SpineSegmentationTest  # noqa: F401  Slicer looks for it here
 
 
 class SpineSegmentation(ScriptedLoadableModule):
@@ -37,30 +36,54 @@ class SpineSegmentation(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("Spine Segmentation")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        self.parent.dependencies = ["Segmentations", "Tables", "Terminologies"]
+        self.parent.dependencies = ["Segmentations", "Tables", "Terminologies", "Plots"]
         self.parent.contributors = ["SpineSegmentation contributors"]
         self.parent.helpText = _(
             "Finds the vertebral bodies in an MR scan of the spine, names and measures them. Choose the scan, say "
-            "which vertebra is the topmost one if you know it, and press Segment. Not for clinical use."
+            "which vertebra is the topmost one if you know it, and press Segment. Look at every result before you "
+            "use it, and correct it in the Segment Editor. Not for clinical use."
         )
         self.parent.acknowledgementText = _(
             "After the thesis on the segmentation of the cervical spine in MR by A. Utegulov (2020). Please cite the "
             "software as its file CITATION.cff says."
         )
+        slicer.app.connect("startupCompleted()", _registerSampleScan)
+
+
+def _registerSampleScan():
+    from SpineSegmentationLib.SampleScan import registerSampleScan
+
+    registerSampleScan()
 
 
 @parameterNodeWrapper
 class SpineSegmentationParameterNode:
-    """What the user has chosen; saved with the scene. `model` is the name of a set of the catalog."""
+    """What the user has chosen; saved with the scene.
+
+    `model` is the name of a set of the catalog; no `planes` means automatic; `biasCorrection` is "model", "on" or
+    "off"; `postprocessing` is "model", or "adjusted" to the four values below it. Without `outputSegmentation` the
+    segmentation is a new one. `result` is the table of the last result, which knows its segmentation and charts.
+    """
 
     inputVolume: vtkMRMLScalarVolumeNode
     model: str = DEFAULT_MODEL
-    topLevel: Annotated[str, Choice([UNKNOWN_LEVEL, *LEVELS])] = UNKNOWN_LEVEL
-    device: Annotated[str, Choice(DEVICES)] = "auto"
+    topLevel: str = "unknown"
+    outputSegmentation: vtkMRMLSegmentationNode
+    referenceSegmentation: Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode, None]  # noqa: UP007  X | Y: not yet
+    planes: list[str]
+    fusion: str = "mean"
+    biasCorrection: str = "model"
+    postprocessing: str = "model"
+    minIslandMm3: float = 0.0
+    fillHoles: bool = True
+    smoothMm: float = 0.0
+    interpolateSlices: bool = False
+    device: str = "auto"
+    result: vtkMRMLTableNode
 
 
 class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel."""
+    """The panel: puts its parts together and lets them follow the parameter node."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
@@ -70,23 +93,37 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self._parameterNodeGuiTag = None
 
     def setup(self):
+        from SpineSegmentationLib.InputSection import InputSection
+        from SpineSegmentationLib.ModelSection import ModelSection
+        from SpineSegmentationLib.OptionsSection import OptionsSection
+        from SpineSegmentationLib.ResultSection import ResultSection
+        from SpineSegmentationLib.RunSection import RunSection
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineSegmentation.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = SpineSegmentationLogic()
+        self.logic.changed = self.updatePanel
 
-        self._listModels()
-        self.ui.modelSelector.connect("currentIndexChanged(int)", self.onModelSelected)
-        self.ui.segmentButton.connect("clicked(bool)", self.onSegmentButton)
+        self.input = InputSection(self.ui, self.logic)
+        self.model = ModelSection(self.ui, self.logic)
+        self.options = OptionsSection(self.ui, self.logic)
+        self.results = ResultSection(self.ui, self.logic)
+        self.run = RunSection(self.ui, self.logic, self.onResult)
+        self._sections = [self.input, self.model, self.options, self.results, self.run]
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
     def cleanup(self):
-        self.logic.cancel()
-        self.logic = None
+        """The panel goes away: on Reload, and when Slicer quits."""
+        self.logic.changed = lambda: None
+        self.model.close()
+        self.options.close()
+        self.logic.close()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -97,10 +134,13 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.setParameterNode(None)
 
     def onSceneStartClose(self, caller, event):
-        self.logic.cancel()
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller, event):
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller, event):
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -110,128 +150,98 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
 
+    def onResult(self, result):
+        """A run has ended well: show what it has brought, if anything."""
+        self.results.offerToRestore(result.replacement)
+        if result.tableNode:  # another module may be shown by now: the panel follows when it is entered again
+            self.logic.getParameterNode().result = result.tableNode
+
     def initializeParameterNode(self):
         """Connect the panel with the parameters of the scene, and choose a volume if none is chosen."""
         self.setParameterNode(self.logic.getParameterNode())
-        firstVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
-        if firstVolume and not self._parameterNode.inputVolume:
-            self._parameterNode.inputVolume = firstVolume
+        self.input.chooseFirstVolume()
 
     def setParameterNode(self, parameterNode):
         if self._parameterNode:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
         self._parameterNode = parameterNode
+        for section in self._sections:
+            section.parameters = parameterNode
         if parameterNode:
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self._updatePanel)
-            self._updatePanel()
+            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
+            self.updatePanel()
 
-    def _listModels(self):
-        try:
-            for info in self.logic.models():
-                self.ui.modelSelector.addItem(info.title, info.name)
-        except SpineError as error:  # a damaged catalog: the panel has to open to say so
-            self.ui.statusLabel.text = str(error)
-
-    def onModelSelected(self, index):
-        if self._parameterNode and index >= 0:
-            self._parameterNode.model = self.ui.modelSelector.itemData(index)
-
-    def onSegmentButton(self):
-        """Start, or cancel what is running."""
-        if self.logic.isRunning:
-            self.logic.cancel()
-            self.ui.statusLabel.text = _("Cancelling ...")
+    def updatePanel(self, caller=None, event=None):
+        """Let every part show the parameters and what is going on."""
+        if self._parameterNode is None:
             return
-        from SpineSegmentationLib.Dependencies import ensureRequirements
-
-        with slicer.util.tryWithErrorDisplay(_("The segmentation could not be started.")):
-            ensureRequirements(self.resourcePath("requirements.txt"))
-            self.ui.logText.clear()
-            self.ui.statusLabel.text = _("Starting ...")
-            parameters = self._parameterNode
-            self.logic.segment(
-                parameters.inputVolume,
-                model=parameters.model,
-                topLevel=None if parameters.topLevel == UNKNOWN_LEVEL else parameters.topLevel,
-                device=parameters.device,
-                wait=False,
-                onProgress=self.onProgress,
-                onText=self.ui.logText.appendPlainText,
-                onEnd=self.onEnd,
-            )
-        self._updatePanel()
-
-    def onProgress(self, progress):
-        """Show a "progress" event of the worker."""
-        self.ui.progressBar.maximum = max(progress["total"], 1)
-        self.ui.progressBar.value = progress["done"]
-        text = _("{stage}: {done} of {total}").format(
-            stage=" ".join(filter(None, (progress["stage"], progress["plane"]))),
-            done=progress["done"],
-            total=progress["total"],
-        )
-        if progress["seconds_left"] is not None:
-            text += " " + _("(about {seconds} s left)").format(seconds=round(progress["seconds_left"]))
-        self.ui.statusLabel.text = text
-
-    def onEnd(self, segmentationNode, error):
-        """Say how it ended. The scene shows the rest."""
-        if self.logic is None:  # the panel is gone
-            return
-        count = segmentationNode.GetSegmentation().GetNumberOfSegments() if segmentationNode else 0
-        if segmentationNode:
-            text = _("{count} vertebral bodies found.").format(count=count)
-        elif isinstance(error, Cancelled):
-            text = _("Cancelled.")
-        else:
-            text = _("Failed: {reason}").format(reason=error)
-        self.ui.statusLabel.text = text
-        self.ui.logText.appendPlainText(text)
-        if not count and not isinstance(error, Cancelled):
-            self.ui.logCollapsibleButton.collapsed = False  # it says why
-        self._updatePanel()
-
-    def _updatePanel(self, caller=None, event=None):
-        running = self.logic.isRunning
-        volumeChosen = bool(self._parameterNode and self._parameterNode.inputVolume)
-        self.ui.segmentButton.text = _("Cancel") if running else _("Segment")
-        self.ui.segmentButton.enabled = running or volumeChosen
-        self.ui.segmentButton.toolTip = "" if running or volumeChosen else _("Choose a volume first.")
-        self.ui.inputsCollapsibleButton.enabled = not running
-        self.ui.progressBar.visible = running
-        if self._parameterNode:
-            self.ui.modelSelector.currentIndex = self.ui.modelSelector.findData(self._parameterNode.model)
+        for section in self._sections:
+            if section is self.run:
+                self.run.showObstacle(next(filter(None, (each.obstacle() for each in self._sections)), ""))
+            section.update(self.logic.isRunning)
 
 
 class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
-    """The module without its panel, for scripts:
+    """The module without its panel, for scripts, with or without a main window:
 
-    logic = slicer.modules.spinesegmentation.widgetRepresentation().self().logic  # or SpineSegmentationLogic()
-    segmentationNode = logic.segment(volumeNode, topLevel="T11")
+    Slicer --no-main-window --python-code "
+    from SpineSegmentation import SpineSegmentationLogic
+    volumeNode = slicer.util.loadVolume('scan.nii.gz')
+    result = SpineSegmentationLogic().segment(volumeNode, topLevel='T11')
+    slicer.util.exportNode(result.tableNode, 'measurements.csv')
+    slicer.util.exit()"
     """
 
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
         self._run = None
+        self._worker = None
+        self._manifests = {}
         self.isRunning = False
+        self.isCancelling = False
+        self.changed = lambda: None  # whoever shows the state of the logic listens here
 
     def getParameterNode(self):
         return SpineSegmentationParameterNode(super().getParameterNode())
 
     def models(self):
-        """Every model at hand, as `SpineInference.catalog.SetInfo`."""
+        """Every model at hand, as `SpineInference.catalog.SetInfo`. Raises SpineError for a damaged catalog."""
         from SpineInference.catalog import list_sets
 
+        self._manifests = {}
         return list_sets()
+
+    def manifestsOf(self, model):
+        """What the networks of a model say about themselves, see `SpineInference.catalog.manifests_of`."""
+        from SpineInference.catalog import manifests_of
+
+        if model not in self._manifests:
+            self._manifests[model] = manifests_of(model)
+        return self._manifests[model]
+
+    def modalityOf(self, model):
+        """The modality that a model is made for ("MR"); empty if it is not known."""
+        from SpineInference.errors import SpineError
+
+        try:
+            return next((manifest.modality for manifest, _size in self.manifestsOf(model)), "")
+        except SpineError:
+            return ""
 
     def segment(
         self,
         volumeNode,
         model=DEFAULT_MODEL,
+        planes=None,
+        fusion="mean",
         topLevel=None,
+        biasCorrection=None,
+        postprocessing=None,
         device="auto",
+        outputSegmentation=None,
+        referenceSegmentation=None,
         wait=True,
         onProgress=None,
         onText=None,
@@ -239,106 +249,73 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
     ):
         """Segment the vertebral bodies of a volume; the segmentation and a table of measurements are placed beside it.
 
-        With `wait`, blocks and returns the segmentation node, or raises SpineError with a sentence for the user.
-        Otherwise returns None at once and calls `onEnd(segmentationNode, error)` later; see `SegmentationRun`.
-        `topLevel` names the topmost vertebra ("C2"); without it the vertebrae are numbered. `onProgress` gets the
-        "progress" events of the worker, `onText` lines for a log. Only one volume at a time: RuntimeError otherwise.
+        With `wait`, blocks and returns a `SegmentationResult` (segmentationNode, tableNode, notes, ...; both nodes are
+        None if there is no vertebral body), or raises SpineError with a sentence for the user. Otherwise returns None
+        at once and calls `onEnd(result, error)` later, where one of both is None.
+
+        `model` is the name of a model or the path of a package; `planes` some of "sagittal", "coronal", "axial" (None:
+        those that suit the scan); `fusion` "mean" or "vote"; `topLevel` the topmost vertebra ("C2"; None: the
+        vertebrae are numbered); `biasCorrection` True or False (None: as the model); `postprocessing` a
+        `SpineInference.manifest.PostprocessingSpec` (None: as the model); `device` "auto", "cpu", "cuda:0", "mps".
+        `outputSegmentation` gets the result instead of a new node, once it is complete; `referenceSegmentation`, a
+        segmentation or a label map, is what the result is compared with.
+
+        `onProgress` gets the "progress" events of `SpineInference.worker`, `onText` lines for a log. Only one volume at
+        a time: RuntimeError otherwise. The worker process lives on for the next volume, for ten minutes or until
+        `close`.
         """
+        from SpineSegmentationLib.Dependencies import affordableDevice
         from SpineSegmentationLib.SegmentationRun import SegmentationRun
         from SpineSegmentationLib.SegmentationScene import loadTerminology
+        from SpineSegmentationLib.WorkerProcess import WorkerProcess
 
         if self.isRunning:
             raise RuntimeError("another volume is being segmented: wait, or cancel it")
         outcome = []
 
-        def ended(segmentationNode, error):
-            self.isRunning = False
-            outcome.extend((segmentationNode, error))
+        def ended(result, error):
+            self.isRunning = self.isCancelling = False
+            outcome.extend((result, error))
             if onEnd:
-                onEnd(segmentationNode, error)
+                onEnd(result, error)
 
         loadTerminology()
-        # The run is kept when it has ended: its process must not be deleted in the middle of its last signal.
-        self._run = SegmentationRun(onProgress or (lambda event: None), onText or print, ended)
+        self._worker = self._worker or WorkerProcess("SpineInference.worker", keepAlive=True)
+        self._run = SegmentationRun(self._worker, onProgress or (lambda event: None), onText or print, ended)
         self.isRunning = True
         try:
-            self._run.start(volumeNode, model=model, top_level=topLevel, device=device)
+            self._run.start(
+                volumeNode,
+                outputSegmentation,
+                referenceSegmentation,
+                model=model,
+                planes=planes,
+                fusion=fusion,
+                top_level=topLevel,
+                bias_correction=biasCorrection,
+                postprocessing=postprocessing,
+                device=affordableDevice(device),
+            )
         except Exception:
             self.isRunning = False
             raise
+        self.changed()
         if not wait:
             return None
         self._run.wait()
-        segmentationNode, error = outcome
+        result, error = outcome
         if error:
             raise error
-        return segmentationNode
+        return result
 
     def cancel(self):
         """Stop what is running, if anything is. The scene stays as it is."""
         if self.isRunning:
+            self.isCancelling = True
             self._run.cancel()
 
-
-class SpineSegmentationTest(ScriptedLoadableModuleTest):
-    """Runs the real worker on volumes made here. Segmenting needs onnxruntime: press Segment once to install it."""
-
-    def setUp(self):
-        slicer.mrmlScene.Clear()
-
-    def test_a_spine_is_segmented_and_named(self):
-        if importlib.util.find_spec("onnxruntime") is None:
-            self.skipTest("onnxruntime is not installed: press Segment once")
-        volumeNode = self._addVolume(_paintSpine())
-        progress = []
-        segmentationNode = SpineSegmentationLogic().segment(volumeNode, topLevel="T6", onProgress=progress.append)
-        segmentation = segmentationNode.GetSegmentation()
-        names = [segmentation.GetNthSegment(i).GetName() for i in range(segmentation.GetNumberOfSegments())]
-        first = list(LEVELS).index("T6")
-        self.assertGreaterEqual(len(names), 4)  # six are painted, two of them cut off
-        self.assertEqual(names, list(LEVELS)[first : first + len(names)])
-        self.assertEqual(
-            segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole()), volumeNode
-        )
-        self.assertIn("network", {event["stage"] for event in progress})
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode"), 1)
-
-    def test_an_unusable_volume_gets_a_sentence_and_leaves_the_scene_as_it_was(self):
-        volumeNode = self._addVolume(np.full((20, 30, 20), 7, np.int16))
-        with self.assertRaisesRegex(SpineError, "same value|constant"):
-            SpineSegmentationLogic().segment(volumeNode, onText=lambda line: None)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"), 0)
-
-    def test_cancel_ends_the_worker_and_leaves_the_scene_as_it_was(self):
-        logic = SpineSegmentationLogic()
-        ends = []
-        logic.segment(
-            self._addVolume(_paintSpine()), wait=False, onText=lambda line: None, onEnd=lambda *end: ends.append(end)
-        )
-        self.assertTrue(logic.isRunning)
-        logic.cancel()
-        logic._run.wait()
-        self.assertFalse(logic.isRunning)
-        self.assertIsInstance(ends[0][1], Cancelled)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"), 0)
-
-    def _addVolume(self, array):
-        # Array axes: top to bottom, front to back, right to left, in voxels of 1 mm.
-        ijkToRas = np.array([[-1, 0, 0, 45], [0, -1, 0, 75], [0, 0, -1, 110], [0, 0, 0, 1]], float)
-        return slicer.util.addVolumeFromArray(array, ijkToRAS=ijkToRas, name="scan")
-
-
-def _paintSpine():
-    """A simple T1-like spine, int16 [220, 150, 90] in voxels of 1 mm: bodies brighter than discs and muscle, in fat."""
-    from scipy.ndimage import gaussian_filter
-
-    down, back, left = np.ogrid[:220, :150, :90]
-    picture = np.full((220, 150, 90), 90.0)
-    picture[:, :25] = picture[:, 130:] = 220  # fat under the skin
-    picture[:, :12] = picture[:, 142:] = 5  # air
-    column = (((back - 70) / 17) ** 2 + ((left - 45) / 23) ** 2 < 1) & (down >= 0)
-    picture[column] = 50
-    picture[column & ((down + 18) % 37 >= 9)] = 170
-    picture[(((back - 97) / 8) ** 2 + ((left - 45) / 9) ** 2 < 1) & (down >= 0)] = 25  # spinal fluid
-    noise = np.random.default_rng(1).normal(0, 4, picture.shape)
-    return (gaussian_filter(picture, 0.7) + noise).clip(0).astype(np.int16)
+    def close(self):
+        """Stop what is running and end the worker process; returns when it is gone."""
+        self.cancel()
+        if self._worker is not None:
+            self._worker.close()

@@ -13,7 +13,7 @@ from typing import Literal
 from .catalog_file import CatalogEntry, RemotePackage, catalog_folders, read_entries
 from .downloading import download_file
 from .errors import SpineError
-from .manifest import is_plain_name
+from .manifest import Manifest, is_plain_name
 from .model_package import MANIFEST, ModelPackage, copy_package, open_packages, read_manifests
 from .monitor import Monitor
 from .package_files import atomic_folder
@@ -75,6 +75,29 @@ def list_sets(catalog_folder: str | Path | None = None) -> list[SetInfo]:
         if folder.name not in remote_names:
             infos.setdefault(folder.name, _imported_info(folder))
     return list(infos.values())
+
+
+def manifests_of(name: str, catalog_folder: str | Path | None = None) -> list[tuple[Manifest, int]]:
+    """What each package of a set says about itself, and its size in bytes; none for what has to be downloaded first.
+
+    Opens no weights. Raises SpineError when there is no set of that name, or for a manifest that is not sound.
+    """
+    entry = next((entry for _, entry in read_entries(catalog_folder) if entry.name == name), None)
+    if entry is not None and _missing(entry):
+        return []
+    located = _locate(name, catalog_folder)
+    if located is None:
+        raise SpineError(f'There is no model "{name}".')
+    return [
+        (manifest, sum(file.stat().st_size for file in folder.iterdir() if file.is_file()))
+        for folder in located[2]
+        for manifest in read_manifests(folder)
+    ]
+
+
+def downloaded_names(catalog_folder: str | Path | None = None) -> list[str]:
+    """The sets of the catalog whose downloaded part is there, and can be removed again."""
+    return [entry.name for _, entry in read_entries(catalog_folder) if entry.remote and not _missing(entry)]
 
 
 def verify(name: str, catalog_folder: str | Path | None = None) -> list[str]:

@@ -13,16 +13,21 @@ from .requests import Request
 
 if TYPE_CHECKING:
     from .pipeline import Engines
+    from .slice_agreement import SliceAgreement
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a request led to: its folder, the files in it by kind (see `results.write_result`), and what was found."""
+    """What a request led to: its folder, the files in it by kind (see `results.write_result`), and what was found.
+
+    `dice_per_slice` is None where there is no reference.
+    """
 
     folder: Path
     files: dict[str, Path]
     segments: list[Segment]
     seconds: float
+    dice_per_slice: "SliceAgreement | None" = None
 
     def as_dict(self) -> dict[str, Any]:
         """The outcome for JSON."""
@@ -31,6 +36,7 @@ class Outcome:
             "files": {kind: str(path) for kind, path in self.files.items()},
             "segments": [dataclasses.asdict(segment) for segment in self.segments],
             "seconds": round(self.seconds, 2),
+            "dice_per_slice": self.dice_per_slice,
         }
 
 
@@ -46,6 +52,7 @@ class Runner:
         Raises SpineError and Cancelled; then nothing is written.
         """
         started = time.perf_counter()
+        monitor.progress("reading", 0, 1)
         # Everything heavy is imported here, and not before there is something to do.
         import SimpleITK as sitk
 
@@ -54,10 +61,10 @@ class Runner:
         from .options import Options
         from .reading import read_labels, read_volume
         from .results import write_result
+        from .slice_agreement import dice_per_slice
 
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(request.threads or os.cpu_count() or 1)
         models = open_set(request.model)
-        monitor.progress("reading", 0, 1)
         notes: list[str] = []
         scan = read_volume(request.input, monitor.collecting(notes))
         options = Options(
@@ -78,4 +85,5 @@ class Runner:
         monitor.progress("writing", 0, 1)
         folder = Path(os.path.abspath(request.output))
         files = write_result(result, scan, folder, request)
-        return Outcome(folder, files, result.segments, time.perf_counter() - started)
+        slices = None if options.reference is None else dice_per_slice(result.labels, options.reference)
+        return Outcome(folder, files, result.segments, time.perf_counter() - started, slices)

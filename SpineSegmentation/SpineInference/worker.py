@@ -27,6 +27,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from .errors import Cancelled, SpineError
 from .lifeline import end_group, lead_group, on_signal, read_lines
@@ -38,6 +39,8 @@ from .temporary import remove_all
 MAX_REQUEST_BYTES = 1_000_000
 
 Run = Callable[[Request, Monitor], Outcome]
+Answer = Callable[[bytes, Monitor], dict[str, Any]]
+"""From one line of standard input to the fields of the "result" event. Raises SpineError and Cancelled."""
 
 
 def main(arguments: list[str] | None = None, run: Run | None = None) -> int:
@@ -48,9 +51,14 @@ def main(arguments: list[str] | None = None, run: Run | None = None) -> int:
     )
     parser.add_argument("--keep-alive", action="store_true", help="wait for further requests, with the model loaded")
     keep_alive = parser.parse_args(arguments).keep_alive
+    carry_out = run or Runner().run
+    return serve(lambda line, monitor: carry_out(read_request(line), monitor).as_dict(), keep_alive)
 
+
+def serve(answer: Answer, keep_alive: bool) -> int:
+    """Answer the lines of standard input as described above; returns the exit code. Other workers use it too."""
     lead_group()
-    worker = Worker(run or Runner().run, _take_standard_output())
+    worker = Worker(answer, _take_standard_output())
     on_signal(worker.cancel)
     threading.Thread(target=worker.listen, daemon=True, name="standard input").start()
     return worker.serve(keep_alive)
@@ -59,8 +67,8 @@ def main(arguments: list[str] | None = None, run: Run | None = None) -> int:
 class Worker:
     """Carries out requests in the main thread while another thread listens for more and for the end."""
 
-    def __init__(self, run: Run, output: int):
-        self._run = run
+    def __init__(self, answer: Answer, output: int):
+        self._answer = answer
         self._output = output
         self._writing = threading.Lock()
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -105,16 +113,16 @@ class Worker:
     def _carry_out(self, line: bytes) -> int:
         monitor = Monitor(self._on_progress, self._on_note, self._cancelled.is_set)
         try:
-            outcome = self._run(read_request(line), monitor)
+            result = self._answer(line, monitor)
         except SpineError as error:
             exit_code, event = 2, {"event": "error", "message": str(error), "details": None}
         except Cancelled:
             raise
         except Exception as error:
-            sentence = f"the segmentation failed unexpectedly ({type(error).__name__}: {error}): please report it."
+            sentence = f"SpineSegmentation failed unexpectedly ({type(error).__name__}: {error}): please report it."
             exit_code, event = 1, {"event": "error", "message": sentence, "details": traceback.format_exc()}
         else:
-            exit_code, event = 0, {"event": "result", **outcome.as_dict()}
+            exit_code, event = 0, {"event": "result", **result}
         # From here on closing standard input is no longer Cancel: whoever reads the event may do it at once.
         self._count(-1)
         self._send(event)

@@ -1,38 +1,65 @@
-"""The measurements of a result as a table node: one row per vertebra, one column per measurement."""
+"""The measurements of a result as a table node: one row per vertebra, one column per measurement.
+
+The names of the columns are those of the worker's CSV file; their titles are for reading. The table knows its
+segmentation and its charts by node references, so that they are found again in a scene that was saved and loaded.
+"""
 
 import math
 
 import slicer
 import vtk
-
-from .SegmentationScene import placeBeside
+from slicer.i18n import tr as _
 
 Cell = str | float | int | bool | None
 
+SEGMENTATION_ROLE = "segmentation"
+HEIGHT_CHART_ROLE = "heightChart"
+DICE_CHART_ROLE = "diceChart"
+
 
 def addMeasurementTable(
-    rows: list[dict[str, Cell]], volumeNode: "slicer.vtkMRMLVolumeNode", name: str
+    rows: list[dict[str, Cell]], segmentationNode: "slicer.vtkMRMLSegmentationNode", name: str
 ) -> "slicer.vtkMRMLTableNode":
     """A new read-only table node; the columns are the keys of the rows, in their order.
 
     A column in which every value is a number or None becomes a column of numbers (None: NaN), any other one text
-    (None: empty, True and False: yes and no). The table is placed beside the volume.
+    (None: empty, True and False: yes and no).
     """
     tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    for title in dict.fromkeys(key for row in rows for key in row):
-        tableNode.AddColumn(_column(title, [row.get(title) for row in rows]))
+    titles = _titles()
+    for column in dict.fromkeys(key for row in rows for key in row):
+        tableNode.AddColumn(_column(column, [row.get(column) for row in rows]))
+        tableNode.SetColumnTitle(column, titles.get(column, column))
     tableNode.SetUseColumnTitleAsColumnHeader(True)
+    tableNode.SetNodeReferenceID(SEGMENTATION_ROLE, segmentationNode.GetID())
     tableNode.SetLocked(True)
-    placeBeside(tableNode, volumeNode)
     return tableNode
 
 
-def _column(title: str, values: list[Cell]) -> vtk.vtkAbstractArray:
+def measurementsOf(tableNode: "slicer.vtkMRMLTableNode") -> list[dict[str, Cell]]:
+    """The rows of a table node that `addMeasurementTable` has made; texts stay texts, NaN becomes None."""
+    table = tableNode.GetTable()
+    columns = [table.GetColumn(index) for index in range(table.GetNumberOfColumns())]
+    return [{column.GetName(): _cell(column, row) for column in columns} for row in range(table.GetNumberOfRows())]
+
+
+def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:
+    """The centre of a vertebral body in the world (RAS, mm), below all parent transforms; None if it is not known."""
+    lps = [row.get(f"centroid_{direction}_mm") for direction in ("left", "posterior", "superior")]
+    segmentationNode = tableNode.GetNodeReference(SEGMENTATION_ROLE)
+    if None in lps or segmentationNode is None:
+        return None
+    world = [0.0, 0.0, 0.0]
+    segmentationNode.TransformPointToWorld([-lps[0], -lps[1], lps[2]], world)
+    return tuple(world)
+
+
+def _column(name: str, values: list[Cell]) -> vtk.vtkAbstractArray:
     numeric = all(
         value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values
     )
     column = vtk.vtkDoubleArray() if numeric else vtk.vtkStringArray()
-    column.SetName(title)
+    column.SetName(name)
     for value in values:
         column.InsertNextValue((math.nan if value is None else value) if numeric else _text(value))
     return column
@@ -42,3 +69,31 @@ def _text(value: Cell) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
+
+
+def _cell(column: vtk.vtkAbstractArray, row: int) -> Cell:
+    value = column.GetValue(row)
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _titles() -> dict[str, str]:
+    return {
+        "level": _("Level"),
+        "label": _("Label value"),
+        "partial": _("Cut off by the border"),
+        "volume_mm3": _("Volume (mm³)"),
+        "anterior_height_mm": _("Anterior height (mm)"),
+        "middle_height_mm": _("Middle height (mm)"),
+        "posterior_height_mm": _("Posterior height (mm)"),
+        "depth_mm": _("Depth (mm)"),
+        "width_mm": _("Width (mm)"),
+        "sagittal_tilt_deg": _("Sagittal tilt (°)"),
+        "coronal_tilt_deg": _("Coronal tilt (°)"),
+        "centroid_left_mm": _("Centre, left (mm)"),
+        "centroid_posterior_mm": _("Centre, posterior (mm)"),
+        "centroid_superior_mm": _("Centre, superior (mm)"),
+        "reference_label": _("Reference segment"),
+        "dice": _("Dice"),
+        "hd95_mm": _("HD95 (mm)"),
+        "assd_mm": _("Mean surface distance (mm)"),
+    }

@@ -1,39 +1,75 @@
 """The result of a worker, as its "result" event describes it, becomes nodes beside the volume it was made from."""
 
-import csv
+import json
 from pathlib import Path
+from typing import NamedTuple
 
 import SimpleITK as sitk
 import slicer
 
 from SpineInference.levels import Segment
 
-from .MeasurementTable import Cell, addMeasurementTable
-from .SegmentationScene import addSegmentation
+from .MeasurementTable import addMeasurementTable
+from .ResultPlots import addDiceChart, addHeightChart
+from .SegmentationReplacement import SegmentationReplacement
+from .SegmentationScene import addSegmentation, gatherInFolder, removeNode
+
+
+class SegmentationResult(NamedTuple):
+    """What came of a volume. Both nodes are None if no vertebral body was found; then `notes` say why that may be.
+
+    `notes` are sentences for the user, `seconds` is the time of the worker, `device` where the networks ran, and why.
+    `replacement` can bring back the segments of a segmentation that was overwritten; None for a new one.
+    """
+
+    segmentationNode: "slicer.vtkMRMLSegmentationNode | None"
+    tableNode: "slicer.vtkMRMLTableNode | None"
+    notes: list[str]
+    seconds: float
+    device: str
+    replacement: SegmentationReplacement | None = None
 
 
 def importResult(
-    event: dict, volumeNode: "slicer.vtkMRMLScalarVolumeNode"
-) -> "tuple[slicer.vtkMRMLSegmentationNode, slicer.vtkMRMLTableNode]":
-    """The segmentation and the table of measurements of a "result" event (see `SpineInference.worker`).
+    event: dict,
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    outputNode: "slicer.vtkMRMLSegmentationNode | None" = None,
+    referenceNames: dict[int, str] | None = None,
+) -> SegmentationResult:
+    """The segmentation, the table of measurements and the charts of a "result" event (see `SpineInference.worker`).
 
-    Raises SpineError if the result was made from another volume, or the volume is warped.
+    The segmentation is new, or replaces the segments of `outputNode`, which happens last, when everything else is
+    there. `referenceNames` are those of the reference's labels. Raises SpineError if the result was made from another
+    volume, or the volume is warped; then the scene is as before.
     """
+    record = json.loads(Path(event["files"]["record"]).read_text(encoding="ascii"))
+    device = "{name} ({reason})".format(**record["device"])
+    if not event["segments"]:
+        return SegmentationResult(None, None, record["notes"], event["seconds"], device)
     segments = [Segment(**{**fields, "colour": tuple(fields["colour"])}) for fields in event["segments"]]
     labels = sitk.ReadImage(event["files"]["labels"])
-    rows = _readRows(Path(event["files"]["measurements"]))
-    name = volumeNode.GetName()
-    segmentationNode = addSegmentation(labels, segments, volumeNode, f"{name} vertebral bodies")
-    return segmentationNode, addMeasurementTable(rows, volumeNode, f"{name} measurements")
+    rows = [_namedReference(row, referenceNames or {}) for row in record["measurements"]["vertebrae"]]
+    name, scene = volumeNode.GetName(), slicer.mrmlScene
 
-
-def _readRows(path: Path) -> list[dict[str, Cell]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return [{title: _cell(text) for title, text in row.items()} for row in csv.DictReader(file)]
-
-
-def _cell(text: str) -> Cell:
+    made = []
     try:
-        return float(text) if text else None
-    except ValueError:
-        return text
+        made.append(addSegmentation(labels, segments, volumeNode, scene.GenerateUniqueName(f"{name} vertebral bodies")))
+        segmentationNode = outputNode or made[0]
+        made.append(addMeasurementTable(rows, segmentationNode, scene.GenerateUniqueName(f"{name} measurements")))
+        tableNode = made[-1]
+        made += addHeightChart(tableNode)
+        if event.get("dice_per_slice"):
+            made += addDiceChart(event["dice_per_slice"], tableNode)
+        gatherInFolder(made[1:], volumeNode, tableNode.GetName())
+        replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
+    except Exception:
+        for node in made:
+            removeNode(node)
+        raise
+    return SegmentationResult(segmentationNode, tableNode, record["notes"], event["seconds"], device, replacement)
+
+
+def _namedReference(row: dict, referenceNames: dict[int, str]) -> dict:
+    """The row with the name of the reference segment instead of its number."""
+    label = row.get("reference_label")
+    return row | {"reference_label": referenceNames.get(label, label)} if label is not None else row

@@ -42,19 +42,38 @@ def addVolume(image: sitk.Image, name: str) -> "slicer.vtkMRMLScalarVolumeNode":
 def imageFromVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> sitk.Image:
     """The voxels and the geometry of a volume node as an image, without the node's parent transform.
 
-    Raises SpineError for a volume without voxels, with sheared axes, or under a transform that is not linear.
+    Raises SpineError for a volume that `checkVolume` refuses, or with sheared axes.
     """
-    if volumeNode.GetImageData() is None or not volumeNode.GetImageData().GetNumberOfPoints():
-        raise SpineError(f'the volume "{volumeNode.GetName()}" has no voxels: choose another volume.')
-    checkTransform(volumeNode)
+    checkVolume(volumeNode)
+    image = imageOn(volumeNode, slicer.util.arrayFromVolume(volumeNode))
+    check_geometry(image)
+    return image
+
+
+def imageOn(volumeNode: "slicer.vtkMRMLVolumeNode", array: np.ndarray) -> sitk.Image:
+    """An image of `array` [k, j, i] with the geometry of a volume of that shape."""
     matrix = volumeIjkToRas(volumeNode)
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    image = sitk.GetImageFromArray(slicer.util.arrayFromVolume(volumeNode))
+    image = sitk.GetImageFromArray(array)
     image.SetSpacing(spacing.tolist())
     image.SetDirection((_LPS_TO_RAS @ matrix[:3, :3] / spacing).ravel().tolist())
     image.SetOrigin((_LPS_TO_RAS @ matrix[:3, 3]).tolist())
-    check_geometry(image)
     return image
+
+
+def checkVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
+    """Raise SpineError for a volume that is no scan: without voxels, of labels or colours, or warped. Costs nothing."""
+    name = volumeNode.GetName()
+    if volumeNode.GetImageData() is None or not volumeNode.GetImageData().GetNumberOfPoints():
+        raise SpineError(f'the volume "{name}" has no voxels: choose another volume.')
+    if volumeNode.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise SpineError(f'the volume "{name}" is a label map, not a scan: choose the scan that it was drawn on.')
+    if volumeNode.GetImageData().GetNumberOfScalarComponents() > 1:
+        raise SpineError(
+            f'the volume "{name}" has several values in each voxel (colours or directions): convert it to a scalar '
+            "volume, or choose another one."
+        )
+    checkTransform(volumeNode)
 
 
 def checkTransform(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:

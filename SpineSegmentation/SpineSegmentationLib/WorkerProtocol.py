@@ -1,4 +1,4 @@
-"""What a worker says while it works: bytes of two pipes in, progress, lines for a log, and the result out.
+"""What a worker says while it works: bytes of two pipes in, progress, lines for a log, and the answer out.
 
 Knows neither Qt nor Slicer. The lines are described in `SpineInference.worker`.
 """
@@ -7,6 +7,14 @@ import json
 from collections.abc import Callable
 
 from SpineInference.errors import Cancelled, SpineError
+
+
+class UnexpectedError(SpineError):
+    """The worker met something that should never happen, or died. `details` is what a developer wants to see."""
+
+    def __init__(self, sentence: str, details: str):
+        super().__init__(sentence)
+        self.details = details
 
 
 class WorkerProtocol:
@@ -20,8 +28,14 @@ class WorkerProtocol:
         self._onProgress = onProgress
         self._onText = onText
         self._events = _Lines(self._onEventLine)
-        self._messages = _Lines(onText)
-        self._last: dict = {}
+        self._messages = _Lines(self._onMessage)
+        self._lastMessages: list[str] = []
+        self._answer: dict = {}
+
+    @property
+    def isAnswered(self) -> bool:
+        """Whether the worker has said how the request ended. It may live on for the next one."""
+        return bool(self._answer)
 
     def receiveOutput(self, data: bytes) -> None:
         """Take the next bytes of standard output. They may end in the middle of a line or of a character."""
@@ -31,23 +45,34 @@ class WorkerProtocol:
         """Take the next bytes of standard error."""
         self._messages.add(data)
 
-    def result(self, exitCode: int) -> dict:
-        """The "result" event, asked for when the worker has ended.
-
-        Raises SpineError with the worker's own sentence, or one that says that it died; Cancelled if it was stopped.
-        """
+    def end(self) -> None:
+        """There are no more bytes: a last line without its end counts too."""
         for lines in (self._events, self._messages):
             lines.end()
-        kind = self._last.get("event")
+
+    def result(self, exitCode: int) -> dict:
+        """The "result" event, asked for when the worker has answered or ended.
+
+        Raises SpineError with the worker's own sentence, UnexpectedError, or Cancelled if the worker was stopped.
+        """
+        kind = self._answer.get("event")
         if kind == "result":
-            return self._last
+            return self._answer
         if kind == "cancelled":
             raise Cancelled
+        if kind == "error" and self._answer.get("details"):
+            raise UnexpectedError(self._answer["message"], self._answer["details"])
         if kind == "error":
-            if self._last.get("details"):
-                self._onText(self._last["details"])
-            raise SpineError(self._last["message"])
-        raise SpineError(f"the segmentation ended without a result (exit code {exitCode}): see the log.")
+            raise SpineError(self._answer["message"])
+        raise UnexpectedError(
+            f"the worker process ended without a result (exit code {exitCode}), perhaps for want of memory: close "
+            "other programs and try again.",
+            "\n".join(self._lastMessages),
+        )
+
+    def _onMessage(self, line: str) -> None:
+        self._lastMessages = [*self._lastMessages[-49:], line]
+        self._onText(line)
 
     def _onEventLine(self, line: str) -> None:
         try:
@@ -61,7 +86,7 @@ class WorkerProtocol:
         elif kind == "note":
             self._onText(event["text"])
         else:
-            self._last = event
+            self._answer = event
 
 
 class _Lines:

@@ -72,7 +72,11 @@ def _demonstrate(options: argparse.Namespace, truth: sitk.Image | None) -> None:
     print("\nPutting the result into a scene ...", flush=True)
     startScene()
     volumeNode = addVolume(read_volume(options.scan), name)
-    segmentationNode, tableNode = importResult(event, volumeNode)
+    result = importResult(event, volumeNode)
+    if result.segmentationNode is None:
+        print("No vertebral body was found, so there is nothing to show.", *result.notes, sep="\n")
+        return
+    segmentationNode, tableNode = result.segmentationNode, result.tableNode
 
     files = {
         "scene for 3D Slicer": options.output / "scene.mrb",

@@ -50,7 +50,9 @@ PACKAGES = {
         "SpineSegmentation/SpineInference/**/*.py", BUNDLED, BUNDLED | HEAVY - {"lightning"} | {"tqdm"}
     ),
     "SpineSegmentationLib": Package(
-        "SpineSegmentation/SpineSegmentationLib/**/*.py", BUNDLED | SLICER | {"SpineInference"}, set()
+        "SpineSegmentation/SpineSegmentationLib/**/*.py",
+        BUNDLED | SLICER | {"SpineInference"},
+        {"SampleData", "PyTorchUtils", "SpineSegmentation"},  # modules of Slicer, which are there when it has started
     ),
     "SpineSegmentation": Package("SpineSegmentation/*.py", BUNDLED | SLICER | {"SpineInference"}, set()),
     "SegTraining": Package(

@@ -40,8 +40,8 @@ def test_the_saved_scene_holds_everything(scene, tmp_path):
 
     labels = sitk.GetImageFromArray(np.full((4, 5, 6), LEVELS["L3"].label, np.uint8))
     volumeNode = addVolume(sitk.Cast(labels, sitk.sitkInt16), "scan")
-    addSegmentation(labels, [LEVELS["L3"]], volumeNode, "bodies")
-    addMeasurementTable([{"level": "L3"}], volumeNode, "measurements")
+    segmentationNode = addSegmentation(labels, [LEVELS["L3"]], volumeNode, "bodies")
+    addMeasurementTable([{"level": "L3"}], segmentationNode, "measurements")
     save_scene(tmp_path / "scene.mrb")
     zipfile.ZipFile(tmp_path / "scene.mrb").extractall(tmp_path)
 

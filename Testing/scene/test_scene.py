@@ -1,6 +1,5 @@
 """Label maps, tables and volumes in a real MRML scene: nothing moves, nothing is renamed, nothing is left behind."""
 
-import json
 
 import numpy as np
 import pytest
@@ -252,41 +251,14 @@ def test_placed_in_the_study_of_the_volume(scene):
 
 def test_measurements_become_a_table(scene):
     from SpineSegmentationLib.MeasurementTable import addMeasurementTable
-    from SpineSegmentationLib.VolumeExchange import addVolume
 
     rows = [
         {"level": "L4", "partial": False, "volume (mm3)": 41250.5, "Dice": None},
         {"level": "L5", "partial": True, "volume (mm3)": 12},
     ]
-    table = addMeasurementTable(rows, addVolume(make_case()[0], "scan"), "measurements").GetTable()
+    segmentationNode = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "bodies")
+    table = addMeasurementTable(rows, segmentationNode, "measurements").GetTable()
     assert [table.GetColumnName(i) for i in range(4)] == ["level", "partial", "volume (mm3)", "Dice"]
     assert [table.GetValue(i, 1).ToString() for i in (0, 1)] == ["no", "yes"]
     assert [table.GetValue(i, 2).ToDouble() for i in (0, 1)] == [41250.5, 12]
     assert np.isnan(table.GetValue(1, 3).ToDouble())
-
-
-def test_the_result_of_a_worker_is_imported(scene, tmp_path):
-    from dataclasses import asdict
-
-    from SpineInference.writing import write_labelmap
-    from SpineSegmentationLib.ResultImport import importResult
-    from SpineSegmentationLib.VolumeExchange import addVolume
-
-    scan, labels = make_case("oblique 40, permuted, anisotropic")
-    write_labelmap(labels, tmp_path / "scan_labels.nii.gz")
-    (tmp_path / "scan_measurements.csv").write_text("level,volume_mm3,tilt\nL4,41.5,\nL5,39,-3.5\n", encoding="utf-8")
-    event = {
-        "files": {
-            kind: str(path) for kind, path in zip(("labels", "measurements"), sorted(tmp_path.iterdir()), strict=True)
-        },
-        "segments": json.loads(json.dumps([asdict(segment) for segment in SEGMENTS])),
-    }
-    volumeNode = addVolume(scan, "scan")
-    segmentationNode, tableNode = importResult(event, volumeNode)
-    # NIfTI keeps the geometry in single precision: the voxels must be the same all the same.
-    for segment in SEGMENTS:
-        expected = sitk.GetArrayFromImage(labels) == segment.label
-        assert np.array_equal(voxels(segmentationNode, segment.name, volumeNode) > 0, expected)
-    table = tableNode.GetTable()
-    assert [table.GetValue(0, i).ToString() for i in (0, 1)] == ["L4", "41.5"]
-    assert np.isnan(table.GetValue(0, 2).ToDouble()) and table.GetValue(1, 2).ToDouble() == -3.5

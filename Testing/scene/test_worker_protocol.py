@@ -5,7 +5,7 @@ import json
 import pytest
 
 from SpineInference.errors import Cancelled, SpineError
-from SpineSegmentationLib.WorkerProtocol import WorkerProtocol
+from SpineSegmentationLib.WorkerProtocol import UnexpectedError, WorkerProtocol
 
 PROGRESS = {"event": "progress", "stage": "network", "done": 3, "total": 9, "plane": "axial", "seconds_left": 1.5}
 RESULT = {"event": "result", "folder": "f", "files": {}, "segments": [], "seconds": 2.0}
@@ -40,6 +40,9 @@ def test_lines_are_put_together_from_pieces_of_any_size(listener, size):
 def test_the_last_line_counts_without_its_end(listener):
     listener.protocol.receiveOutput(json.dumps(RESULT).encode())
     listener.protocol.receiveErrorOutput(b"half a line")
+    assert not listener.protocol.isAnswered
+    listener.protocol.end()
+    assert listener.protocol.isAnswered
     assert listener.protocol.result(0) == RESULT
     assert listener.text == ["half a line"]
 
@@ -55,11 +58,13 @@ def test_damaged_characters_do_not_stop_the_log(listener):
     assert listener.text == ["caf\ufffd"]
 
 
-def test_the_workers_sentence_is_raised_and_its_details_are_logged(listener):
-    error = {"event": "error", "message": "this sentence is for the user", "details": "Traceback ..."}
-    with pytest.raises(SpineError, match=r"^this sentence is for the user$"):
+@pytest.mark.parametrize(("details", "kind"), [(None, SpineError), ("Traceback ...", UnexpectedError)])
+def test_the_workers_sentence_is_raised_with_the_details_that_there_are(listener, details, kind):
+    error = {"event": "error", "message": "this sentence is for the user", "details": details}
+    with pytest.raises(SpineError, match=r"^this sentence is for the user$") as raised:
         listener.hear(PROGRESS, error).result(1)
-    assert listener.text == ["Traceback ..."]
+    assert type(raised.value) is kind
+    assert getattr(raised.value, "details", None) == details
 
 
 def test_cancelled(listener):
@@ -68,5 +73,7 @@ def test_cancelled(listener):
 
 
 def test_a_worker_that_dies_is_no_success(listener):
-    with pytest.raises(SpineError, match="exit code 139"):
+    listener.protocol.receiveErrorOutput(b"Segmentation fault\n")
+    with pytest.raises(UnexpectedError, match="exit code 139") as raised:
         listener.hear(PROGRESS).result(139)
+    assert raised.value.details == "Segmentation fault"

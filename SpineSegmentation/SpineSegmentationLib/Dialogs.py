@@ -1,0 +1,35 @@
+"""The few questions that the panel asks in windows of their own."""
+
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+
+def confirm(question: str) -> bool:
+    """Whether the user agrees. False in Slicer's testing mode."""
+    return slicer.util.confirmOkCancelDisplay(question, windowTitle=_("Spine Segmentation"))
+
+
+def askOpenFile(title: str, filter_: str) -> str:
+    """The path of a file that is there; empty if the user has changed his mind."""
+    return qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", filter_)
+
+
+def askSaveFile(title: str, name: str, filter_: str, suffixes: tuple[str, ...]) -> str:
+    """The path of a file to write, with one of `suffixes`; empty if the user has changed his mind.
+
+    About a file that is there already the user has been asked.
+    """
+    path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, name + suffixes[0], filter_)
+    if not path or path.endswith(suffixes):
+        return path
+    path += suffixes[0]  # the dialog has not asked about this file
+    replace = _("{path} is there already. Replace it?").format(path=path)
+    return path if not Path(path).exists() or confirm(replace) else ""
+
+
+def askFolder(title: str) -> str:
+    """The path of a folder; empty if the user has changed his mind."""
+    return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)

@@ -1,0 +1,72 @@
+"""The part of the panel in which the scan, the output and the reference are chosen."""
+
+import html
+
+import slicer
+from slicer.i18n import tr as _
+
+from SpineInference.errors import SpineError
+
+from .PanelSection import PanelSection
+from .Sentences import sentence
+from .VolumeExchange import checkVolume
+from .VolumeInfo import describeVolume, mismatch
+
+WARNING_COLOUR = "#b35900"
+
+
+class InputSection(PanelSection):
+    """Says what the chosen scan is, and refuses what cannot be segmented as soon as it is chosen."""
+
+    def __init__(self, ui: object, logic: object):
+        super().__init__(ui, logic)
+        self._problem = ""
+        ui.sampleButton.connect("clicked(bool)", self._onSample)
+
+    def chooseFirstVolume(self) -> None:
+        """Choose the first usable volume of the scene if none is chosen."""
+        if self.parameters.inputVolume is None:
+            for volumeNode in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+                if not self._problemOf(volumeNode):
+                    self.parameters.inputVolume = volumeNode
+                    return
+
+    def update(self, isRunning: bool) -> None:
+        volumeNode = self.parameters.inputVolume
+        self._problem = self._problemOf(volumeNode)
+        self.ui.inputsCollapsibleButton.setEnabled(not isRunning)
+        self.ui.inputInfoLabel.setText(self._info(volumeNode))
+
+    def obstacle(self) -> str:
+        if self.parameters.inputVolume is None:
+            return _("Choose a scan first.")
+        return self._problem
+
+    def _info(self, volumeNode: "slicer.vtkMRMLScalarVolumeNode | None") -> str:
+        if volumeNode is None:
+            return ""
+        if self._problem:
+            return _warning(self._problem)
+        lines = [html.escape(describeVolume(volumeNode))]
+        if hint := mismatch(volumeNode, self.logic.modalityOf(self.parameters.model)):
+            lines.append(_warning(hint))
+        return "<br>".join(lines)
+
+    def _problemOf(self, volumeNode: "slicer.vtkMRMLScalarVolumeNode | None") -> str:
+        if volumeNode is None:
+            return ""
+        try:
+            checkVolume(volumeNode)
+        except SpineError as error:
+            return sentence(error)
+        return ""
+
+    def _onSample(self, _checked: bool = False) -> None:
+        from .SampleScan import TOP_LEVEL, loadSampleScan
+
+        self.set("inputVolume", loadSampleScan())
+        self.set("topLevel", TOP_LEVEL)
+
+
+def _warning(text: str) -> str:
+    return f'<span style="color: {WARNING_COLOUR}">{html.escape(text, quote=False)}</span>'

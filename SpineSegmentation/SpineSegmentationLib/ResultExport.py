@@ -1,0 +1,83 @@
+"""A result as files for other programs: label map, surfaces, measurements. A file is there whole, or not at all."""
+
+import csv
+import re
+from pathlib import Path
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from SpineInference.errors import SpineError
+from SpineInference.writing import atomic, write_labelmap
+
+from .MeasurementTable import measurementsOf
+from .SegmentationLabels import labelsOfSegmentation
+from .SegmentationScene import segmentsOf
+
+
+def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str) -> None:
+    """Write the segments on the voxels of their scan to `path` (.nii.gz or .nrrd), with their label values.
+
+    A file that is there is replaced. Raises SpineError if the scan is gone, or the file cannot be written.
+    """
+    volumeNode = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
+    if volumeNode is None:
+        raise SpineError(
+            _('the scan of "{name}" is not in the scene any more: load it, then export again.').format(
+                name=segmentationNode.GetName()
+            )
+        )
+    write_labelmap(labelsOfSegmentation(segmentationNode, volumeNode), path)
+
+
+def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
+    """The files that `exportSurfaces` would write, one for each segment."""
+    stem = _fileName(segmentationNode.GetName())
+    return [Path(folder) / f"{stem}_{_fileName(each.GetName())}.stl" for each in segmentsOf(segmentationNode)]
+
+
+def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
+    """Write the surface of each segment as STL, in world coordinates (LPS, mm, as most programs expect).
+
+    Files that are there are replaced. Raises SpineError if a file cannot be written.
+    """
+    segmentationNode.CreateClosedSurfaceRepresentation()
+    files = surfaceFiles(segmentationNode, folder)
+    toLps = vtk.vtkTransform()
+    toLps.Scale(-1, -1, 1)  # half a turn, no mirror: the triangles still look outwards
+    for segmentId, file in zip(segmentationNode.GetSegmentation().GetSegmentIDs(), files, strict=True):
+        surface = vtk.vtkPolyData()
+        segmentationNode.GetClosedSurfaceRepresentation(segmentId, surface)
+        toWorld = vtk.vtkGeneralTransform()
+        slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(segmentationNode.GetParentTransformNode(), None, toWorld)
+        toWorld.PostMultiply()
+        toWorld.Concatenate(toLps)
+        filter_ = vtk.vtkTransformPolyDataFilter()
+        filter_.SetInputData(surface)
+        filter_.SetTransform(toWorld)
+        writer = vtk.vtkSTLWriter()
+        writer.SetFileTypeToBinary()
+        writer.SetInputConnection(filter_.GetOutputPort())
+        with atomic(file) as temporary:
+            writer.SetFileName(str(temporary))
+            if not writer.Write() or not temporary.exists():
+                raise SpineError(f"{file}: the file cannot be written, is the disk full?")
+    return files
+
+
+def exportTable(tableNode: "slicer.vtkMRMLTableNode", path: str) -> None:
+    """Write the measurements as comma-separated values: the columns of `spine-segment`, an empty cell for unknown.
+
+    A file that is there is replaced. Raises SpineError if it cannot be written.
+    """
+    rows = measurementsOf(tableNode)
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]) if rows else [])
+        table.writeheader()
+        table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+
+
+def _fileName(name: str) -> str:
+    """A name without what some file system does not like."""
+    return re.sub(r'[<>:"/\\|?*\s]+', "_", name).strip("._") or "segment"

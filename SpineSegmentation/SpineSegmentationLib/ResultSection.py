@@ -1,0 +1,178 @@
+"""The part of the panel that shows a result and what can be done with it."""
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SpineInference.errors import SpineError
+
+from . import Dialogs, ResultExport
+from .ChoiceBox import ChoiceBox
+from .MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE, SEGMENTATION_ROLE, centreOf, measurementsOf
+from .PanelSection import PanelSection
+from .ResultViews import ResultViews, editInSegmentEditor, jumpTo
+from .SegmentationReplacement import SegmentationReplacement
+from .Sentences import sentence
+
+
+class ResultSection(PanelSection):
+    """Shows the measurements that the parameter node names as the result, and works on their segmentation."""
+
+    def __init__(self, ui: object, logic: object):
+        super().__init__(ui, logic)
+        self._views = ResultViews()
+        self._shown = None
+        self._rows: list[dict] = []
+        self._replacement: SegmentationReplacement | None = None
+        self._plots = ChoiceBox(ui.plotSelector, lambda _role: self._showViews())
+        self._plots.fill([])
+        ui.resultTable.connect("itemSelectionChanged()", self._onRow)
+        ui.tableAndPlotButton.connect("toggled(bool)", self._onTableAndPlot)
+        ui.editButton.connect("clicked(bool)", lambda _checked=False: editInSegmentEditor(self._segmentation()))
+        ui.restoreButton.connect("clicked(bool)", self._onRestore)
+        self._menu = self._makeExportMenu()
+        ui.exportButton.setMenu(self._menu)
+
+    def offerToRestore(self, replacement: SegmentationReplacement | None) -> None:
+        """After a run: whether it has replaced segments that the user may want back."""
+        self._replacement = replacement
+
+    def update(self, isRunning: bool) -> None:
+        tableNode = self.parameters.result
+        segmentationNode = self._segmentation()
+        self.ui.resultCollapsibleButton.setVisible(segmentationNode is not None)
+        self.ui.restoreButton.setVisible(bool(self._replacement and self._replacement.node))
+        self.ui.restoreButton.setEnabled(not isRunning)
+        shown = (tableNode and tableNode.GetID(), segmentationNode and segmentationNode.GetID())
+        if shown != self._shown:
+            self._shown = shown
+            self._showTable(tableNode, segmentationNode)
+
+    def _segmentation(self) -> "slicer.vtkMRMLSegmentationNode | None":
+        tableNode = self.parameters.result if self.parameters is not None else None
+        return tableNode and tableNode.GetNodeReference(SEGMENTATION_ROLE)
+
+    def _showTable(
+        self,
+        tableNode: "slicer.vtkMRMLTableNode | None",
+        segmentationNode: "slicer.vtkMRMLSegmentationNode | None",
+    ) -> None:
+        self.ui.show3DButton.setSegmentationNode(segmentationNode)
+        self._rows = measurementsOf(tableNode) if segmentationNode is not None else []
+        self.ui.resultLabel.setText(self._caption(segmentationNode))
+        columns = [column for column in _columns() if any(column[1] in row for row in self._rows)]
+        table = self.ui.resultTable
+        table.blockSignals(True)
+        table.clear()
+        table.setColumnCount(len(columns))
+        table.setRowCount(len(self._rows))
+        table.setHorizontalHeaderLabels([title for title, *_rest in columns])
+        for index, row in enumerate(self._rows):
+            for position, (_title, name, digits) in enumerate(columns):
+                table.setItem(index, position, _item(row, name, digits))
+        table.verticalHeader().hide()
+        table.resizeColumnsToContents()
+        table.resizeRowsToContents()
+        table.blockSignals(False)
+        charts = [(HEIGHT_CHART_ROLE, _("heights")), (DICE_CHART_ROLE, _("Dice per slice"))]
+        self._plots.fill(chart for chart in charts if tableNode is not None and tableNode.GetNodeReference(chart[0]))
+
+    def _caption(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> str:
+        if segmentationNode is None:
+            return ""
+        text = _("{name}, heights in mm, tilt in degrees.").format(name=segmentationNode.GetName())
+        partial = any(row.get("partial") == "yes" for row in self._rows)
+        return text + " " + _("* cut off by the border of the scan.") if partial else text
+
+    def _onRow(self) -> None:
+        row = self.ui.resultTable.currentRow()
+        if 0 <= row < len(self._rows) and self._segmentation() is not None:
+            centre = centreOf(self._rows[row], self.parameters.result)
+            if centre is not None:
+                jumpTo(centre)
+
+    def _onTableAndPlot(self, on: bool) -> None:
+        if on:
+            self._showViews()
+        else:
+            self._views.hide()
+
+    def _showViews(self) -> None:
+        if self.ui.tableAndPlotButton.checked and self._segmentation() is not None:
+            chart = self.parameters.result.GetNodeReference(self._plots.value or HEIGHT_CHART_ROLE)
+            self._views.show(self.parameters.result, chart)
+
+    def _onRestore(self, _checked: bool = False) -> None:
+        self._replacement.swap()
+        self.ui.restoreButton.setText(
+            _("Bring the new segments back") if self._replacement.isUndone else _("Bring the previous segments back")
+        )
+
+    # --- export ---
+
+    def _makeExportMenu(self) -> "qt.QMenu":
+        menu = qt.QMenu(self.ui.exportButton)
+        for text, slot in (
+            (_("Label map (NIfTI, NRRD) ..."), self._onExportLabelMap),
+            (_("Surfaces (STL) ..."), self._onExportSurfaces),
+            (_("Measurements (CSV) ..."), self._onExportTable),
+        ):
+            menu.addAction(text).connect("triggered(bool)", slot)
+        return menu
+
+    def _onExportLabelMap(self, _checked: bool = False) -> None:
+        node = self._segmentation()
+        filter_ = _("Label maps (*.nii.gz *.nrrd)")
+        path = Dialogs.askSaveFile(_("Export the label map"), node.GetName(), filter_, (".nii.gz", ".nrrd"))
+        if path:
+            self._export(lambda: ResultExport.exportLabelMap(node, path), path)
+
+    def _onExportTable(self, _checked: bool = False) -> None:
+        node = self.parameters.result
+        filter_ = _("Comma-separated values (*.csv)")
+        path = Dialogs.askSaveFile(_("Export the measurements"), node.GetName(), filter_, (".csv",))
+        if path:
+            self._export(lambda: ResultExport.exportTable(node, path), path)
+
+    def _onExportSurfaces(self, _checked: bool = False) -> None:
+        node = self._segmentation()
+        folder = Dialogs.askFolder(_("Export the surfaces into a folder"))
+        if not folder:
+            return
+        there = [file.name for file in ResultExport.surfaceFiles(node, folder) if file.exists()]
+        question = _("These files are there already. Replace them?\n\n{names}").format(names="\n".join(there))
+        if not there or Dialogs.confirm(question):
+            self._export(lambda: ResultExport.exportSurfaces(node, folder), folder)
+
+    def _export(self, write: "Callable[[], object]", where: str) -> None:  # noqa: F821
+        try:
+            write()
+        except SpineError as error:
+            self.ui.statusLabel.setText(sentence(error))
+        else:
+            self.ui.statusLabel.setText(_("Written: {path}").format(path=where))
+
+
+def _columns() -> list[tuple[str, str, int]]:
+    """Title, name and digits of the measurements that fit into a panel; the table view shows all."""
+    return [
+        (_("Level"), "level", 0),
+        (_("Dice"), "dice", 2),
+        (_("cm³"), "volume_mm3", 1),
+        (_("Anterior"), "anterior_height_mm", 1),
+        (_("Middle"), "middle_height_mm", 1),
+        (_("Posterior"), "posterior_height_mm", 1),
+        (_("HD95"), "hd95_mm", 1),
+        (_("Tilt"), "sagittal_tilt_deg", 0),
+    ]
+
+
+def _item(row: dict, name: str, digits: int) -> "qt.QTableWidgetItem":
+    value = row.get(name)
+    if isinstance(value, float | int):
+        text = f"{value / 1000 if name == 'volume_mm3' else value:.{digits}f}"
+    else:
+        text = "" if value is None else str(value)
+    if name == "level" and row.get("partial") == "yes":
+        text += " *"
+    return qt.QTableWidgetItem(text)

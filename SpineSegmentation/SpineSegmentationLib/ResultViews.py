@@ -1,0 +1,90 @@
+"""A result in Slicer's views: the layout with table and chart, and the way to a vertebra."""
+
+import slicer
+
+_LAYOUT = 5547  # a number that no layout of Slicer has
+
+_SLICE = """<item><view class="vtkMRMLSliceNode" singletontag="{name}">
+  <property name="orientation" action="default">{orientation}</property>
+  <property name="viewlabel" action="default">{label}</property>
+  <property name="viewcolor" action="default">{colour}</property></view></item>"""
+
+_VIEWS = """
+<layout type="vertical" split="true">
+ <item><layout type="horizontal" split="true">{slices}
+  <item><view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel" action="default">1</property></view>
+  </item></layout></item>
+ <item><layout type="horizontal" split="true">
+  <item><view class="vtkMRMLTableViewNode" singletontag="TableView1">
+   <property name="viewlabel" action="default">T</property></view></item>
+  <item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1">
+   <property name="viewlabel" action="default">P</property></view></item>
+ </layout></item>
+</layout>"""
+
+
+class ResultViews:
+    """The layout with slice views, 3D view, table and chart; remembers the one before it.
+
+    Without a main window there are no views, and nothing happens.
+    """
+
+    def __init__(self):
+        self._before: int | None = None
+
+    @property
+    def isShown(self) -> bool:
+        """Whether the layout of this class is the present one."""
+        return slicer.app.layoutManager() is not None and slicer.app.layoutManager().layout == _LAYOUT
+
+    def show(self, tableNode: "slicer.vtkMRMLTableNode", chartNode: "slicer.vtkMRMLPlotChartNode | None") -> None:
+        """Show a table and a chart in the layout."""
+        manager = slicer.app.layoutManager()
+        if manager is None:
+            return
+        if not self.isShown:
+            self._before = manager.layout
+            layoutNode = manager.layoutLogic().GetLayoutNode()
+            if not layoutNode.IsLayoutDescription(_LAYOUT):
+                layoutNode.AddLayoutDescription(_LAYOUT, _description())
+            manager.setLayout(_LAYOUT)
+        application = slicer.app.applicationLogic()
+        selectionNode = application.GetSelectionNode()
+        selectionNode.SetActiveTableID(tableNode.GetID())
+        application.PropagateTableSelection()
+        if chartNode is not None:
+            selectionNode.SetActivePlotChartID(chartNode.GetID())
+            application.PropagatePlotChartSelection()
+
+    def hide(self) -> None:
+        """Return to the layout that was there before."""
+        if self.isShown and self._before is not None:
+            slicer.app.layoutManager().setLayout(self._before)
+
+
+def jumpTo(point: tuple[float, float, float]) -> None:
+    """Centre all slice views at a point of the world (RAS, mm)."""
+    slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *point, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+
+def editInSegmentEditor(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Open the Segment Editor with a segmentation and the scan it was made from."""
+    slicer.util.selectModule("SegmentEditor")
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    editor.setSegmentationNode(segmentationNode)
+    volumeNode = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
+    if volumeNode is not None:
+        editor.setSourceVolumeNode(volumeNode)
+
+
+def _description() -> str:
+    views = [
+        ("Red", "Axial", "R", "#F34A33"),
+        ("Yellow", "Sagittal", "Y", "#EDD54C"),
+        ("Green", "Coronal", "G", "#6EB04B"),
+    ]
+    slices = "".join(
+        _SLICE.format(name=name, orientation=orientation, label=label, colour=colour)
+        for name, orientation, label, colour in views
+    )
+    return _VIEWS.format(slices=slices)

@@ -1,0 +1,166 @@
+"""The part of the panel that segments: the button, the progress, how it ended, and the log."""
+
+import html
+
+import qt
+from slicer.i18n import tr as _
+
+from SpineInference.errors import Cancelled, SpineError
+from SpineInference.manifest import PostprocessingSpec
+
+from . import Dialogs
+from .Dependencies import ensureInstalled
+from .ModelDetails import planesOf
+from .OptionsSection import ADJUSTED, FROM_MODEL, UNKNOWN_LEVEL
+from .PanelSection import PanelSection
+from .ResultImport import SegmentationResult
+from .RunProgress import RunProgress
+from .Sentences import duration, sentence
+from .WorkerProtocol import UnexpectedError
+
+
+class RunSection(PanelSection):
+    """Starts a run with the parameters, follows it, and says how it ended in one place."""
+
+    def __init__(self, ui: object, logic: object, onResult: "Callable[[SegmentationResult], None]"):  # noqa: F821
+        super().__init__(ui, logic)
+        self._onResult = onResult
+        self._progress: RunProgress | None = None
+        self._obstacle = ""
+        ui.segmentButton.connect("clicked(bool)", self._onButton)
+        ui.copyLogButton.connect("clicked(bool)", self._onCopyLog)
+        ui.progressBar.setVisible(False)
+        ui.errorDetailsCollapsibleButton.setVisible(False)
+
+    def showObstacle(self, obstacle: str) -> None:
+        """Why nothing can be segmented at the moment; empty if everything is there."""
+        self._obstacle = obstacle
+
+    def update(self, isRunning: bool) -> None:
+        button = self.ui.segmentButton
+        button.setText(_("Cancel") if isRunning else _("Segment"))
+        button.setEnabled(not self.logic.isCancelling if isRunning else not self._obstacle)
+        button.setToolTip(
+            _("Stop. The scene stays as it is.")
+            if isRunning
+            else self._obstacle or _("Find, name and measure the vertebral bodies.")
+        )
+        self.ui.progressBar.setVisible(isRunning)
+
+    def say(self, text: str) -> None:
+        """Show a sentence where everybody looks."""
+        self.ui.statusLabel.setText(html.escape(text, quote=False).replace("\n", "<br>"))
+
+    def _onButton(self, _checked: bool = False) -> None:
+        if self.logic.isRunning:
+            self.say(_("Cancelling ..."))
+            self.logic.cancel()
+            self.logic.changed()
+        elif self._mayReplaceOutput():
+            self._start()
+
+    def _mayReplaceOutput(self) -> bool:
+        node = self.parameters.outputSegmentation
+        count = node.GetSegmentation().GetNumberOfSegments() if node is not None else 0
+        question = _(
+            'Replace the {count} segments of "{name}"? You can bring them back afterwards, until Slicer is closed.'
+        )
+        return not count or Dialogs.confirm(question.format(count=count, name=node.GetName()))
+
+    def _start(self) -> None:
+        self._showDetails("")
+        self.ui.logText.clear()
+        self.ui.progressBar.setValue(0)
+        self.say(_("Starting ..."))
+        parameters = self.parameters
+        self._progress = RunProgress(len(parameters.planes or planesOf(self.logic.manifestsOf(parameters.model))))
+        try:
+            ensureInstalled(parameters.device)
+            self.logic.segment(
+                parameters.inputVolume,
+                model=parameters.model,
+                planes=tuple(parameters.planes) or None,
+                fusion=parameters.fusion,
+                topLevel=None if parameters.topLevel == UNKNOWN_LEVEL else parameters.topLevel,
+                biasCorrection={FROM_MODEL: None, "on": True, "off": False}[parameters.biasCorrection],
+                postprocessing=self._postprocessing(),
+                device=parameters.device,
+                outputSegmentation=parameters.outputSegmentation,
+                referenceSegmentation=parameters.referenceSegmentation,
+                wait=False,
+                onProgress=self._onProgress,
+                onText=self.ui.logText.appendPlainText,
+                onEnd=self._onEnd,
+            )
+        except Exception as error:
+            self._onEnd(None, error)
+
+    def _postprocessing(self) -> PostprocessingSpec | None:
+        parameters = self.parameters
+        if parameters.postprocessing != ADJUSTED:
+            return None
+        return PostprocessingSpec(
+            parameters.minIslandMm3, parameters.fillHoles, parameters.smoothMm, parameters.interpolateSlices
+        )
+
+    def _onProgress(self, event: dict) -> None:
+        self.say(self._progress.update(event))
+        self.ui.progressBar.setValue(round(1000 * self._progress.fraction))
+
+    def _onEnd(self, result: SegmentationResult | None, error: Exception | None) -> None:
+        if isinstance(error, Cancelled):
+            text = _("Cancelled. The scene is as it was.")
+        elif error is not None:
+            text = sentence(error)
+            self._showDetails(_detailsOf(error))
+        else:
+            text = _outcome(result)
+        self.say(text)
+        self.ui.logText.appendPlainText(text)
+        if result is not None:
+            self.ui.logText.appendPlainText(_("Computed on {device}.").format(device=result.device))
+            self._onResult(result)
+        self.logic.changed()
+
+    def _showDetails(self, details: str) -> None:
+        self.ui.errorDetailsText.setPlainText(details)
+        self.ui.errorDetailsCollapsibleButton.setVisible(bool(details))
+        self.ui.errorDetailsCollapsibleButton.collapsed = True
+        if details:
+            self.ui.logText.appendPlainText(details)
+
+    def _onCopyLog(self, _checked: bool = False) -> None:
+        qt.QApplication.clipboard().setText(self.ui.logText.toPlainText())
+
+
+def _detailsOf(error: Exception) -> str:
+    """What a developer wants to know; nothing for an error that the sentence explains."""
+    import traceback
+
+    if isinstance(error, UnexpectedError):
+        return error.details
+    return "" if isinstance(error, SpineError) else "".join(traceback.format_exception(error))
+
+
+def _outcome(result: SegmentationResult) -> str:
+    """What was found, and what the user should know about it."""
+    time = duration(result.seconds)
+    if result.segmentationNode is None:
+        lines = [_("No vertebral body was found, so nothing was added to the scene ({time}).").format(time=time)]
+        lines.append(
+            _(
+                "Likely reasons: another kind of scan than the model is made for, another part of the body, or only a "
+                "small part of the spine in the picture."
+            )
+        )
+        return "\n".join(lines)
+    segmentation = result.segmentationNode.GetSegmentation()
+    count = segmentation.GetNumberOfSegments()
+    first, last = (segmentation.GetNthSegment(index).GetName() for index in (0, count - 1))
+    if count == 1:
+        text = _("One vertebral body found in {time}: {first}.").format(time=time, first=first)
+    else:
+        text = _("{count} vertebral bodies found in {time}: {first} to {last}.").format(
+            count=count, time=time, first=first, last=last
+        )
+    return "\n".join([text, *(sentence(Exception(note)) for note in result.notes)])

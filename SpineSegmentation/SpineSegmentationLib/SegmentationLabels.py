@@ -1,0 +1,109 @@
+"""A segmentation node becomes a label map on the voxels of a volume: for the worker, and for files."""
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+import vtk
+
+from SpineInference.errors import SpineError
+
+from .SegmentationScene import removeNode, segmentsOf
+from .VolumeExchange import imageOn
+
+LABEL_LIMIT = 65535
+
+
+def labelsOfReference(
+    node: "slicer.vtkMRMLSegmentationNode | slicer.vtkMRMLLabelMapVolumeNode",
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+) -> tuple[sitk.Image, dict[int, str]]:
+    """A reference to compare with on the voxels of the volume (uint16), and the name of each of its labels.
+
+    Segments are numbered in their order; the values of a label map volume are kept. A reference on another grid is
+    resampled (nearest neighbour). Raises SpineError for a reference without anything inside the volume.
+    """
+    if node.IsA("vtkMRMLSegmentationNode"):
+        labels, names = _merged(node, volumeNode)
+    else:
+        labels, names = _ofLabelMap(node, volumeNode)
+    if not np.any(sitk.GetArrayViewFromImage(labels)):
+        raise SpineError(
+            f'the reference "{node.GetName()}" has nothing inside the volume "{volumeNode.GetName()}": '
+            "choose the one that was drawn on it."
+        )
+    return labels, names
+
+
+def labelsOfSegmentation(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
+) -> sitk.Image:
+    """The segments on the voxels of the volume (uint16) with their own label values, if these tell them apart."""
+    values = [segment.GetLabelValue() for segment in segmentsOf(segmentationNode)]
+    distinct = len(set(values)) == len(values) and all(0 < value <= LABEL_LIMIT for value in values)
+    return _merged(segmentationNode, volumeNode, values if distinct else None)[0]
+
+
+def _merged(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    values: list[int] | None = None,
+) -> tuple[sitk.Image, dict[int, str]]:
+    segmentation = segmentationNode.GetSegmentation()
+    ids = segmentation.GetSegmentIDs()
+    values = values or list(range(1, len(ids) + 1))
+    array = np.zeros(slicer.util.arrayFromVolume(volumeNode).shape, np.uint16)
+    # One by one, because segments may overlap and the export of all together renumbers them.
+    for segmentId, value in zip(ids, values, strict=True):
+        array[_voxels(segmentationNode, segmentId, volumeNode, array.shape)] = value
+    names = {value: segmentation.GetSegment(i).GetName() for i, value in zip(ids, values, strict=True)}
+    return imageOn(volumeNode, array), names
+
+
+def _voxels(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    segmentId: str,
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    """Where a segment is on the voxels of a volume: boolean [k, j, i]."""
+    ids = vtk.vtkStringArray()
+    ids.InsertNextValue(segmentId)
+    with _TemporaryLabelMap() as labelmapNode:
+        logic = slicer.modules.segmentations.logic()
+        logic.ExportSegmentsToLabelmapNode(segmentationNode, ids, labelmapNode, volumeNode)
+        image = labelmapNode.GetImageData()
+        if image is None or not image.GetNumberOfPoints():  # so is an empty segment exported
+            return np.zeros(shape, bool)
+        return slicer.util.arrayFromVolume(labelmapNode) > 0
+
+
+def _ofLabelMap(
+    labelmapNode: "slicer.vtkMRMLLabelMapVolumeNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
+) -> tuple[sitk.Image, dict[int, str]]:
+    segmentationNode = slicer.vtkMRMLSegmentationNode()
+    segmentationNode.SetHideFromEditors(True)
+    slicer.mrmlScene.AddNode(segmentationNode)
+    try:
+        segmentationNode.CreateDefaultDisplayNodes()
+        segmentationNode.SetAndObserveTransformNodeID(labelmapNode.GetTransformNodeID())
+        slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(labelmapNode, segmentationNode)
+        return _merged(segmentationNode, volumeNode)
+    finally:
+        removeNode(segmentationNode)
+
+
+class _TemporaryLabelMap:
+    """A label map node that is gone at the end of a `with` block, and so is what Slicer has made for it."""
+
+    def __enter__(self) -> "slicer.vtkMRMLLabelMapVolumeNode":
+        self._node = slicer.vtkMRMLLabelMapVolumeNode()
+        self._node.SetHideFromEditors(True)
+        slicer.mrmlScene.AddNode(self._node)
+        return self._node
+
+    def __exit__(self, *_error: object) -> None:
+        displayNode = self._node.GetDisplayNode()
+        if displayNode:
+            slicer.mrmlScene.RemoveNode(displayNode.GetColorNode())
+            slicer.mrmlScene.RemoveNode(displayNode)
+        slicer.mrmlScene.RemoveNode(self._node)

@@ -1,0 +1,170 @@
+"""The self-test of the module: the real worker on a painted spine, in the scene of a running Slicer.
+
+Segmenting needs onnxruntime: press Segment once to install it.
+"""
+
+import importlib.util
+import time
+
+import numpy as np
+import slicer
+import vtk
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+from SpineInference.errors import Cancelled, SpineError
+from SpineInference.levels import LEVELS
+
+
+class SpineSegmentationTest(ScriptedLoadableModuleTest):
+    """Runs through what a radiologist does with a scan, and through what can go wrong."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+        self.log = []
+
+    def test_a_spine_is_segmented_named_and_measured(self):
+        self._needOnnxruntime()
+        volumeNode = self._addVolume(_paintSpine())
+        progress = []
+        result = self._segment(volumeNode, topLevel="T6", onProgress=progress.append)
+        segmentation = result.segmentationNode.GetSegmentation()
+        segments = [segmentation.GetNthSegment(index) for index in range(segmentation.GetNumberOfSegments())]
+        names = [segment.GetName() for segment in segments]
+        first = list(LEVELS).index("T6")
+        self.assertGreaterEqual(len(names), 4)  # six are painted, two of them cut off
+        self.assertEqual(names, list(LEVELS)[first : first + len(names)])
+        for segment in segments:
+            self.assertEqual(segment.GetLabelValue(), LEVELS[segment.GetName()].label)
+            self.assertIn(LEVELS[segment.GetName()].code, _terminologyOf(segment))
+        self.assertIn("network", {event["stage"] for event in progress})
+
+        role = result.segmentationNode.GetReferenceImageGeometryReferenceRole()
+        self.assertEqual(result.segmentationNode.GetNodeReference(role), volumeNode)
+        table = result.tableNode.GetTable()
+        levels = [table.GetColumnByName("level").GetValue(row) for row in range(table.GetNumberOfRows())]
+        self.assertEqual(levels, names)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 1)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLLabelMapVolumeNode"), 0)
+        self._checkVoxels(result, volumeNode)
+
+    def test_a_result_is_compared_with_a_reference_and_replaces_what_was_chosen(self):
+        self._needOnnxruntime()
+        volumeNode = self._addVolume(_paintSpine())
+        first = self._segment(volumeNode)
+        again = self._segment(volumeNode, referenceSegmentation=first.segmentationNode)
+        dice = again.tableNode.GetTable().GetColumnByName("dice")
+        self.assertTrue(all(dice.GetValue(row) == 1 for row in range(dice.GetNumberOfTuples())))
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 3)
+
+        chosen = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
+        chosen.GetSegmentation().AddEmptySegment("drawn", "drawn by hand")
+        replaced = self._segment(volumeNode, outputSegmentation=chosen)
+        self.assertEqual(replaced.segmentationNode, chosen)
+        count = first.segmentationNode.GetSegmentation().GetNumberOfSegments()
+        self.assertEqual(chosen.GetSegmentation().GetNumberOfSegments(), count)
+        replaced.replacement.swap()
+        self.assertEqual(chosen.GetSegmentation().GetNthSegment(0).GetName(), "drawn by hand")
+
+    def test_an_unusable_volume_gets_a_sentence_and_leaves_the_scene_as_it_was(self):
+        volumeNode = self._addVolume(np.full((20, 30, 20), 7, np.int16))
+        with self.assertRaisesRegex(SpineError, "same value|constant"):
+            self._segment(volumeNode)
+        self._checkNothingCame()
+
+    def test_nothing_found_is_no_error(self):
+        self._needOnnxruntime()
+        noise = np.random.default_rng(1).normal(100, 10, (40, 60, 50)).astype(np.int16)
+        result = self._segment(self._addVolume(noise))
+        self.assertIsNone(result.segmentationNode)
+        self.assertTrue(result.notes)
+        self._checkNothingCame()
+
+    def test_cancel_ends_the_worker_and_leaves_the_scene_as_it_was(self):
+        logic, ends = self._startRun()
+        logic.cancel()
+        self._waitFor(lambda: not logic.isRunning)
+        self.assertEqual(len(ends), 1)
+        self.assertIsInstance(ends[0][1], Cancelled)
+        self._checkNothingCame()
+
+    def test_closing_the_scene_ends_the_run(self):
+        logic, ends = self._startRun()
+        slicer.mrmlScene.Clear()
+        self._waitFor(lambda: not logic.isRunning)
+        self.assertIsInstance(ends[0][1], Cancelled)
+        self._checkNothingCame()
+
+    def test_removing_the_volume_ends_the_run(self):
+        logic, ends = self._startRun()
+        slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
+        self._waitFor(lambda: not logic.isRunning)
+        self.assertIn("removed from the scene", str(ends[0][1]))
+        self._checkNothingCame()
+
+    # --- helpers ---
+
+    def _logic(self):
+        from SpineSegmentation import SpineSegmentationLogic  # which imports this file
+
+        logic = SpineSegmentationLogic()
+        self.addCleanup(logic.close)
+        return logic
+
+    def _segment(self, volumeNode, **choices):
+        return self._logic().segment(volumeNode, device="cpu", onText=self.log.append, **choices)
+
+    def _startRun(self):
+        logic, ends = self._logic(), []
+        volumeNode = self._addVolume(_paintSpine())
+        logic.segment(volumeNode, wait=False, onText=self.log.append, onEnd=lambda *end: ends.append(end))
+        self.assertTrue(logic.isRunning)
+        return logic, ends
+
+    def _waitFor(self, condition, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not condition() and time.monotonic() < deadline:
+            slicer.app.processEvents()
+            time.sleep(0.01)
+        self.assertTrue(condition())
+
+    def _needOnnxruntime(self):
+        if importlib.util.find_spec("onnxruntime") is None:
+            self.skipTest("onnxruntime is not installed: press Segment once")
+
+    def _checkNothingCame(self):
+        for className in ("vtkMRMLSegmentationNode", "vtkMRMLTableNode", "vtkMRMLLabelMapVolumeNode"):
+            self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass(className), 0)
+
+    def _checkVoxels(self, result, volumeNode):
+        """Every body lies where the table says, and holds as much as it says."""
+        for row, segmentId in enumerate(result.segmentationNode.GetSegmentation().GetSegmentIDs()):
+            voxels = slicer.util.arrayFromSegmentBinaryLabelmap(result.segmentationNode, segmentId, volumeNode)
+            volume = result.tableNode.GetTable().GetColumnByName("volume_mm3").GetValue(row)
+            self.assertAlmostEqual(np.count_nonzero(voxels), volume, delta=1)
+
+    def _addVolume(self, array):
+        # Array axes: top to bottom, front to back, right to left, in voxels of 1 mm.
+        ijkToRas = np.array([[-1, 0, 0, 45], [0, -1, 0, 75], [0, 0, -1, 110], [0, 0, 0, 1]], float)
+        return slicer.util.addVolumeFromArray(array, ijkToRAS=ijkToRas, name="scan")
+
+
+def _terminologyOf(segment):
+    value = vtk.reference("")
+    segment.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), value)
+    return str(value)
+
+
+def _paintSpine():
+    """A simple T1-like spine, int16 [220, 150, 90] in voxels of 1 mm: bodies brighter than discs and muscle, in fat."""
+    from scipy.ndimage import gaussian_filter
+
+    down, back, left = np.ogrid[:220, :150, :90]
+    picture = np.full((220, 150, 90), 90.0)
+    picture[:, :25] = picture[:, 130:] = 220  # fat under the skin
+    picture[:, :12] = picture[:, 142:] = 5  # air
+    column = (((back - 70) / 17) ** 2 + ((left - 45) / 23) ** 2 < 1) & (down >= 0)
+    picture[column] = 50
+    picture[column & ((down + 18) % 37 >= 9)] = 170
+    picture[(((back - 97) / 8) ** 2 + ((left - 45) / 9) ** 2 < 1) & (down >= 0)] = 25  # spinal fluid
+    noise = np.random.default_rng(1).normal(0, 4, picture.shape)
+    return (gaussian_filter(picture, 0.7) + noise).clip(0).astype(np.int16)

@@ -1,0 +1,44 @@
+"""What the panel tells about a scan before anything is done with it."""
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from .VolumeExchange import volumeIjkToRas
+
+_AIR_IN_CT = -900
+"""Hounsfield units: what is darker than this in a scan of a body is air, and MR has no such values."""
+
+
+def describeVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
+    """Size, voxel spacing and modality of a volume with voxels, in one line."""
+    columns, rows, slices = volumeNode.GetImageData().GetDimensions()
+    spacing = np.linalg.norm(volumeIjkToRas(volumeNode)[:3, :3], axis=0)
+    modality = modalityOf(volumeNode)
+    return _("{columns} × {rows} × {slices} voxels of {spacing} mm, {modality}").format(
+        columns=columns,
+        rows=rows,
+        slices=slices,
+        spacing=" × ".join(f"{mm:.2f}".rstrip("0").rstrip(".") for mm in spacing),
+        modality=modality or _("modality not known"),
+    )
+
+
+def modalityOf(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
+    """The DICOM modality ("MR", "CT") of a volume that was loaded from DICOM; empty if it is not known."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = hierarchy.GetItemByDataNode(volumeNode) if hierarchy else 0
+    attribute = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+    return (item and hierarchy.GetItemAttribute(item, attribute)) or volumeNode.GetAttribute(attribute) or ""
+
+
+def mismatch(volumeNode: "slicer.vtkMRMLScalarVolumeNode", modelModality: str) -> str:
+    """A sentence if the scan does not look like what the model is made for, else nothing. A hint, no refusal."""
+    modality = modalityOf(volumeNode)
+    if modality and modelModality and modality != modelModality:
+        return _("The scan is {modality}, the model is made for {other}: expect little.").format(
+            modality=modality, other=modelModality
+        )
+    if not modality and modelModality == "MR" and volumeNode.GetImageData().GetScalarRange()[0] <= _AIR_IN_CT:
+        return _("The scan has values like a CT, the model is made for MR: expect little.")
+    return ""

@@ -1,0 +1,240 @@
+"""The result of a worker in a real MRML scene: whole or not at all, new or in place of something, and exact."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from test_scene import SEGMENTS, by_name, make_case, voxels
+
+from SpineInference.errors import SpineError
+from SpineInference.slice_agreement import dice_per_slice
+from SpineInference.writing import write_labelmap
+
+slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+
+HEIGHTS = {"anterior_height_mm": 24.5, "middle_height_mm": 23.0, "posterior_height_mm": 25.0}
+
+
+@pytest.fixture
+def lib(scene):
+    from SpineSegmentationLib import MeasurementTable, ResultImport, SegmentationLabels, VolumeExchange
+
+    class Lib:
+        addVolume = staticmethod(VolumeExchange.addVolume)
+        importResult = staticmethod(ResultImport.importResult)
+        measurementsOf = staticmethod(MeasurementTable.measurementsOf)
+        centreOf = staticmethod(MeasurementTable.centreOf)
+        labelsOfReference = staticmethod(SegmentationLabels.labelsOfReference)
+        labelsOfSegmentation = staticmethod(SegmentationLabels.labelsOfSegmentation)
+
+    return Lib
+
+
+def event_of(folder, labels, segments=SEGMENTS, **more) -> dict:
+    """A "result" event of the worker, with its files."""
+    write_labelmap(labels, folder / "scan_labels.nii.gz")
+    array = sitk.GetArrayFromImage(labels)
+    rows = []
+    for number, segment in enumerate(segments, start=1):
+        z, y, x = np.argwhere(array == segment.label).mean(axis=0)
+        left, posterior, superior = labels.TransformContinuousIndexToPhysicalPoint((x, y, z))
+        centre = {"centroid_left_mm": left, "centroid_posterior_mm": posterior, "centroid_superior_mm": superior}
+        row = {"level": segment.name, "partial": number == 1, "volume_mm3": 41.5, **HEIGHTS, **centre}
+        rows.append(row | {"middle_height_mm": None, "reference_label": number, "dice": 0.9})
+    record = {
+        "measurements": {"vertebrae": rows},
+        "device": {"used": "cpu", "name": "CPU", "reason": "it is there"},
+        "notes": ["A note."],
+    }
+    (folder / "record.json").write_text(json.dumps(record), encoding="ascii")
+    return {
+        "files": {"labels": str(folder / "scan_labels.nii.gz"), "record": str(folder / "record.json")},
+        "segments": json.loads(json.dumps([asdict(segment) for segment in segments])),
+        "seconds": 2.5,
+        **more,
+    }
+
+
+def counts() -> dict[str, int]:
+    names = ("Segmentation", "SegmentationDisplay", "Table", "PlotChart", "PlotSeries", "LabelMapVolume")
+    return {name: slicer.mrmlScene.GetNumberOfNodesByClass(f"vtkMRML{name}Node") for name in names}
+
+
+def test_the_result_is_exact_and_complete(lib, tmp_path):
+    scan, labels = make_case("oblique 40, permuted, anisotropic")
+    volumeNode = lib.addVolume(scan, "scan")
+    result = lib.importResult(event_of(tmp_path, labels), volumeNode, referenceNames={1: "my L4", 2: "my L5"})
+    # NIfTI keeps the geometry in single precision: the voxels must be the same all the same.
+    for segment in SEGMENTS:
+        expected = sitk.GetArrayFromImage(labels) == segment.label
+        assert np.array_equal(voxels(result.segmentationNode, segment.name, volumeNode) > 0, expected)
+    rows = lib.measurementsOf(result.tableNode)
+    assert [row["level"] for row in rows] == ["L4", "L5", "Vertebra 3"]
+    assert [row["reference_label"] for row in rows] == ["my L4", "my L5", "3"]
+    assert [row["partial"] for row in rows] == ["yes", "no", "no"]
+    assert (rows[0]["volume_mm3"], rows[0]["middle_height_mm"]) == (41.5, None)
+    assert result.tableNode.GetColumnTitle("volume_mm3") == "Volume (mm³)"
+    assert (result.notes, result.seconds, result.device) == (["A note."], 2.5, "CPU (it is there)")
+    assert list(counts().values()) == [1, 1, 1, 1, 3, 0]
+
+
+def test_the_charts_show_heights_by_level_and_dice_by_slice(lib, tmp_path):
+    scan, labels = make_case()
+    slices = dice_per_slice(labels, labels)
+    result = lib.importResult(event_of(tmp_path, labels, dice_per_slice=slices), lib.addVolume(scan, "scan"))
+    heights = result.tableNode.GetNodeReference("heightChart")
+    series = [heights.GetNthPlotSeriesNode(index) for index in range(heights.GetNumberOfPlotSeriesNodes())]
+    assert [node.GetYColumnName() for node in series] == list(HEIGHTS)
+    assert {node.GetLabelColumnName() for node in series} == {"level"}
+    assert {node.GetTableNodeID() for node in series} == {result.tableNode.GetID()}
+    dice = result.tableNode.GetNodeReference("diceChart")
+    tables = [dice.GetNthPlotSeriesNode(index).GetTableNode().GetTable() for index in range(3)]
+    assert [table.GetNumberOfRows() for table in tables] == [len(values["slice"]) for values in slices.values()]
+    assert all(table.GetColumnByName("dice").GetValue(0) == 1 for table in tables)
+
+
+def test_a_rows_centre_is_in_the_world(lib, scene, tmp_path):
+    scan, labels = make_case("oblique 12")
+    volumeNode = lib.addVolume(scan, "scan")
+    transformNode = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = np.eye(4)
+    matrix[:3, 3] = (10, 20, 30)
+    transformNode.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+    volumeNode.SetAndObserveTransformNodeID(transformNode.GetID())
+    result = lib.importResult(event_of(tmp_path, labels), volumeNode)
+    row = lib.measurementsOf(result.tableNode)[1]
+    left, posterior, superior = (row[f"centroid_{name}_mm"] for name in ("left", "posterior", "superior"))
+    assert np.allclose(lib.centreOf(row, result.tableNode), (10 - left, 20 - posterior, 30 + superior))
+
+
+def test_nothing_found_leaves_the_scene_as_it_was(lib, tmp_path):
+    scan, labels = make_case()
+    volumeNode = lib.addVolume(scan, "scan")
+    result = lib.importResult(event_of(tmp_path, labels * 0, []), volumeNode)
+    assert (result.segmentationNode, result.tableNode) == (None, None)
+    assert not any(counts().values())
+
+
+def chosen_node(scene):
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
+    node.CreateDefaultDisplayNodes()
+    node.GetSegmentation().AddEmptySegment("drawn", "drawn by hand", (0.1, 0.2, 0.3))
+    array = np.zeros((9, 14, 11), np.uint8)
+    array[2, 3, 4] = 1
+    return node, array
+
+
+def test_a_chosen_segmentation_is_replaced_and_can_be_brought_back(lib, scene, tmp_path):
+    scan, labels = make_case("permuted")
+    volumeNode = lib.addVolume(scan, "scan")
+    node, array = chosen_node(scene)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, "drawn", volumeNode)
+    result = lib.importResult(event_of(tmp_path, labels), volumeNode, node)
+    assert result.segmentationNode is node
+    for _ in range(2):  # back and forth as often as one likes
+        assert list(by_name(node)) == [segment.name for segment in SEGMENTS]
+        assert np.array_equal(voxels(node, "L5", volumeNode) > 0, sitk.GetArrayFromImage(labels) == SEGMENTS[1].label)
+        assert node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is volumeNode
+        result.replacement.swap()
+        assert result.replacement.isUndone
+        assert by_name(node) == {"drawn by hand": "drawn"}
+        assert np.array_equal(voxels(node, "drawn by hand", volumeNode), array)
+        assert np.allclose(node.GetSegmentation().GetSegment("drawn").GetColor(), (0.1, 0.2, 0.3))
+        result.replacement.swap()
+    assert list(counts().values()) == [1, 1, 1, 1, 3, 0]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_result_that_cannot_be_imported_leaves_the_scene_as_it_was(lib, scene, tmp_path, replace, monkeypatch):
+    from SpineSegmentationLib import ResultImport
+
+    scan, labels = make_case()
+    volumeNode = lib.addVolume(scan, "scan")
+    node, _ = chosen_node(scene) if replace else (None, None)
+    before = counts()
+    event = event_of(tmp_path, labels)
+    with pytest.raises(SpineError, match="without a segment"):
+        lib.importResult(event | {"segments": event["segments"][:1]}, volumeNode, node)
+    assert counts() == before
+
+    def fail(*_):
+        raise OSError("no more memory")
+
+    monkeypatch.setattr(ResultImport, "addHeightChart", fail)
+    with pytest.raises(OSError, match="no more memory"):
+        lib.importResult(event, volumeNode, node)
+    assert counts() == before
+    if node:
+        assert list(by_name(node)) == ["drawn by hand"]
+
+
+@pytest.mark.parametrize("geometry", ["plain", "oblique 40, permuted, anisotropic"])
+def test_a_reference_is_written_on_the_voxels_of_the_scan(lib, tmp_path, geometry):
+    scan, labels = make_case(geometry)
+    volumeNode = lib.addVolume(scan, "scan")
+    node = lib.importResult(event_of(tmp_path, labels), volumeNode).segmentationNode
+    reference, names = lib.labelsOfReference(node, volumeNode)
+    assert list(names.values()) == [segment.name for segment in SEGMENTS]
+    array = sitk.GetArrayFromImage(labels)
+    for value, segment in zip(names, SEGMENTS, strict=True):
+        assert np.array_equal(sitk.GetArrayFromImage(reference) == value, array == segment.label)
+    exported = lib.labelsOfSegmentation(node, volumeNode)
+    assert np.array_equal(sitk.GetArrayFromImage(exported), array)
+    assert np.allclose(exported.GetDirection(), scan.GetDirection())
+    assert counts()["LabelMapVolume"] == 0
+
+
+def test_a_label_map_is_a_reference_too(lib, scene):
+    scan, labels = make_case("permuted")
+    volumeNode = lib.addVolume(scan, "scan")
+    labelNode = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "manual")
+    labelNode.CopyOrientation(volumeNode)
+    slicer.util.updateVolumeFromArray(labelNode, sitk.GetArrayFromImage(labels))
+    reference, names = lib.labelsOfReference(labelNode, volumeNode)
+    assert len(names) == len(SEGMENTS)
+    assert np.array_equal(sitk.GetArrayFromImage(reference) > 0, sitk.GetArrayFromImage(labels) > 0)
+    assert list(counts().values()) == [0, 0, 0, 0, 0, 1]
+    empty = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "empty")
+    with pytest.raises(SpineError, match='"empty" has nothing inside'):
+        lib.labelsOfReference(empty, volumeNode)
+
+
+def test_label_maps_and_colours_are_no_scans(lib, scene):
+    from SpineSegmentationLib.VolumeExchange import imageFromVolume
+
+    labelNode = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "manual")
+    slicer.util.updateVolumeFromArray(labelNode, np.ones((3, 4, 5), np.uint8))
+    colours = scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "photo")
+    slicer.util.updateVolumeFromArray(colours, np.ones((3, 4, 5, 3), np.uint8))
+    with pytest.raises(SpineError, match="is a label map, not a scan"):
+        imageFromVolume(labelNode)
+    with pytest.raises(SpineError, match="several values in each voxel"):
+        imageFromVolume(colours)
+
+
+def test_files_for_other_programs(lib, scene, tmp_path):
+    from SpineSegmentationLib import ResultExport
+
+    scan, labels = make_case("oblique 12")
+    result = lib.importResult(event_of(tmp_path, labels), lib.addVolume(scan, "scan"))
+    for suffix in (".nii.gz", ".nrrd"):
+        ResultExport.exportLabelMap(result.segmentationNode, str(tmp_path / f"labels{suffix}"))
+        written = sitk.ReadImage(str(tmp_path / f"labels{suffix}"))
+        assert np.array_equal(sitk.GetArrayFromImage(written), sitk.GetArrayFromImage(labels))
+    ResultExport.exportTable(result.tableNode, str(tmp_path / "table.csv"))
+    lines = (tmp_path / "table.csv").read_text("utf-8").splitlines()
+    assert lines[0].startswith("level,partial,volume_mm3,anterior_height_mm")
+    assert lines[1].startswith("L4,yes,41.5,24.5,,25.0,")
+    files = ResultExport.exportSurfaces(result.segmentationNode, str(tmp_path))
+    assert [file.name for file in files] == [f"scan_vertebral_bodies_{name}.stl" for name in ("L4", "L5", "Vertebra_3")]
+    array = sitk.GetArrayFromImage(labels)
+    for file, segment in zip(files, SEGMENTS, strict=True):
+        points = np.frombuffer(file.read_bytes()[84:], np.dtype([("xyz", "<f4", (4, 3)), ("pad", "<u2")]))["xyz"][:, 1:]
+        indices = np.argwhere(array == segment.label)[:, ::-1].astype(float)
+        lps = np.array([labels.TransformContinuousIndexToPhysicalPoint(index) for index in indices.tolist()])
+        assert np.abs(points.reshape(-1, 3).min(axis=0) - lps.min(axis=0)).max() < 2
+        assert np.abs(points.reshape(-1, 3).max(axis=0) - lps.max(axis=0)).max() < 2
+    with pytest.raises(SpineError, match="cannot be written"):
+        ResultExport.exportTable(result.tableNode, str(tmp_path / "missing" / "table.csv"))
