@@ -9,10 +9,10 @@ from SpineInference.writing import atomic
 from .csv_tables import write_rows
 from .examples import Example
 from .report_charts import all_runs, dice_per_slice, training_curves
-from .report_comparison import comparison_tables
+from .report_comparison import comparisons
 from .report_html import Picture, Section, page
 from .report_pictures import activations, kernels, overlays
-from .report_runs import Evaluation, RunRecord, read_runs
+from .report_runs import Evaluation, RunRecord, arms, read_runs
 from .report_tables import Table, published_tables, run_table, score_table
 
 
@@ -23,15 +23,15 @@ def write_report(run_folders: list[Path], output: Path) -> list[Path]:
     computed is said to be missing. Raises SpineError for a folder that holds neither, or a file that is damaged.
     """
     runs = read_runs(run_folders)
-    scores, published, comparisons = score_table(runs), published_tables(runs), comparison_tables(runs)
-    tables = [table for table in (run_table(runs), scores, *comparisons, *published) if table.rows]
-    sections = [_overview(runs, tables), *([Section("Published results", list(published))] if published else [])]
+    own, published = [run_table(runs), score_table(runs), *comparisons(runs)], published_tables(runs)
+    sections = [_overview(runs, own), *([Section("Published results", list(published))] if published else [])]
     sections += [Section(run.name, list(_of_run(run))) for run in runs]
     date = datetime.now(UTC).date().isoformat()
     subtitle = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {date}. Research use; not for clinical decisions."
     output.parent.mkdir(parents=True, exist_ok=True)
     with atomic(output) as aside:
         aside.write_text(page("Segmentation report", subtitle, sections), "utf-8")
+    tables = [part for part in [*own, *published] if isinstance(part, Table)]
     return [output, *_write_tables(tables, runs, output.with_name(f"{output.stem}-tables"))]
 
 
@@ -52,25 +52,21 @@ def _write_tables(tables: list[Table], runs: list[RunRecord], folder: Path) -> l
     return written
 
 
-def _overview(runs: list[RunRecord], tables: list[Table]) -> Section:
+def _overview(runs: list[RunRecord], tables: list[Table | str]) -> Section:
     parts: list = []
     for split in dict.fromkeys(name for run in runs for name in run.evaluations):
         lines = []
-        for run in runs:
-            evaluation = run.evaluations.get(split)
-            for result in evaluation.results if evaluation is not None else ():
-                values = evaluation.dice_of_cases(result["planes"], result["label"])
-                known = [value for value in values.values() if value is not None]
-                if known:
-                    name = f"{run.name}, {result['planes']}"
-                    if len({other["label"] for other in evaluation.results}) > 1:
-                        name += f", {result['label']}"
-                    lines.append((name, known, result["dice"], result["dice_ci95"]))
-        lines.sort(key=lambda line: -line[2])
+        for name, evaluation, result in arms(runs):
+            values = evaluation.dice_of_cases(result["planes"], result["label"]).values()
+            if evaluation.name == split and result["dice"] is not None:
+                several = len({other["label"] for other in evaluation.results}) > 1
+                name = f"{name}, {result['label']}" if several else name
+                lines.append((name, [v for v in values if v is not None], result["dice"], result["dice_ci95"]))
         if lines:
             caption = "Dice coefficient of every case, their mean, and its 95 % interval by bootstrap over patients."
-            parts.append((f"All runs: {split}", Picture(all_runs(lines), caption)))
-    parts += [table for table in tables if table.key in ("runs", "scores") or table.key.startswith("comparison")]
+            chart = all_runs(sorted(lines, key=lambda line: -line[2]))
+            parts.append((f"All runs: {split}", Picture(chart, caption)))
+    parts += [part for part in tables if isinstance(part, str) or part.rows]
     missing = [run.name for run in runs if not run.evaluations]
     if missing:
         parts.append(

@@ -126,11 +126,9 @@ def _bars(axes: Axes, rows: list[dict[str, str]]) -> None:
     axes.grid(visible=False, axis="x")
 
 
-def all_runs(rows: list[tuple[str, list[float], float, list[float] | None]]) -> bytes | None:
+def all_runs(rows: list[tuple[str, list[float], float, list[float] | None]]) -> bytes:
     """One line for each run: its name, the Dice of its cases as dots, their mean and 95 % interval."""
-    if not rows:
-        return None
-    with drawing(_WIDTH, 1.0 + 0.34 * len(rows)) as figure:
+    with drawing(_WIDTH, 1.0 + 0.27 * len(rows)) as figure:
         axes = figure.subplots()
         for place, (_, values, mean, interval) in enumerate(rows):
             axes.plot(values, [place] * len(values), "o", color=SKY, markersize=4.5, alpha=0.7, markeredgewidth=0)

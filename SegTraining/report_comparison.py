@@ -1,60 +1,72 @@
 """Which runs of a report are really worse than the best one on the same cases."""
 
+from dataclasses import dataclass
+
 from SpineInference.errors import SpineError
 
 from .comparison import holm, paired_test
-from .report_runs import Evaluation, RunRecord
+from .report_runs import RunRecord, arms
 from .report_tables import Table
 
-_Arm = tuple[str, Evaluation, str, str]
-"""What is compared: its name, the evaluation, the choice of planes and the label."""
+SIGNIFICANT = 0.05
 
 
-def comparison_tables(runs: list[RunRecord]) -> list[Table]:
-    """For each evaluated split and label with several runs: the best one against each of the others."""
-    groups: dict[tuple[str, str], list[_Arm]] = {}
-    for run in runs:
-        for evaluation in run.evaluations.values():
-            for result in evaluation.results:
-                if result["dice"] is not None:
-                    arm = (f"{run.name}, {result['planes']}", evaluation, result["planes"], result["label"])
-                    groups.setdefault((evaluation.name, result["label"]), []).append(arm)
-    return [_table(split, label, arms) for (split, label), arms in groups.items() if len(arms) > 1]
+@dataclass(frozen=True)
+class _Scored:
+    """What is compared: mean Dice, and Dice by case."""
+
+    name: str
+    dice: float
+    by_case: dict[str, float | None]
+    patient_of: dict[str, str]
 
 
-def _table(split: str, label: str, arms: list[_Arm]) -> Table:
-    def dice(arm: _Arm) -> float:
-        return arm[1].result(arm[2], arm[3])["dice"]
+def comparisons(runs: list[RunRecord]) -> list[Table | str]:
+    """For each split and label, and runs on the same cases: the best one against each of the others.
 
-    best, *others = sorted(arms, key=dice, reverse=True)
+    A sentence instead of a table where the cases are too few for any test.
+    """
+    groups: dict[tuple[str, str, frozenset[str]], list[_Scored]] = {}
+    for name, evaluation, result in arms(runs):
+        if result["dice"] is not None:
+            by_case = evaluation.dice_of_cases(result["planes"], result["label"])
+            scored = _Scored(name, result["dice"], by_case, evaluation.patient_of)
+            groups.setdefault((evaluation.name, result["label"], frozenset(by_case)), []).append(scored)
+    compared = [key for key, members in groups.items() if len(members) > 1]
+    return [
+        _compare(f"comparison-{number}", f"{split}, {label}, {len(cases)} cases", groups[split, label, cases])
+        for number, (split, label, cases) in enumerate(compared, start=1)
+    ]
+
+
+def _compare(key: str, where: str, members: list[_Scored]) -> Table | str:
+    best, *others = sorted(members, key=lambda scored: -scored.dice)
+    title = f"Compared with the best: {best.name} ({where}: Dice {best.dice:.4f})"
     tests, reasons = {}, {}
-    for arm in others:
+    for other in others:
         try:
-            tests[arm[0]] = paired_test(_values(best), _values(arm), best[1].patient_of)
+            tests[other.name] = paired_test(best.by_case, other.by_case, best.patient_of)
         except SpineError as error:
-            reasons[arm[0]] = str(error)
+            reasons[other.name] = str(error)
+    if not tests:
+        return f"Whether the runs differ ({where}) cannot be tested: {next(iter(reasons.values()))}"
     adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
     rows = []
-    for arm in others:
-        name, test = arm[0], tests.get(arm[0])
+    for other in others:
+        test = tests.get(other.name)
         if test is None:
-            rows.append((name, f"{dice(arm):.4f}", None, None, None, None, reasons[name]))
+            rows.append((other.name, f"{other.dice:.4f}", None, None, None, None, reasons[other.name]))
         else:
-            numbers = (f"{test.n}", f"{test.median_difference:+.4f}", _p(test.p), _p(adjusted[name]))
-            rows.append(
-                (name, f"{dice(arm):.4f}", *numbers, "differs" if adjusted[name] < 0.05 else "no difference shown")
-            )
-    columns = ("Run, planes", "Dice", "Patients", "Median difference", "p", "p (Holm)", "")
+            p = adjusted[other.name]
+            verdict = "differs" if p < SIGNIFICANT else "no difference shown"
+            numbers = (f"{test.n}", f"{test.median_difference:+.4f}", _p(test.p), _p(p))
+            rows.append((other.name, f"{other.dice:.4f}", *numbers, verdict))
+    columns = ("Run", "Dice", "Patients", "Median difference", "p", "p (Holm)", "Verdict")
     note = (
         "Wilcoxon signed-rank test of the Dice coefficients, patient by patient, two-sided; Holm's correction for the "
         "number of tests in the table. The best run was chosen on these very cases, which favours it."
     )
-    title = f"Compared with the best: {best[0]} ({split}, {label}, Dice {dice(best):.4f})"
-    return Table(f"comparison-{split}-{label}".replace(" ", "-").lower(), title, columns, rows, note)
-
-
-def _values(arm: _Arm) -> dict[str, float | None]:
-    return arm[1].dice_of_cases(arm[2], arm[3])
+    return Table(key, title, columns, rows, note)
 
 
 def _p(value: float) -> str:

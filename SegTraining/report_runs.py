@@ -1,6 +1,7 @@
 """Reads what runs have left on disk. Nothing is computed again, so a report needs neither the data nor torch."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -134,6 +135,15 @@ class RunRecord:
         """Of the epoch whose weights were kept, where the training has measured it."""
         kept = next((row for row in self.epochs if int(row["epoch"]) == self.result.get("epoch")), {})
         return number(kept.get("validation_loss"))
+
+
+def arms(runs: list[RunRecord]) -> Iterator[tuple[str, Evaluation, dict[str, Any]]]:
+    """Everything that was scored: its name for people, the evaluation, and the summary over all data sets."""
+    for run in runs:
+        for evaluation in run.evaluations.values():
+            for result in evaluation.results:
+                name = run.name if result["planes"] == run.plane else f"{run.name}, {result['planes']}"
+                yield name, evaluation, result
 
 
 def read_runs(folders: list[Path]) -> list[RunRecord]:

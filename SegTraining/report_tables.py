@@ -1,11 +1,11 @@
 """The tables of a report: what the runs have reached, in layouts that can be laid beside the published ones."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean, stdev
 
 from . import report_published as published
-from .report_runs import ARCHITECTURES, ENCODERS, RANDOM, Evaluation, RunRecord
+from .report_runs import ARCHITECTURES, ENCODERS, RANDOM, RunRecord, arms
 
 MISSING = "missing"
 """What stands where a run would have to be made first."""
@@ -76,7 +76,7 @@ def run_table(runs: list[RunRecord]) -> Table:
 
 def score_table(runs: list[RunRecord]) -> Table:
     """The numbers of every evaluation, all data sets together."""
-    rows = [(run.name, evaluation.name, *_scores(result)) for run, evaluation, result in _results(runs)]
+    rows = [(name, evaluation.name, *_scores(result)) for name, evaluation, result in arms(runs)]
     columns: tuple[str, ...] = (
         "Run",
         "Cases of",
@@ -122,13 +122,6 @@ def _scores(result: dict) -> tuple[str, ...]:
         f"{result['found']}/{result['bodies']}" if result["bodies"] else "–",
         ", ".join(empty) or "–",
     )
-
-
-def _results(runs: list[RunRecord]) -> Iterable[tuple[RunRecord, Evaluation, dict]]:
-    for run in runs:
-        for evaluation in run.evaluations.values():
-            for result in evaluation.results:
-                yield run, evaluation, result
 
 
 def published_tables(runs: list[RunRecord]) -> list[Table]:

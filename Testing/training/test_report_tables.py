@@ -4,7 +4,7 @@ import pytest
 from report_runs_by_hand import write_evaluation, write_run, write_training_cases
 
 from SegTraining import report_published as published
-from SegTraining.report_comparison import comparison_tables
+from SegTraining.report_comparison import comparisons
 from SegTraining.report_runs import read_runs
 from SegTraining.report_tables import MISSING, Pair, mean_and_sd, published_tables, run_table, score_table
 from SpineInference.errors import SpineError
@@ -95,15 +95,21 @@ def test_pairs_become_two_columns_of_a_csv_file(tmp_path):
     assert row["Sagittal, % (ours)"] == "86.0" and row["Sagittal, % (published)"] == "84"
 
 
-def test_runs_are_compared_with_the_best_one(tmp_path):
+def test_runs_on_the_same_cases_are_compared_with_the_best_one(tmp_path):
     best = [0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97]
     for name, dice in (("best", best), ("worse", [d - 0.01 * n for n, d in enumerate(best, 1)]), ("fewer", best[:5])):
         write_evaluation(write_run(tmp_path / name, "unet"), dice)
-    (found,) = comparison_tables(read_runs([tmp_path / "worse", tmp_path / "best", tmp_path / "fewer"]))
-    assert "best, sagittal" in found.title
-    rows = {row[0]: row[1:] for row in found.rows}
-    assert rows["worse, sagittal"][1:] == ("8", "-0.0450", "0.0078", "0.0078", "differs")
-    assert rows["fewer, sagittal"][1] is None and "same cases" in rows["fewer, sagittal"][-1]
+    (found,) = comparisons(read_runs([tmp_path / "worse", tmp_path / "best", tmp_path / "fewer"]))
+    assert "best (test, Body, 8 cases" in found.title
+    assert [row[0] for row in found.rows] == ["worse"]
+    assert found.rows[0][2:] == ("8", "-0.0450", "0.0078", "0.0078", "differs")
+
+
+def test_too_few_cases_for_any_test_are_told_in_one_sentence(tmp_path):
+    for name, dice in (("a", 0.9), ("b", 0.8), ("c", 0.7)):
+        write_evaluation(write_run(tmp_path / name, "unet"), [dice, dice + 0.01])
+    (found,) = comparisons(read_runs([tmp_path / name for name in "abc"]))
+    assert "cannot be tested: 2 of 2 patients differ" in found
 
 
 def test_scores_and_runs_say_what_was_not_measured(tmp_path):
