@@ -1,4 +1,4 @@
-"""The command `segtraining`: phantom, prepare, show-augmentations, train, evaluate, report, package."""
+"""The command `segtraining`: phantom, prepare, inspect, show-augmentations, train, evaluate, report, package."""
 
 import argparse
 import os
@@ -43,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(command)
     command.add_argument("--processes", type=int, default=1, help="cases prepared at the same time (default 1)")
     command.set_defaults(run=_prepare)
+
+    command = commands.add_parser("inspect", help="print and draw what the data sets hold, and find their faults")
+    _add_config(command)
+    command.add_argument("-o", "--output", type=Path, default=Path("inspection.png"), help="the contact sheet")
+    command.set_defaults(run=_inspect)
 
     command = commands.add_parser("show-augmentations", help="draw training samples as the network sees them")
     _add_config(command)
@@ -131,6 +136,15 @@ def _prepare(options: argparse.Namespace) -> None:
 
     parts = prepare(_config(options), _data(options), options.cache, options.processes)
     print(", ".join(f"{len(cases)} cases for {part}" for part, cases in parts.items()))
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from .inspection import inspect
+
+    fatal = [fault for fault in inspect(_config(options), _data(options), options.output) if fault.fatal]
+    print(options.output)
+    if fatal:
+        raise SpineError(f"{len(fatal)} faults stand in the way of training: correct them (see FAULT above).")
 
 
 def _show_augmentations(options: argparse.Namespace) -> None:
