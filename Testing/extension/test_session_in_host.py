@@ -1,0 +1,53 @@
+"""The session of `run_in_slicer.py` in the small host, so that its script does not rot between two real Slicers."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+
+@pytest.mark.slow
+def test_the_session_can_be_carried_out(project, tmp_path, monkeypatch):
+    pytest.importorskip("PySide6.QtUiTools", reason="the host needs PySide6 and the system's libraries for it")
+    pytest.importorskip("slicer", reason="the host needs slicer-core")
+    import slicer
+    from SlicerHost.host import SlicerHost
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    monkeypatch.syspath_prepend(str(project / "Testing" / "slicer_scripts"))
+    report = tmp_path / "report.json"
+    monkeypatch.setattr(sys, "argv", ["Slicer", json.dumps({"report": str(report), "folder": str(tmp_path)})])
+    host = SlicerHost()
+    try:
+        host.testing = True
+        host.openModule("SpineSegmentation")
+        ends = []
+        # What the host does not have: the rendering, and what needs the whole application.
+        for name, replacement in {
+            "exit": ends.append,
+            "selectModule": host.select,
+            "selectedModule": lambda: host.selectedModule,
+            "resetThreeDViews": lambda: None,
+            "saveScene": lambda path: host.saveScene(path) is None,
+            "loadScene": lambda path: host.loadScene(path) is None,
+        }.items():
+            monkeypatch.setattr(slicer.util, name, replacement, raising=False)
+        windows = SimpleNamespace(
+            prepare_window=lambda: None,
+            grab_window=lambda name: None,
+            grab_panel=lambda widget, name: None,
+            press_cell=lambda table, row: table.selectRow(row),
+        )
+        monkeypatch.setitem(sys.modules, "windows", windows)
+        import hand_use  # starts the session
+
+        assert hand_use.EXPECTED
+        host.process(until=lambda: ends, timeout=600)
+    finally:
+        for name in ("hand_use", "session"):
+            sys.modules.pop(name, None)
+        host.close()
+    told = json.loads(report.read_text("utf-8"))
+    assert told["failure"] is None and ends == [0]
+    assert {"click to first progress, s", "longest stall while segmenting, ms", "Dice"} <= set(told["facts"])
