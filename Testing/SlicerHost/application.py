@@ -1,14 +1,18 @@
 """Stand-ins for `slicer.app`, its main window and its module manager."""
 
+import os
 import sys
 import tempfile
 
 import slicer
+from matplotlib import get_data_path
 from PySide6.QtCore import Property, QCoreApplication, QObject, QSettings, QStandardPaths, Signal
 from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from .pythonqt import wrap
+
+_FONTS = f"{get_data_path()}/fonts/ttf"
 
 
 class qSlicerApplication(QApplication):
@@ -47,6 +51,7 @@ def application() -> qSlicerApplication:
     if app is None:
         QStandardPaths.setTestModeEnabled(True)
         QSettings.setDefaultFormat(QSettings.IniFormat)
+        os.environ.setdefault("QT_QPA_FONTDIR", _FONTS)  # where Qt looks if the machine has no fonts of its own
         app = qSlicerApplication(["SlicerHost", "-platform", "offscreen"])
         app.setApplicationName("Slicer")
         app.setOrganizationName("SlicerHost")
@@ -58,9 +63,7 @@ def application() -> qSlicerApplication:
 
 def _font() -> QFont:
     """DejaVu Sans of matplotlib: some machines have no font at all, and pictures shall look alike everywhere."""
-    from matplotlib import get_data_path
-
-    number = QFontDatabase.addApplicationFont(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf")
+    number = QFontDatabase.addApplicationFont(f"{_FONTS}/DejaVuSans.ttf")
     return QFont(QFontDatabase.applicationFontFamilies(number)[0], 9)
 
 
