@@ -1,0 +1,191 @@
+"""What the panel offers, refuses and remembers: every choice is a parameter, and comes back with the scene."""
+
+import numpy as np
+import pytest
+from painted_scan import addScan
+
+CHOICES = {
+    "topLevel": "T11",
+    "planes": ["sagittal", "axial"],
+    "fusion": "vote",
+    "biasCorrection": "on",
+    "postprocessing": "adjusted",
+    "minIslandMm3": 700.0,
+    "fillHoles": False,
+    "smoothMm": 0.4,
+    "interpolateSlices": True,
+    "device": "cpu",
+}
+
+
+@pytest.fixture
+def panel(host, small_models):
+    return host.openModule("SpineSegmentation")
+
+
+def choose(panel, box, text):
+    combo = getattr(panel.ui, box)
+    combo.currentIndex = combo.findText(text)
+
+
+def enabled(panel, *names) -> list[bool]:
+    return [getattr(panel.ui, name).enabled for name in names]
+
+
+def test_an_empty_panel_says_what_to_do(panel):
+    assert not panel.ui.segmentButton.enabled
+    assert panel.ui.segmentButton.toolTip == "Choose a scan first."
+    hidden = ("resultCollapsibleButton", "progressBar", "errorDetailsCollapsibleButton", "downloadButton")
+    assert not any(getattr(panel.ui, name).visible for name in hidden)
+    assert panel.ui.modelSelector.currentText == "Vertebral bodies in MR"
+    assert "MR" in panel.ui.modelSummaryLabel.text and "Dice" in panel.ui.modelSummaryLabel.text
+    for told in ("Training data", "Chu", "0.9", "Licence", "sagittal, coronal, axial"):
+        assert told in panel.ui.modelDetailsBrowser.toPlainText()
+
+
+def test_the_sample_scan_is_one_press_away(host, panel):
+    panel.ui.sampleButton.click()
+    host.process()
+    assert panel._parameterNode.inputVolume.GetName() == "SpinePhantom"
+    assert "150 × 220 × 64 voxels of 1.2 × 1.2 × 1.2 mm" in panel.ui.inputInfoLabel.text
+    assert "Named T11, T12, L1, L2, L3, L4 ..." in panel.ui.namingLabel.text
+    assert panel.ui.segmentButton.enabled
+
+
+def test_a_scan_that_is_there_already_is_chosen_but_no_label_map(host, small_models):
+    import slicer
+
+    labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
+    slicer.util.updateVolumeFromArray(labels, np.ones((3, 4, 5), np.uint8))
+    scan = addScan()
+    panel = host.openModule("SpineSegmentation")
+    assert panel.ui.inputSelector.currentNode() is scan
+    panel.ui.inputSelector.setCurrentNode(labels)
+    assert "is a label map, not a scan" in panel.ui.inputInfoLabel.text
+    assert not panel.ui.segmentButton.enabled
+    assert panel.ui.segmentButton.toolTip.startswith("The volume")
+    panel.ui.inputSelector.setCurrentNode(scan)
+    assert panel.ui.segmentButton.enabled
+
+
+@pytest.mark.parametrize(("attribute", "darkest", "hint"), [("CT", 0, "is CT"), ("MR", -1024, ""), ("", -1024, "a CT")])
+def test_a_scan_of_another_kind_gets_a_hint_and_no_refusal(host, panel, attribute, darkest, hint):
+    import slicer
+
+    scan = addScan()
+    slicer.util.arrayFromVolume(scan)[0, 0, 0] = darkest
+    slicer.util.arrayFromVolumeModified(scan)
+    if attribute:
+        scan.SetAttribute("DICOM.Modality", attribute)
+    panel._parameterNode.inputVolume = scan
+    assert (attribute or "modality not known") in panel.ui.inputInfoLabel.text
+    assert ("expect little" in panel.ui.inputInfoLabel.text) == bool(hint)
+    assert hint in panel.ui.inputInfoLabel.text
+    assert panel.ui.segmentButton.enabled
+
+
+def test_the_widgets_write_the_parameters(host, panel):
+    parameters = panel._parameterNode
+    choose(panel, "levelSelector", "C2")
+    choose(panel, "fusionSelector", "majority vote")
+    choose(panel, "biasSelector", "corrected (N4)")
+    choose(panel, "deviceSelector", "processor (CPU)")
+    assert (parameters.topLevel, parameters.fusion) == ("C2", "vote")
+    assert (parameters.biasCorrection, parameters.device) == ("on", "cpu")
+    assert "Named C2, C3, C4, C5, C6, C7 ..." in panel.ui.namingLabel.text
+
+    planes = ("sagittalCheckBox", "coronalCheckBox", "axialCheckBox")
+    assert enabled(panel, *planes) == [False] * 3
+    panel.ui.automaticPlanesCheckBox.click()
+    assert list(parameters.planes) == ["sagittal", "coronal", "axial"]
+    panel.ui.coronalCheckBox.click()
+    panel.ui.axialCheckBox.click()
+    assert list(parameters.planes) == ["sagittal"]
+    assert not panel.ui.fusionSelector.enabled
+    panel.ui.sagittalCheckBox.click()  # without a plane there is nothing to do: automatic again
+    assert list(parameters.planes) == [] and panel.ui.automaticPlanesCheckBox.checked
+
+
+def test_adjusted_postprocessing_begins_with_that_of_the_model(host, panel):
+    panel.ui.advancedCollapsibleButton.collapsed = False
+    host.process()
+    assert "parts below 1000 mm³ removed, holes filled, smoothed by 1.2 mm" in panel.ui.postprocessingInfoLabel.text
+    assert not panel.ui.postprocessingWidget.visible
+    choose(panel, "postprocessingSelector", "adjusted")
+    assert panel.ui.postprocessingWidget.visible
+    assert (panel.ui.islandSpinBox.value, panel.ui.smoothSpinBox.value) == (1000, 1.2)
+    panel.ui.islandSpinBox.value = 250
+    panel.ui.fillHolesCheckBox.click()
+    assert (panel._parameterNode.minIslandMm3, panel._parameterNode.fillHoles) == (250, False)
+
+
+def test_only_the_planes_of_the_model_are_offered(host, panel, small_models):
+    panel._parameterNode.model = small_models
+    panel.ui.automaticPlanesCheckBox.click()
+    assert enabled(panel, "sagittalCheckBox", "coronalCheckBox", "axialCheckBox") == [True, False, True]
+
+
+def shown(panel) -> dict:
+    """What the panel shows of all choices."""
+    ui = panel.ui
+    combos = ("modelSelector", "levelSelector", "fusionSelector", "biasSelector", "postprocessingSelector")
+    boxes = ("automaticPlanes", "sagittal", "coronal", "axial", "fillHoles", "interpolate")
+    return {
+        **{name: getattr(ui, name).currentText for name in (*combos, "deviceSelector")},
+        **{name: getattr(ui, f"{name}CheckBox").checked for name in boxes},
+        **{name: getattr(ui, name).value for name in ("islandSpinBox", "smoothSpinBox")},
+        **{name: node_name(getattr(ui, name)) for name in ("inputSelector", "outputSelector", "referenceSelector")},
+        "preview": ui.namingLabel.text,
+    }
+
+
+def node_name(selector) -> str:
+    return selector.currentNode().GetName() if selector.currentNode() else ""
+
+
+def test_every_choice_comes_back_with_the_scene(host, panel, small_models, tmp_path):
+    import slicer
+
+    parameters = panel._parameterNode
+    defaults = shown(panel)
+    parameters.inputVolume = addScan()
+    parameters.outputSegmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "output")
+    parameters.referenceSegmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reference")
+    parameters.model = small_models
+    for name, value in CHOICES.items():
+        setattr(parameters, name, value)
+    chosen = shown(panel)
+    assert {name for name in chosen if chosen[name] == defaults[name]} == {"sagittal", "axial"}
+    host.saveScene(tmp_path / "scene.mrb")
+    host.closeScene()
+    assert shown(panel) == defaults
+    host.loadScene(tmp_path / "scene.mrb")
+    assert shown(panel) == chosen
+    for name, value in CHOICES.items():
+        assert getattr(panel._parameterNode, name) == value
+    panel = host.reload()
+    assert shown(panel) == chosen
+
+
+def test_a_model_of_another_computer_is_named_and_not_used(host, panel):
+    panel._parameterNode.inputVolume = addScan()
+    panel._parameterNode.model = "from-elsewhere"
+    assert panel.ui.modelSelector.currentText == "from-elsewhere"
+    assert not panel.ui.segmentButton.enabled
+    assert '"from-elsewhere" is not on this computer' in panel.ui.segmentButton.toolTip
+
+
+def test_opening_the_advanced_section_looks_for_devices(host, panel):
+    panel.ui.advancedCollapsibleButton.collapsed = False
+    host.process(until=lambda: "Automatic takes" in panel.ui.deviceInfoLabel.text, timeout=60)
+    assert "because" in panel.ui.deviceInfoLabel.text
+    texts = [panel.ui.deviceSelector.itemText(index) for index in range(panel.ui.deviceSelector.count)]
+    assert texts[:2] == ["automatic", "processor (CPU)"] and len(texts) >= 3
+
+
+def test_everything_can_be_reached_and_is_explained(panel):
+    import qt
+
+    for widget in panel.parent.findChildren(qt.QWidget):
+        if widget.objectName in vars(panel.ui) and widget.className() not in ("QLabel", "QWidget", "qMRMLWidget"):
+            assert widget.toolTip, widget.objectName

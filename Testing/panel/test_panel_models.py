@@ -1,0 +1,206 @@
+"""Models in the panel: imported, downloaded, removed, each in another process and with a sentence if it fails."""
+
+import hashlib
+import http.server
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def panel(host, small_models):
+    return host.openModule("SpineSegmentation")
+
+
+@pytest.fixture
+def archive(small_models, tmp_path) -> str:
+    """A model package as a file."""
+    from small_packages import fields, write_package
+
+    write_package(tmp_path / "other", fields("other-sagittal", title="Another model"))
+    return shutil.make_archive(str(tmp_path / "other"), "zip", tmp_path / "other")
+
+
+@pytest.fixture
+def server(archive, tmp_path, monkeypatch):
+    """A catalog with a set that has to be downloaded from a server on this computer; `/slow` never ends."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = Path(archive).read_bytes()
+            self.send_response(200 if self.path != "/missing" else 404)
+            self.end_headers()
+            if self.path == "/slow":
+                self.wfile.write(content[:100])
+                self.wfile.flush()
+                stop.wait(30)
+            else:
+                self.wfile.write(content)
+
+        def log_message(self, *arguments): ...
+
+    stop = threading.Event()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    content = Path(archive).read_bytes()
+    sets = []
+    for path in ("good", "slow", "missing"):
+        package = {
+            "name": "other-sagittal",
+            "url": f"http://127.0.0.1:{server.server_port}/{path}",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "size": len(content),
+        }
+        texts = dict.fromkeys(("description", "anatomy", "licence"), "text") | {"modality": "MR"}
+        sets.append({"name": path, "title": f"The {path} one", "packages": [package], **texts})
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    (catalog / "catalog.json").write_text(json.dumps({"schema_version": 1, "sets": sets}))
+    monkeypatch.setenv("SPINE_MODELS", str(catalog))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield server
+    stop.set()
+    server.shutdown()
+
+
+def wait(host, panel):
+    host.process(until=lambda: not panel.ui.modelProgressBar.visible, timeout=60)
+
+
+def names(panel) -> list[str]:
+    return [panel.ui.modelSelector.itemText(index) for index in range(panel.ui.modelSelector.count)]
+
+
+def test_a_model_is_imported_from_a_file_and_removed_again(host, panel, archive):
+    host.dialogs.answer(archive)
+    panel.ui.importModelButton.click()
+    wait(host, panel)
+    assert panel._parameterNode.model == "other-sagittal"
+    assert "Another model" in names(panel)
+    assert panel.ui.modelSummaryLabel.text.startswith("MR · spine · sagittal")
+    assert panel.ui.removeModelButton.enabled
+    host.dialogs.answer("OK")
+    panel.ui.removeModelButton.click()
+    assert "Another model" not in names(panel)[:-1]
+    panel._parameterNode.model = "vertebral-bodies-mr"
+    assert not panel.ui.removeModelButton.enabled
+
+
+def test_a_file_that_is_no_model_gets_a_sentence(host, panel, tmp_path):
+    (tmp_path / "broken.zip").write_bytes(b"no zip")
+    host.dialogs.answer(str(tmp_path / "broken.zip"))
+    panel.ui.importModelButton.click()
+    wait(host, panel)
+    assert "broken.zip" in panel.ui.modelSummaryLabel.text
+    assert not host.dialogs.shown[1:]
+    host.dialogs.answer("")
+    panel.ui.importModelButton.click()
+    assert not panel.ui.modelProgressBar.visible
+
+
+def test_a_model_is_downloaded_when_asked_for_and_not_before(host, server):
+    panel = host.openModule("SpineSegmentation")
+    assert "The good one (to be downloaded)" in names(panel)
+    panel._parameterNode.model = "good"
+    assert panel.ui.downloadButton.visible
+    assert "Not on this computer yet" in panel.ui.modelDetailsBrowser.toPlainText()
+    panel.ui.downloadButton.click()
+    assert panel.ui.downloadButton.text == "Cancel"
+    wait(host, panel)
+    assert "The good one" in names(panel)
+    assert not panel.ui.downloadButton.visible
+    assert panel.ui.removeModelButton.enabled
+
+
+def test_a_download_can_be_cancelled_and_leaves_nothing(host, server, tmp_path):
+    panel = host.openModule("SpineSegmentation")
+    panel._parameterNode.model = "slow"
+    panel.ui.downloadButton.click()
+    host.process(until=lambda: panel.ui.modelProgressBar.maximum > 0, timeout=60)
+    panel.ui.downloadButton.click()
+    wait(host, panel)
+    assert panel.ui.modelSummaryLabel.text == "Cancelled."
+    assert [path.name for path in (tmp_path / "user" / "SpineSegmentation" / "Models").iterdir()] == ["bright"]
+
+
+def test_a_download_that_fails_says_why(host, server):
+    panel = host.openModule("SpineSegmentation")
+    panel._parameterNode.model = "missing"
+    panel.ui.downloadButton.click()
+    wait(host, panel)
+    assert "does not exist any more (404)" in panel.ui.modelSummaryLabel.text
+    assert panel.ui.downloadButton.visible
+
+
+def test_the_folder_of_the_models_is_opened(host, panel, tmp_path):
+    panel.ui.openFolderButton.click()
+    [shown] = host.dialogs.shown
+    assert shown.kind == "url" and str(tmp_path / "user") in shown.text
+
+
+class TestPackages:
+    """What Slicer lacks is listed with its size, asked for once, and installed without changing anything else."""
+
+    @pytest.fixture
+    def lacking(self, host, panel, monkeypatch):
+        from painted_scan import addScan
+
+        from SpineSegmentationLib import Dependencies
+
+        monkeypatch.setattr(Dependencies.Requirement, "isInstalled", lambda self: False)
+        panel._parameterNode.inputVolume = addScan()
+        return panel
+
+    def test_refusing_segments_nothing(self, host, lacking):
+        host.dialogs.answer("Cancel")
+        lacking.ui.segmentButton.click()
+        assert "onnxruntime, about 20 MB" in host.dialogs.texts[0]
+        assert not host.installations.requested and not lacking.logic.isRunning
+        assert "nothing was segmented" in lacking.ui.statusLabel.text.lower()
+
+    @pytest.mark.parametrize("hasPackaging", [True, False])
+    def test_agreeing_installs_what_is_missing_and_pins_the_rest(self, host, lacking, monkeypatch, hasPackaging):
+        from SpineSegmentationLib import Dependencies
+
+        pinned = []
+        inner = Dependencies._pipInstall
+
+        def look(requirements, constraints):
+            pinned.extend(Path(constraints).read_text("utf-8").split())
+            inner(requirements, constraints)
+
+        monkeypatch.setattr(Dependencies, "_pipInstall", look)
+        host.installations.install(hasPackaging)
+        host.dialogs.answer("OK")
+        lacking.ui.segmentButton.click()
+        [(how, what, _keywords)] = host.installations.requested
+        assert how == ("pip_ensure" if hasPackaging else "pip_install")
+        assert what[0] == "onnxruntime>=1.20"
+        assert any(line.startswith("numpy==") for line in pinned)
+        assert not any(line.startswith("onnxruntime==") for line in pinned)
+        assert len(host.dialogs.shown) == 1
+        lacking.logic.close()
+
+    def test_a_failing_installation_is_one_sentence(self, host, lacking):
+        host.installations.error = subprocess.CalledProcessError(1, "pip")
+        host.dialogs.answer("OK")
+        lacking.ui.segmentButton.click()
+        assert "could not be installed" in lacking.ui.statusLabel.text
+        assert not lacking.logic.isRunning
+
+    def test_a_graphics_card_needs_the_pytorch_extension_and_only_if_asked_for(self, host, lacking, monkeypatch):
+        import importlib.util
+
+        find = importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
+        lacking._parameterNode.device = "cuda"
+        lacking.ui.segmentButton.click()
+        assert "extension PyTorch" in lacking.ui.statusLabel.text
+        host.installations.addPyTorchExtension(torch=None)
+        lacking.ui.segmentButton.click()
+        assert [how for how, *_ in host.installations.requested] == ["installTorch"]
+        assert "PyTorch was not installed" in lacking.ui.statusLabel.text
