@@ -107,17 +107,18 @@ def _axis_by_normals(mask: np.ndarray, steps: np.ndarray, upwards: np.ndarray) -
     # Padding by its own border lets a body go on beyond the array, so that there is no surface where it is cut.
     blurred = ndimage.gaussian_filter(np.pad(mask, padding, mode="edge").astype(np.float32), sigma)
     inner = tuple(slice(before, -after) for before, after in padding)
-    slopes = [slope[inner].ravel() for slope in np.gradient(blurred, *spacing)]
-    normals = np.stack(slopes, axis=1) @ (steps / spacing[:, None])
-    strength = np.linalg.norm(normals, axis=1)
+    slopes = np.stack([slope[inner] for slope in np.gradient(blurred, *spacing)], axis=-1)
+    strength = np.sqrt(np.einsum("...a,...a->...", slopes, slopes))
     surface = strength > 0.1 * strength.max()
-    normals, strength = normals[surface], strength[surface]
+    # Here and below einsum: for so narrow matrices BLAS would start threads that cost more than the product.
+    normals = np.einsum("va,ax->vx", slopes[surface], steps / spacing[:, None])
+    strength = strength[surface]
     axis = upwards
     # Ever narrower cones around the axis found so far, until nothing but the endplates is left in them.
     for cone_degrees in (45, 40, 35, 30, 30, 30, 30):
         endplates = np.abs(normals @ axis) > math.cos(math.radians(cone_degrees)) * strength
         chosen = normals[endplates]
-        _, directions = np.linalg.eigh((chosen / strength[endplates, None]).T @ chosen)
+        _, directions = np.linalg.eigh(np.einsum("vi,vj->ij", chosen / strength[endplates, None], chosen))
         axis = directions[:, 2] * np.sign(directions[:, 2] @ axis)
     return axis
 
@@ -146,23 +147,19 @@ class _Sampled:
 def _sampled(mask: np.ndarray, steps: np.ndarray, frame: np.ndarray) -> _Sampled:
     voxels = np.argwhere(mask)
     centre = voxels.mean(axis=0)
-    offsets = (voxels - centre) @ steps @ frame.T
+    offsets = np.einsum("va,af->vf", voxels - centre, steps @ frame.T)
     spacing = np.linalg.norm(steps, axis=1)
     step_mm = float(np.clip(spacing.min(), 0.5, 1.0))
     half = [math.ceil(mm / step_mm) for mm in np.abs(offsets).max(axis=0) + spacing.max()]
     grid = [np.arange(-count, count + 1) * step_mm for count in half]
     # Outside the array there is nothing, except across a single slice, which is taken to go on.
-    padding = [(0, 0) if length == 1 else (1, 1) for length in mask.shape]
-    padded = np.pad(mask, padding).astype(np.float32)
-    to_index = frame @ np.linalg.inv(steps)
-    behind, left, up = np.meshgrid(*grid, indexing="ij", sparse=True)
-    index = [
-        np.zeros([len(positions) for positions in grid])
-        if mask.shape[axis] == 1
-        else centre[axis] + 1 + behind * to_index[0, axis] + left * to_index[1, axis] + up * to_index[2, axis]
-        for axis in range(3)
-    ]
-    return _Sampled(ndimage.map_coordinates(padded, index, order=1, mode="constant"), grid, step_mm)
+    single = np.array(mask.shape) == 1
+    padded = np.pad(mask, [(0, 0) if alone else (1, 1) for alone in single]).astype(np.float32)
+    to_index = np.where(single[:, None], 0, step_mm * (frame @ np.linalg.inv(steps)).T)
+    first = np.where(single, 0, centre + 1) - to_index @ half
+    shape = tuple(2 * count + 1 for count in half)
+    density = ndimage.affine_transform(padded, to_index, first, shape, order=1, mode="constant")
+    return _Sampled(density, grid, step_mm)
 
 
 def _axis_by_endplates(body: _Sampled, frame: np.ndarray) -> np.ndarray:

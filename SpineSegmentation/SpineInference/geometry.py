@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import sparse
 
 from .errors import SpineError
 
@@ -89,7 +90,7 @@ class Grid:
 
 
 def working_grid(image: sitk.Image, spacing_mm: float) -> Grid:
-    """The grid over the field of view of canonical `image` whose axes finer than `spacing_mm` are coarsened to it.
+    """The grid over the field of view of `image` whose axes finer than `spacing_mm` are coarsened to it.
 
     Coarser axes stay as they are: a thick slice is worth one prediction, not several interpolated ones.
     """
@@ -119,7 +120,7 @@ def _grid(image: sitk.Image, wanted: list[float]) -> Grid:
 
 
 def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image:
-    """Canonical `image` on `grid`, which has the same axes: linear, anti-aliased where coarser; `nearest` for labels.
+    """3D `image` on `grid`, which has the same axes: linear, anti-aliased where coarser; `nearest` for labels.
 
     Beyond its outermost voxels the image goes on unchanged. An image that is on the grid already comes back as it is.
     """
@@ -129,30 +130,33 @@ def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image
         return sitk.Resample(
             image, grid.size, sitk.Transform(), sitk.sitkNearestNeighbor, grid.origin, grid.spacing, grid.direction
         )
-    array = sitk.GetArrayFromImage(image).astype(np.float32, copy=False)
-    first = image.TransformPhysicalPointToContinuousIndex(grid.origin)
-    # Axis by axis, the one that loses most voxels first; only canonical images come here, whose axes agree.
-    for axis in sorted(range(3), key=lambda axis: grid.size[axis] / image.GetSize()[axis]):
-        step = grid.spacing[axis] / image.GetSpacing()[axis]
-        array = _resampled_along(array, 2 - axis, first[axis] + step * np.arange(grid.size[axis]), max(1.0, step))
-    resampled = sitk.GetImageFromArray(array)
+    columns, rows, slices = _axis_weights(image, grid)
+    array = sitk.GetArrayViewFromImage(image)
+    in_plane = np.empty((len(array), rows.shape[0], columns.shape[0]), np.float32)
+    for source, target in zip(array, in_plane, strict=True):
+        target[:] = (columns @ (rows @ source.astype(np.float32)).T).T
+    resampled = sitk.GetImageFromArray((slices @ in_plane.reshape(len(array), -1)).reshape(grid.size[::-1]))
     resampled.SetOrigin(grid.origin)
     resampled.SetSpacing(grid.spacing)
     resampled.SetDirection(grid.direction)
     return resampled
 
 
-def _resampled_along(array: np.ndarray, axis: int, positions: np.ndarray, width: float) -> np.ndarray:
-    """`array` at `positions` (voxels) of one axis, each a mean weighted by a triangle of half-width `width` voxels.
+def _axis_weights(image: sitk.Image, grid: Grid) -> list[sparse.csr_array]:
+    """For x, y and z the weights [voxels of `grid`, voxels of `image`] of the voxels along that axis.
 
-    With a width of one voxel this is linear interpolation; wider, it also keeps fine detail from aliasing.
+    Each is a mean weighted by a triangle as wide as the coarser voxels: with a half-width of one voxel of the image
+    this is linear interpolation; wider, it also keeps fine detail from aliasing.
     """
-    voxels = np.arange(array.shape[axis])
-    weights = np.maximum(0, 1 - np.abs(np.clip(positions, 0, voxels[-1])[:, None] - voxels) / width)
-    if len(positions) == len(voxels) and np.allclose(weights, np.eye(len(voxels))):
-        return array
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.moveaxis(np.tensordot(weights.astype(np.float32), array, (1, axis)), 0, axis)
+    first = image.TransformPhysicalPointToContinuousIndex(grid.origin)
+    weights = []
+    for start, voxels, old, wanted, new in zip(
+        first, image.GetSize(), image.GetSpacing(), grid.size, grid.spacing, strict=True
+    ):
+        positions = np.clip(start + np.arange(wanted) * new / old, 0, voxels - 1)
+        dense = np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(voxels)) / max(1.0, new / old))
+        weights.append(sparse.csr_array((dense / dense.sum(axis=1, keepdims=True)).astype(np.float32)))
+    return weights
 
 
 def same_grid(image: sitk.Image, grid: Grid) -> bool:

@@ -15,7 +15,8 @@ class IntensityRule:
     """How a volume is normalised; `low` and `high` are percentiles of the foreground.
 
     `percentile_zscore` clips to the percentiles and scales to zero mean and unit variance over the foreground;
-    `percentile_minmax` clips to the percentiles and scales them to 0..1.
+    `percentile_minmax` clips to the percentiles and scales them to 0..1. `minmax` scales the smallest and the largest
+    value of all to 0..1, which single hot voxels upset: it is equation 4.4 of the thesis (Utegulov 2020).
     """
 
     rule: str = "percentile_zscore"
@@ -32,14 +33,19 @@ def normalise(array: np.ndarray, rule: IntensityRule) -> np.ndarray:
     low, high = np.percentile(_sample(foreground), [rule.low, rule.high])
     if not high > low:
         raise SpineError("the scan has no contrast: every voxel of the body has the same value.")
-    clipped = np.clip(array.astype(np.float32), np.float32(low), np.float32(high))
-    if rule.rule == "percentile_minmax":
-        return (clipped - np.float32(low)) / np.float32(high - low)
-    if rule.rule == "percentile_zscore":
+    if rule.rule == "minmax":
+        low, high = float(array.min()), float(array.max())
+    if rule.rule in ("percentile_minmax", "minmax"):
+        zero, unit = low, high - low
+    elif rule.rule == "percentile_zscore":
         inside = np.clip(foreground, low, high)
-        mean, deviation = inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
-        return (clipped - np.float32(mean)) / np.float32(deviation)
-    raise SpineError(f'the intensity rule "{rule.rule}" is not known to this version: update SpineSegmentation.')
+        zero, unit = inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
+    else:
+        raise SpineError(f'the intensity rule "{rule.rule}" is not known to this version: update SpineSegmentation.')
+    normalised = np.clip(array.astype(np.float32), np.float32(low), np.float32(high))
+    normalised -= np.float32(zero)
+    normalised /= np.float32(unit)
+    return normalised
 
 
 def foreground_mask(array: np.ndarray) -> np.ndarray:

@@ -78,24 +78,24 @@ def measure(
     `partial` holds the label values of bodies cut off by the border of the scan. `reference` is a mask or label map on
     the same grid; `reference.compare` tells what it may hold. Raises SpineError if it cannot be compared.
     """
-    oriented = canonical(labels)
-    array = sitk.GetArrayViewFromImage(oriented)
     comparison = None
     if reference is not None:
         check_reference(reference, labels)
+        oriented = canonical(labels)
         true_array = sitk.GetArrayFromImage(canonical(reference))
-        comparison = compare(array, true_array, spacing_ipl(oriented))
+        comparison = compare(sitk.GetArrayViewFromImage(oriented), true_array, spacing_ipl(oriented))
+    array = sitk.GetArrayViewFromImage(labels)
     places = ndimage.find_objects(array, max_label=max((segment.label for segment in segments), default=0))
-    bodies = [_body(array, segment.label, places[segment.label - 1], oriented) for segment in segments]
+    bodies = [_body(array, segment.label, places[segment.label - 1], labels) for segment in segments]
     centroids = [centroid for _, centroid in bodies]
     vertebrae = [
         VertebraMeasurement(
             level=segment.name,
             label=segment.label,
             partial=segment.label in partial,
-            volume_mm3=int(np.count_nonzero(mask)) * math.prod(oriented.GetSpacing()),
+            volume_mm3=int(np.count_nonzero(mask)) * math.prod(labels.GetSpacing()),
             centroid_lps_mm=centroid,
-            **asdict(shape_of(mask, _steps(oriented), _upwards(centroids, index))),
+            **asdict(shape_of(mask, _steps(labels), _upwards(centroids, index))),
             **_agreement(comparison, segment.label),
         )
         for index, (segment, (mask, centroid)) in enumerate(zip(segments, bodies, strict=True))

@@ -31,7 +31,7 @@ from .model_package import ModelPackage
 from .monitor import Monitor
 from .options import Options, check_options, packages_to_run
 from .preprocessing import preprocess
-from .region import find_region
+from .region import clear_inner_faces, find_region
 from .regridding import to_scan_grid
 from .slices import predict_plane
 
@@ -99,13 +99,13 @@ def segment(
         working = preprocess(scan, recipe.input.spacing_mm, recipe.input.intensity, bias, monitor)
 
     with seconds("region"):
-        box = tuple(slice(0, length) for length in reversed(working.GetSize()))
+        volume = sitk.GetArrayViewFromImage(working)
+        box = tuple(slice(0, length) for length in volume.shape)
         if options.restrict_to_spine:
-            box = find_region(
-                sitk.GetArrayViewFromImage(working), spacing_ipl(working), recipe, engine_for(packages[0]), monitor
-            )
-    nothing_there = box is None
-    region = crop(working, box or (slice(0, 1),) * 3)
+            box = find_region(volume, spacing_ipl(working), recipe, engine_for(packages[0]), monitor)
+        if nothing_there := box is None:
+            box = (slice(0, 1),) * 3
+        region = crop(working, box)
 
     fusion = Fusion(tuple(reversed(region.GetSize())), len(packages), options.fusion, recipe.output.threshold)
     for package in [] if nothing_there else packages:
@@ -116,6 +116,7 @@ def segment(
         monitor.progress("post-processing", 0, 1)
         spec = options.postprocessing or recipe.postprocessing
         mask = postprocessing.apply(fusion.result, spec, fusion.threshold, spacing_ipl(region), monitor)
+        clear_inner_faces(mask, box, volume.shape)
 
     with seconds("vertebrae"):
         monitor.progress("vertebrae", 0, 1)

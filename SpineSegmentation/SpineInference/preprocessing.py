@@ -19,8 +19,7 @@ def preprocess(
     The bias field is estimated after the resampling: it is smooth, so nothing is lost, and it costs a fraction.
     """
     monitor = monitor or Monitor()
-    oriented = canonical(image)
-    working = sitk.Cast(resample(oriented, working_grid(oriented, spacing_mm)), sitk.sitkFloat32)
+    working = canonical(resample(image, working_grid(image, spacing_mm)))
     monitor.check()
     if bias_correction:
         from .bias_field import correct_bias_field

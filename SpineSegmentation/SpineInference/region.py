@@ -4,24 +4,27 @@ The networks then run inside that box only, which is the largest saving of the w
 of each slice hold no vertebra.
 """
 
-import numpy as np
+import math
 
+import numpy as np
+from scipy import ndimage
+
+from .boxes import Box, bounding_box
 from .engines import Engine
 from .geometry import SLICE_AXIS
 from .manifest import Manifest
 from .monitor import Monitor
 from .slices import predict_plane
 
-COARSE_STEP_MM = 4.0
-"""Distance of the slices looked at. Vertebral bodies are at least three times as wide."""
+COARSE_STEP_MM = 8.0
+"""Distance of the slices looked at: two of them meet even a small cervical body."""
 MARGIN_MM = 14.0
 """Context left around what the coarse pass found; bodies missed at an end are nearer than this to found ones."""
 SUSPICION = 0.3
 """Probability from which a pixel counts: lower than any threshold of a model, so that doubtful parts stay in."""
-MIN_AREA_MM2 = 20.0
-"""A slice counts when it holds this much; single noisy pixels do not widen the box."""
-
-Box = tuple[slice, slice, slice]
+MIN_AREA_MM2 = 200.0
+"""A connected part counts when its slices add up to this much, half a slice through a vertebral body; the small ones
+that a network sees here and there, in one slice mostly, must not widen the box."""
 
 
 def find_region(
@@ -33,22 +36,33 @@ def find_region(
     the volume reaches.
     """
     axis = SLICE_AXIS[manifest.plane]
-    row_axis, column_axis = (other for other in range(3) if other != axis)
     step = max(1, round(COARSE_STEP_MM / spacing[axis]))
-    least_pixels = MIN_AREA_MM2 / (spacing[row_axis] * spacing[column_axis])
-    found = [np.zeros(length, bool) for length in volume.shape]
-    for index, probability in predict_plane(volume, manifest, engine, monitor, step, stage="region"):
-        suspicious = probability > SUSPICION
-        if suspicious.sum() >= least_pixels:
-            found[axis][max(0, index - step + 1) : index + step] = True
-            found[row_axis] |= suspicious.any(axis=1)
-            found[column_axis] |= suspicious.any(axis=0)
-    if not found[axis].any():
+    looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
+    slices = predict_plane(volume, manifest, engine, monitor, looked_at, stage="region")
+    suspicious = np.stack([probability > SUSPICION for _, probability in slices], axis)
+    parts, _ = ndimage.label(suspicious, structure=np.ones((3, 3, 3)))
+    large = np.bincount(parts.ravel()) * math.prod(spacing) / spacing[axis] >= MIN_AREA_MM2
+    large[0] = False
+    found = bounding_box(large[parts])
+    if found is None:
         return None
-    return tuple(_with_margin(hits, mm) for hits, mm in zip(found, spacing, strict=True))
+    box = []
+    for other, (hits, mm, length) in enumerate(zip(found, spacing, volume.shape, strict=True)):
+        first, last, beyond = hits.start, hits.stop - 1, math.ceil(MARGIN_MM / mm)
+        if other == axis:  # it may begin right after the slice before, and end right before the slice after
+            first, last, beyond = looked_at[first], looked_at[last], beyond + step - 1
+        box.append(slice(max(0, first - beyond), min(length, last + 1 + beyond)))
+    return tuple(box)
 
 
-def _with_margin(hits: np.ndarray, spacing_mm: float) -> slice:
-    positions = np.flatnonzero(hits)
-    margin = int(np.ceil(MARGIN_MM / spacing_mm))
-    return slice(max(0, int(positions[0]) - margin), min(len(hits), int(positions[-1]) + 1 + margin))
+def clear_inner_faces(mask: np.ndarray, box: Box, shape: tuple[int, ...]) -> None:
+    """Make background of the faces of `mask`, in place, at which its `box` ends inside the whole volume of `shape`.
+
+    What reaches a face of the mask is taken to be cut off by the scan, which it is not there.
+    """
+    for axis, (span, length) in enumerate(zip(box, shape, strict=True)):
+        faces = np.moveaxis(mask, axis, 0)
+        if span.start > 0:
+            faces[0] = False
+        if span.stop < length:
+            faces[-1] = False

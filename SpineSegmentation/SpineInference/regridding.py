@@ -6,7 +6,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from .geometry import Grid, canonical, resample, restore, same_grid
+from .boxes import bounding_box
+from .geometry import Grid, crop, orientation_of, resample, same_grid
 
 CLEARANCE = 0.05
 """How far from the threshold the probability of a voxel is kept that post-processing decided otherwise."""
@@ -23,32 +24,40 @@ def to_scan_grid(
     """
     whole = sitk.Image(scan.GetSize(), sitk.sitkUInt8)  # of the scan only its grid is needed
     whole.CopyInformation(scan)
-    oriented = canonical(whole)
-    window = _window_of(region, oriented)
-    grid = Grid.of(sitk.RegionOfInterest(oriented, *window))
-    if same_grid(region, grid):
-        inside = _image(labels, region)
-    else:
-        border = resample(_image(_decided(labels > 0, probability, threshold), region), grid)
-        nearest = resample(_image(_nearest_label(labels), region), grid, nearest=True)
+    # One voxel of background around the labels is all that their borders need.
+    box = bounding_box(labels, margin=1)
+    if box is None:
+        return whole
+    labels, probability, place = labels[box], probability[box], crop(region, box)
+
+    def on_axes_of_scan(array: np.ndarray) -> sitk.Image:
+        image = sitk.GetImageFromArray(array)
+        image.CopyInformation(place)
+        return sitk.DICOMOrient(image, orientation_of(scan))
+
+    inside = on_axes_of_scan(labels)
+    start, grid = _window_of(inside, whole)
+    if not same_grid(inside, grid):
+        border = resample(on_axes_of_scan(_decided(labels > 0, probability, threshold)), grid)
+        nearest = resample(on_axes_of_scan(_nearest_label(labels)), grid, nearest=True)
         inside = sitk.Mask(nearest, border > threshold)
-    size, start = window
-    return restore(sitk.Paste(oriented, inside, size, [0, 0, 0], start), like=scan)
+    return sitk.Paste(whole, inside, inside.GetSize(), [0, 0, 0], start)
 
 
-def _window_of(region: sitk.Image, oriented: sitk.Image) -> tuple[list[int], list[int]]:
-    """Size and first index of the part of `oriented` that `region` covers, both in x, y, z."""
-    first = oriented.TransformPhysicalPointToContinuousIndex(region.GetOrigin())
-    size, start = [], []
-    for centre, mine, whole, voxels, total in zip(
-        first, region.GetSpacing(), oriented.GetSpacing(), region.GetSize(), oriented.GetSize(), strict=True
+def _window_of(part: sitk.Image, whole: sitk.Image) -> tuple[list[int], Grid]:
+    """First index (x, y, z) and grid of the voxels of `whole` that `part`, which has the same axes, covers."""
+    first = whole.TransformPhysicalPointToContinuousIndex(part.GetOrigin())
+    start, size = [], []
+    for centre, mine, theirs, voxels, total in zip(
+        first, part.GetSpacing(), whole.GetSpacing(), part.GetSize(), whole.GetSize(), strict=True
     ):
-        begin = centre + 0.5 - 0.5 * mine / whole  # the outer face of the first voxel
-        end = begin + voxels * mine / whole
+        begin = centre + 0.5 - 0.5 * mine / theirs  # the outer face of the first voxel
+        end = begin + voxels * mine / theirs
         low, high = max(0, math.floor(begin + 1e-3)), min(total, math.ceil(end - 1e-3))
         start.append(low)
         size.append(high - low)
-    return size, start
+    origin = whole.TransformIndexToPhysicalPoint(start)
+    return start, Grid(tuple(size), whole.GetSpacing(), origin, whole.GetDirection())
 
 
 def _decided(mask: np.ndarray, probability: np.ndarray, threshold: float) -> np.ndarray:
@@ -60,13 +69,5 @@ def _decided(mask: np.ndarray, probability: np.ndarray, threshold: float) -> np.
 
 
 def _nearest_label(labels: np.ndarray) -> np.ndarray:
-    if not labels.any():
-        return labels
     nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
     return labels[tuple(nearest)]
-
-
-def _image(array: np.ndarray, like: sitk.Image) -> sitk.Image:
-    image = sitk.GetImageFromArray(array)
-    image.CopyInformation(like)
-    return image

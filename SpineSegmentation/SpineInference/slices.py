@@ -13,16 +13,21 @@ TILE_OVERLAP = 0.25
 
 
 def predict_plane(
-    volume: np.ndarray, manifest: Manifest, engine: Engine, monitor: Monitor, step: int = 1, stage: str = "network"
+    volume: np.ndarray,
+    manifest: Manifest,
+    engine: Engine,
+    monitor: Monitor,
+    indices: range | None = None,
+    stage: str = "network",
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Foreground probability of every `step`-th slice of the manifest's plane, as `(index, [rows, columns])`.
+    """Foreground probability of slices of the manifest's plane, as `(index, [rows, columns])`.
 
-    `volume` is canonical `[I, P, L]`, normalised and on the model's in-plane spacing; `index` counts along
-    `SLICE_AXIS[plane]`.
+    `volume` is canonical `[I, P, L]`, normalised and on the model's in-plane spacing; `indices` count along
+    `SLICE_AXIS[plane]`, and mean all slices by default.
     """
     spec = manifest.input
     stack = np.moveaxis(volume, SLICE_AXIS[manifest.plane], 0)
-    indices = range(0, len(stack), step)
+    indices = range(len(stack)) if indices is None else indices
     background = float(volume.min())
     done = 0
     while done < len(indices):

@@ -2,7 +2,8 @@
 
     python arms.py '{"arm": "phantom", "folder": ..., "shape": [512, 512, 240], "seed": ...}'
     python arms.py '{"arm": "pipeline", "folder": ..., "model": ..., "device": ..., "threads": ...}'
-    python arms.py '{"arm": "naive", "folder": ..., "model": ..., "device": ..., "threads": ..., "slices": ...}'
+    python arms.py '{"arm": "naive", "folder": ..., "model": ..., "device": ..., "threads": ..., "slices": ...,
+                     "at_model_spacing": ...}'
 
 The first writes scan.nrrd and truth.nrrd into the folder, the others read them. Prints one line of JSON.
 """
@@ -21,12 +22,12 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
 from SpineInference import networks  # noqa: E402
 from SpineInference.catalog import open_set  # noqa: E402
-from SpineInference.geometry import SLICE_AXIS, canonical, restore  # noqa: E402
-from SpineInference.intensity import normalise  # noqa: E402
+from SpineInference.geometry import SLICE_AXIS, Grid, canonical, resample, restore  # noqa: E402
 from SpineInference.metrics import dice  # noqa: E402
 from SpineInference.model_package import SAFETENSORS, ModelPackage  # noqa: E402
 from SpineInference.options import Options  # noqa: E402
 from SpineInference.pipeline import Engines, segment  # noqa: E402
+from SpineInference.preprocessing import preprocess  # noqa: E402
 from SpineInference.slices import foreground_channel, pad  # noqa: E402
 
 if TYPE_CHECKING:
@@ -57,23 +58,29 @@ class Clock:
         return np.array([time.perf_counter() - self._wall, time.process_time() - self._processor])
 
 
-def naive(folder: Path, model: str, device: str, threads: int, slices: int | None) -> dict:
-    """The loop of the thesis: every slice as it is, alone, in full precision, one plane after the other.
+def naive(
+    folder: Path, model: str, device: str, threads: int, slices: int | None, at_model_spacing: bool = False
+) -> dict:
+    """The loop of the thesis: every slice of the volume, alone, in full precision, one plane after the other.
 
-    The planes' probabilities are averaged, so that the result can be compared. With `slices`, only so many of each
-    plane are computed, evenly spaced, and the time is extrapolated; there is no Dice then.
+    The planes' probabilities are averaged, so that the result can be compared. The thesis feeds slices as they are.
+    The networks are not made for the size at which they then see a vertebra, which costs Dice; `at_model_spacing`
+    resamples the volume before, and the probabilities back afterwards, as a loop must that shall be as good as the
+    pipeline. With `slices`, only so many of each plane are computed, evenly spaced, and the time is extrapolated;
+    there is no Dice then.
     """
     clock = Clock()
     import torch
 
     torch.set_num_threads(threads)
     scan = sitk.ReadImage(folder / "scan.nrrd")
-    oriented = canonical(scan)
     packages = open_set(model).packages
-    volume = normalise(sitk.GetArrayViewFromImage(oriented), packages[0].manifest.input.intensity)
+    wanted = packages[0].manifest.input
+    seen = preprocess(scan, wanted.spacing_mm if at_model_spacing else min(scan.GetSpacing()), wanted.intensity)
+    volume = sitk.GetArrayViewFromImage(seen)
     total = np.zeros(volume.shape, np.float32)
     seconds = clock.read()
-    timings = {"reading and normalising": seconds[0]}
+    timings = {"reading and preprocessing": seconds[0]}
     for package in packages:
         clock = Clock()
         network = _network(package).to(device)
@@ -88,15 +95,17 @@ def naive(folder: Path, model: str, device: str, threads: int, slices: int | Non
         timings[f"network, {package.manifest.plane}"] = plane_seconds[0]
         seconds = seconds + plane_seconds
     clock = Clock()
-    mask = sitk.GetImageFromArray((total > packages[0].manifest.output.threshold * len(packages)).astype(np.uint8))
-    mask.CopyInformation(oriented)
-    mask = restore(mask, scan)
+    probability = sitk.GetImageFromArray(total / len(packages))
+    probability.CopyInformation(seen)
+    probability = resample(probability, Grid.of(canonical(scan)))
+    mask = restore(probability > packages[0].manifest.output.threshold, scan)
     seconds = seconds + clock.read()
+    timings["threshold"] = clock.read()[0]
     result = {
         "wall_seconds": seconds[0],
         "processor_seconds": seconds[1],
-        "slices": sum(volume.shape[SLICE_AXIS[package.manifest.plane]] for package in packages),
-        "timings": timings | {"threshold": clock.read()[0]},
+        "slices": _slices_of(scan, [package.manifest.plane for package in packages]),
+        "timings": timings,
     }
     return result if slices else result | {"dice": _dice(mask, folder)}
 
@@ -136,17 +145,20 @@ def pipeline(folder: Path, model: str, device: str, threads: int) -> dict:
         reading = clock.read()[0]
         result = segment(scan, open_set(model), Options(device=device, threads=threads), engines=engines)
         runs.append(clock.read())
-    axes = {plane: 2 - SLICE_AXIS[plane] for plane in result.planes}
     return {
         "wall_seconds": runs[0][0],
         "processor_seconds": runs[0][1],
         "warm_wall_seconds": runs[-1][0] if len(runs) > 1 else None,
-        "slices": sum(canonical(scan).GetSize()[axis] for axis in axes.values()),
+        "slices": _slices_of(scan, result.planes),
         "timings": {"reading": reading} | result.timings,
         "dice": _dice(result.labels, folder),
         "device": f"{result.device}, {result.device.name}",
         "vertebrae": len(result.segments),
     }
+
+
+def _slices_of(scan: sitk.Image, planes: list[str]) -> int:
+    return sum(canonical(scan).GetSize()[2 - SLICE_AXIS[plane]] for plane in planes)
 
 
 def _dice(labels: sitk.Image, folder: Path) -> float:

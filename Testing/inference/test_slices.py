@@ -11,7 +11,7 @@ from SpineInference.fusion import Fusion
 from SpineInference.geometry import PLANES, SLICE_AXIS
 from SpineInference.intensity import IntensityRule, foreground_mask, normalise, thesis_normalise
 from SpineInference.monitor import Monitor
-from SpineInference.region import MARGIN_MM, find_region
+from SpineInference.region import COARSE_STEP_MM, MARGIN_MM, clear_inner_faces, find_region
 from SpineInference.slices import pad, predict_plane, tile_starts
 
 
@@ -121,7 +121,7 @@ def test_the_region_holds_the_target_with_a_margin(plane):
     assert inside[source > 0].all()
     for axis, (low, high) in enumerate([(50, 70), (45, 60), (40, 64)]):
         margin = np.ceil(MARGIN_MM / spacing[axis])
-        coarse = 4 if axis == SLICE_AXIS[plane] else 0
+        coarse = 2 * COARSE_STEP_MM if axis == SLICE_AXIS[plane] else 0
         assert low - margin - coarse <= box[axis].start <= low - margin
         assert high + margin <= box[axis].stop <= high + margin + coarse
 
@@ -131,6 +131,32 @@ def test_specks_do_not_make_a_region_and_nothing_is_nothing():
     assert find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) is None
     source[30, 30, :] = 1
     assert find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) is None
+
+
+def test_what_a_network_sees_in_one_slice_only_does_not_widen_the_region():
+    source = np.zeros((120, 110, 100), np.float32)
+    source[50:70, 45:60, 40:64] = 1
+    expected = find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor())
+    for index in range(int(COARSE_STEP_MM)):  # one of them is looked at
+        spotted = source.copy()
+        spotted[100:112, 95:107, index] = 1
+        assert find_region(spotted, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) == expected
+
+
+@pytest.mark.parametrize("slices", [1, 3, 7])
+def test_a_thin_volume_is_looked_at_in_its_middle(slices):
+    source = np.zeros((60, 60, slices), np.float32)
+    source[20:40, 20:40, slices // 2] = 1
+    box = find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor())
+    assert box is not None and box[2] == slice(0, slices)
+
+
+def test_only_the_border_of_the_scan_cuts_bodies_off():
+    mask = np.ones((4, 5, 6), bool)
+    clear_inner_faces(mask, (slice(0, 4), slice(2, 7), slice(1, 7)), (9, 7, 8))
+    expected = np.zeros((4, 5, 6), bool)
+    expected[:3, 1:, 1:5] = True
+    assert np.array_equal(mask, expected)
 
 
 def test_mean_fusion_weighs_members_equally():
