@@ -59,8 +59,6 @@ def _overview(runs: list[RunRecord], tables: list[Table | str]) -> Section:
         for name, evaluation, result in arms(runs):
             values = evaluation.dice_of_cases(result["planes"], result["label"]).values()
             if evaluation.name == split and result["dice"] is not None:
-                several = len({other["label"] for other in evaluation.results}) > 1
-                name = f"{name}, {result['label']}" if several else name
                 lines.append((name, [v for v in values if v is not None], result["dice"], result["dice_ci95"]))
         if lines:
             caption = "Dice coefficient of every case, their mean, and its 95 % interval by bootstrap over patients."

@@ -58,7 +58,10 @@ def _compare(key: str, where: str, members: list[_Scored]) -> Table | str:
             rows.append((other.name, f"{other.dice:.4f}", None, None, None, None, reasons[other.name]))
         else:
             p = adjusted[other.name]
-            verdict = "differs" if p < SIGNIFICANT else "no difference shown"
+            # The smallest p that a test of n pairs can have is 2 / 2^n.
+            possible = len(tests) * 2 / 2**test.n < SIGNIFICANT
+            unproven = "no difference shown" if possible else "too few patients for so many tests"
+            verdict = "differs" if p < SIGNIFICANT else unproven
             numbers = (f"{test.n}", f"{test.median_difference:+.4f}", _p(test.p), _p(p))
             rows.append((other.name, f"{other.dice:.4f}", *numbers, verdict))
     columns = ("Run", "Dice", "Patients", "Median difference", "p", "p (Holm)", "Verdict")

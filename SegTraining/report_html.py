@@ -13,7 +13,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --text: #e6e8ea; --muted: #a2a8b0; --line: #3a3f46; --back: #17191c;
   --soft: #22262b; --link: #7ab8f5; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1240px; padding: 2rem 1.5rem 4rem; background: var(--back); color: var(--text);
+body { margin: 0 auto; max-width: 1280px; padding: 2rem 1.5rem 4rem; background: var(--back); color: var(--text);
   font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 1.8rem; margin: 0 0 .2rem; }
 h2 { font-size: 1.35rem; margin: 2.6rem 0 .8rem; padding-top: .8rem; border-top: 2px solid var(--line); }

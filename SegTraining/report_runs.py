@@ -138,12 +138,17 @@ class RunRecord:
 
 
 def arms(runs: list[RunRecord]) -> Iterator[tuple[str, Evaluation, dict[str, Any]]]:
-    """Everything that was scored: its name for people, the evaluation, and the summary over all data sets."""
+    """Everything that was scored: its name for people, the evaluation, and the summary over all data sets.
+
+    The name tells the planes unless they are the run's own, and the label where there are several.
+    """
     for run in runs:
         for evaluation in run.evaluations.values():
+            several = len({result["label"] for result in evaluation.results}) > 1
             for result in evaluation.results:
-                name = run.name if result["planes"] == run.plane else f"{run.name}, {result['planes']}"
-                yield name, evaluation, result
+                planes = [] if result["planes"] == run.plane else [result["planes"]]
+                label = [result["label"]] if several else []
+                yield ", ".join([run.name, *planes, *label]), evaluation, result
 
 
 def read_runs(folders: list[Path]) -> list[RunRecord]:

@@ -74,54 +74,38 @@ def run_table(runs: list[RunRecord]) -> Table:
     return Table("runs", "Runs", (*columns, "Validation Dice"), rows, note)
 
 
+_SCORES: dict[str, Callable[[dict], str]] = {
+    "n": lambda r: f"{r['cases']}",
+    "Dice": lambda r: _text(r["dice"], 4),
+    "95 % CI": lambda r: "–".join(_text(bound, 3) for bound in r["dice_ci95"] or ()) or "–",
+    "sd": lambda r: _text(r["dice_sd"], 3),
+    "min": lambda r: _text(r["dice_min"], 3),
+    "max": lambda r: _text(r["dice_max"], 3),
+    "IoU": lambda r: _text(r["iou"], 3),
+    "NSD": lambda r: _text(r["nsd"], 3),
+    "HD95 mm": lambda r: _text(r["hd95_mm"], 1),
+    "ASSD mm": lambda r: _text(r["assd_mm"], 2),
+    "Volume %": lambda r: _text(r["volume_error_percent"], 1),
+    "|Volume| %": lambda r: _text(r["volume_error_percent_magnitude"], 1),
+    "Bodies found": lambda r: f"{r['found']}/{r['bodies']}" if r["bodies"] else "–",
+    "Missed": lambda r: f"{r['missed'] or '–'}",
+    "Invented": lambda r: f"{r['invented'] or '–'}",
+    "Not judged": lambda r: f"{r['not_judged'] or '–'}",
+}
+
+
 def score_table(runs: list[RunRecord]) -> Table:
-    """The numbers of every evaluation, all data sets together."""
-    rows = [(name, evaluation.name, *_scores(result)) for name, evaluation, result in arms(runs)]
-    columns: tuple[str, ...] = (
-        "Run",
-        "Cases of",
-        "Planes",
-        "Label",
-        "n",
-        "Dice",
-        "95 % CI",
-        "sd",
-        "min",
-        "max",
-        "IoU",
-        "NSD",
-    )
-    columns += ("HD95 mm", "ASSD mm", "Volume %", "|Volume| %", "Bodies found", "Empty cases")
+    """The numbers of every evaluation, all data sets together; without the columns that are empty throughout."""
+    scored = list(arms(runs))
+    columns = {name: text for name, text in _SCORES.items() if any(text(result) != "–" for *_, result in scored)}
+    rows = [(name, evaluation.name, *(text(r) for text in columns.values())) for name, evaluation, r in scored]
     note = (
         "Whole volumes, between the first and the last labelled axial slice. 95 % CI: bootstrap over patients. NSD: "
-        "share of both surfaces within 1 mm of each other. Volume: predicted minus true, in per cent of the true one. "
-        "A structure that was missed or invented counts Dice 0, NSD 0 and the diagonal of the volume as distance; a "
-        "case with nothing to find in which nothing was found is not judged."
+        "share of both surfaces within 1 mm of each other. Volume: predicted minus true, in per cent of the true one, "
+        "and its magnitude. A structure that was missed or invented counts Dice 0, NSD 0 and the diagonal of the "
+        "volume as distance; a case with nothing to find in which nothing was found is not judged."
     )
-    if len({row[3] for row in rows}) == 1:
-        note = f"Label: {rows[0][3]}. {note}"
-        columns, rows = columns[:3] + columns[4:], [row[:3] + row[4:] for row in rows]
-    return Table("scores", "Scores", columns, rows, note)
-
-
-def _scores(result: dict) -> tuple[str, ...]:
-    interval = result["dice_ci95"]
-    empty = [
-        f"{result[kind]} {kind.replace('_', ' ')}" for kind in ("missed", "invented", "not_judged") if result[kind]
-    ]
-    digits = {"dice": 4, "dice_sd": 3, "dice_min": 3, "dice_max": 3, "iou": 3, "nsd": 3, "hd95_mm": 1, "assd_mm": 2}
-    digits |= {"volume_error_percent": 1, "volume_error_percent_magnitude": 1}
-    numbers = [_text(result[name], count) for name, count in digits.items()]
-    return (
-        result["planes"],
-        result["label"],
-        f"{result['cases']}",
-        numbers[0],
-        "–" if interval is None else f"{interval[0]:.3f}–{interval[1]:.3f}",
-        *numbers[1:],
-        f"{result['found']}/{result['bodies']}" if result["bodies"] else "–",
-        ", ".join(empty) or "–",
-    )
+    return Table("scores", "Scores", ("Run", "Cases of", *columns), rows, note)
 
 
 def published_tables(runs: list[RunRecord]) -> list[Table]:
