@@ -1,0 +1,50 @@
+"""Errands beside segmenting, as the panel sees them: a real process, one line in, JSON lines out."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from small_packages import fields, write_package
+
+from SpineInference import catalog
+
+
+def send(line: str) -> dict:
+    """The last event of the process for one line of input, which stays open: closing it would be Cancel."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "SpineInference.errands"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.read().splitlines()[-1])
+
+
+def test_a_package_is_imported(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    write_package(tmp_path / "package", fields("mine"))
+    answer = send(json.dumps({"task": "import", "model": str(tmp_path / "package")}))
+    assert answer == {"event": "result", "name": "mine"}
+    [(manifest, size)] = catalog.manifests_of("mine")
+    assert manifest.name == "mine" and size > 500
+    assert catalog.downloaded_names() == []
+
+
+def test_devices_are_listed_with_reasons():
+    answer = send(json.dumps({"task": "devices"}))
+    assert answer["automatic"]["reason"]
+    assert [device["wish"] for device in answer["others"]][-1] == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"task": "download", "model": "unheard-of"}', 'no model "unheard-of"'),
+        ('{"task": "tidy"}', "the errand is not valid"),
+        ("{", "not valid JSON"),
+    ],
+)
+def test_what_cannot_be_done_gets_a_sentence(line, says):
+    answer = send(line)
+    assert says in answer["message"] and answer["details"] is None

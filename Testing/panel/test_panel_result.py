@@ -1,0 +1,138 @@
+"""What can be done with a result in the panel: look at a vertebra, at table and charts, edit, export."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from painted_scan import addScan
+
+from SpineInference.levels import LEVELS
+from SpineInference.slice_agreement import dice_per_slice
+from SpineInference.writing import write_labelmap
+
+
+@pytest.fixture
+def panel(host, small_models, tmp_path):
+    """The panel with a result of two vertebrae that was compared with a reference."""
+    from SpineInference.measurements import as_json, measure
+
+    panel = host.openModule("SpineSegmentation")
+    volumeNode = addScan()
+    panel._parameterNode.inputVolume = volumeNode
+    from SpineSegmentationLib.ResultImport import importResult
+    from SpineSegmentationLib.VolumeExchange import imageOn
+
+    array = np.zeros((96, 40, 40), np.uint8)
+    array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = 23, 24
+    labels = imageOn(volumeNode, array)
+    segments = [LEVELS["L4"], LEVELS["L5"]]
+    write_labelmap(labels, tmp_path / "labels.nii.gz")
+    record = {
+        "measurements": as_json(measure(labels, segments, {23}, labels)),
+        "device": {"name": "CPU", "reason": "it is there"},
+        "notes": [],
+    }
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    files = {"labels": str(tmp_path / "labels.nii.gz"), "record": str(tmp_path / "record.json")}
+    event = {"files": files, "segments": [asdict(each) for each in segments], "seconds": 1.0}
+    panel._parameterNode.result = importResult(
+        event | {"dice_per_slice": dice_per_slice(labels, labels)}, volumeNode
+    ).tableNode
+    host.process()
+    return panel
+
+
+def test_the_table_shows_what_was_measured(panel):
+    table = panel.ui.resultTable
+    titles = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
+    assert titles == ["Level", "Dice", "cm³", "Anterior", "Middle", "Posterior", "HD95", "Tilt"]
+    rows = [[table.item(row, column).text() for column in range(4)] for row in range(table.rowCount)]
+    assert [row[:3] for row in rows] == [["L4 *", "1.00", "8.0"], ["L5", "1.00", "8.8"]]
+    assert "cut off by the border" in panel.ui.resultLabel.text
+
+
+def test_a_click_on_a_row_shows_the_vertebra(host, panel):
+    import slicer
+
+    panel.ui.resultTable.selectRow(1)
+    host.process()
+    for name in ("Red", "Yellow", "Green"):
+        matrix = slicer.util.arrayFromVTKMatrix(
+            slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode().GetSliceToRAS()
+        )
+        assert np.allclose(matrix[:3, 3], (20 - 17.5, 20 - 19.5, 48 - 50.5), atol=0.01)
+
+
+def test_table_and_chart_have_a_layout_that_goes_away_again(host, panel):
+    import slicer
+
+    manager = slicer.app.layoutManager()
+    before = manager.layout
+    panel.ui.tableAndPlotButton.click()
+    assert manager.layout != before
+    result = panel._parameterNode.result
+    selection = slicer.app.applicationLogic().GetSelectionNode()
+    assert selection.GetActiveTableID() == result.GetID()
+    assert selection.GetActivePlotChartID() == result.GetNodeReferenceID("heightChart")
+    panel.ui.plotSelector.currentIndex = 1
+    assert selection.GetActivePlotChartID() == result.GetNodeReferenceID("diceChart")
+    panel.ui.tableAndPlotButton.click()
+    assert manager.layout == before
+
+
+def test_the_segment_editor_opens_with_the_result_and_its_scan(host, panel):
+    import slicer
+
+    node = panel._parameterNode.result.GetNodeReference("segmentation")
+    panel.ui.editButton.click()
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    assert editor.segmentationNode is node
+    assert editor.sourceVolumeNode.GetName() == "scan"
+
+
+def export(panel, index: int) -> None:
+    panel.ui.exportButton.menu().actions()[index].trigger()
+
+
+def test_exports_ask_where_and_before_they_replace(host, panel, tmp_path):
+    host.dialogs.answer(str(tmp_path / "out"))
+    export(panel, 0)
+    assert "Written" in panel.ui.statusLabel.text and "out.nii.gz" in panel.ui.statusLabel.text
+    assert set(np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out.nii.gz"))))) == {0, 23, 24}
+    before = (tmp_path / "out.nii.gz").stat().st_mtime_ns
+    host.dialogs.answer(str(tmp_path / "out"), "Cancel")  # the file dialog has not seen the suffix
+    export(panel, 0)
+    assert (tmp_path / "out.nii.gz").stat().st_mtime_ns == before
+    host.dialogs.answer(str(tmp_path / "table.csv"))
+    export(panel, 2)
+    assert (tmp_path / "table.csv").read_text("utf-8").startswith("level,label,partial,volume_mm3")
+    host.dialogs.answer(str(tmp_path))
+    export(panel, 1)
+    surfaces = sorted(path.name for path in tmp_path.glob("*.stl"))
+    assert surfaces == ["scan_vertebral_bodies_L4.stl", "scan_vertebral_bodies_L5.stl"]
+    host.dialogs.answer(str(tmp_path), "Cancel")
+    export(panel, 1)
+    assert "scan_vertebral_bodies_L4.stl" in host.dialogs.texts[-1]
+    host.dialogs.answer(str(tmp_path / "missing" / "table.csv"))
+    export(panel, 2)
+    assert "cannot be written" in panel.ui.statusLabel.text
+
+
+def test_the_result_comes_back_with_the_scene_and_goes_with_its_segmentation(host, panel, tmp_path):
+    import slicer
+
+    host.saveScene(tmp_path / "scene.mrb")
+    host.closeScene()
+    assert not panel.ui.resultCollapsibleButton.visible
+    host.loadScene(tmp_path / "scene.mrb")
+    assert panel.ui.resultCollapsibleButton.visible
+    assert panel.ui.resultTable.item(1, 0).text() == "L5"
+    assert panel.ui.plotSelector.count == 2
+    panel.ui.resultTable.selectRow(0)
+    host.process()
+    slicer.mrmlScene.RemoveNode(panel._parameterNode.result.GetNodeReference("segmentation"))
+    host.process()
+    panel.updatePanel()
+    assert not panel.ui.resultCollapsibleButton.visible
