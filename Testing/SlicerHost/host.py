@@ -1,5 +1,6 @@
 """The host: a Slicer without Slicer, in which a module's own files are loaded, clicked and photographed."""
 
+import gc
 import importlib.util
 import sys
 import time
@@ -95,10 +96,7 @@ class SlicerHost:
         while True:
             self.app.processEvents()
             self.app.sendPostedEvents(None, _DEFERRED_DELETE)
-            if pythonqt.slotErrors:
-                error = pythonqt.slotErrors[0]
-                pythonqt.slotErrors.clear()
-                raise error
+            self._raiseErrors()
             if until is None or until():
                 return
             if time.monotonic() > end:
@@ -160,14 +158,22 @@ class SlicerHost:
             mrml_widgets.letGoOfScene()
             slicer.mrmlScene.Clear(True)
             self.app.sendPostedEvents(None, _DEFERRED_DELETE)
+            gc.collect()  # what nobody holds any more ends here, not in the middle of the next test
             self._pythonModules.remove()
             del slicer.mrmlScene, slicer.modules, slicer.app
             sys.excepthook = self._hook
             qInstallMessageHandler(None)
             self._temporary.cleanup()
+        self._raiseErrors()
 
     def _frame(self, name: str):
         return pythonqt.unwrap(getattr(slicer.modules, name.lower()).widgetRepresentation())
+
+    def _raiseErrors(self) -> None:
+        if pythonqt.slotErrors:
+            error = pythonqt.slotErrors[0]
+            pythonqt.slotErrors.clear()
+            raise error
 
     def _recordError(self, kind, error, trace) -> None:
         pythonqt.slotErrors.append(error)
