@@ -76,9 +76,14 @@ def _fit(run: Run, cases: list[CachedCase], run_folder: Path) -> None:
 
 def _quieten_lightning() -> None:
     # Advertisements, and warnings about what is meant: a run folder with files in it, an average in evaluation mode,
-    # samples prepared in the training process.
+    # samples prepared in the training process, no validation cases.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for message in ("Checkpoint directory", "Found .* in eval mode", "The .*dataloader.* does not have many workers"):
+    for message in (
+        "Checkpoint directory",
+        "Found .* in eval mode",
+        "The .*dataloader.* does not have many workers",
+        "You defined a `validation_step` but have no",
+    ):
         warnings.filterwarnings("ignore", message, module="lightning")
     warnings.filterwarnings("ignore", ".*LeafSpec", module="lightning")
 
