@@ -208,9 +208,11 @@ def _store_half(graph: onnx.GraphProto) -> None:
     """Store kernels as float16, each followed by a cast that onnxruntime computes once, when it loads the file."""
     casts = []
     for tensor in graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) < 2:
+            continue
         kernel = onnx.numpy_helper.to_array(tensor)
         half = kernel.astype(np.float16)
-        if kernel.dtype == np.float32 and kernel.ndim >= 2 and np.array_equal(half, kernel):
+        if np.array_equal(half, kernel):
             name, stored = tensor.name, f"{tensor.name}.half"
             tensor.CopyFrom(onnx.numpy_helper.from_array(half, stored))
             casts.append(onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT))

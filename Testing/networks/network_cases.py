@@ -41,6 +41,8 @@ def settle(network: torch.nn.Module, in_channels: int = 1) -> torch.nn.Module:
     for _ in range(3):
         network(torch.randn(2, in_channels, side, side))
     network.eval()
-    deviation = network(torch.randn(2, in_channels, side, side)).std()
-    last_convolution(network).weight.mul_(2 / deviation)
+    images = torch.randn(2, in_channels, side, side)
+    head = last_convolution(network)
+    head.weight.mul_(2 / network(images).std())
+    head.bias.sub_(network(images).mean((0, 2, 3)))
     return network

@@ -41,9 +41,11 @@ class DilatedMaxPool(nn.Module):
         self.before = dilation // 2
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        before, after = self.before, self.dilation - self.before
-        padded = nn.functional.pad(images, (before, after, before, after))
-        return nn.functional.max_pool2d(padded, 2, stride=1, dilation=self.dilation)
+        dilation, after = self.dilation, self.dilation - self.before
+        padded = nn.functional.pad(images, (self.before, after, self.before, after))
+        # Not max_pool2d: onnxruntime would merge it with the padding, into one that it refuses.
+        rows = torch.maximum(padded[..., :-dilation, :], padded[..., dilation:, :])
+        return torch.maximum(rows[..., :-dilation], rows[..., dilation:])
 
 
 def fdn(in_channels: int, classes: int, variant: str) -> nn.Module:

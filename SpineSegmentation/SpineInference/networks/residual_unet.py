@@ -31,7 +31,7 @@ class ResidualBlock(nn.Module):
         )
         shortcut: list[nn.Module] = []
         if stride > 1:
-            shortcut.append(nn.AvgPool2d(stride))
+            shortcut.append(nn.AvgPool2d(stride, ceil_mode=True))  # the size is then that of a strided convolution
         if before != after:
             shortcut += [convolution(before, after, kernel=1, bias=False), nn.BatchNorm2d(after)]
         self.shortcut = nn.Sequential(*shortcut)
