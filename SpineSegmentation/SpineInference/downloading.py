@@ -26,7 +26,7 @@ def download_file(url: str, target: Path, sha256: str, size: int, monitor: Monit
     digest, done = hashlib.sha256(), 0
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response, target.open("wb") as file:
-            while chunk := response.read(_CHUNK):
+            while chunk := response.read1(_CHUNK):  # what is there: progress and Cancel wait for no more
                 done += len(chunk)
                 if done > size:
                     break

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import SimpleITK as sitk
 import slicer
+from slicer.i18n import tr as _
 
 from SpineInference.levels import Segment
 
@@ -57,6 +58,7 @@ def importResult(
         segmentationNode = outputNode or made[0]
         made.append(addMeasurementTable(rows, segmentationNode, scene.GenerateUniqueName(f"{name} measurements")))
         tableNode = made[-1]
+        tableNode.SetDescription(_comparison(record["measurements"].get("reference")))
         made += addHeightChart(tableNode)
         if event.get("dice_per_slice"):
             made += addDiceChart(event["dice_per_slice"], tableNode)
@@ -67,6 +69,22 @@ def importResult(
             removeNode(node)
         raise
     return SegmentationResult(segmentationNode, tableNode, record["notes"], event["seconds"], device, replacement)
+
+
+def _comparison(summary: dict | None) -> str:
+    """The agreement of all bodies together with the reference, as a sentence that stays with the table."""
+    if summary is None or summary["dice"] is None:
+        return ""
+    return _(
+        "All bodies together: Dice {dice}, HD95 {hd95} mm, mean surface distance {assd} mm; missed {missed}, "
+        "false {false}."
+    ).format(
+        dice=f"{summary['dice']:.3f}",
+        hd95=f"{summary['hd95_mm']:.1f}",
+        assd=f"{summary['assd_mm']:.2f}",
+        missed=summary["n_missed"],
+        false=summary["n_false"],
+    )
 
 
 def _namedReference(row: dict, referenceNames: dict[int, str]) -> dict:

@@ -71,6 +71,7 @@ class ResultSection(PanelSection):
             for position, (_title, name, digits) in enumerate(columns):
                 table.setItem(index, position, _item(row, name, digits))
         table.verticalHeader().hide()
+        table.horizontalHeader().setStretchLastSection(True)
         table.resizeColumnsToContents()
         table.resizeRowsToContents()
         table.blockSignals(False)
@@ -80,9 +81,10 @@ class ResultSection(PanelSection):
     def _caption(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> str:
         if segmentationNode is None:
             return ""
-        text = _("{name}, heights in mm, tilt in degrees.").format(name=segmentationNode.GetName())
-        partial = any(row.get("partial") == "yes" for row in self._rows)
-        return text + " " + _("* cut off by the border of the scan.") if partial else text
+        sentences = [_("{name}, lengths in mm, tilt in degrees.").format(name=segmentationNode.GetName())]
+        if any(row.get("partial") == "yes" for row in self._rows):
+            sentences.append(_("* cut off by the border of the scan."))
+        return " ".join([*sentences, self.parameters.result.GetDescription() or ""]).strip()
 
     def _onRow(self) -> None:
         row = self.ui.resultTable.currentRow()

@@ -10,6 +10,7 @@ from SpineInference.manifest import PostprocessingSpec
 
 from . import Dialogs
 from .Dependencies import ensureInstalled
+from .InputSection import WARNING_COLOUR
 from .ModelDetails import planesOf
 from .OptionsSection import ADJUSTED, FROM_MODEL, UNKNOWN_LEVEL
 from .PanelSection import PanelSection
@@ -47,9 +48,10 @@ class RunSection(PanelSection):
         )
         self.ui.progressBar.setVisible(isRunning)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, isError: bool = False) -> None:
         """Show a sentence where everybody looks."""
-        self.ui.statusLabel.setText(html.escape(text, quote=False).replace("\n", "<br>"))
+        text = html.escape(text, quote=False).replace("\n", "<br>")
+        self.ui.statusLabel.setText(f'<span style="color: {WARNING_COLOUR}">{text}</span>' if isError else text)
 
     def _onButton(self, _checked: bool = False) -> None:
         if self.logic.isRunning:
@@ -115,7 +117,7 @@ class RunSection(PanelSection):
             self._showDetails(_detailsOf(error))
         else:
             text = _outcome(result)
-        self.say(text)
+        self.say(text, isError=error is not None and not isinstance(error, Cancelled))
         self.ui.logText.appendPlainText(text)
         if result is not None:
             self.ui.logText.appendPlainText(_("Computed on {device}.").format(device=result.device))

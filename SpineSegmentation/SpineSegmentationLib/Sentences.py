@@ -4,9 +4,9 @@ from slicer.i18n import tr as _
 
 
 def sentence(error: Exception) -> str:
-    """The text of an error as a sentence of its own: it begins with a capital letter."""
+    """The text of an error as a sentence of its own: it begins with a capital letter, unless with a path or address."""
     text = str(error).strip() or type(error).__name__
-    return text[0].upper() + text[1:]
+    return text[0].upper() + text[1:] if text.split()[0].rstrip(",:").isalpha() else text
 
 
 def duration(seconds: float) -> str:

@@ -14,12 +14,13 @@ def describeVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
     """Size, voxel spacing and modality of a volume with voxels, in one line."""
     columns, rows, slices = volumeNode.GetImageData().GetDimensions()
     spacing = np.linalg.norm(volumeIjkToRas(volumeNode)[:3, :3], axis=0)
+    lengths = [f"{mm:.2f}".rstrip("0").rstrip(".") for mm in spacing]
     modality = modalityOf(volumeNode)
     return _("{columns} × {rows} × {slices} voxels of {spacing} mm, {modality}").format(
         columns=columns,
         rows=rows,
         slices=slices,
-        spacing=" × ".join(f"{mm:.2f}".rstrip("0").rstrip(".") for mm in spacing),
+        spacing=lengths[0] if len(set(lengths)) == 1 else " × ".join(lengths),
         modality=modality or _("modality not known"),
     )
 

@@ -47,7 +47,7 @@ def test_the_sample_scan_is_one_press_away(host, panel):
     panel.ui.sampleButton.click()
     host.process()
     assert panel._parameterNode.inputVolume.GetName() == "SpinePhantom"
-    assert "150 × 220 × 64 voxels of 1.2 × 1.2 × 1.2 mm" in panel.ui.inputInfoLabel.text
+    assert "150 × 220 × 64 voxels of 1.2 mm" in panel.ui.inputInfoLabel.text
     assert "Named T11, T12, L1, L2, L3, L4 ..." in panel.ui.namingLabel.text
     assert panel.ui.segmentButton.enabled
 

@@ -131,7 +131,7 @@ def test_an_error_is_one_sentence(host, panel):
 
     slicer.util.arrayFromVolume(panel._parameterNode.inputVolume)[:] = 7
     text = run(host, panel)
-    assert '"scan"' in text and "same value" in text and text.count(".") == 1
+    assert '"scan"' in text and "same value" in text and text.count(".") == 1, text
     assert not panel.ui.errorDetailsCollapsibleButton.visible
     assert not host.dialogs.shown
     assert not resultNodes()
