@@ -10,7 +10,7 @@ from .csv_tables import write_rows
 from .examples import Example
 from .report_charts import all_runs, dice_per_slice, training_curves
 from .report_comparison import comparisons
-from .report_html import Picture, Section, page
+from .report_html import Part, Picture, Section, page
 from .report_pictures import activations, kernels, overlays
 from .report_runs import Evaluation, RunRecord, arms, read_runs
 from .report_tables import Table, published_tables, run_table, score_table
@@ -24,7 +24,7 @@ def write_report(run_folders: list[Path], output: Path) -> list[Path]:
     """
     runs = read_runs(run_folders)
     own, published = [run_table(runs), score_table(runs), *comparisons(runs)], published_tables(runs)
-    sections = [_overview(runs, own), *([Section("Published results", list(published))] if published else [])]
+    sections = [_overview(runs, own), *([Section("Published results", published)] if published else [])]
     sections += [Section(run.name, list(_of_run(run))) for run in runs]
     date = datetime.now(UTC).date().isoformat()
     subtitle = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {date}. Research use; not for clinical decisions."
@@ -52,8 +52,8 @@ def _write_tables(tables: list[Table], runs: list[RunRecord], folder: Path) -> l
     return written
 
 
-def _overview(runs: list[RunRecord], tables: list[Table | str]) -> Section:
-    parts: list = []
+def _overview(runs: list[RunRecord], tables: list[Part]) -> Section:
+    parts: list[Part] = []
     for split in dict.fromkeys(name for run in runs for name in run.evaluations):
         lines = []
         for name, evaluation, result in arms(runs):
@@ -63,8 +63,8 @@ def _overview(runs: list[RunRecord], tables: list[Table | str]) -> Section:
         if lines:
             caption = "Dice coefficient of every case, their mean, and its 95 % interval by bootstrap over patients."
             chart = all_runs(sorted(lines, key=lambda line: -line[2]))
-            parts.append((f"All runs: {split}", Picture(chart, caption)))
-    parts += [part for part in tables if isinstance(part, str) or part.rows]
+            parts.append(Picture(f"All runs: {split}", chart, caption))
+    parts += [part for part in tables if not isinstance(part, Table) or part.rows]
     missing = [run.name for run in runs if not run.evaluations]
     if missing:
         parts.append(
@@ -74,16 +74,16 @@ def _overview(runs: list[RunRecord], tables: list[Table | str]) -> Section:
     return Section("Overview", parts)
 
 
-def _of_run(run: RunRecord) -> Iterator[str | tuple[str, Picture]]:
+def _of_run(run: RunRecord) -> Iterator[Part]:
     if run.config:
         yield f"{run.network}, {run.plane} slices, start: {run.start}."
     if (curves := training_curves(run)) is not None:
-        yield "Training", Picture(curves, "Loss and validation Dice over the epochs of the training.")
+        yield Picture("Training", curves, "Loss and validation Dice over the epochs of the training.")
     for evaluation in run.evaluations.values():
         yield from _of_evaluation(evaluation)
 
 
-def _of_evaluation(evaluation: Evaluation) -> Iterator[str | tuple[str, Picture]]:
+def _of_evaluation(evaluation: Evaluation) -> Iterator[Part]:
     for result in evaluation.results:
         planes, label = result["planes"], result["label"]
         where = f"{evaluation.name}, {planes}, {label}"
@@ -93,7 +93,7 @@ def _of_evaluation(evaluation: Evaluation) -> Iterator[str | tuple[str, Picture]
                 "Dice coefficient slice by slice, as in Figure 4.5 of the thesis, for the worst, the middle and the "
                 "best case. No bar: nothing to find, and nothing found."
             )
-            yield f"Dice per slice: {where}", Picture(chart, caption)
+            yield Picture(f"Dice per slice: {where}", chart, caption)
     by_planes: dict[str, list[Example]] = {}
     for example in evaluation.examples():
         by_planes.setdefault(example.planes, []).append(example)
@@ -102,17 +102,14 @@ def _of_evaluation(evaluation: Evaluation) -> Iterator[str | tuple[str, Picture]
             "Left the best, right the worst slices of those that hold at least a tenth of what the largest slice of "
             "their case holds. Above: prediction and contour of the reference. Below: misclassified pixels."
         )
-        yield f"Best and worst slices: {evaluation.name}, {planes}", Picture(overlays(examples), caption)
+        yield Picture(f"Best and worst slices: {evaluation.name}, {planes}", overlays(examples), caption)
     for pictures in evaluation.networks():
-        yield (
-            f"Kernels of the first layer: {pictures.plane}",
-            Picture(
-                kernels(pictures),
-                "Red: positive, blue: negative weights, each kernel on its own scale; middle channel.",
-            ),
+        caption = (
+            "Red: positive, blue: negative weights, each kernel on its own scale; of several channels the middle one."
         )
+        yield Picture(f"Kernels of the first layer: {pictures.plane}", kernels(pictures), caption)
         caption = (
             f"What single channels answer to a slice of {pictures.case}: layers from the first to the last, of each "
             "those channels that vary most, each on its own scale."
         )
-        yield f"Activation maps: {pictures.plane}", Picture(activations(pictures), caption)
+        yield Picture(f"Activation maps: {pictures.plane}", activations(pictures), caption)

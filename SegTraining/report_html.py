@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -33,18 +34,21 @@ td.wide { min-width: 16rem; white-space: normal; }
 td small { color: var(--muted); margin-left: .45rem; }
 .missing { color: var(--muted); font-style: italic; }
 figure { margin: 1rem 0 1.4rem; }
-figure img { display: block; width: 100%; max-width: 1050px; height: auto; background: #fff; border-radius: 4px; }
+figure img { display: block; max-width: min(100%, 1080px); height: auto; background: #fff; border-radius: 4px;
+  padding: .4rem; }
+figure img.drawn { width: 100%; }
 figcaption { max-width: 52rem; margin-top: .35rem; }
 @media print {
   :root { --text: #000; --muted: #555; --line: #bbb; --back: #fff; --soft: #eee; --link: #000; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   nav { display: none; }
   .scroll { overflow: visible; }
-  table { font-size: 7.5pt; }
-  th, td { padding: 1.5pt 3pt; }
+  table { font-size: 6.5pt; }
+  th, td { padding: 1.5pt 2.5pt; }
   figure, tr, h2, h3 { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
-  @page { size: A4 landscape; margin: 12mm; }
+  figure img { padding: 0; max-height: 220mm; }
+  @page { size: A4; margin: 12mm; }
 }
 """
 
@@ -58,17 +62,21 @@ _NUMBERS = re.compile(r"[-+–±<|/.,%() \d]*")
 class Picture:
     """A WebP or SVG file with what it shows, in words."""
 
+    title: str
     content: bytes
     caption: str
 
 
+Part = str | Table | Picture
+"""A text is a paragraph."""
+
+
 @dataclass(frozen=True)
 class Section:
-    """A chapter of the report: paragraphs, tables and pictures under headings of their own."""
+    """A chapter of the report: paragraphs, tables and pictures."""
 
     title: str
-    parts: list[str | Table | Picture | tuple[str, Picture]]
-    """A text is a paragraph; a pair is a picture under a heading."""
+    parts: Sequence[Part]
 
 
 def page(title: str, subtitle: str, sections: list[Section]) -> str:
@@ -88,22 +96,21 @@ def _section(section: Section, anchor: str) -> str:
     return f'<section id="{anchor}"><h2>{escape(section.title)}</h2>\n{parts}</section>'
 
 
-def _part(part: str | Table | Picture | tuple[str, Picture]) -> str:
+def _part(part: Part) -> str:
     if isinstance(part, str):
         return f"<p>{escape(part)}</p>\n"
-    if isinstance(part, Table):
-        return _table(part)
-    if isinstance(part, Picture):
-        return _picture(part)
-    heading, picture = part
-    return f"<h3>{escape(heading)}</h3>\n{_picture(picture)}"
+    return _table(part) if isinstance(part, Table) else _picture(part)
 
 
 def _picture(picture: Picture) -> str:
     kind = _KINDS[picture.content[:4]]
     data = base64.b64encode(picture.content).decode("ascii")
-    caption = escape(picture.caption)
-    return f'<figure><img alt="{caption}" src="data:{kind};base64,{data}"><figcaption>{caption}</figcaption></figure>\n'
+    title, caption = escape(picture.title), escape(picture.caption)
+    drawn = ' class="drawn"' if "svg" in kind else ""
+    return (
+        f'<figure><h3>{title}</h3><img{drawn} alt="{title}. {caption}" src="data:{kind};base64,{data}">'
+        f"<figcaption>{caption}</figcaption></figure>\n"
+    )
 
 
 def _table(table: Table) -> str:

@@ -39,7 +39,7 @@ def overlays(examples: list[Example]) -> bytes:
     height = min(_HIGHEST, (_WIDTH - _GAP * (len(examples) + 1)) / sum(aspects))
     widths = [max(_NARROWEST, aspect * height) for aspect in aspects]
     total = (sum(widths) + _GAP * (len(widths) + 1), 2 * height + _GAP + _TITLE + _LEGEND)
-    with drawing(max(total[0], _WIDTH), total[1]) as figure:
+    with drawing(max(total[0], 0.7 * _WIDTH), total[1]) as figure:
         figure.set_layout_engine("none")
         left = _GAP
         for example, width in zip(examples, widths, strict=True):
@@ -149,7 +149,7 @@ def activations(pictures: NetworkPictures) -> bytes:
     height = min(_HIGHEST_MAP, width * rows / columns)
     width = height * columns / rows
     line = height + _TITLE / 2
-    with drawing(_WIDTH, len(layers) * line + _GAP) as figure:
+    with drawing(_GAP + across * (width + _GAP), len(layers) * line + _GAP) as figure:
         figure.set_layout_engine("none")
         for number, (name, maps) in enumerate(layers):
             bottom = (len(layers) - 1 - number) * line + _GAP

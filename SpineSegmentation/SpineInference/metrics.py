@@ -87,8 +87,10 @@ def surface_distances(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> tuple[n
     """Distances in mm of every surface voxel of `a` from the surface of `b`, and the other way round.
 
     The surface is what an erosion by one voxel (6-neighbourhood) takes away; at the border of the volume a mask ends
-    with the volume. Neither mask may be empty.
+    with the volume. Of a volume with a single slice, a radiograph, it is the outline. Neither mask may be empty.
     """
+    flat = tuple(axis for axis, length in enumerate(a.shape) if length == 1)[: a.ndim - 1]
+    a, b, spacing = a.squeeze(flat), b.squeeze(flat), tuple(np.delete(spacing, flat))
     box = bounding_box(a | b)
     surface_a, surface_b = _surface(a[box]), _surface(b[box])
     to_a = ndimage.distance_transform_edt(~surface_a, sampling=spacing)

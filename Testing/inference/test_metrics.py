@@ -61,6 +61,17 @@ def test_distances_against_all_pairs_of_surface_voxels():
     assert hd95_mm(a, b, SPACING) == pytest.approx(max(np.percentile(from_a, 95), np.percentile(from_b, 95)))
 
 
+def test_the_surface_of_a_radiograph_is_its_outline():
+    reference, prediction = np.zeros((2, 1, 40, 40), bool)
+    reference[0, 10:30, 10:30] = prediction[0, 10:30, 14:30] = True
+    found = agreement_of(prediction, reference, SPACING)
+    volume = agreement_of(*(np.repeat(mask, 40, axis=0) for mask in (prediction, reference)), SPACING)
+    assert found.hd95_mm == volume.hd95_mm == 2.0 and found.assd_mm > 0.2
+    inside = np.zeros_like(reference)
+    inside[0, 11:29, 11:29] = True
+    assert assd_mm(inside, reference, (1.0, 1.0, 1.0)) == pytest.approx(1.0, abs=0.05)
+
+
 def test_both_empty_is_not_judged():
     assert dice(EMPTY, EMPTY) is None
     assert hd95_mm(EMPTY, EMPTY, SPACING) is assd_mm(EMPTY, EMPTY, SPACING) is nsd(EMPTY, EMPTY, SPACING) is None
