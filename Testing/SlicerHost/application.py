@@ -6,7 +6,7 @@ import tempfile
 
 import slicer
 from matplotlib import get_data_path
-from PySide6.QtCore import Property, QCoreApplication, QObject, QSettings, QStandardPaths, Signal
+from PySide6.QtCore import Property, QObject, QSettings, QStandardPaths, Signal
 from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
@@ -38,9 +38,6 @@ class qSlicerApplication(QApplication):
 
     def userSettings(self):
         return QSettings()
-
-    def translate(self, context: str, text: str) -> str:
-        return QCoreApplication.translate(context, text)
 
     temporaryPath = Property(str, lambda self: str(self._host.folder))
 
@@ -105,7 +102,6 @@ class qSlicerMainWindow(QMainWindow):
 
 class qSlicerModuleManager(QObject):
     moduleAboutToBeUnloaded = Signal(str)
-    moduleLoaded = Signal(str)
 
     def module(self, name: str):
         return getattr(slicer.modules, name.lower(), None)

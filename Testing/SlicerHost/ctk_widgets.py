@@ -120,9 +120,5 @@ class ctkCollapsibleButton(QAbstractButton):
 class ctkMessageBox(QMessageBox):
     """A message box that can be told not to come again."""
 
-    dontShowAgainVisible = stored(bool, False)
-    dontShowAgain = stored(bool, False)
-    dontShowAgainSettingsKey = stored(str, "")
-
 
 WIDGETS: dict[str, type[QObject]] = {each.__name__: each for each in (ctkCollapsibleButton, ctkMessageBox)}

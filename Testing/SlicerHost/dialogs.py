@@ -10,7 +10,7 @@ from .pythonqt import EnumValue, replacements, wrap
 
 @dataclass
 class Shown:
-    """A dialog that was shown: its kind ("message", "open", "save", "folder", "text", "url"), and what it said."""
+    """A dialog that was shown: its kind ("message", "open", "save", "folder", "url"), and what it said."""
 
     kind: str
     text: str
@@ -26,7 +26,7 @@ class Dialogs:
         self._answers: deque = deque()
 
     def answer(self, *answers: object) -> None:
-        """Prepare answers: "Yes", "Cancel", ... for a question, a path for a file dialog ("" is Cancel), a text."""
+        """Prepare answers: "Yes", "Cancel", ... for a question, a path for a file dialog ("" is Cancel)."""
         self._answers.extend(answers)
 
     @property
@@ -36,10 +36,6 @@ class Dialogs:
     def askPath(self, kind: str, title: str) -> str:
         self.shown.append(Shown(kind, "", title))
         return str(self._next(f"a file dialog ({kind}) '{title}'"))
-
-    def askText(self, title: str, text: str) -> str:
-        self.shown.append(Shown("text", text, title))
-        return str(self._next(f"'{text}'"))
 
     def openUrl(self, url) -> bool:
         self.shown.append(Shown("url", wrap(url).toString()))
@@ -104,5 +100,4 @@ for _name in ("information", "warning", "critical", "about"):
 replacements["QMessageBox", "question"] = _message(_YES_NO)
 for _name, _kind in (("getOpenFileName", "open"), ("getSaveFileName", "save"), ("getExistingDirectory", "folder")):
     replacements["QFileDialog", _name] = lambda parent=None, title="", *rest, kind=_kind: _current.askPath(kind, title)
-replacements["QInputDialog", "getText"] = lambda parent, title, text, *rest: _current.askText(title, text)
 replacements["QDesktopServices", "openUrl"] = lambda url: _current.openUrl(url)

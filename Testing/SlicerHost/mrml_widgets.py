@@ -3,7 +3,7 @@
 import weakref
 
 import vtk
-from PySide6.QtCore import Property, QObject, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 from shiboken6 import Shiboken
 
@@ -44,10 +44,6 @@ class qMRMLNodeComboBox(QWidget):
     """
 
     currentNodeChanged = Signal((object,), (bool,))
-    currentNodeIDChanged = Signal(str)
-    nodeActivated = Signal(object)
-    nodeAdded = Signal(object)
-    nodeAddedByUser = Signal(object)
 
     def __init__(self, parent=None):
         super().__init__(parent)
@@ -69,15 +65,7 @@ class qMRMLNodeComboBox(QWidget):
     showChildNodeTypes = stored(bool, True, _refresh)
     addEnabled = stored(bool, True)
     removeEnabled = stored(bool, True)
-    editEnabled = stored(bool, False)
     renameEnabled = stored(bool, False)
-    selectNodeUponCreation = stored(bool, True)
-    baseName = stored(str, "")
-    currentNodeID = Property(
-        str,
-        lambda self: self._current.GetID() if self._current else "",
-        lambda self, value: self.setCurrentNodeID(value),
-    )
 
     def mrmlScene(self):
         return self._scene
@@ -99,24 +87,8 @@ class qMRMLNodeComboBox(QWidget):
             node = self._scene.GetNodeByID(node)
         self._choose(node if node in self._nodes else None)
 
-    def setCurrentNodeID(self, nodeID: str) -> None:
-        self.setCurrentNode(nodeID)
-
     def nodeCount(self) -> int:
         return len(self._nodes)
-
-    def nodeFromIndex(self, index: int):
-        return self._nodes[index] if 0 <= index < len(self._nodes) else None
-
-    def addNode(self, nodeType: str = ""):
-        """What "Create new ..." of the menu does."""
-        node = self._scene.AddNewNodeByClass(nodeType or self.nodeTypes[0], self.baseName)
-        self._choose(node)
-        self.nodeAddedByUser.emit(node)
-        return node
-
-    def removeCurrentNode(self) -> None:
-        self._scene.RemoveNode(self._current)
 
     def _offered(self) -> list:
         nodes = []
@@ -153,11 +125,10 @@ class qMRMLNodeComboBox(QWidget):
             self._current = node
             self.currentNodeChanged[object].emit(node)
             self.currentNodeChanged[bool].emit(node is not None)
-            self.currentNodeIDChanged.emit(self.currentNodeID)
 
     def _activated(self, index: int) -> None:
-        self._choose(self.nodeFromIndex(index - int(self.noneEnabled)))
-        self.nodeActivated.emit(self._current)
+        number = index - int(self.noneEnabled)
+        self._choose(self._nodes[number] if number >= 0 else None)
 
     def _watchNames(self) -> None:
         for watched in [each for each in self._watched if each[0] is not self._scene]:

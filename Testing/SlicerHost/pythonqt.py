@@ -181,9 +181,6 @@ class Wrapper(metaclass=WrapperClass):
     def className(self) -> str:
         return self._alive().metaObject().className()
 
-    def delete(self) -> None:
-        Shiboken.delete(self._alive())
-
     def __eq__(self, other) -> bool:
         return isinstance(other, Wrapper) and self._qt == other._qt
 
