@@ -93,6 +93,8 @@ class Config(Strict):
             raise ValueError(f"network.family: {str(error).removesuffix('.')}") from None
         if any(side % self.input.pad_multiple for side in self.training.crop):
             raise ValueError(f"training.crop must be multiples of input.pad_multiple ({self.input.pad_multiple})")
+        if self.input.canvas not in (None, self.training.crop):
+            raise ValueError("training.crop must be the same as input.canvas: a network tied to it is trained on it")
         return self
 
 

@@ -127,6 +127,8 @@ class Input(Strict):
     intensity: IntensityRule = IntensityRule()
     bias_correction: bool = False
     pad_multiple: int = Field(32, ge=1)
+    canvas: tuple[int, int] | None = None
+    """The only [rows, cols] that the network ever sees, for one whose output depends on it (PSPNet)."""
 
     @property
     def channels(self) -> int:

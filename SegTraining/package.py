@@ -50,6 +50,7 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
             "spacing_mm": spec.spacing_mm,
             "intensity": asdict(_intensity(spec.intensity)),
             "pad_multiple": spec.pad_multiple,
+            "canvas": spec.canvas,
             "bias_correction": spec.bias_correction,
         },
         "network": config.network.model_dump(mode="json"),

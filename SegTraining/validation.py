@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from SpineInference.slices import tile_starts
+
 from .cache import CachedCase
 from .config import Config
 from .sampling import cut
@@ -22,19 +24,14 @@ def volume_dice(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor
     there is no Dice (None). `predict` maps float32 [n, channels, rows, cols] to logits [n, classes, rows, cols].
     """
     image, target, indices = _judged_part(case, config)
-    rows, columns = (-(-side // config.input.pad_multiple) * config.input.pad_multiple for side in image.shape[1:])
-    window = (-((rows - image.shape[1]) // 2), -((columns - image.shape[2]) // 2), rows, columns)
-    context = np.arange(-config.input.context_slices, config.input.context_slices + 1)
+    windows = _windows(image.shape[1:], config)
     numbers = range(1, len(config.card.labels) + 1)
     overlap, both = np.zeros(len(numbers)), np.zeros(len(numbers))
-    at_once = max(1, _PIXELS_AT_ONCE // (rows * columns))
+    at_once = max(1, _PIXELS_AT_ONCE // (windows[0][2] * windows[0][3]))
     for start in range(0, len(indices), at_once):
         chunk = indices[start : start + at_once]
-        slices = [
-            cut(image, np.clip(index + context, 0, len(image) - 1), window, case.record.background) for index in chunk
-        ]
-        truth = cut(target, chunk, window, IGNORE)
-        found = _labels(predict(torch.from_numpy(np.stack(slices)))).cpu().numpy()
+        truth = target[chunk]
+        found = _found(image, chunk, windows, case.record.background, predict, config)
         found[truth == IGNORE] = IGNORE
         for position, number in enumerate(numbers):
             overlap[position] += np.count_nonzero((found == number) & (truth == number))
@@ -42,10 +39,45 @@ def volume_dice(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor
     return float(np.mean(2 * overlap[both > 0] / both[both > 0])) if both.any() else None
 
 
-def _labels(logits: torch.Tensor) -> torch.Tensor:
-    """The number of the likeliest class, 0 for the background: uint8 [n, rows, cols]."""
-    likeliest = logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(1)
-    return likeliest.to(torch.uint8)
+def _windows(shape: tuple[int, int], config: Config) -> list[tuple[int, int, int, int]]:
+    """Where the network looks at slices of `shape`, as inference does: (top, left, rows, columns).
+
+    One window with the padded slice in its middle, or tiles where the network is tied to its canvas.
+    """
+    multiple, canvas = config.input.pad_multiple, config.input.canvas
+    rows, columns = canvas or (-(-side // multiple) * multiple for side in shape)
+    tops, lefts = (
+        tile_starts(length, side) if length > side else [-((side - length) // 2)]
+        for length, side in zip(shape, (rows, columns), strict=True)
+    )
+    return [(top, left, rows, columns) for top in tops for left in lefts]
+
+
+def _found(
+    image: np.ndarray,
+    indices: np.ndarray,
+    windows: list[tuple[int, int, int, int]],
+    background: float,
+    predict: Callable[[torch.Tensor], torch.Tensor],
+    config: Config,
+) -> np.ndarray:
+    """The number of the likeliest class in slices `indices` of `image`, 0 for the background: uint8 [n, rows, cols]."""
+    context = np.arange(-config.input.context_slices, config.input.context_slices + 1)
+    neighbours = np.clip(np.asarray(indices)[:, None] + context, 0, len(image) - 1)
+    height, width = image.shape[1:]
+    total = np.zeros((len(indices), config.classes, height, width), np.float32)
+    count = np.zeros((height, width), np.float32)
+    for top, left, rows, columns in windows:
+        slices = [cut(image, each, (top, left, rows, columns), background) for each in neighbours]
+        logits = predict(torch.from_numpy(np.stack(slices))).float()
+        probability = torch.sigmoid(logits) if config.activation == "sigmoid" else torch.softmax(logits, 1)
+        inside = (slice(max(0, top), top + rows), slice(max(0, left), left + columns))
+        part = probability.cpu().numpy()[:, :, max(0, -top) :, max(0, -left) :]
+        total[(..., *inside)] += part[:, :, : height - inside[0].start, : width - inside[1].start]
+        count[inside] += 1
+    total /= count
+    likeliest = total[:, 0] > 0.5 if config.activation == "sigmoid" else total.argmax(1)
+    return likeliest.astype(np.uint8)
 
 
 def _judged_part(case: CachedCase, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

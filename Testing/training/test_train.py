@@ -157,3 +157,20 @@ def test_validation_scores_the_truth_with_one_and_leaves_out_what_nobody_labelle
         assert volume_dice(case, lambda image: image - 1.2, setting) > 0.97
         assert volume_dice(case, lambda image: image * 0 - 1, setting) == 0
         assert volume_dice(case, lambda image: image * 0 + 1, setting) < 0.5
+
+
+def test_validation_on_a_canvas_sees_larger_slices_as_tiles(folders):
+    case = cases(folders)[0]
+    sizes = set()
+
+    def predict(image: torch.Tensor) -> torch.Tensor:
+        sizes.add(tuple(image.shape[2:]))
+        return image - 1.2
+
+    for canvas in ([32, 32], [96, 96]):
+        whole, tiled = (
+            volume_dice(case, predict, config(input={"context_slices": 0, **spec}, training={"crop": canvas}))
+            for spec in ({}, {"canvas": canvas})
+        )
+        assert tiled == whole and sizes == {(64, 64), tuple(canvas)}
+        sizes.clear()

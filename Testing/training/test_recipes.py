@@ -1,0 +1,78 @@
+"""What the settings of a training run do: each has the effect that its name promises."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import make_dataset, settings
+
+from SegTraining.config import Config
+from SegTraining.train import train
+
+STILL = {
+    "network": {"family": "fdn5", "arguments": {}},
+    "optimiser": {"name": "sgd", "learning_rate": 1e-6, "momentum": 0, "weight_decay": 0},
+}
+"""No batch statistics, and an optimiser that changes next to nothing: the validation Dice stays what it is."""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> tuple[Path, Path]:
+    """The data folder and a cache."""
+    return make_dataset(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache")
+
+
+def run(folders: tuple[Path, Path], folder: Path, **changes) -> tuple[list[dict[str, str]], dict[str, torch.Tensor]]:
+    """The lines of metrics.csv and the last state of a run without a moving average worth the name."""
+    train(Config.model_validate(settings(**changes)), *folders, folder)
+    state = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+    return list(csv.DictReader((folder / "metrics.csv").open(encoding="utf-8"))), state
+
+
+def test_training_ends_when_nothing_improves(folders, tmp_path):
+    training = {"max_epochs": 50, "early_stopping_epochs": 2, "steps_per_epoch": 1}
+    optimiser = {**STILL["optimiser"], "learning_rate": 1e-9}
+    rows, _ = run(folders, tmp_path / "run", training=training, **{**STILL, "optimiser": optimiser})
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+
+
+def test_the_learning_rate_falls_on_a_plateau(folders, tmp_path):
+    training = {"max_epochs": 6, "steps_per_epoch": 1}
+    schedule = {"name": "plateau", "patience": 1, "factor": 0.5}
+    rows, _ = run(folders, tmp_path / "run", training=training, schedule=schedule, **STILL)
+    assert [float(row["learning_rate"]) for row in rows] == [1e-6, 1e-6, 1e-6, 5e-7, 5e-7, 2.5e-7]
+
+
+@pytest.mark.parametrize(("name", "last"), [("cosine", 0.0), ("poly", 0.0), ("constant", 0.01)])
+def test_schedules_begin_at_the_rate_and_end_where_they_should(folders, tmp_path, name, last):
+    training = {"max_epochs": 3, "steps_per_epoch": 6}
+    rows, _ = run(folders, tmp_path / "run", training=training, schedule={"name": name, "warmup_steps": 0})
+    rates = [float(row["learning_rate"]) for row in rows]
+    assert rates[0] > 0.0066 and rates[-1] == pytest.approx(last, abs=0.002) and rates == sorted(rates, reverse=True)
+
+
+def test_accumulated_steps_change_the_weights_once(folders, tmp_path):
+    _, state = run(folders, tmp_path / "run", training={"steps_per_epoch": 4, "accumulate": 4})
+    assert state["average.updates"] == 2
+
+
+def test_clipped_gradients_keep_the_steps_short(folders, tmp_path):
+    plain = {"name": "sgd", "learning_rate": 1.0, "momentum": 0, "weight_decay": 0}
+    ends = []
+    for steps in (1, 2):
+        training = {"clip_norm": 1e-3, "max_epochs": 1, "steps_per_epoch": steps}
+        fixed = {"name": "constant", "warmup_steps": 0}
+        _, state = run(folders, tmp_path / f"run-{steps}", training=training, optimiser=plain, schedule=fixed)
+        trained = [name for name in state if name.startswith("network.") and not name.endswith(BUFFERS)]
+        ends.append(torch.cat([state[name].flatten() for name in trained]))
+    assert torch.linalg.vector_norm(ends[1] - ends[0]).item() == pytest.approx(1e-3, rel=0.01)
+
+
+BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+def test_half_precision_trains_weights_in_full_precision(folders, tmp_path, precision):
+    rows, state = run(folders, tmp_path / "run", training={"precision": precision, "max_epochs": 1})
+    assert state["network.segmentation_head.0.weight"].dtype == torch.float32 and float(rows[0]["loss"]) < 3
