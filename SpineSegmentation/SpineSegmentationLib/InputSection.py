@@ -1,7 +1,5 @@
 """The part of the panel in which the scan, the output and the reference are chosen."""
 
-import html
-
 import slicer
 from slicer.i18n import tr as _
 
@@ -11,8 +9,6 @@ from .PanelSection import PanelSection
 from .Sentences import sentence
 from .VolumeExchange import checkVolume
 from .VolumeInfo import describeVolume, mismatch
-
-WARNING_COLOUR = "#b35900"
 
 
 class InputSection(PanelSection):
@@ -35,22 +31,17 @@ class InputSection(PanelSection):
         volumeNode = self.parameters.inputVolume
         self._problem = self._problemOf(volumeNode)
         self.ui.inputsCollapsibleButton.setEnabled(not isRunning)
-        self.ui.inputInfoLabel.setText(self._info(volumeNode))
+        usable = volumeNode is not None and not self._problem
+        self.ui.inputInfoLabel.setText(describeVolume(volumeNode) if usable else "")
+        self.ui.inputInfoLabel.setVisible(usable)
+        hint = mismatch(volumeNode, self.logic.modalityOf(self.parameters.model)) if usable else self._problem
+        self.ui.inputHintLabel.setText(hint)
+        self.ui.inputHintLabel.setVisible(bool(hint))
 
     def obstacle(self) -> str:
         if self.parameters.inputVolume is None:
             return _("Choose a scan first.")
         return self._problem
-
-    def _info(self, volumeNode: "slicer.vtkMRMLScalarVolumeNode | None") -> str:
-        if volumeNode is None:
-            return ""
-        if self._problem:
-            return _warning(self._problem)
-        lines = [html.escape(describeVolume(volumeNode))]
-        if hint := mismatch(volumeNode, self.logic.modalityOf(self.parameters.model)):
-            lines.append(_warning(hint))
-        return "<br>".join(lines)
 
     def _problemOf(self, volumeNode: "slicer.vtkMRMLScalarVolumeNode | None") -> str:
         if volumeNode is None:
@@ -66,7 +57,3 @@ class InputSection(PanelSection):
 
         self.set("inputVolume", loadSampleScan())
         self.set("topLevel", TOP_LEVEL)
-
-
-def _warning(text: str) -> str:
-    return f'<span style="color: {WARNING_COLOUR}">{html.escape(text, quote=False)}</span>'

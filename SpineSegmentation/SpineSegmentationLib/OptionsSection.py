@@ -1,7 +1,5 @@
 """The part of the panel with the choices of how to segment: the topmost vertebra, and what is rarely needed."""
 
-import html
-
 import qt
 from slicer.i18n import tr as _
 
@@ -10,9 +8,9 @@ from SpineInference.levels import LEVELS, numbered
 
 from .ChoiceBox import ChoiceBox
 from .Errand import Errand
-from .InputSection import WARNING_COLOUR
 from .ModelDetails import planesOf
 from .PanelSection import PanelSection
+from .Sentences import sentence
 
 UNKNOWN_LEVEL = "unknown"
 TOP_LEVELS = [name for name in LEVELS if name not in ("L6", "S1")]
@@ -52,6 +50,7 @@ class OptionsSection(PanelSection):
         self.ui.advancedCollapsibleButton.setEnabled(not isRunning)
         self._level.show(parameters.topLevel)
         self.ui.namingLabel.setText(namingPreview(parameters.topLevel))
+        self.ui.namingHintLabel.setVisible(parameters.topLevel == UNKNOWN_LEVEL)
         self._showPlanes(planesOf(manifests))
         self._fusion.show(parameters.fusion)
         self.ui.fusionSelector.setEnabled(len(parameters.planes or planesOf(manifests)) > 1)
@@ -125,31 +124,27 @@ class OptionsSection(PanelSection):
 
     def _onDevices(self, answer: dict | None, error: Exception | None) -> None:
         if error is not None:
-            self.ui.deviceInfoLabel.setText(html.escape(str(error)))
+            self.ui.deviceInfoLabel.setText(sentence(error))
             return
         automatic = answer["automatic"]
         text = _("Automatic takes: {name}, because {reason}.").format(
             name=automatic["name"], reason=automatic["reason"].rstrip(".")
         )
-        self.ui.deviceInfoLabel.setText(html.escape(text))
+        self.ui.deviceInfoLabel.setText(text)
         self._device.fill(_knownDevices([device for device in answer["others"] if device["wish"] != "cpu"]))
         if self.parameters is not None:
             self._device.show(self.parameters.device)
 
 
 def namingPreview(topLevel: str) -> str:
-    """How the first vertebrae will be called, as simple HTML."""
+    """How the first vertebrae will be called."""
     if topLevel == UNKNOWN_LEVEL:
-        names = [numbered(number).name for number in (1, 2, 3)]
-        hint = _("The level is not told from the picture: choose it to name the vertebrae.")
-        return html.escape(_("Named {names} ...").format(names=", ".join(names))) + (
-            f'<br><span style="color: {WARNING_COLOUR}">{html.escape(hint)}</span>'
-        )
+        return _("Named {names} ...").format(names=", ".join(numbered(number).name for number in (1, 2, 3)))
     levels = list(LEVELS)
     first = levels.index(topLevel) if topLevel in levels else 0
     names = [name for name in levels[first:] if name != "L6"][:_PREVIEWED]
     more = " ..." if names[-1] != "S1" else ""
-    return html.escape(_("Named {names}").format(names=", ".join(names)) + more)
+    return _("Named {names}").format(names=", ".join(names)) + more
 
 
 def _knownDevices(found: list[dict] | None = None) -> list[tuple[str, str]]:

@@ -70,8 +70,6 @@ class ResultSection(PanelSection):
         for index, row in enumerate(self._rows):
             for position, (_title, name, digits) in enumerate(columns):
                 table.setItem(index, position, _item(row, name, digits))
-        table.verticalHeader().hide()
-        table.horizontalHeader().setStretchLastSection(True)
         table.resizeColumnsToContents()
         table.resizeRowsToContents()
         table.blockSignals(False)

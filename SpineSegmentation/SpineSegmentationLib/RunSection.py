@@ -1,7 +1,5 @@
 """The part of the panel that segments: the button, the progress, how it ended, and the log."""
 
-import html
-
 import qt
 from slicer.i18n import tr as _
 
@@ -10,7 +8,6 @@ from SpineInference.manifest import PostprocessingSpec
 
 from . import Dialogs
 from .Dependencies import ensureInstalled
-from .InputSection import WARNING_COLOUR
 from .ModelDetails import planesOf
 from .OptionsSection import ADJUSTED, FROM_MODEL, UNKNOWN_LEVEL
 from .PanelSection import PanelSection
@@ -18,6 +15,8 @@ from .ResultImport import SegmentationResult
 from .RunProgress import RunProgress
 from .Sentences import duration, sentence
 from .WorkerProtocol import UnexpectedError
+
+_ERROR_STYLE = "color: #b35900"
 
 
 class RunSection(PanelSection):
@@ -50,8 +49,8 @@ class RunSection(PanelSection):
 
     def say(self, text: str, isError: bool = False) -> None:
         """Show a sentence where everybody looks."""
-        text = html.escape(text, quote=False).replace("\n", "<br>")
-        self.ui.statusLabel.setText(f'<span style="color: {WARNING_COLOUR}">{text}</span>' if isError else text)
+        self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if isError else "")
+        self.ui.statusLabel.setText(text)
 
     def _onButton(self, _checked: bool = False) -> None:
         if self.logic.isRunning:

@@ -61,7 +61,8 @@ def test_a_scan_that_is_there_already_is_chosen_but_no_label_map(host, small_mod
     panel = host.openModule("SpineSegmentation")
     assert panel.ui.inputSelector.currentNode() is scan
     panel.ui.inputSelector.setCurrentNode(labels)
-    assert "is a label map, not a scan" in panel.ui.inputInfoLabel.text
+    assert "is a label map, not a scan" in panel.ui.inputHintLabel.text
+    assert panel.ui.inputHintLabel.visible and not panel.ui.inputInfoLabel.visible
     assert not panel.ui.segmentButton.enabled
     assert panel.ui.segmentButton.toolTip.startswith("The volume")
     panel.ui.inputSelector.setCurrentNode(scan)
@@ -79,8 +80,8 @@ def test_a_scan_of_another_kind_gets_a_hint_and_no_refusal(host, panel, attribut
         scan.SetAttribute("DICOM.Modality", attribute)
     panel._parameterNode.inputVolume = scan
     assert (attribute or "modality not known") in panel.ui.inputInfoLabel.text
-    assert ("expect little" in panel.ui.inputInfoLabel.text) == bool(hint)
-    assert hint in panel.ui.inputInfoLabel.text
+    assert ("expect little" in panel.ui.inputHintLabel.text) == panel.ui.inputHintLabel.visible == bool(hint)
+    assert hint in panel.ui.inputHintLabel.text
     assert panel.ui.segmentButton.enabled
 
 
