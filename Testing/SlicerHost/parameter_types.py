@@ -65,6 +65,8 @@ class Parameter:
 
     def write(self, node, value) -> None:
         """Check the value and write it. TypeError or ValueError if it is none of this parameter's."""
+        if value is None and not self.isNode:
+            raise ValueError(f"{self.name}: None is no value")
         if not self._accepts(value):
             raise TypeError(f"{self.name}: {value!r} is no {self.annotation}")
         for note in (self.note(Choice), self.note(WithinRange)):

@@ -149,7 +149,8 @@ class Wrapper(metaclass=WrapperClass):
         if prop := self._property(name):
             if not prop.isWritable():
                 raise AttributeError(f"property '{name}' of {type(self).__name__} is not writable")
-            self._alive().setProperty(prop.name(), _asPropertyValue(prop, value))
+            if not self._alive().setProperty(prop.name(), _asPropertyValue(prop, value)):
+                raise AttributeError(f"property '{name}' of type '{prop.typeName()}' does not accept {value!r}")
         elif isinstance(self._qt, QtCore.QObject) and name in _dynamicProperties(self._alive()):
             self._qt.setProperty(name, unwrap(value))
         else:
@@ -296,6 +297,8 @@ def _asPropertyValue(prop: QtCore.QMetaProperty, value):
                 return math.floor(value)
             case "double" | "float":
                 return float(value)
+            case "QStringList":
+                return list(map(str, value))
     except (TypeError, ValueError):
         kind = f"{type(value).__name__} ({value!r})"
         raise AttributeError(f"property '{prop.name()}' of type '{prop.typeName()}' does not accept {kind}") from None

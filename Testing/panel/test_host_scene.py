@@ -97,10 +97,10 @@ def test_what_is_no_slot_of_a_selector_cannot_be_called(selector):
 
 def test_parameters_refuse_what_is_none_of_theirs(parameters, addVolume):
     node = parameters()
-    for name, value in [("level", "C9"), ("threshold", 1.5)]:
+    for name, value in [("level", "C9"), ("threshold", 1.5), ("name", None)]:
         with pytest.raises(ValueError):
             setattr(node, name, value)
-    for name, value in [("count", 2.5), ("name", None), ("fill", 1), ("reference", addVolume("scan")), ("planes", [1])]:
+    for name, value in [("count", 2.5), ("fill", 1), ("reference", addVolume("scan")), ("planes", [1])]:
         with pytest.raises(TypeError):
             setattr(node, name, value)
     assert (node.level, node.threshold, node.reference) == ("unknown", 0.5, None)
