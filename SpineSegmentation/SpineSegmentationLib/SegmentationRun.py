@@ -1,8 +1,10 @@
 """One press of Segment: a volume node goes to the worker, and its result comes into the scene."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -16,6 +18,9 @@ from .SegmentationLabels import labelsOfReference
 from .VolumeExchange import imageFromVolume
 from .WorkerProcess import WorkerProcess
 from .WorkerProtocol import UnexpectedError, WorkerProtocol
+
+_PREFIX = "SpineSegmentation-"
+_FORGOTTEN_S = 24 * 3600
 
 
 class SegmentationRun:
@@ -62,7 +67,8 @@ class SegmentationRun:
             )
         image = imageFromVolume(volumeNode)
         self._volumeId, self._outputId = volumeNode.GetID(), outputNode and outputNode.GetID()
-        self._folder = tempfile.TemporaryDirectory(prefix="SpineSegmentation-", ignore_cleanup_errors=True)
+        _removeForgotten()
+        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
         try:
             scan = Path(self._folder.name) / "scan.nrrd"
             sitk.WriteImage(image, str(scan), useCompression=False)
@@ -144,3 +150,11 @@ class SegmentationRun:
         except SpineError as error:
             name = slicer.mrmlScene.GetNodeByID(self._volumeId).GetName()
             raise SpineError(str(error).replace(str(Path(self._folder.name) / "scan.nrrd"), f'"{name}"')) from None
+
+
+def _removeForgotten() -> None:
+    """Remove what a Slicer that crashed or was killed has left behind: a scan must not lie around for ever."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # that of another user
+            if time.time() - folder.stat().st_mtime > _FORGOTTEN_S:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -21,6 +21,11 @@ class SpineSegmentationTest(ScriptedLoadableModuleTest):
     def setUp(self):
         slicer.mrmlScene.Clear()
         self.log = []
+        self.logics = []
+
+    def tearDown(self):
+        for logic in self.logics:
+            logic.close()
 
     def test_a_spine_is_segmented_named_and_measured(self):
         self._needOnnxruntime()
@@ -107,7 +112,7 @@ class SpineSegmentationTest(ScriptedLoadableModuleTest):
         from SpineSegmentation import SpineSegmentationLogic  # which imports this file
 
         logic = SpineSegmentationLogic()
-        self.addCleanup(logic.close)
+        self.logics.append(logic)
         return logic
 
     def _segment(self, volumeNode, **choices):

@@ -1,6 +1,7 @@
 """Segment and Cancel, pressed in the panel, with the real worker: the result comes in whole, or nothing does."""
 
 import sys
+import time
 
 import numpy as np
 import psutil
@@ -105,6 +106,19 @@ def test_what_ends_a_run_ends_it_cleanly(host, panel, temporary, event):
     if event == "volume removed":
         assert "was removed from the scene" in panel.ui.statusLabel.text
         assert not panel.ui.segmentButton.enabled
+
+
+def test_what_a_killed_slicer_has_left_goes_with_the_next_run(host, panel, temporary):
+    import os
+
+    for name, age in (("SpineSegmentation-old", 2 * 86400), ("SpineSegmentation-new", 60), ("other", 2 * 86400)):
+        (temporary / name).mkdir()
+        (temporary / name / "scan.nrrd").write_bytes(b"voxels")
+        os.utime(temporary / name, (time.time() - age,) * 2)
+    panel.ui.segmentButton.click()
+    panel.ui.segmentButton.click()
+    host.process(until=lambda: not panel.logic.isRunning, timeout=10)
+    assert sorted(path.name for path in temporary.iterdir()) == ["SpineSegmentation-new", "other"]
 
 
 def test_the_user_may_go_to_another_module_meanwhile(host, panel):

@@ -1,0 +1,16 @@
+"""The self-test that Slicer runs (Reload and Test, CTest) runs in the host too, with the bundled models."""
+
+import unittest
+
+import pytest
+
+
+@pytest.mark.slow
+def test_the_self_test_of_the_module_passes(host):
+    host.loadModule("SpineSegmentation")
+    host.testing = True
+    suite = unittest.TestLoader().loadTestsFromName("SpineSegmentation")
+    assert suite.countTestCases() >= 7
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    assert result.wasSuccessful(), [text for _test, text in result.errors + result.failures]
+    assert not result.skipped
