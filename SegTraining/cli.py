@@ -199,7 +199,8 @@ def _cases(options: argparse.Namespace) -> "list[Case]":
     from .datasets import find_cases, split_cases
 
     if options.dataset is not None:
-        cases = find_cases(Dataset(name=options.dataset), _data(options))
+        # Nothing is known of it, so what lies beyond its labels is not judged.
+        cases = find_cases(Dataset(name=options.dataset, unlabelled_above="ignore"), _data(options))
     elif options.config is not None and options.split is not None:
         cases = split_cases(_config(options).data, _data(options))[options.split]
     else:

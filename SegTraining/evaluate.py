@@ -15,7 +15,7 @@ from SpineInference.errors import SpineError
 from SpineInference.geometry import PLANES, SLICE_AXIS, canonical
 from SpineInference.metrics import NSD_TOLERANCE_MM
 from SpineInference.options import Options
-from SpineInference.pipeline import Engines, Result, segment
+from SpineInference.pipeline import Engines
 from SpineInference.writing import atomic
 
 from .csv_tables import write_rows
@@ -25,6 +25,7 @@ from .evaluation_folder import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
 from .examples import Examples
 from .network_pictures import look_inside, write_network_pictures
 from .package import package
+from .prediction import Prediction, predict
 from .references import Reference, read_reference
 from .scoring import FUSED, BodyCount, score_bodies, score_classes, score_slices
 from .summaries import Row, summaries
@@ -60,14 +61,14 @@ def evaluate(
         raise SpineError("There is no case to evaluate: name some with --cases, or another --split.")
     labels = labels or _labels_of(model_set)
     engines, options = Engines(), options or Options()
-    found = _Findings(model_set, labels)
+    found = _Findings(labels)
     output.mkdir(parents=True, exist_ok=True)
     for number, case in enumerate(cases, start=1):
         scan, reference = read_reference(case, labels)
         if number == 1:
             _look_inside(model_set, case, scan, reference, output)
-        for planes, result in _results(model_set, scan, each_plane, options, engines):
-            for row in found.add(case, scan, reference, planes, result):
+        for planes, prediction in _predictions(model_set, scan, each_plane, options, engines):
+            for row in found.add(case, scan, reference, planes, prediction):
                 shown = "-" if row.score.dice is None else f"{row.score.dice:.4f}"
                 what = f"{planes}, {row.label}" if len(labels) > 1 else planes
                 print(f"{number} of {len(cases)}: {case.name}, {what}: Dice {shown}, {row.seconds:.1f} s", flush=True)
@@ -88,32 +89,27 @@ def evaluate(
 class _Findings:
     """What has been found so far, case by case."""
 
-    def __init__(self, model_set: ModelSet, labels: tuple[Label, ...]):
+    def __init__(self, labels: tuple[Label, ...]):
         self.rows: list[Row] = []
         self._slices: list[dict] = []
         self._examples = Examples()
         self._labels = labels
-        self._predicted = _labels_of(model_set)
 
-    def add(self, case: Case, scan: sitk.Image, reference: Reference, planes: str, result: Result) -> list[Row]:
-        """Score one result; its rows, one for each label."""
-        instances = sitk.GetArrayFromImage(canonical(result.labels))
-        predicted = _as_classes(instances, self._predicted)
-        maps = (predicted, reference.classes, reference.ignored)
-        scores = score_classes(*maps, reference.spacing, len(self._labels))
+    def add(self, case: Case, scan: sitk.Image, reference: Reference, planes: str, found: Prediction) -> list[Row]:
+        """Score one prediction; its rows, one for each label."""
+        scores = score_classes(found.classes, reference, len(self._labels))
         bodies = BodyCount()
-        if case.labels_are_instances and len(self._labels) == 1:
-            bodies = score_bodies(instances, reference.instances, reference.ignored)
-        seconds = sum(result.timings.values())
+        if case.labels_are_instances and found.instances is not None:
+            bodies = score_bodies(found.instances, reference)
         along = (planes,) if planes in PLANES else PLANES
         rows = []
         for value, (label, score) in enumerate(zip(self._labels, scores, strict=True), start=1):
-            rows.append(Row(case.name, case.patient, case.dataset.name, planes, label.name, seconds, score, bodies))
+            names = (case.name, case.patient, case.dataset.name, planes, label.name)
+            rows.append(Row(*names, found.seconds, score, bodies))
             place = {"case": case.name, "planes": planes, "label": label.name}
-            self._slices += [place | asdict(s) for s in score_slices(*maps, reference.spacing, along, value)]
-        if reference.classes.any():
-            grey = sitk.GetArrayFromImage(canonical(scan))
-            self._examples.add(case.name, planes, along[0], grey, *maps, reference.spacing)
+            self._slices += [place | asdict(s) for s in score_slices(found.classes, reference, along, value)]
+        grey = sitk.GetArrayFromImage(canonical(scan))
+        self._examples.add(case.name, planes, along[0], grey, found.classes, reference)
         self.rows += rows
         return rows
 
@@ -128,28 +124,18 @@ def _labels_of(model_set: ModelSet) -> tuple[Label, ...]:
     return tuple(Label(name=label.name, values=(label.value,) if len(own) > 1 else ()) for label in own)
 
 
-def _as_classes(values: np.ndarray, labels: tuple[Label, ...]) -> np.ndarray:
-    """uint8: what the models found, 1, 2, ... in the order of their labels."""
-    if len(labels) == 1:
-        return (values > 0).astype(np.uint8)
-    classes = np.zeros(values.shape, np.uint8)
-    for number, label in enumerate(labels, start=1):
-        classes[np.isin(values, label.values)] = number
-    return classes
-
-
-def _results(
-    model_set: ModelSet, image: sitk.Image, each_plane: bool, options: Options, engines: Engines
-) -> Iterator[tuple[str, Result]]:
-    """The name of each choice of planes and what comes out with it, all planes last."""
+def _predictions(
+    model_set: ModelSet, scan: sitk.Image, each_plane: bool, options: Options, engines: Engines
+) -> Iterator[tuple[str, Prediction]]:
+    """The name of each choice of planes and what is found with it, all planes last."""
     planes = [package.manifest.plane for package in model_set.packages]
-    runs: list[tuple[str, tuple[str, ...] | None]] = [(FUSED, None)]
+    choices: list[tuple[str, tuple[str, ...] | None]] = [(FUSED, None)]
     if len(planes) == 1:
-        runs = [(planes[0], None)]
+        choices = [(planes[0], None)]
     elif each_plane:
-        runs = [*((plane, (plane,)) for plane in dict.fromkeys(planes)), *runs]
-    for name, chosen in runs:
-        yield name, segment(image, model_set, replace(options, planes=chosen), engines=engines)
+        choices = [*((plane, (plane,)) for plane in dict.fromkeys(planes)), *choices]
+    for name, chosen in choices:
+        yield name, predict(scan, model_set, replace(options, planes=chosen), engines)
 
 
 def _look_inside(model_set: ModelSet, case: Case, scan: sitk.Image, reference: Reference, output: Path) -> None:

@@ -1,16 +1,17 @@
 """The slices in which a model was best and worst, kept for the report so that it needs the data no more."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from SpineInference.geometry import SLICE_AXIS
-from SpineInference.metrics import labelled_slices
+from SpineInference.metrics import Spacing
 from SpineInference.writing import atomic
 
-from .scoring import SliceScore, Spacing, score_slices
+from .references import Reference
+from .scoring import SliceScore, score_slices
 
 COUNT = 3
 """So many of the best and of the worst slices are kept."""
@@ -56,27 +57,19 @@ class Examples:
         self._kept: dict[tuple[str, str], list[tuple[tuple[float, int], Example]]] = {}
 
     def add(
-        self,
-        case: str,
-        planes: str,
-        slice_plane: str,
-        image: np.ndarray,
-        prediction: np.ndarray,
-        reference: np.ndarray,
-        ignored: np.ndarray,
-        spacing: Spacing,
+        self, case: str, planes: str, slice_plane: str, image: np.ndarray, prediction: np.ndarray, reference: Reference
     ) -> None:
-        """Offer the slices of one case: the image and the class maps, canonical [I, P, L]."""
-        scores = score_slices(prediction > 0, reference > 0, ignored, spacing, (slice_plane,))
-        judged = np.zeros(ignored.shape, bool)
-        within = labelled_slices(reference > 0)
-        judged[within] = ~ignored[within]
+        """Offer the slices of one case: the image and the predicted classes, canonical [I, P, L]."""
+        anything = replace(reference, classes=(reference.classes > 0).astype(np.uint8))
+        scores = score_slices((prediction > 0).astype(np.uint8), anything, (slice_plane,))
+        judged = np.zeros(reference.ignored.shape, bool)
+        judged[reference.rows] = ~reference.ignored[reference.rows]
         for kind in ("best", "worst"):
             kept = self._kept.setdefault((planes, kind), [])
             for chosen in _choose(scores, kind):
                 here = (*[slice(None)] * SLICE_AXIS[slice_plane], chosen.slice - 1)
-                maps = (image[here], prediction[here], reference[here], judged[here])
-                kept.append((_rank(chosen, kind), _example(kind, case, planes, chosen, maps, spacing)))
+                maps = (image[here], prediction[here], reference.classes[here], judged[here])
+                kept.append((_rank(chosen, kind), _example(kind, case, planes, chosen, maps, reference.spacing)))
             kept.sort(key=lambda ranked: ranked[0])
             del kept[COUNT:]
 

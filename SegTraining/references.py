@@ -9,7 +9,7 @@ from SpineInference.geometry import canonical, spacing_ipl
 
 from .data_settings import Label
 from .datasets import Case
-from .targets import IGNORE, class_map
+from .targets import IGNORE, class_map, judged_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,9 @@ class Reference:
     """uint8: 1, 2, ... in the order of the labels, 0 for none of them."""
     ignored: np.ndarray
     """bool: voxels that cannot be judged."""
+    rows: slice
+    """The axial slices that can be judged: all, or those from the first to the last labelled one where the data set
+    shows bodies beyond that nobody labelled."""
     spacing: tuple[float, float, float]
 
 
@@ -34,6 +37,7 @@ def read_reference(case: Case, labels: tuple[Label, ...]) -> tuple[sitk.Image, R
     oriented = canonical(label_map)
     values = sitk.GetArrayFromImage(oriented)
     classes = class_map(values, case.dataset, labels)
+    rows = slice(*judged_rows(classes, case.dataset))
     ignored = classes == IGNORE
     classes[ignored] = 0
-    return scan, Reference(np.where(classes > 0, values, 0), classes, ignored, spacing_ipl(oriented))
+    return scan, Reference(np.where(classes > 0, values, 0), classes, ignored, rows, spacing_ipl(oriented))

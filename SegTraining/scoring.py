@@ -1,9 +1,8 @@
 """How good a segmentation of one case is: as a whole, body by body, and slice by slice.
 
-Label maps are canonical [I, P, L] and hold classes 1, 2, ... (or, for single bodies, instances); `spacing` is in mm in
-the order of the axes. What nobody can judge counts neither way: voxels that are ignored, and the axial slices above
-the first and below the last labelled one of the reference. The rules for empty masks are those of
-`SpineInference.metrics`: nothing to find and nothing found is left out, never perfect.
+Predictions are canonical [I, P, L] and hold classes 1, 2, ... (or, for single bodies, instances). What nobody can judge
+counts neither way, see `references.Reference`. The rules for empty masks are those of `SpineInference.metrics`: nothing
+to find and nothing found is left out, never perfect.
 """
 
 from dataclasses import dataclass
@@ -11,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineInference.geometry import SLICE_AXIS
-from SpineInference.metrics import agreement_of, labelled_slices
+from SpineInference.metrics import Spacing, agreement_of
+
+from .references import Reference
 
 FUSED = "fused"
 """What stands in the place of a plane's name for all planes together."""
 
 MATCH_IOU = 0.5
 """A body counts as found when one predicted instance overlaps it by more than this (then it is the only one)."""
-
-Spacing = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class BodyCount:
     found: int | None = None
     """Those that one predicted instance matches."""
     spurious: int | None = None
-    """Predicted instances that match none, with their centre between the first and the last labelled slice."""
+    """Predicted instances that match none, with their centre in the rows that can be judged."""
     instance_dice: float | None = None
     """Mean over the labelled bodies, a missed one counting 0."""
 
@@ -68,18 +67,15 @@ class SliceScore:
     dice: float | None
 
 
-def score_classes(
-    prediction: np.ndarray, reference: np.ndarray, ignored: np.ndarray, spacing: Spacing, classes: int
-) -> list[Score]:
-    """The score of each class 1 ... `classes`. `ignored` is bool; a class that only one side has scores 0."""
-    if not reference.any():
-        return [Score()] * classes
-    within = labelled_slices(reference > 0)
-    known = ~ignored[within]
-    return [
-        _score((prediction[within] == value) & known, (reference[within] == value) & known, spacing)
-        for value in range(1, classes + 1)
-    ]
+def score_classes(prediction: np.ndarray, reference: Reference, classes: int) -> list[Score]:
+    """The score of each class 1 ... `classes`. A class that only one side has scores 0."""
+    return [_score(*_masks(prediction, reference, value), reference.spacing) for value in range(1, classes + 1)]
+
+
+def _masks(prediction: np.ndarray, reference: Reference, value: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where class `value` was found and where it is, in the rows and voxels that can be judged."""
+    known = ~reference.ignored[reference.rows]
+    return (prediction[reference.rows] == value) & known, (reference.classes[reference.rows] == value) & known
 
 
 def _score(prediction: np.ndarray, reference: np.ndarray, spacing: Spacing) -> Score:
@@ -101,39 +97,33 @@ def _score(prediction: np.ndarray, reference: np.ndarray, spacing: Spacing) -> S
 
 
 def score_slices(
-    prediction: np.ndarray,
-    reference: np.ndarray,
-    ignored: np.ndarray,
-    spacing: Spacing,
-    planes: tuple[str, ...],
-    value: int = 1,
+    prediction: np.ndarray, reference: Reference, planes: tuple[str, ...], value: int = 1
 ) -> list[SliceScore]:
     """Class `value` in every slice of `planes` that can be judged."""
-    if not reference.any():
+    found, wanted = _masks(prediction, reference, value)
+    if not found.size:
         return []
-    within = labelled_slices(reference > 0)
-    known = ~ignored[within]
-    found, wanted = (prediction[within] == value) & known, (reference[within] == value) & known
     scores = []
     for plane in planes:
         axis = SLICE_AXIS[plane]
         others = tuple({0, 1, 2} - {axis})
         counts = zip(*(mask.sum(axis=others).tolist() for mask in (found, wanted, found & wanted)), strict=True)
-        first = within.start if axis == 0 else 0
+        first = reference.rows.start if axis == 0 else 0
         for index, (predicted, true, common) in enumerate(counts, start=first):
             dice = 2 * common / (predicted + true) if predicted + true else None
-            scores.append(SliceScore(plane, index + 1, index * spacing[axis], true, predicted, dice))
+            scores.append(SliceScore(plane, index + 1, index * reference.spacing[axis], true, predicted, dice))
     return scores
 
 
-def score_bodies(prediction: np.ndarray, reference: np.ndarray, ignored: np.ndarray) -> BodyCount:
-    """Match the bodies of two instance maps."""
-    if not reference.any():
+def score_bodies(prediction: np.ndarray, reference: Reference) -> BodyCount:
+    """Match the bodies of an instance map with those of the reference."""
+    rows = reference.rows
+    if rows.start == rows.stop:
         return BodyCount()
-    prediction, within = np.where(ignored, 0, prediction), labelled_slices(reference > 0)
-    overlaps = _pair_counts(prediction, reference)
+    prediction, truth = np.where(reference.ignored, 0, prediction), reference.instances
+    overlaps = _pair_counts(prediction, truth)
     predicted_sizes = dict(zip(*np.unique(prediction[prediction > 0], return_counts=True), strict=True))
-    true_sizes = dict(zip(*np.unique(reference[reference > 0], return_counts=True), strict=True))
+    true_sizes = dict(zip(*np.unique(truth[truth > 0], return_counts=True), strict=True))
     matched, dices = set(), []
     for label, size in true_sizes.items():
         best = 0.0
@@ -146,8 +136,9 @@ def score_bodies(prediction: np.ndarray, reference: np.ndarray, ignored: np.ndar
     spurious = 0
     for value in set(predicted_sizes) - matched:
         centre = np.nonzero(prediction == value)[0].mean()
-        spurious += within.start <= centre < within.stop
-    return BodyCount(len(dices), int(sum(value > 0 for value in dices)), int(spurious), float(np.mean(dices)))
+        spurious += rows.start <= centre < rows.stop
+    mean = float(np.mean(dices)) if dices else None
+    return BodyCount(len(dices), int(sum(value > 0 for value in dices)), int(spurious), mean)
 
 
 def _pair_counts(prediction: np.ndarray, reference: np.ndarray) -> dict[tuple[int, int], int]:

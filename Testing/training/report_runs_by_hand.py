@@ -10,10 +10,9 @@ from SegTraining.csv_tables import write_rows
 from SegTraining.evaluation_folder import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
 from SegTraining.examples import Examples
 from SegTraining.network_pictures import NetworkPictures, write_network_pictures
+from SegTraining.references import Reference
 from SegTraining.scoring import BodyCount, Score, score_slices
 from SegTraining.summaries import Row, summaries
-
-SPACING = (1.0, 1.0, 1.0)
 
 
 def write_run(folder: Path, family: str, plane: str = "sagittal", corrected: bool = False, **arguments) -> Path:
@@ -38,6 +37,10 @@ def write_run(folder: Path, family: str, plane: str = "sagittal", corrected: boo
     return folder
 
 
+def everything_judged(classes: np.ndarray) -> Reference:
+    return Reference(classes, classes, np.zeros(classes.shape, bool), slice(0, len(classes)), (1.0, 1.0, 1.0))
+
+
 def write_training_cases(folder: Path, dataset: str, count: int) -> None:
     fingerprint = {"training_cases": {dataset: [f"case{n}" for n in range(count)]}}
     (folder / "fingerprint.json").write_text(json.dumps(fingerprint), "utf-8")
@@ -58,12 +61,12 @@ def write_evaluation(
     write_rows([row.as_dict() for row in rows], folder / CASES)
     reference = np.zeros((40, 40, 20), np.uint8)
     reference[10:30, 10:30, 5:15] = 1
-    prediction, nothing = np.roll(reference, 4, axis=1), np.zeros(reference.shape, bool)
-    slices = score_slices(prediction, reference, nothing, SPACING, ("sagittal",))
+    prediction, truth = np.roll(reference, 4, axis=1), everything_judged(reference)
+    slices = score_slices(prediction, truth, ("sagittal",))
     place = {"case": rows[-1].case, "planes": planes, "label": label}
     write_rows([place | s.__dict__ for s in slices], folder / SLICES)
     examples, image = Examples(), np.random.default_rng(0).normal(size=reference.shape)
-    examples.add(rows[-1].case, planes, "sagittal", image, prediction, reference, nothing, SPACING)
+    examples.add(rows[-1].case, planes, "sagittal", image, prediction, truth)
     examples.write(folder / EXAMPLES)
     network = NetworkPictures(
         "sagittal",

@@ -1,72 +1,26 @@
-"""Evaluation through the runtime's own pipeline, with a model made by hand that finds what is bright."""
+"""Evaluation through the runtime's own pipeline, with models made by hand that go by brightness."""
 
 import csv
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors.torch
-from onnx import TensorProto, helper, numpy_helper
-from tiny_training import DATASET, make_case, make_dataset, write_case
+import SimpleITK as sitk
+from handmade_models import BRIGHT, LEVELS, write_model
+from tiny_training import DATASET, as_image, make_case, make_dataset, write_case
 
 from SegTraining.cli import main
+from SegTraining.data_settings import Dataset, Label
+from SegTraining.datasets import find_cases
+from SegTraining.evaluate import evaluate
 from SegTraining.evaluation_folder import NETWORK
 from SegTraining.examples import read_examples
 from SegTraining.network_pictures import read_network_pictures
-from SpineInference.networks import build
-
-FAMILY = "custom-v1"
-
-
-def bright_onnx() -> bytes:
-    """Sigmoid of twice the slice's own normalised value minus 2: the blocks lie at 1.3 and more, all else below 0.5."""
-    kernel = np.zeros((1, 3, 1, 1), np.float32)
-    kernel[0, 1] = 4
-    weights = [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(np.float32([-4]), "bias")]
-    nodes = [
-        helper.make_node("Conv", ["slices", "kernel", "bias"], ["logits"]),
-        helper.make_node("Sigmoid", ["logits"], ["p"]),
-    ]
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", count, "rows", "cols"])
-        for name, count in (("slices", 3), ("p", 1))
-    ]
-    graph = helper.make_graph(nodes, "bright", ends[:1], ends[1:], weights)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10).SerializeToString()
-
-
-def write_model(folder: Path, plane: str) -> None:
-    files = {
-        "model.onnx": bright_onnx(),
-        "model.safetensors": safetensors.torch.save(build(FAMILY, 3, 1).state_dict()),
-    }
-    manifest = {
-        "schema_version": 1,
-        "name": f"bright-{plane}",
-        "title": "Bright",
-        "description": "",
-        "task": "segmentation",
-        "anatomy": "blocks",
-        "modality": "MR",
-        "plane": plane,
-        "labels": [{"value": 1, "name": "Block", "colour": [9, 8, 7], "code": "51282000", "meaning": "Vertebra"}],
-        "input": {
-            "context_slices": 1,
-            "spacing_mm": 1.0,
-            "intensity": {"rule": "percentile_zscore", "low": 0.5, "high": 99.5},
-        },
-        "network": {"family": FAMILY, "arguments": {}},
-        "postprocessing": {"min_island_mm3": 500.0},
-        "training": {"data": "none", "recipe": "none", "date": "2026-11-21"},
-        "licence": "Apache-2.0",
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-    }
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+from SegTraining.prediction import predict
+from SpineInference.catalog import open_set
+from SpineInference.options import Options
+from SpineInference.pipeline import Engines
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +30,7 @@ def evaluated(tmp_path_factory) -> Path:
     image, labels = make_case(2)
     write_case(data / DATASET, "unlabelled", image, np.zeros_like(labels))
     for plane in ("sagittal", "axial"):
-        write_model(folder / "models" / plane, plane)
+        write_model(folder / "models" / plane, plane, BRIGHT)
     model = ["--model", str(folder / "models"), "--data", str(data), "--dataset", DATASET]
     assert main(["evaluate", *model, "--whole-volume", "--threads", "1", "-o", str(folder / "scores")]) == 0
     return folder / "scores"
@@ -138,3 +92,44 @@ def test_what_the_report_shows_is_kept(evaluated):
 def test_mistakes_are_told_before_any_work(arguments, part_of_message, tmp_path, capsys):
     assert main(["evaluate", "--data", str(tmp_path), *arguments]) == 2
     assert part_of_message in capsys.readouterr().err
+
+
+def three_levels(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Canonical image [I, P, L] of two structures of their own brightness, and their values 5 and 7."""
+    labels = np.zeros(shape, np.uint8)
+    labels[:, 8:24, 4:14] = 5
+    labels[:, 8:24, 20:30] = 7
+    return (np.select([labels == 5, labels == 7], [60, 100], 20) + 0.0).astype(np.int16), labels
+
+
+def test_several_labels_have_scores_of_their_own(tmp_path):
+    image, labels = three_levels((20, 40, 36))
+    write_case(tmp_path / DATASET, "a", image, labels)
+    for plane in ("sagittal", "axial"):
+        write_model(tmp_path / "models" / plane, plane, LEVELS)
+    cases = find_cases(Dataset(name=DATASET), tmp_path)
+    classes = (Label(name="Disc", values=(5,)), Label(name="Canal", values=(7,)))
+    summary = evaluate(open_set(tmp_path / "models"), cases, tmp_path / "scores", classes, False, Options(threads=1))
+    dice = {result["label"]: result["dice"] for result in summary["results"]}
+    assert set(dice) == {"Disc", "Canal", "all"} and min(dice.values()) > 0.95
+    assert {row["bodies"] for row in rows(tmp_path / "scores" / "cases.csv")} == {""}
+    labels_of_slices = {row["label"] for row in rows(tmp_path / "scores" / "slices.csv")}
+    assert labels_of_slices == {"Disc", "Canal"}
+
+
+def test_a_radiograph_is_predicted_as_it_is_not_as_bodies_of_a_spine(tmp_path):
+    image, labels = three_levels((1, 40, 36))
+    write_model(tmp_path / "model", "axial", BRIGHT)
+    found = predict(as_image(image), open_set(tmp_path / "model"), Options(threads=1), Engines())
+    assert found.instances is None and found.classes.shape == labels.shape
+    assert np.array_equal(found.classes > 0, labels == 7)
+
+
+def test_the_grid_of_the_scan_is_kept(tmp_path):
+    image, labels = three_levels((20, 40, 36))
+    scan = as_image(image, "RAS")
+    scan.SetSpacing((0.5, 1.0, 2.0))
+    write_model(tmp_path / "model", "axial", LEVELS)
+    found = predict(scan, open_set(tmp_path / "model"), Options(threads=1), Engines()).classes
+    assert found.shape == sitk.GetArrayFromImage(as_image(image)).shape
+    assert np.mean((found == 1) == (labels == 5)) > 0.97 and np.mean((found == 2) == (labels == 7)) > 0.97

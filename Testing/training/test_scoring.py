@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
+from SegTraining.references import Reference
 from SegTraining.scoring import BodyCount, Score, score_bodies, score_classes, score_slices
 from SegTraining.summaries import ALL, Row, summaries, summarise
 
 SPACING = (1.0, 1.0, 1.0)
-NOTHING = np.zeros((60, 20, 20), bool)
+SHAPE = (60, 20, 20)
 
 
 def bodies(*tops: int, first_label: int = 20) -> np.ndarray:
     """Boxes of 10 x 10 x 10 voxels, one above the other, with label values of their own."""
-    labels = np.zeros((60, 20, 20), np.uint8)
+    labels = np.zeros(SHAPE, np.uint8)
     for number, top in enumerate(tops):
         labels[top : top + 10, 5:15, 5:15] = first_label + number
     return labels
@@ -22,8 +23,18 @@ def mask(*tops: int) -> np.ndarray:
     return (bodies(*tops) > 0).astype(np.uint8)
 
 
-def score(prediction: np.ndarray, reference: np.ndarray, ignored=NOTHING, spacing=SPACING) -> Score:
-    return score_classes(prediction, reference, ignored, spacing, 1)[0]
+def truth(
+    labels: np.ndarray, ignored: np.ndarray | None = None, spacing=SPACING, rows: slice | None = None
+) -> Reference:
+    """A reference of bodies (`labels` from 20 on) or classes; by default judged in its labelled rows."""
+    ignored = np.zeros(labels.shape, bool) if ignored is None else ignored
+    labelled = np.flatnonzero(labels.any(axis=(1, 2)))
+    rows = rows or (slice(int(labelled[0]), int(labelled[-1]) + 1) if len(labelled) else slice(0, 0))
+    return Reference(labels, np.where(labels >= 20, 1, labels).astype(np.uint8), ignored, rows, spacing)
+
+
+def score(prediction: np.ndarray, reference: np.ndarray, **options) -> Score:
+    return score_classes(prediction, truth(reference, **options), 1)[0]
 
 
 def row(case: str, dice: float | None, patient: str | None = None, label: str = "body", **counts: int) -> Row:
@@ -32,24 +43,24 @@ def row(case: str, dice: float | None, patient: str | None = None, label: str = 
 
 def test_a_perfect_result():
     assert score(mask(10, 30), mask(10, 30)) == Score(1.0, 1.0, 1.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0)
-    assert score_bodies(bodies(10, 30, first_label=101), bodies(10, 30), NOTHING) == BodyCount(2, 2, 0, 1.0)
+    assert score_bodies(bodies(10, 30, first_label=101), truth(bodies(10, 30))) == BodyCount(2, 2, 0, 1.0)
 
 
 def test_what_lies_beyond_the_labelled_slices_is_not_judged():
     assert score(mask(0, 12, 30, 48), mask(12, 30)).dice == 1.0
-    found = score_bodies(bodies(0, 12, 30, 48), bodies(12, 30), NOTHING)
+    found = score_bodies(bodies(0, 12, 30, 48), truth(bodies(12, 30)))
     assert found.spurious == 0 and found.found == 2
 
 
 def test_bodies_grown_together_are_found_once_at_most():
     merged = bodies(10, 20)
     merged[merged > 0] = 20
-    found = score_bodies(merged, bodies(10, 20), NOTHING)
+    found = score_bodies(merged, truth(bodies(10, 20)))
     assert (found.bodies, found.found) == (2, 0) and found.instance_dice == 0
 
 
 def test_a_missed_body_counts_zero_and_an_invented_one_is_spurious():
-    found = score_bodies(bodies(10, 22), bodies(10, 34, 46), NOTHING)
+    found = score_bodies(bodies(10, 22), truth(bodies(10, 34, 46)))
     assert (found.bodies, found.found, found.spurious) == (3, 1, 1)
     assert found.instance_dice == pytest.approx(1 / 3)
     whole = score(mask(10, 22), mask(10, 34, 46))
@@ -65,28 +76,35 @@ def test_distances_and_volumes_are_in_mm():
 
 
 def test_ignored_voxels_are_judged_neither_way():
-    truth, sacrum = mask(10, 30), mask(45) > 0
-    assert score(mask(10, 30, 45), truth, sacrum) == score(truth, truth)
-    assert score_bodies(bodies(10, 30, 45), bodies(10, 30), sacrum).spurious == 0
+    sacrum = mask(45) > 0
+    assert score(mask(10, 30, 45), mask(10, 30), ignored=sacrum, rows=slice(0, 60)).dice == 1
+    assert score_bodies(bodies(10, 30, 45), truth(bodies(10, 30), sacrum, rows=slice(0, 60))).spurious == 0
+
+
+def test_where_everything_is_labelled_everything_is_judged():
+    whole = truth(mask(20), rows=slice(0, 60))
+    assert score_classes(mask(20, 40), whole, 1)[0].dice == pytest.approx(2 / 3)
+    assert score_classes(mask(40), truth(mask(), rows=slice(0, 60)), 1)[0].dice == 0
+    assert score_bodies(bodies(40), truth(mask(), rows=slice(0, 60))) == BodyCount(0, 0, 1, None)
 
 
 def test_nothing_found_is_dice_zero_and_the_diagonal():
     found = score(mask(), mask(10, 30))
     assert found.dice == 0 and found.hd95_mm == pytest.approx(np.sqrt(30**2 + 20**2 + 20**2))
     assert found.volume_error_percent == -100
-    assert score_bodies(bodies(), bodies(10, 30), NOTHING) == BodyCount(2, 0, 0, 0.0)
+    assert score_bodies(bodies(), truth(bodies(10, 30))) == BodyCount(2, 0, 0, 0.0)
 
 
 def test_without_reference_nothing_is_judged():
     assert score(mask(10), mask()) == Score()
-    assert score_bodies(bodies(10), bodies(), NOTHING) == BodyCount()
-    assert score_slices(mask(10), mask(), NOTHING, SPACING, ("axial",)) == []
+    assert score_bodies(bodies(10), truth(bodies())) == BodyCount()
+    assert score_slices(mask(10), truth(mask()), ("axial",)) == []
 
 
 def test_each_class_has_a_score_and_one_that_is_not_there_is_never_perfect():
     reference = mask(10, 40) + (bodies(25) > 0) * np.uint8(2)
     prediction = np.where(reference == 2, 3, reference).astype(np.uint8)
-    body, disc, canal, none = score_classes(prediction, reference, NOTHING, SPACING, 4)
+    body, disc, canal, none = score_classes(prediction, truth(reference), 4)
     assert body.dice == 1 and disc.dice == 0
     assert canal.dice == 0 and canal.volume_error_percent is None  # invented
     assert none == Score()
@@ -96,7 +114,7 @@ def test_an_empty_slice_has_no_dice_and_a_false_one_has_zero():
     prediction, reference = mask(10), mask(10)
     prediction[10:20, :, 15], prediction[10:20, :, 14] = prediction[10:20, :, 14], 0
     prediction[12, 5, 2] = 1
-    found = score_slices(prediction, reference, NOTHING, (1.0, 1.0, 2.0), ("sagittal",))
+    found = score_slices(prediction, truth(reference, spacing=(1.0, 1.0, 2.0)), ("sagittal",))
     assert [s.slice for s in found] == list(range(1, 21)) and found[3].mm == 6.0
     by_slice = {s.slice: s.dice for s in found}
     assert by_slice[1] is None and by_slice[3] == 0 and by_slice[6] == 1
@@ -105,7 +123,7 @@ def test_an_empty_slice_has_no_dice_and_a_false_one_has_zero():
 
 
 def test_axial_slices_are_numbered_from_the_top_of_the_scan():
-    found = score_slices(mask(10), mask(10, 12), NOTHING, SPACING, ("axial",))
+    found = score_slices(mask(10), truth(mask(10, 12)), ("axial",))
     assert (found[0].slice, found[0].mm, found[-1].slice) == (11, 10.0, 22)
 
 
