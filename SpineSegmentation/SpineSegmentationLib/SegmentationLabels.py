@@ -48,33 +48,33 @@ def _merged(
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
     values: list[int] | None = None,
 ) -> tuple[sitk.Image, dict[int, str]]:
+    """Every segment's own value of `values`, or its number; where segments overlap, the later one counts."""
     segmentation = segmentationNode.GetSegmentation()
     ids = segmentation.GetSegmentIDs()
     values = values or list(range(1, len(ids) + 1))
-    array = np.zeros(slicer.util.arrayFromVolume(volumeNode).shape, np.uint16)
-    # One by one, because segments may overlap and the export of all together renumbers them.
-    for segmentId, value in zip(ids, values, strict=True):
-        array[_voxels(segmentationNode, segmentId, volumeNode, array.shape)] = value
     names = {value: segmentation.GetSegment(i).GetName() for i, value in zip(ids, values, strict=True)}
-    return imageOn(volumeNode, array), names
+    # The export of all together numbers them in their order, whatever their own values are.
+    valueOf = np.array([0, *values], np.uint16)
+    return imageOn(volumeNode, valueOf[_numbered(segmentationNode, ids, volumeNode)]), names
 
 
-def _voxels(
+def _numbered(
     segmentationNode: "slicer.vtkMRMLSegmentationNode",
-    segmentId: str,
+    ids: tuple[str, ...],
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
-    shape: tuple[int, ...],
 ) -> np.ndarray:
-    """Where a segment is on the voxels of a volume: boolean [k, j, i]."""
-    ids = vtk.vtkStringArray()
-    ids.InsertNextValue(segmentId)
+    """The number (1, 2, ...) of the segment in each voxel of the volume [k, j, i], 0 outside all."""
+    idArray = vtk.vtkStringArray()
+    for segmentId in ids:
+        idArray.InsertNextValue(segmentId)
     with _TemporaryLabelMap() as labelmapNode:
         logic = slicer.modules.segmentations.logic()
-        logic.ExportSegmentsToLabelmapNode(segmentationNode, ids, labelmapNode, volumeNode)
+        if ids and not logic.ExportSegmentsToLabelmapNode(segmentationNode, idArray, labelmapNode, volumeNode):
+            raise RuntimeError(f"the segments of {segmentationNode.GetName()} cannot be exported")
         image = labelmapNode.GetImageData()
-        if image is None or not image.GetNumberOfPoints():  # so is an empty segment exported
-            return np.zeros(shape, bool)
-        return slicer.util.arrayFromVolume(labelmapNode) > 0
+        if image is None or not image.GetNumberOfPoints():
+            return np.zeros(slicer.util.arrayFromVolume(volumeNode).shape, np.uint8)
+        return slicer.util.arrayFromVolume(labelmapNode).copy()
 
 
 def _ofLabelMap(

@@ -186,6 +186,24 @@ def test_a_reference_is_written_on_the_voxels_of_the_scan(lib, tmp_path, geometr
     assert counts()["LabelMapVolume"] == 0
 
 
+def test_segments_that_overlap_or_are_empty_keep_their_numbers(lib, scene):
+    volumeNode = lib.addVolume(make_case("oblique 12")[0], "scan")
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "manual")
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    expected = np.zeros((9, 14, 11), np.uint8)
+    for number, rows in enumerate((slice(0, 4), None, slice(3, 6), slice(7, 9)), start=1):
+        node.GetSegmentation().AddEmptySegment(f"id{number}", f"segment {number}")
+        if rows:
+            array = np.zeros(expected.shape, np.uint8)
+            array[rows, 3:7, 2:5] = 1
+            expected[array > 0] = number  # where two overlap, the later one counts
+            slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, f"id{number}", volumeNode)
+    reference, names = lib.labelsOfReference(node, volumeNode)
+    assert np.array_equal(sitk.GetArrayFromImage(reference), expected)
+    assert names == {number: f"segment {number}" for number in (1, 2, 3, 4)}
+
+
 def test_a_label_map_is_a_reference_too(lib, scene):
     scan, labels = make_case("permuted")
     volumeNode = lib.addVolume(scan, "scan")

@@ -1,6 +1,5 @@
 """Label maps, tables and volumes in a real MRML scene: nothing moves, nothing is renamed, nothing is left behind."""
 
-
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -235,7 +234,7 @@ def test_an_empty_result_is_a_segmentation_without_segments(scene):
 
 
 def test_placed_in_the_study_of_the_volume(scene):
-    from SpineSegmentationLib.SegmentationScene import placeBeside
+    from SpineSegmentationLib.SegmentationScene import gatherInFolder, placeBeside
     from SpineSegmentationLib.VolumeExchange import addVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
@@ -247,6 +246,10 @@ def test_placed_in_the_study_of_the_volume(scene):
     item = hierarchy.CreateItem(hierarchy.GetSceneItemID(), tableNode)
     placeBeside(tableNode, volumeNode)
     assert hierarchy.GetItemParent(item) == study
+    gatherInFolder([tableNode], volumeNode, "measurements")
+    folder = hierarchy.GetItemParent(item)
+    assert hierarchy.GetItemName(folder) == "measurements"
+    assert hierarchy.GetItemParent(folder) == study
 
 
 def test_measurements_become_a_table(scene):
