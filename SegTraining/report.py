@@ -8,6 +8,7 @@ from SpineInference.writing import atomic
 
 from .csv_tables import write_rows
 from .examples import Example
+from .network_pictures import NetworkPictures
 from .report_charts import all_runs, dice_per_slice, training_curves
 from .report_comparison import comparisons
 from .report_html import Part, Picture, Section, page
@@ -79,8 +80,11 @@ def _of_run(run: RunRecord) -> Iterator[Part]:
         yield f"{run.network}, {run.plane} slices, start: {run.start}."
     if (curves := training_curves(run)) is not None:
         yield Picture("Training", curves, "Loss and validation Dice over the epochs of the training.")
-    for evaluation in run.evaluations.values():
+    evaluations = list(run.evaluations.values())
+    for evaluation in evaluations:
         yield from _of_evaluation(evaluation)
+    for pictures in evaluations[0].networks() if evaluations else ():  # the weights are the same in all of them
+        yield from _of_network(pictures)
 
 
 def _of_evaluation(evaluation: Evaluation) -> Iterator[Part]:
@@ -103,13 +107,13 @@ def _of_evaluation(evaluation: Evaluation) -> Iterator[Part]:
             "their case holds. Above: prediction and contour of the reference. Below: misclassified pixels."
         )
         yield Picture(f"Best and worst slices: {evaluation.name}, {planes}", overlays(examples), caption)
-    for pictures in evaluation.networks():
-        caption = (
-            "Red: positive, blue: negative weights, each kernel on its own scale; of several channels the middle one."
-        )
-        yield Picture(f"Kernels of the first layer: {pictures.plane}", kernels(pictures), caption)
-        caption = (
-            f"What single channels answer to a slice of {pictures.case}: layers from the first to the last, of each "
-            "those channels that vary most, each on its own scale."
-        )
-        yield Picture(f"Activation maps: {pictures.plane}", activations(pictures), caption)
+
+
+def _of_network(pictures: NetworkPictures) -> Iterator[Part]:
+    caption = "Red: positive, blue: negative weights, each kernel on its own scale; of several channels the middle one."
+    yield Picture(f"Kernels of the first layer: {pictures.plane}", kernels(pictures), caption)
+    caption = (
+        f"What single channels answer to a slice of {pictures.case}: layers from the first to the last, of each "
+        "those channels that vary most, each on its own scale."
+    )
+    yield Picture(f"Activation maps: {pictures.plane}", activations(pictures), caption)

@@ -100,10 +100,10 @@ def score_table(runs: list[RunRecord]) -> Table:
     columns = {name: text for name, text in _SCORES.items() if any(text(result) != "–" for *_, result in scored)}
     rows = [(name, evaluation.name, *(text(r) for text in columns.values())) for name, evaluation, r in scored]
     note = (
-        "Whole volumes, between the first and the last labelled axial slice. 95 % CI: bootstrap over patients. NSD: "
-        "share of both surfaces within 1 mm of each other. Volume: predicted minus true, in per cent of the true one, "
-        "and its magnitude. A structure that was missed or invented counts Dice 0, NSD 0 and the diagonal of the "
-        "volume as distance; a case with nothing to find in which nothing was found is not judged."
+        "Whole volumes, or what of them is labelled completely. 95 % CI: bootstrap over patients, too narrow with "
+        "fewer than about ten. NSD: share of both surfaces within 1 mm of each other. Volume: predicted minus true, in "
+        "per cent of the true one, and its magnitude. A structure that was missed or invented counts Dice 0, NSD 0 and "
+        "the diagonal of the volume as distance; a case with nothing to find in which nothing was found is not judged."
     )
     return Table("scores", "Scores", ("Run", "Cases of", *columns), rows, note)
 
