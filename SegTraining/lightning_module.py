@@ -30,6 +30,8 @@ class Run(LightningModule):
         self.config = config
         self.network = network.to(memory_format=torch.channels_last)
         self.average = MovingAverage(self.network, config.training.ema_decay)
+        self.dice: float | None = None
+        """Validation Dice of this epoch, if there was a validation."""
         self.case_dice: dict[str, float] = {}
         self.steps_done = 0
         self.validation_cases = validation_cases
@@ -74,6 +76,7 @@ class Run(LightningModule):
         self._started = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
+        self.dice, self.case_dice = None, {}
         if self.config.fine_tuning is not None and self.config.fine_tuning.freeze_encoder:
             encoder_of(self.network).eval()  # Lightning has just set it to training
 
@@ -116,9 +119,6 @@ class Run(LightningModule):
         super().optimizer_step(*args, **kwargs)
         self.average.update(self.network)
 
-    def on_validation_epoch_start(self) -> None:
-        self.case_dice = {}
-
     def validation_step(self, number: torch.Tensor, batch_index: int) -> None:
         if batch_index % self.trainer.world_size != self.global_rank:
             return  # another process's
@@ -133,8 +133,8 @@ class Run(LightningModule):
             torch.distributed.all_gather_object(shares, self.case_dice)
             found = {name: dice for share in shares for name, dice in share.items()}
             self.case_dice = {name: found[name] for name in sorted(found)}
-        mean = sum(self.case_dice.values()) / max(1, len(self.case_dice))
-        self.log(METRIC, torch.tensor(mean, dtype=torch.float64).float(), prog_bar=True)
+        self.dice = sum(self.case_dice.values()) / max(1, len(self.case_dice))
+        self.log(METRIC, torch.tensor(self.dice, dtype=torch.float64).float(), prog_bar=True)
 
     def _predict(self, image: torch.Tensor) -> torch.Tensor:
         return self.average.network(image.to(self.device, memory_format=torch.channels_last))

@@ -10,7 +10,7 @@ the background) for n; target uint8 [n, rows, cols] with 0 background, 1 to n th
 from collections.abc import Callable
 
 import torch
-from torch.nn.functional import cross_entropy, interpolate
+from torch.nn.functional import interpolate, log_softmax
 
 from .targets import IGNORE
 from .training_settings import Loss
@@ -52,8 +52,9 @@ def cross_entropy_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tens
     logits = logits.float()
     if logits.shape[1] == 1:  # one class against the background, whose logit is 0
         logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
-    each = cross_entropy(logits, target.long(), ignore_index=IGNORE, reduction="sum")
-    total, count = _sums(each, (target != IGNORE).sum().float())
+    # By products instead of torch's own, which adds up in another order each time on CUDA.
+    truth = _one_hot(target, logits.shape[1])
+    total, count = _sums(-(log_softmax(logits, 1) * truth).sum(), truth.sum())
     return total / count.clamp(min=1)
 
 
@@ -86,8 +87,13 @@ def _classes(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, 
     valid = (target != IGNORE).unsqueeze(1)
     if logits.shape[1] == 1:
         return torch.sigmoid(logits.float()) * valid, (target == 1).unsqueeze(1).float()
-    numbers = torch.arange(logits.shape[1], device=target.device, dtype=target.dtype).view(1, -1, 1, 1)
-    return torch.softmax(logits.float(), 1) * valid, (target.unsqueeze(1) == numbers).float()
+    return torch.softmax(logits.float(), 1) * valid, _one_hot(target, logits.shape[1])
+
+
+def _one_hot(target: torch.Tensor, channels: int) -> torch.Tensor:
+    """float [n, channels, rows, cols]: 1 in the channel of the target's number, in none where it is ignored."""
+    numbers = torch.arange(channels, device=target.device, dtype=target.dtype).view(1, -1, 1, 1)
+    return (target.unsqueeze(1) == numbers).float()
 
 
 def _sums(*parts: torch.Tensor) -> tuple[torch.Tensor, ...]:

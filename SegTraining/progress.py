@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import safetensors.torch
-import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -36,14 +35,13 @@ class EpochLog(Callback):
         progress = run.progress
         if not trainer.is_global_zero:
             return
-        metrics = trainer.callback_metrics
         row = {
             "epoch": trainer.current_epoch + 1,
             "step": run.steps_done,
             "minutes": f"{run.minutes:.2f}",
             "learning_rate": f"{run.optimizers().param_groups[0]['lr']:.3g}",
-            "loss": f"{metrics['loss'].item():.5f}",
-            METRIC: f"{metrics[METRIC].item():.5f}" if METRIC in metrics else "",
+            "loss": f"{trainer.callback_metrics['loss'].item():.5f}",
+            METRIC: "" if run.dice is None else f"{run.dice:.5f}",
         } | {f"dice {name}": f"{value:.5f}" for name, value in run.case_dice.items()}
         rows = []
         if self._path.exists():
@@ -66,22 +64,20 @@ class EpochLog(Callback):
 
 
 class KeepBest(Callback):
-    """Keeps the moving average with the best validation Dice; without validation cases, the latest one."""
+    """Keeps the moving average with the best validation Dice; as long as there has been no validation, the latest."""
 
     def __init__(self, run_folder: Path):
         self._folder = run_folder
-        self._best = -1.0
+        self._best: float | None = None
 
     def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
-        dice = trainer.callback_metrics.get(METRIC)
-        value = 0.0 if dice is None else dice.item()
-        if dice is not None and value <= self._best:
+        if self._best is not None and (run.dice is None or run.dice <= self._best):
             return
-        self._best = value
+        self._best = run.dice
         if trainer.is_global_zero:
-            self._keep(trainer, run, dice)
+            self._keep(trainer, run)
 
-    def _keep(self, trainer: Trainer, run: Run, dice: torch.Tensor | None) -> None:
+    def _keep(self, trainer: Trainer, run: Run) -> None:
         tensors = {name: tensor.contiguous() for name, tensor in run.average.network.state_dict().items()}
         with atomic(self._folder / WEIGHTS) as aside:
             aside.write_bytes(safetensors.torch.save(tensors))
@@ -89,7 +85,7 @@ class KeepBest(Callback):
             "epoch": trainer.current_epoch + 1,
             "step": run.steps_done,
             "minutes": round(run.minutes, 2),
-            METRIC: None if dice is None else dice.item(),
+            METRIC: run.dice,
             "dice": dict(run.case_dice),
             "date": datetime.now(UTC).date().isoformat(),
         }

@@ -1,6 +1,7 @@
 """What the settings of a training run do: each has the effect that its name promises."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def test_the_learning_rate_falls_on_a_plateau(folders, tmp_path):
     schedule = {"name": "plateau", "patience": 1, "factor": 0.5}
     rows, _ = run(folders, tmp_path / "run", training=training, schedule=schedule, **STILL)
     assert [float(row["learning_rate"]) for row in rows] == [1e-6, 1e-6, 1e-6, 5e-7, 5e-7, 2.5e-7]
+
+
+def test_epochs_without_validation_claim_no_dice(folders, tmp_path):
+    training = {"max_epochs": 4, "steps_per_epoch": 1, "early_stopping_epochs": 3}
+    changes = {"validation": {"every_epochs": 2}, "schedule": {"name": "plateau"}}
+    rows, _ = run(folders, tmp_path / "run", training=training, **changes)
+    assert [bool(row["validation_dice"]) for row in rows] == [False, True, False, True]
+    assert [bool(row["dice c"]) for row in rows] == [False, True, False, True]
+    result = json.loads((tmp_path / "run" / "result.json").read_text("utf-8"))
+    assert result["epoch"] in (2, 4)
 
 
 @pytest.mark.parametrize(("name", "last"), [("cosine", 0.0), ("poly", 0.0), ("constant", 0.01)])
