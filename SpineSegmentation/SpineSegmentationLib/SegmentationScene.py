@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 import slicer
 
+from SpineInference.boxes import bounding_box
 from SpineInference.errors import SpineError
 from SpineInference.levels import Segment
 from SpineInference.terminology import terminology_entry
@@ -77,6 +78,12 @@ def _importLabelmap(
     segmentationNode: "slicer.vtkMRMLSegmentationNode",
 ) -> None:
     """Fill the segmentation from an array [k, j, i] of the volume's grid, in one call and so in one layer."""
+    box = bounding_box(array)
+    if box is None:
+        return
+    # Only what holds something: the import looks at every voxel once for each segment.
+    ijkToRas = volumeIjkToRas(volumeNode)
+    ijkToRas[:3, 3] += ijkToRas[:3, :3] @ [part.start for part in reversed(box)]
     labelmapNode = slicer.vtkMRMLLabelMapVolumeNode()
     labelmapNode.SetName(f"{segmentationNode.GetName()} labels")
     labelmapNode.SetHideFromEditors(True)  # before it is added: otherwise it gets a place in the subject hierarchy
@@ -84,8 +91,8 @@ def _importLabelmap(
     try:
         # The place in space is that of the volume, whose transform the import undoes for the segmentation.
         labelmapNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        labelmapNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volumeIjkToRas(volumeNode)))
-        slicer.util.updateVolumeFromArray(labelmapNode, array)
+        labelmapNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
+        slicer.util.updateVolumeFromArray(labelmapNode, np.ascontiguousarray(array[box]))
         imported = slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(labelmapNode, segmentationNode)
         if not imported:
             raise RuntimeError(f"the label map cannot be imported into {segmentationNode.GetName()}")
