@@ -7,7 +7,6 @@ raises. Errors in slots are printed, as in Slicer, and kept in `slotErrors`, so 
 import enum
 import math
 import re
-import sys
 import traceback
 import types
 import weakref
@@ -35,12 +34,6 @@ class EnumValue(int):
 
     def __or__(self, other):
         return EnumValue(self.member | other.member)
-
-    def __and__(self, other):
-        return EnumValue(self.member & other.member)
-
-    def __repr__(self) -> str:
-        return f"{self.member} ({int(self)})"
 
     __hash__ = int.__hash__
 
@@ -255,7 +248,7 @@ def guarded(slot):
         try:
             slot(*map(wrap, arguments[:limit]))
         except Exception as error:
-            traceback.print_exc(file=sys.stderr)
+            traceback.print_exc()
             slotErrors.append(error)
 
     return relay
