@@ -79,9 +79,10 @@ def readRequirements(file: Path) -> list[Requirement]:
 
 
 def affordableDevice(wish: str) -> str:
-    """`wish`, but the CPU for "auto" where the networks could not be built on a graphics card: nobody asked for it."""
-    cardIsReady = importlib.util.find_spec("torch") and not missingRequirements(wantsCard=True)
-    return "cpu" if wish == "auto" and not cardIsReady else wish
+    """`wish`, but the CPU for "auto" where PyTorch is there without what else a graphics card needs: it has not been
+    asked for, so nothing is installed for it."""
+    isIncomplete = importlib.util.find_spec("torch") is not None and missingRequirements(wantsCard=True)
+    return "cpu" if wish == "auto" and isIncomplete else wish
 
 
 def _ensurePyTorch() -> None:

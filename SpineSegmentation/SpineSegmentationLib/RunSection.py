@@ -74,8 +74,9 @@ class RunSection(PanelSection):
         self.ui.progressBar.setValue(0)
         self.say(_("Starting ..."))
         parameters = self.parameters
-        self._progress = RunProgress(len(parameters.planes or planesOf(self.logic.manifestsOf(parameters.model))))
         try:
+            planes = parameters.planes or planesOf(self.logic.manifestsOf(parameters.model))
+            self._progress = RunProgress(len(planes))
             ensureInstalled(parameters.device)
             self.logic.segment(
                 parameters.inputVolume,

@@ -204,3 +204,26 @@ class TestPackages:
         lacking.ui.segmentButton.click()
         assert [how for how, *_ in host.installations.requested] == ["installTorch"]
         assert "PyTorch was not installed" in lacking.ui.statusLabel.text
+
+    def test_the_automatic_choice_installs_nothing_for_a_graphics_card(self, host, lacking, monkeypatch):
+        import importlib.util
+
+        from SpineSegmentationLib import Dependencies
+
+        for hasTorch, device in ((True, "cpu"), (False, "auto")):
+            monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=hasTorch: object() if there else None)
+            assert Dependencies.affordableDevice("auto") == device
+            assert Dependencies.affordableDevice("cuda:0") == "cuda:0"
+
+
+def test_a_damaged_model_gets_a_sentence(host, panel, small_models, tmp_path):
+    from painted_scan import addScan
+
+    panel._parameterNode.inputVolume = addScan()
+    (tmp_path / "user" / "SpineSegmentation" / "Models" / "bright" / "axial" / "manifest.json").write_text("{")
+    panel.model.refresh()
+    panel._parameterNode.model = small_models
+    assert "not valid JSON" in panel.ui.modelSummaryLabel.text
+    panel.ui.segmentButton.click()
+    assert "not valid JSON" in panel.ui.statusLabel.text
+    assert not panel.logic.isRunning
