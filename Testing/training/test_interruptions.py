@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -43,7 +42,7 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_the_middle_of_an_epoch_ends_like_an_uninterrupted_one(folders, tmp_path, monkeypatch):
+def test_a_run_killed_in_the_middle_of_an_epoch_ends_like_an_uninterrupted_one(folders, tmp_path):
     data, cache = folders
     path = write_settings(tmp_path / "tiny.yaml", training={"steps_per_epoch": 25, "max_epochs": 3})
     whole = train(load_config(path), data, cache, tmp_path / "whole")
@@ -54,7 +53,7 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_like_an_uninterrupted_one(f
     while not (killed / "last.ckpt").exists():
         time.sleep(0.01)
     time.sleep(0.2)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     assert (killed / "metrics.csv").read_text("utf-8").count("\n") <= 3, "the run was over before it was killed"
     assert main([*arguments, "--resume"]) == 0
