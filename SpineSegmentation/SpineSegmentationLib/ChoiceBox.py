@@ -3,11 +3,13 @@ nor change them later."""
 
 from collections.abc import Callable, Iterable
 
+import qt
+
 
 class ChoiceBox:
     """Shows one value of several, and calls `onChosen(value)` when the user, and nobody else, has chosen one."""
 
-    def __init__(self, comboBox: "qt.QComboBox", onChosen: Callable[[str], None]):  # noqa: F821
+    def __init__(self, comboBox: qt.QComboBox, onChosen: Callable[[str], None]):
         self._comboBox = comboBox
         self._onChosen = onChosen
         self._values: list[str] = []

@@ -5,6 +5,7 @@ from pathlib import Path
 import qt
 from slicer.i18n import tr as _
 
+from SpineInference.catalog import SetInfo, downloaded_names, remove, user_folder
 from SpineInference.errors import Cancelled, SpineError
 
 from . import Dialogs
@@ -20,7 +21,7 @@ class ModelSection(PanelSection):
 
     def __init__(self, ui: object, logic: object):
         super().__init__(ui, logic)
-        self._infos = {}
+        self._infos: dict[str, SetInfo] = {}
         self._downloaded: list[str] = []
         self._shown = None
         self._errand: Errand | None = None
@@ -35,8 +36,6 @@ class ModelSection(PanelSection):
 
     def refresh(self) -> None:
         """Read the catalog again."""
-        from SpineInference.catalog import downloaded_names
-
         self._shown = None
         try:
             self._infos = {info.name: info for info in self.logic.models()}
@@ -77,7 +76,7 @@ class ModelSection(PanelSection):
         if self._errand is not None:
             self._errand.close()
 
-    def _titleOf(self, info: "SpineInference.catalog.SetInfo") -> str:  # noqa: F821
+    def _titleOf(self, info: SetInfo) -> str:
         return _("{title} (to be downloaded)").format(title=info.title) if info.missing_bytes else info.title
 
     def _describe(self, name: str) -> None:
@@ -106,14 +105,10 @@ class ModelSection(PanelSection):
             self._start("import", str(chosen.parent if chosen.name == "manifest.json" else chosen))
 
     def _onOpenFolder(self, _checked: bool = False) -> None:
-        from SpineInference.catalog import user_folder
-
         user_folder().mkdir(parents=True, exist_ok=True)
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(user_folder())))
 
     def _onRemove(self, _checked: bool = False) -> None:
-        from SpineInference.catalog import remove
-
         name = self.parameters.model
         if Dialogs.confirm(_('Delete the model "{name}" from this computer?').format(name=name)):
             try:

@@ -1,10 +1,13 @@
 """The part of the panel with the choices of how to segment: the topmost vertebra, and what is rarely needed."""
 
+import sys
+
 import qt
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 from SpineInference.levels import LEVELS, numbered
+from SpineInference.manifest import PostprocessingSpec
 
 from .ChoiceBox import ChoiceBox
 from .Errand import Errand
@@ -152,7 +155,7 @@ def _knownDevices(found: list[dict] | None = None) -> list[tuple[str, str]]:
     cards = [(device["wish"], _cardText(device)) for device in found or []]
     if not cards:
         # Offered even if none was found: choosing it offers to install what it needs.
-        cards = [("mps", _("Apple GPU"))] if _isMac() else [("cuda", _("graphics card (NVIDIA)"))]
+        cards = [("mps", _("Apple GPU"))] if sys.platform == "darwin" else [("cuda", _("graphics card (NVIDIA)"))]
     return [("auto", _("automatic")), ("cpu", _("processor (CPU)")), *cards]
 
 
@@ -161,13 +164,7 @@ def _cardText(device: dict) -> str:
     return device["reason"].removesuffix(" passed its test").removeprefix("the ")
 
 
-def _isMac() -> bool:
-    import sys
-
-    return sys.platform == "darwin"
-
-
-def _describe(spec: "SpineInference.manifest.PostprocessingSpec") -> str:  # noqa: F821
+def _describe(spec: PostprocessingSpec) -> str:
     steps = [_("parts below {volume} mm³ removed").format(volume=round(spec.min_island_mm3))]
     if spec.fill_holes:
         steps.append(_("holes filled"))

@@ -1,5 +1,7 @@
 """The part of the panel that shows a result and what can be done with it."""
 
+from collections.abc import Callable
+
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -144,7 +146,7 @@ class ResultSection(PanelSection):
         if not there or Dialogs.confirm(question):
             self._export(lambda: ResultExport.exportSurfaces(node, folder), folder)
 
-    def _export(self, write: "Callable[[], object]", where: str) -> None:  # noqa: F821
+    def _export(self, write: Callable[[], object], where: str) -> None:
         try:
             write()
         except SpineError as error:

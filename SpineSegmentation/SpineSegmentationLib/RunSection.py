@@ -1,5 +1,8 @@
 """The part of the panel that segments: the button, the progress, how it ended, and the log."""
 
+import traceback
+from collections.abc import Callable
+
 import qt
 from slicer.i18n import tr as _
 
@@ -22,7 +25,7 @@ _ERROR_STYLE = "color: #b35900"
 class RunSection(PanelSection):
     """Starts a run with the parameters, follows it, and says how it ended in one place."""
 
-    def __init__(self, ui: object, logic: object, onResult: "Callable[[SegmentationResult], None]"):  # noqa: F821
+    def __init__(self, ui: object, logic: object, onResult: Callable[[SegmentationResult], None]):
         super().__init__(ui, logic)
         self._onResult = onResult
         self._progress: RunProgress | None = None
@@ -137,8 +140,6 @@ class RunSection(PanelSection):
 
 def _detailsOf(error: Exception) -> str:
     """What a developer wants to know; nothing for an error that the sentence explains."""
-    import traceback
-
     if isinstance(error, UnexpectedError):
         return error.details
     return "" if isinstance(error, SpineError) else "".join(traceback.format_exception(error))
