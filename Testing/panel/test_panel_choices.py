@@ -190,3 +190,36 @@ def test_everything_can_be_reached_and_is_explained(panel):
     for widget in panel.parent.findChildren(qt.QWidget):
         if widget.objectName in vars(panel.ui) and widget.className() not in ("QLabel", "QWidget", "qMRMLWidget"):
             assert widget.toolTip, widget.objectName
+
+
+def test_every_choice_reaches_the_worker(host, panel, small_models, monkeypatch):
+    import json
+
+    from SpineSegmentationLib.WorkerProcess import WorkerProcess
+
+    sent = []
+    monkeypatch.setattr(WorkerProcess, "send", lambda self, line, protocol, onEnd: sent.append(json.loads(line)))
+    panel._parameterNode.inputVolume = addScan()
+    panel._parameterNode.model = small_models
+    for name, value in CHOICES.items():
+        setattr(panel._parameterNode, name, value)
+    panel.ui.segmentButton.click()
+    [request] = sent
+    assert (request["model"], request["planes"], request["fusion"]) == (small_models, ["sagittal", "axial"], "vote")
+    assert (request["top_level"], request["bias_correction"], request["device"]) == ("T11", True, "cpu")
+    assert list(request["postprocessing"].values()) == [700.0, False, 0.4, True]
+    panel.logic._run._folder.cleanup()
+
+
+def test_graphics_cards_are_offered_by_name_and_memory(host, panel):
+    found = [
+        {"wish": f"cuda:{number}", "name": name, "reason": f"{name} with {memory} GB passed its test"}
+        for number, (name, memory) in enumerate((("Fast Card", 24), ("Small Card", 4)))
+    ]
+    cpu = {"wish": "cpu", "name": "CPU", "reason": "always there"}
+    panel.options._onDevices({"automatic": found[0], "others": [*found, cpu]}, None)
+    texts = [panel.ui.deviceSelector.itemText(index) for index in range(panel.ui.deviceSelector.count)]
+    assert texts == ["automatic", "processor (CPU)", "Fast Card with 24 GB", "Small Card with 4 GB"]
+    assert "Automatic takes: Fast Card, because Fast Card with 24 GB passed its test." in panel.ui.deviceInfoLabel.text
+    panel.ui.deviceSelector.currentIndex = 3
+    assert panel._parameterNode.device == "cuda:1"
