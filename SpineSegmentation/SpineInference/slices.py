@@ -34,7 +34,7 @@ def predict_plane(
         monitor.progress(stage, done, len(indices), manifest.plane)
         chunk = indices[done : done + engine.batch_size]
         batch = np.stack([stack[_neighbours(i, spec.context_slices, len(stack))] for i in chunk])
-        probabilities = _predict_batch(batch.astype(np.float32), manifest, engine, background)
+        probabilities = _predict_batch(batch.astype(np.float32, copy=False), manifest, engine, background)
         yield from zip(chunk, probabilities, strict=True)
         done += len(chunk)
     monitor.progress(stage, len(indices), len(indices), manifest.plane)
