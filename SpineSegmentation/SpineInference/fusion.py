@@ -4,6 +4,9 @@ import numpy as np
 
 FUSIONS = ("mean", "vote")
 
+NEGLIGIBLE = 1e-3
+"""Smaller probabilities become 0: most of a volume, and half-precision numbers below 6e-5 are ten times as slow."""
+
 
 class Fusion:
     """Mean probability, or the share of members that vote for foreground (pixel-wise majority vote).
@@ -23,4 +26,5 @@ class Fusion:
         """Add one member's whole volume, or its slice `index` along `axis`."""
         share = probability if self._vote_threshold is None else probability > self._vote_threshold
         target = self.result if axis is None else np.moveaxis(self.result, axis, 0)[index]
-        target += (share.astype(np.float32) / self._members).astype(np.float16)
+        share = np.where(share < NEGLIGIBLE, np.float32(0), share) / np.float32(self._members)
+        np.add(target, share, out=target, casting="same_kind")
