@@ -1,7 +1,7 @@
 """The configuration of a training run: one YAML file, checked before anything is computed.
 
-A file may name another one with `base:` (relative to itself); its own entries then replace those of the base, key by
-key. Unknown keys are errors, so that a misspelt setting cannot be silently without effect.
+A file may name others with `base:` (relative to itself, one or a list); each then replaces entries of those before it,
+key by key, and the file itself those of all. Unknown keys are errors, so that a misspelt setting cannot be silently without effect.
 """
 
 from pathlib import Path
@@ -137,10 +137,11 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise SpineError(f'The configuration "{path}" cannot be read: {" ".join(str(error).split())}') from None
     if not isinstance(content, dict):
         raise SpineError(f'The configuration "{path}" is not a list of settings ("name: value").')
-    base = content.pop("base", None)
-    if base is None:
-        return content
-    return _merged(_read(path.parent / base, (*seen, path.resolve())), content)
+    bases = content.pop("base", [])
+    result: dict[str, Any] = {}
+    for base in [bases] if isinstance(bases, str) else bases:
+        result = _merged(result, _read(path.parent / base, (*seen, path.resolve())))
+    return _merged(result, content)
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

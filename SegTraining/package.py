@@ -67,7 +67,9 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
                 "test_cases": data["test_cases"],
                 "steps": result["step"],
                 "minutes": result["minutes"],
-                "config": config.model_dump(mode="json", include={"augmentation", "loss", "optimiser", "schedule"}),
+                "config": config.model_dump(
+                    mode="json", include={"augmentation", "loss", "optimiser", "schedule", "fine_tuning"}
+                ),
             },
         },
         "licence": config.card.licence,

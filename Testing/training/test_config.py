@@ -67,6 +67,14 @@ def test_a_file_replaces_entries_of_its_base_key_by_key(tmp_path):
     assert config.training.batch_size == 4
 
 
+def test_later_bases_replace_entries_of_earlier_ones(tmp_path):
+    write_settings(tmp_path / "first.yaml")
+    (tmp_path / "second.yaml").write_text("training: {seed: 7, batch_size: 2}\n", "utf-8")
+    (tmp_path / "x.yaml").write_text("base: [first.yaml, second.yaml]\ntraining: {batch_size: 3}\n", "utf-8")
+    config = load_config(tmp_path / "x.yaml")
+    assert (config.name, config.training.seed, config.training.batch_size) == ("tiny", 7, 3)
+
+
 def test_a_file_that_is_its_own_base_is_refused(tmp_path):
     (tmp_path / "x.yaml").write_text("base: x.yaml\n", "utf-8")
     with pytest.raises(SpineError, match="own base"):
@@ -92,6 +100,9 @@ def test_the_presets_of_the_bundled_models_are_valid(plane):
     config = load_config(f"vertebral-bodies-{plane}")
     assert config.plane == plane
     assert config.training.accelerator == "cpu"
+    refined = load_config(f"vertebral-bodies-{plane}-refined")
+    assert (refined.plane, refined.network) == (plane, config.network)
+    assert refined.fine_tuning.package == f"models/vertebral-bodies-{plane}"
 
 
 def test_an_unknown_preset_lists_the_known_ones():
