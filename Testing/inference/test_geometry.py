@@ -16,6 +16,7 @@ from SpineInference.geometry import (
     check_geometry,
     crop,
     plane_grid,
+    reorient,
     resample,
     restore,
     same_grid,
@@ -58,6 +59,17 @@ def make(name: str) -> sitk.Image:
     image.SetDirection(direction.flatten())
     image.SetOrigin((-31.25, 12.5, 700.125))
     return image
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_reorienting_does_what_the_filter_of_simpleitk_does(name):
+    image = make(name)
+    for letters in itertools.product("RL", "AP", "SI"):
+        for orientation in map("".join, itertools.permutations(letters)):
+            expected, found = sitk.DICOMOrient(image, orientation), reorient(image, orientation)
+            assert np.array_equal(sitk.GetArrayFromImage(found), sitk.GetArrayFromImage(expected))
+            assert same_grid(found, Grid.of(expected))
+            assert (found.GetSize(), found.GetDirection()) == (expected.GetSize(), expected.GetDirection())
 
 
 def dice(a: sitk.Image, b: sitk.Image) -> float:
