@@ -1,6 +1,6 @@
 """Renders icon.svg to the icons of the module and of the extension, 128 x 128 pixels.
 
-    python Resources/Sources/icons.py        # needs PySide6
+python Resources/Sources/icons.py        # needs PySide6
 """
 
 from pathlib import Path
