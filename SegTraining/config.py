@@ -1,7 +1,8 @@
 """The configuration of a training run: one YAML file, checked before anything is computed.
 
 A file may name others with `base:` (relative to itself, one or a list); each then replaces entries of those before it,
-key by key, and the file itself those of all. Unknown keys are errors, so that a misspelt setting cannot be silently without effect.
+key by key, and the file itself those of all. Unknown keys are errors, so that a misspelt setting cannot be silently
+without effect.
 """
 
 from pathlib import Path
