@@ -1,8 +1,11 @@
 """A result in Slicer's views: the layout with table and chart, and the way to a vertebra."""
 
+import qt
 import slicer
 
 _LAYOUT = 5547  # a number that no layout of Slicer has
+
+_PIXELS = 1000  # more than there are: a splitter shares out what it has in proportion
 
 _SLICE = """<item><view class="vtkMRMLSliceNode" singletontag="{name}">
   <property name="orientation" action="default">{orientation}</property>
@@ -48,6 +51,7 @@ class ResultViews:
             if not layoutNode.IsLayoutDescription(_LAYOUT):
                 layoutNode.AddLayoutDescription(_LAYOUT, _description())
             manager.setLayout(_LAYOUT)
+            qt.QTimer.singleShot(0, self._giveRoomToPictures)  # when the views have got their places
         application = slicer.app.applicationLogic()
         selectionNode = application.GetSelectionNode()
         selectionNode.SetActiveTableID(tableNode.GetID())
@@ -60,6 +64,15 @@ class ResultViews:
         """Return to the layout that was there before."""
         if self.isShown and self._before is not None:
             slicer.app.layoutManager().setLayout(self._before)
+
+
+    def _giveRoomToPictures(self) -> None:
+        """Two thirds of the height: sizes in the description of a layout are not respected."""
+        if not self.isShown:
+            return
+        for splitter in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="QSplitter"):
+            if splitter.orientation == qt.Qt.Vertical:
+                splitter.setSizes([2 * _PIXELS, _PIXELS])
 
 
 def jumpTo(point: tuple[float, float, float]) -> None:

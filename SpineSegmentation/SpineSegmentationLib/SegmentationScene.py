@@ -65,11 +65,16 @@ def segmentsOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> "list[slic
 
 
 def removeNode(node: "slicer.vtkMRMLNode") -> None:
-    """Remove a node from the scene together with its display nodes, which would stay otherwise."""
+    """Remove a node from the scene together with its display nodes, which would stay otherwise.
+
+    The node goes first: a 3D view that has lost the display node of a segmentation still looks at it when the
+    segmentation changes, and Slicer crashes.
+    """
+    displayNodes = []
     if node.IsA("vtkMRMLDisplayableNode"):
-        for index in reversed(range(node.GetNumberOfDisplayNodes())):
-            slicer.mrmlScene.RemoveNode(node.GetNthDisplayNode(index))
-    slicer.mrmlScene.RemoveNode(node)
+        displayNodes = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    for each in (node, *displayNodes):
+        slicer.mrmlScene.RemoveNode(each)
 
 
 def _importLabelmap(

@@ -3,6 +3,7 @@
 import slicer
 import vtk
 from PySide6.QtCore import Property, QObject, Signal
+from PySide6.QtWidgets import QWidget
 
 
 class SliceWidget(QObject):
@@ -27,6 +28,7 @@ class qSlicerLayoutManager(QObject):
     def __init__(self, application):
         super().__init__()
         self._application = application
+        self._viewport = QWidget()
         self._sliceLogics: dict[str, slicer.vtkMRMLSliceLogic] = {}
         slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(slicer.mrmlScene, True)
         self._logic = slicer.vtkMRMLLayoutLogic()
@@ -40,6 +42,9 @@ class qSlicerLayoutManager(QObject):
 
     def setLayout(self, layout: int) -> None:
         self._logic.GetLayoutNode().SetViewArrangement(layout)
+
+    def viewport(self) -> QWidget:
+        return self._viewport
 
     def layoutLogic(self):
         return self._logic
