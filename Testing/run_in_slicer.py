@@ -36,9 +36,9 @@ class Slicer:
     screenshots: Path | None
     wrapper: list[str]
 
-    def start(self, name: str, *arguments: str, testing: bool = True, kill_at: Path | None = None) -> Ended:
+    def start(self, name: str, *arguments: str, kill_at: Path | None = None) -> Ended:
         """Run Slicer with the module to its end, in a folder of its own. Its log is NAME.log."""
-        command = [*self.wrapper, self.executable, "--no-splash", *(["--testing"] if testing else [])]
+        command = [*self.wrapper, self.executable, "--no-splash", "--disable-settings", "--ignore-slicerrc"]
         command += ["--additional-module-paths", MODULE, *arguments]
         return run_watched(command, self.logs / f"{name}.log", self.folder(name), TIME_LIMIT_S, kill_at)
 
@@ -49,7 +49,10 @@ class Slicer:
         return folder
 
     def script(self, name: str, *arguments: str, script: str | None = None, **values: str) -> "Outcome":
-        """Run one of the scripts, which gets `values`; what it has reported."""
+        """Run one of the scripts, which gets `values`; what it has reported.
+
+        Without --testing, in which Slicer leaves when a script has come to its end, and answers its own questions.
+        """
         report = self.folder(name) / "report.json"
         report.unlink(missing_ok=True)
         passed = json.dumps({"report": str(report), "folder": str(self.folder(name)), **values})
@@ -119,7 +122,7 @@ def readme_example(slicer: Slicer) -> Outcome:
     [example] = re.findall(README_EXAMPLE, (PROJECT / "README.md").read_text("utf-8"), re.S | re.M)
     folder = slicer.folder("readme_example")
     shutil.copy(MODULE / "Resources" / "SampleData" / "SpinePhantom.nrrd", folder / "scan.nrrd")
-    outcome = judged(slicer.start("readme_example", *shlex.split(example), testing=False))
+    outcome = judged(slicer.start("readme_example", *shlex.split(example)))
     outcome.facts["files"] = sorted(path.name for path in folder.glob("scan.*"))
     if not (folder / "scan.seg.nrrd").is_file():
         outcome.failures.append("no scan.seg.nrrd")
@@ -160,7 +163,7 @@ CHECKS: dict[str, Callable[[Slicer], Outcome]] = {
 
 def _unit_test(slicer: Slicer, name: str, folders: list[Path], test: str, *arguments: str) -> Outcome:
     call = f"import slicer.testing; slicer.testing.runUnitTest({[str(folder) for folder in folders]!r}, {test!r})"
-    ended = slicer.start(name, *arguments, "--python-code", call)
+    ended = slicer.start(name, "--testing", *arguments, "--python-code", call)
     outcome = judged(ended)
     if ran := re.search(r"^Ran (\d+) tests?", ended.output, re.M):
         outcome.facts["tests"] = int(ran.group(1))

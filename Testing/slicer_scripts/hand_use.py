@@ -28,6 +28,7 @@ def steps(facts):
     [volumeNode] = nodes("vtkMRMLScalarVolumeNode")
     assert ui.inputSelector.currentNode() is volumeNode
     truthNode = _truth(volumeNode)
+    truthNode.SetDisplayVisibility(False)  # the pictures shall show the scan and the result
     ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("T11"))
     ui.referenceSelector.setCurrentNode(truthNode)
     yield 1.5
@@ -71,14 +72,13 @@ def steps(facts):
     assert len(nodes("vtkMRMLTableNode")) >= 1
     assert ui.resultTable.rowCount == len(facts["bodies"])
 
-    ui.show3DButton.click()
+    ui.show3DButton.setChecked(True)  # click() would open its menu, and wait
     yield "surfaces", lambda: resultNode.GetSegmentation().ContainsRepresentation("Closed surface")
     row = facts["bodies"].index("L3")
     press_cell(ui.resultTable, row)
     yield 0.5
     facts["jump to L3, mm off"] = round(_distance_to_slices(resultNode, truthNode, volumeNode), 1)
     assert facts["jump to L3, mm off"] < 5
-    truthNode.SetDisplayVisibility(False)
     slicer.util.resetThreeDViews()
     yield 1.5
     grab_window("finished")

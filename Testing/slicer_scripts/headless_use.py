@@ -3,15 +3,15 @@
 import os
 import subprocess
 import sys
-import traceback
 
 import numpy as np
 import SimpleITK as sitk
 import slicer
-from session import arguments, label_array, segment_names, write_report
+from session import arguments, label_array, run, segment_names
 
 
-def use(facts):
+def steps(facts):
+    yield 0.5
     from SpineSegmentation import SpineSegmentationLogic
     from SpineSegmentationLib.SampleScan import SCAN, TOP_LEVEL, loadSampleScan
 
@@ -33,14 +33,4 @@ def use(facts):
     assert np.unique(by_command_line).size > 6 and difference == 0
 
 
-def main():
-    facts, failure = {}, None
-    try:
-        use(facts)
-    except BaseException:
-        failure = traceback.format_exc()
-    write_report(arguments()["report"], facts, failure)
-    slicer.util.exit(1 if failure else 0)
-
-
-main()
+run(steps, arguments()["report"])

@@ -2,14 +2,14 @@
 
 import platform
 import sys
-import traceback
 from importlib.metadata import PackageNotFoundError, version
 
 import slicer
-from session import arguments, write_report
+from session import arguments, run
 
 
-def check(facts):
+def steps(facts):
+    yield 0.5  # what is registered when Slicer has started is not there earlier
     facts["Slicer"] = f"{slicer.app.applicationVersion}, Python {platform.python_version()}"
     try:
         facts["onnxruntime"] = version("onnxruntime")
@@ -38,16 +38,4 @@ def check(facts):
     assert truthNode.GetSegmentation().GetNumberOfSegments() == 8
 
 
-def main():
-    facts = {}
-    failure = None
-    try:
-        check(facts)
-    except Exception:
-        failure = traceback.format_exc()
-    write_report(arguments()["report"], facts, failure)
-    slicer.util.exit(1 if failure else 0)
-
-
-# What is registered when Slicer has started is not there earlier.
-slicer.app.connect("startupCompleted()", main)
+run(steps, arguments()["report"])

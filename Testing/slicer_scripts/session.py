@@ -59,18 +59,13 @@ class _Session:
 
     def _end(self, failure) -> None:
         self._timer.stop()
-        write_report(self._report, self._facts, failure)
+        if failure:
+            print(failure, file=sys.stderr)
+            if slicer.util.mainWindow():
+                slicer.util.mainWindow().grab().save(os.path.splitext(self._report)[0] + "-failure.png")
+        with open(self._report, "w", encoding="utf-8") as file:
+            json.dump({"facts": self._facts, "failure": failure}, file, indent=1)
         slicer.util.exit(1 if failure else 0)
-
-
-def write_report(report: str, facts: dict, failure) -> None:
-    """Leave the report; `failure` is a traceback or None."""
-    if failure:
-        print(failure, file=sys.stderr)
-        if slicer.util.mainWindow():
-            slicer.util.mainWindow().grab().save(os.path.splitext(report)[0] + "-failure.png")
-    with open(report, "w", encoding="utf-8") as file:
-        json.dump({"facts": facts, "failure": failure}, file, indent=1)
 
 
 class StallProbe:
@@ -120,6 +115,7 @@ def label_array(segmentationNode, volumeNode):
         segmentation = segmentationNode.GetSegmentation()
         values = [segmentation.GetNthSegment(i).GetLabelValue() for i in range(segmentation.GetNumberOfSegments())]
         colorNode.SetTypeToUser()
+        colorNode.SetNamesInitialised(True)
         colorNode.SetNumberOfColors(max(values) + 1)
         for value, name in zip(values, segment_names(segmentationNode), strict=True):
             colorNode.SetColor(value, name, 1.0, 1.0, 1.0, 1.0)
@@ -130,7 +126,8 @@ def label_array(segmentationNode, volumeNode):
         return slicer.util.arrayFromVolume(labelmapNode).copy()
     finally:
         for node in [node for node in _all_nodes() if node not in there]:  # the export makes display nodes, too
-            slicer.mrmlScene.RemoveNode(node)
+            if slicer.mrmlScene.IsNodePresent(node):  # some go with the node that they belong to
+                slicer.mrmlScene.RemoveNode(node)
 
 
 def _all_nodes() -> list:
