@@ -14,10 +14,10 @@ _SLICE = """<item><view class="vtkMRMLSliceNode" singletontag="{name}">
 
 _VIEWS = """
 <layout type="vertical" split="true">
- <item><layout type="horizontal" split="true">{slices}
-  <item><view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel" action="default">1</property></view>
-  </item></layout></item>
+ <item><layout type="horizontal" split="true">{slices}</layout></item>
  <item><layout type="horizontal" split="true">
+  <item><view class="vtkMRMLViewNode" singletontag="1">
+   <property name="viewlabel" action="default">1</property></view></item>
   <item><view class="vtkMRMLTableViewNode" singletontag="TableView1">
    <property name="viewlabel" action="default">T</property></view></item>
   <item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1">
@@ -65,14 +65,13 @@ class ResultViews:
         if self.isShown and self._before is not None:
             slicer.app.layoutManager().setLayout(self._before)
 
-
     def _giveRoomToPictures(self) -> None:
-        """Two thirds of the height: sizes in the description of a layout are not respected."""
+        """Two thirds of the height, and each column the same width: sizes in a layout's description do not count."""
         if not self.isShown:
             return
         for splitter in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="QSplitter"):
-            if splitter.orientation == qt.Qt.Vertical:
-                splitter.setSizes([2 * _PIXELS, _PIXELS])
+            isVertical = splitter.orientation == qt.Qt.Vertical
+            splitter.setSizes([2 * _PIXELS, _PIXELS] if isVertical else [_PIXELS] * 3)
 
 
 def jumpTo(point: tuple[float, float, float]) -> None:
