@@ -29,6 +29,7 @@ def test_the_session_can_be_carried_out(project, tmp_path, monkeypatch):
             "selectModule": host.select,
             "selectedModule": lambda: host.selectedModule,
             "resetThreeDViews": lambda: None,
+            "resetSliceViews": lambda: None,
             "saveScene": lambda path: host.saveScene(path) is None,
             "loadScene": lambda path: host.loadScene(path) is None,
         }.items():

@@ -74,12 +74,15 @@ def steps(facts):
 
     ui.show3DButton.setChecked(True)  # click() would open its menu, and wait
     yield "surfaces", lambda: resultNode.GetSegmentation().ContainsRepresentation("Closed surface")
+    prepare_window()
+    yield 1
+    slicer.util.resetThreeDViews()
+    slicer.util.resetSliceViews()
     row = facts["bodies"].index("L3")
     press_cell(ui.resultTable, row)
     yield 0.5
     facts["jump to L3, mm off"] = round(_distance_to_slices(resultNode, truthNode, volumeNode), 1)
     assert facts["jump to L3, mm off"] < 5
-    slicer.util.resetThreeDViews()
     yield 1.5
     grab_window("finished")
     grab_panel(panel(), "panel")
@@ -87,7 +90,8 @@ def steps(facts):
     yield 2
     grab_window("table-and-plot")
     ui.tableAndPlotButton.click()
-    yield 0.5
+    prepare_window()
+    yield 1
 
     voxels, choices = label_array(resultNode, volumeNode), _choices(resultNode)
     _check_export(resultNode, voxels)

@@ -10,10 +10,14 @@ SIZE = (1480, 960)
 
 
 def prepare_window() -> None:
-    """A fixed size and the ordinary layout, so that pictures of different machines look alike."""
-    window = slicer.util.mainWindow()
-    window.showNormal()
-    window.resize(*SIZE)
+    """A fixed size, the ordinary layout and room for the panel, so that pictures of different machines look alike.
+
+    The window needs a second to get there; and it grows with what is shown in it.
+    """
+    slicer.util.mainWindow().showNormal()
+    slicer.util.mainWindow().resize(*SIZE)
+    slicer.util.setModuleHelpSectionVisible(False)
+    slicer.util.setDataProbeVisible(False)
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
 
