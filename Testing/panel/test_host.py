@@ -228,9 +228,12 @@ def test_everything_is_taken_back(host):
     import slicer
     from SlicerHost.host import SlicerHost
 
+    host.close()
+    before = set(sys.modules)  # other tests may have imported parts of the module without a host
+    host.__dict__ = SlicerHost().__dict__
     host.openModule("SpineSegmentation")
     host.close()
-    left = {"qt", "ctk", "SampleData", "SpineSegmentation", "SpineSegmentationLib"} & set(sys.modules)
+    left = {"qt", "ctk", "SampleData", "SpineSegmentation", "SpineSegmentationLib"} & (set(sys.modules) - before)
     assert not left
     assert not hasattr(slicer, "app")
     host.__dict__ = SlicerHost().__dict__  # for the fixture to close
