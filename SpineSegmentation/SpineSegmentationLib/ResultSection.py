@@ -81,7 +81,11 @@ class ResultSection(PanelSection):
     def _caption(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> str:
         if segmentationNode is None:
             return ""
-        sentences = [_("{name}, lengths in mm, tilt in degrees.").format(name=segmentationNode.GetName())]
+        sentences = [
+            _("{name}. Heights (anterior, middle, posterior) and HD95 in mm, tilt in degrees.").format(
+                name=segmentationNode.GetName()
+            )
+        ]
         if any(row.get("partial") == "yes" for row in self._rows):
             sentences.append(_("* cut off by the border of the scan."))
         return " ".join([*sentences, self.parameters.result.GetDescription() or ""]).strip()
@@ -161,9 +165,9 @@ def _columns() -> list[tuple[str, str, int]]:
         (_("Level"), "level", 0),
         (_("Dice"), "dice", 2),
         (_("cm³"), "volume_mm3", 1),
-        (_("Anterior"), "anterior_height_mm", 1),
-        (_("Middle"), "middle_height_mm", 1),
-        (_("Posterior"), "posterior_height_mm", 1),
+        (_("Ant."), "anterior_height_mm", 1),
+        (_("Mid."), "middle_height_mm", 1),
+        (_("Post."), "posterior_height_mm", 1),
         (_("HD95"), "hd95_mm", 1),
         (_("Tilt"), "sagittal_tilt_deg", 0),
     ]

@@ -74,7 +74,8 @@ def removeNode(node: "slicer.vtkMRMLNode") -> None:
     if node.IsA("vtkMRMLDisplayableNode"):
         displayNodes = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
     for each in (node, *displayNodes):
-        slicer.mrmlScene.RemoveNode(each)
+        if slicer.mrmlScene.IsNodePresent(each):  # some display nodes leave with their node
+            slicer.mrmlScene.RemoveNode(each)
 
 
 def _importLabelmap(

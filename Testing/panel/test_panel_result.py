@@ -47,7 +47,7 @@ def panel(host, small_models, tmp_path):
 def test_the_table_shows_what_was_measured(panel):
     table = panel.ui.resultTable
     titles = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
-    assert titles == ["Level", "Dice", "cm³", "Anterior", "Middle", "Posterior", "HD95", "Tilt"]
+    assert titles == ["Level", "Dice", "cm³", "Ant.", "Mid.", "Post.", "HD95", "Tilt"]
     rows = [[table.item(row, column).text() for column in range(4)] for row in range(table.rowCount)]
     assert [row[:3] for row in rows] == [["L4 *", "1.00", "8.0"], ["L5", "1.00", "8.8"]]
     assert "cut off by the border" in panel.ui.resultLabel.text
