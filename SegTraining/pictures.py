@@ -71,4 +71,4 @@ def _figure(rows: int, columns: int):
 def _save(figure, path: Path) -> None:
     figure.tight_layout(pad=0.2)
     with atomic(path) as aside:
-        figure.savefig(aside, dpi=100)
+        figure.savefig(aside, dpi=100, format="png")
