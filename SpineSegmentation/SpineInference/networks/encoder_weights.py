@@ -21,7 +21,7 @@ _PICKLES = (".pth", ".pt", ".bin")
 def load_encoder_weights(encoder: nn.Module, name: str, source: str, sha256: str | None = None) -> None:
     """Give the encoder `name` the weights of `source`.
 
-    `source` is a file (.safetensors, or .pth/.pt/.bin with nothing but tensors) or the name of published weights
+    `source` is a .safetensors file (files of torch are pickles and refused) or the name of published weights
     ("imagenet"; smp has others for some encoders). `sha256` is what the file must have, as 64 hexadecimal digits.
 
     Weights for RGB fit any number of input channels: with one channel, the first kernels are summed over red, green
@@ -31,7 +31,9 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str, sha256: str
     Raises SpineError for weights that cannot be had (saying where they are) or do not fit.
     """
     path = Path(source)
-    if path.suffix not in (".safetensors", *_PICKLES):
+    if path.suffix in _PICKLES:
+        raise SpineError(f'The encoder weights "{path}" are a pickle, which can run code: use a .safetensors file.')
+    if path.suffix != ".safetensors":
         path = _downloaded(name, source)
     weights = {_plain(key): tensor for key, tensor in _read(path, sha256).items()}
     state = encoder.state_dict()
@@ -67,16 +69,12 @@ def _read(path: Path, sha256: str | None) -> Mapping[str, torch.Tensor]:
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256.lower():
         raise SpineError(f'The encoder weights "{path}" do not have the SHA-256 {sha256}: get the file again.')
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load(content)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the exceptions of the two readers share no base class
+        return safetensors.torch.load(content)
+    except safetensors.SafetensorError as error:
         first_line = str(error).partition("\n")[0]
         raise SpineError(
-            f'The encoder weights "{path}" hold something else than tensors ({first_line}): use a .safetensors file.'
+            f'The encoder weights "{path}" hold something else than tensors ({first_line}): get the file again.'
         ) from None
-    state = state.get("state_dict", state) if isinstance(state, dict) else {}
-    return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 def _downloaded(name: str, source: str) -> Path:
