@@ -4,11 +4,10 @@ import safetensors.torch
 import torch
 
 from SpineInference.errors import SpineError
-from SpineInference.model_package import ModelPackage, open_packages
+from SpineInference.model_package import SAFETENSORS, ModelPackage, open_packages
 
 from .config import Config
-
-_WEIGHTS = "model.safetensors"
+from .same_network import first_difference
 
 
 def load_start(network: torch.nn.Module, config: Config) -> None:
@@ -17,11 +16,9 @@ def load_start(network: torch.nn.Module, config: Config) -> None:
     Raises SpineError if the package cannot be used or holds another network than the configuration's.
     """
     package = _package(config)
-    weights = safetensors.torch.load(package.read(_WEIGHTS))
-    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    found = {name: tensor.shape for name, tensor in weights.items()}
-    if expected != found:
-        different = next(name for name in (expected | found) if expected.get(name) != found.get(name))
+    weights = safetensors.torch.load(package.read(SAFETENSORS))
+    different = first_difference(network, weights)
+    if different is not None:
         raise SpineError(
             f'The model "{package.path}" holds another network than the configuration (first at "{different}"): '
             "take over its network and its number of neighbouring slices."

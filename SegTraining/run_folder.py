@@ -18,6 +18,7 @@ from SpineInference.errors import SpineError
 from SpineInference.writing import atomic
 
 from .config import Config, load_config
+from .same_network import first_difference
 
 CONFIG = "config.yaml"
 CHECKPOINT = "last.ckpt"
@@ -65,10 +66,8 @@ def check_checkpoint(path: Path, module: torch.nn.Module) -> None:
         raise SpineError(
             f'The checkpoint "{path}" cannot be read ({reason}): delete it to start the run again from the beginning.'
         ) from None
-    expected = {name: tensor.shape for name, tensor in module.state_dict().items()}
-    found = {name: tensor.shape for name, tensor in state.items()}
-    if expected != found:
-        different = next(name for name in (expected | found) if expected.get(name) != found.get(name))
+    different = first_difference(module, state)
+    if different is not None:
         raise SpineError(
             f'The checkpoint "{path}" is of another network than the configuration (first at "{different}"): '
             "put the right one there, or delete it to start the run again from the beginning."

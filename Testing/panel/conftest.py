@@ -52,3 +52,16 @@ def temporary(monkeypatch, tmp_path) -> Path:
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
+
+
+@pytest.fixture
+def panel(host, small_models, temporary):
+    """The panel with a painted scan and the small model chosen, on the CPU."""
+    from painted_scan import addScan
+
+    panel = host.openModule("SpineSegmentation")
+    panel._parameterNode.inputVolume = addScan()
+    panel._parameterNode.model = small_models
+    panel._parameterNode.device = "cpu"
+    host.process()
+    return panel

@@ -6,20 +6,10 @@ import time
 
 import psutil
 import pytest
-from painted_scan import addScan, resultNodes
+from painted_scan import resultNodes
 
 RUNS = int(os.environ.get("SPINE_CANCELS", "100"))
 SEED = 20261121
-
-
-@pytest.fixture
-def panel(host, small_models, temporary):
-    panel = host.openModule("SpineSegmentation")
-    panel._parameterNode.inputVolume = addScan()
-    panel._parameterNode.model = small_models
-    panel._parameterNode.device = "cpu"
-    host.process()
-    return panel
 
 
 def scene_state() -> dict[str, int]:

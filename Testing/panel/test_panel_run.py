@@ -10,17 +10,6 @@ import SimpleITK as sitk
 from painted_scan import addScan, resultNodes, segmentNames
 
 
-@pytest.fixture
-def panel(host, small_models, temporary):
-    """The panel with a painted scan and the small model chosen, on the CPU."""
-    panel = host.openModule("SpineSegmentation")
-    panel._parameterNode.inputVolume = addScan()
-    panel._parameterNode.model = small_models
-    panel._parameterNode.device = "cpu"
-    host.process()
-    return panel
-
-
 def run(host, panel) -> str:
     """Press Segment and wait for the end; what the panel then says."""
     panel.ui.segmentButton.click()
