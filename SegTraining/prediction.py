@@ -45,7 +45,7 @@ def predict(scan: sitk.Image, model_set: ModelSet, options: Options, engines: En
 
 def _classes(scan: sitk.Image, model_set: ModelSet, options: Options, engines: Engines) -> np.ndarray:
     packages = [p for p in model_set.packages if options.planes is None or p.manifest.plane in options.planes]
-    recipe, device = packages[0].manifest, choose_device(options.device)
+    recipe, device = packages[0].manifest, choose_device(options.device, options.precision)
     working = preprocess(scan, recipe.input.spacing_mm, recipe.input.intensity, recipe.input.bias_correction)
     grid = Grid.of(canonical(scan))
     total: np.ndarray | float = 0.0

@@ -118,6 +118,7 @@ def _choices(options: argparse.Namespace) -> "Request":
         planes=options.planes,
         fusion=options.fusion,
         device=options.device,
+        precision=options.precision,
         top_level=options.top_level,
         bottom_level=options.bottom_level,
         bias_correction=options.n4,
@@ -175,6 +176,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fusion", choices=("mean", "vote"), default="mean", help="how planes are fused (%(default)s)")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
+    parser.add_argument(
+        "--precision",
+        choices=("full", "int8"),
+        default="full",
+        help="int8 is faster on a CPU, where the model has it (%(default)s)",
+    )
     parser.add_argument("--top-level", metavar="LEVEL", help="the first vertebra in the scan, such as C2")
     parser.add_argument("--bottom-level", metavar="LEVEL", help="the last vertebra in the scan, such as L5")
     parser.add_argument(

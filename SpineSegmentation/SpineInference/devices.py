@@ -13,15 +13,21 @@ from typing import Any, Literal
 
 from .errors import SpineError
 
+Precision = Literal["full", "int8"]
+
 
 @dataclass(frozen=True)
 class Device:
-    """A device: `name` as its maker calls it, `reason` a sentence that says why it was chosen."""
+    """A device: `name` as its maker calls it, `reason` a sentence that says why it was chosen.
+
+    `precision`: what the CPU computes with, where the model offers it. A GPU has its own.
+    """
 
     kind: Literal["cpu", "cuda", "mps"]
     index: int
     name: str
     reason: str
+    precision: Precision = "full"
 
     def __str__(self) -> str:
         return f"cuda:{self.index}" if self.kind == "cuda" else self.kind
@@ -31,8 +37,8 @@ class _Unusable(Exception):
     """Why there is no GPU to use, as the part of a sentence."""
 
 
-def choose_device(wish: str = "auto") -> Device:
-    """The device for "auto", "cpu", "cuda", "cuda:N" or "mps".
+def choose_device(wish: str = "auto", precision: Precision = "full") -> Device:
+    """The device for "auto", "cpu", "cuda", "cuda:N" or "mps"; `precision` is for the CPU, should it be the one.
 
     "auto" takes a GPU that passes a small test, else the CPU, and never fails. Raises SpineError for a device that
     was asked for and cannot be used, and for a wish that is none of these.
@@ -41,12 +47,12 @@ def choose_device(wish: str = "auto") -> Device:
     if kind not in ("auto", "cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdecimal())):
         raise SpineError(f'"{wish}" is not a device: use auto, cpu, cuda, cuda:N or mps.')
     if kind == "cpu":
-        return _cpu("the CPU was asked for")
+        return _cpu("the CPU was asked for", precision)
     try:
         return _gpu(kind, int(index or 0))
     except _Unusable as problem:
         if kind == "auto":
-            return _cpu(str(problem))
+            return _cpu(str(problem), precision)
         raise SpineError(f'The device "{wish}" cannot be used: {problem}; use auto or cpu.') from None
 
 
@@ -62,8 +68,8 @@ def list_devices() -> list[Device]:
     return [*devices, _cpu("always there")]
 
 
-def _cpu(reason: str) -> Device:
-    return Device("cpu", 0, f"CPU ({platform.machine()})", reason)
+def _cpu(reason: str, precision: Precision = "full") -> Device:
+    return Device("cpu", 0, f"CPU ({platform.machine()})", reason, precision)
 
 
 def _gpu(kind: str, index: int) -> Device:

@@ -10,7 +10,7 @@ import numpy as np
 from . import networks
 from .devices import Device
 from .errors import SpineError
-from .model_package import ONNX, SAFETENSORS, ModelPackage
+from .model_package import INT8_ONNX, ONNX, SAFETENSORS, ModelPackage
 from .monitor import Monitor
 
 if TYPE_CHECKING:
@@ -52,23 +52,27 @@ def open_engine(
 ) -> Engine:
     """The engine for `device`; `threads` is for the CPU (None: as many as it has cores).
 
+    A device whose precision is int8 gets the package's `model.int8.onnx`, or `model.onnx` where there is none.
+
     Raises SpineError for missing software and for a network that cannot be built or does not fit its weights.
     """
     if device.kind == "cpu":
-        return OnnxEngine(package, threads)
+        return OnnxEngine(package, threads, int8=device.precision == "int8" and package.has_int8)
     return TorchEngine(package, device, monitor, threads)
 
 
 class OnnxEngine:
-    """`model.onnx` in onnxruntime on the CPU. The ONNX graph ends in probabilities.
+    """`model.onnx`, or `model.int8.onnx`, in onnxruntime on the CPU. The ONNX graph ends in probabilities.
 
     Each slice is a pass of its own, several at the same time: threads that share a pass wait for each other, those with
     passes of their own do not (1.4 times as fast with two threads).
     """
 
-    def __init__(self, package: ModelPackage, threads: int | None = None):
+    def __init__(self, package: ModelPackage, threads: int | None = None, int8: bool = False):
         _require("onnxruntime")
         import onnxruntime
+
+        file = INT8_ONNX if int8 else ONNX
 
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -82,18 +86,20 @@ class OnnxEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
-                package.read(ONNX), options, providers=["CPUExecutionProvider"]
+                package.read(file), options, providers=["CPUExecutionProvider"]
             )
         except SpineError:
             raise
         except Exception as error:  # the exceptions of onnxruntime share no base class
             raise SpineError(
-                f'{ONNX} of the model "{package.manifest.name}" cannot be used by onnxruntime '
+                f'{file} of the model "{package.manifest.name}" cannot be used by onnxruntime '
                 f"{onnxruntime.__version__} ({error}): update onnxruntime or the model."
             ) from error
         self._input = self._session.get_inputs()[0].name
         self._passes = ThreadPoolExecutor(self.batch_size)
-        self._description = f"onnxruntime {onnxruntime.__version__} on the CPU, {threads} threads"
+        self._description = (
+            f"onnxruntime {onnxruntime.__version__} on the CPU, {threads} threads{', int8' if int8 else ''}"
+        )
 
     def probabilities(self, batch: np.ndarray) -> np.ndarray:
         """See Engine. Returns float32."""

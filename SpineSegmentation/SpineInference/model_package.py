@@ -52,6 +52,11 @@ class ModelPackage:
         return packages[0]
 
     @property
+    def has_int8(self) -> bool:
+        """Whether it holds `model.int8.onnx`, the network with 8-bit integers for the CPU."""
+        return INT8_ONNX in self.manifest.files
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all files that the manifest lists."""
         files = PackageFiles(self.source)

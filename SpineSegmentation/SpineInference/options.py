@@ -1,10 +1,12 @@
 """What a user may choose, checked before any work, and which of a set's networks then run."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 import SimpleITK as sitk
 
 from .catalog import ModelSet
+from .devices import Device, Precision
 from .errors import SpineError
 from .fusion import FUSIONS
 from .geometry import PLANES, SLICE_AXIS, canonical_spacing
@@ -23,8 +25,9 @@ class Options:
     """Choices for one scan. None stands for the model's or the scan's own default.
 
     `planes`: some of `geometry.PLANES`; `fusion`: "mean" or "vote"; `top_level` or `bottom_level`: the first or last
-    vertebra of the scan; `device`: see `devices.choose_device`; `reference`: a mask on the scan's grid;
-    `restrict_to_spine`: compute only the region that can hold vertebrae (off only to measure what that costs).
+    vertebra of the scan; `device` and `precision` ("full" or "int8"): see `devices.choose_device`; `reference`: a mask
+    on the scan's grid; `restrict_to_spine`: compute only the region that can hold vertebrae (off only to measure what
+    that costs).
     """
 
     planes: tuple[str, ...] | None = None
@@ -34,6 +37,7 @@ class Options:
     bias_correction: bool | None = None
     postprocessing: PostprocessingSpec | None = None
     device: str = "auto"
+    precision: Precision = "full"
     threads: int | None = None
     reference: sitk.Image | None = None
     restrict_to_spine: bool = True
@@ -43,6 +47,8 @@ def check_options(options: Options, scan: sitk.Image) -> None:
     """Raise SpineError for a choice that cannot be carried out on `scan`."""
     if options.fusion not in FUSIONS:
         raise SpineError(f'"{options.fusion}" is no way to fuse planes: use {" or ".join(FUSIONS)}.')
+    if options.precision not in get_args(Precision):
+        raise SpineError(f'"{options.precision}" is not a precision: use {" or ".join(get_args(Precision))}.')
     for plane in options.planes or ():
         if plane not in PLANES:
             raise SpineError(f'"{plane}" is not a plane: use {", ".join(PLANES)}.')
@@ -74,6 +80,18 @@ def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monito
     if too_coarse := [plane for plane, value in coarseness.items() if value > bearable]:
         monitor.note(f"The scan's slices are too thick to look at them in the {' and '.join(too_coarse)} plane.")
     return [package for package in packages if package.manifest.plane not in too_coarse]
+
+
+def note_precision(packages: list[ModelPackage], options: Options, device: Device, monitor: Monitor) -> None:
+    """Tell the user where int8 was asked for and is not what computes."""
+    if options.precision == "full":
+        return
+    if device.kind != "cpu":
+        monitor.note(f"The precision int8 is for the CPU only: {device.name} computes in its own.")
+    elif without := [package.manifest.plane for package in packages if not package.has_int8]:
+        monitor.note(
+            f"The model has no int8 version for the {' and '.join(without)} plane: computing in full precision there."
+        )
 
 
 def _coarseness(package: ModelPackage, spacing: tuple[float, float, float]) -> float:

@@ -29,7 +29,7 @@ from .levels import Segment
 from .measurements import Measurements, measure
 from .model_package import ModelPackage
 from .monitor import Monitor
-from .options import Options, check_options, packages_to_run
+from .options import Options, check_options, note_precision, packages_to_run
 from .preprocessing import preprocess
 from .region import clear_inner_faces, find_region
 from .regridding import to_scan_grid
@@ -87,7 +87,8 @@ def segment(
     check_geometry(scan)
     check_options(options, scan)
     packages = packages_to_run(models, options, scan, monitor)
-    device = choose_device(options.device)
+    device = choose_device(options.device, options.precision)
+    note_precision(packages, options, device, monitor)
     recipe = packages[0].manifest
 
     def engine_for(package: ModelPackage) -> Engine:

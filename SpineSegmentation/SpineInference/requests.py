@@ -38,6 +38,7 @@ class Request:
     planes: tuple[Plane, ...] | None = None
     fusion: Literal["mean", "vote"] = "mean"
     device: str = "auto"
+    precision: Literal["full", "int8"] = "full"
     top_level: str | None = None
     bottom_level: str | None = None
     bias_correction: bool | None = None

@@ -75,6 +75,7 @@ class Runner:
             bias_correction=request.bias_correction,
             postprocessing=request.postprocessing,
             device=request.device,
+            precision=request.precision,
             threads=request.threads,
             reference=read_labels(request.reference) if request.reference else None,
         )

@@ -10,16 +10,19 @@ import sys
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
+from onnx import numpy_helper
 from small_packages import contents, fields, onnx_model, write_package
 
 from SegTraining.export import export_package
 from SpineInference import engines, networks
-from SpineInference.devices import Device
+from SpineInference.devices import Device, choose_device
 from SpineInference.engines import PASSES_AT_A_TIME, OnnxEngine, TorchEngine, open_engine
 from SpineInference.errors import SpineError
 from SpineInference.model_package import ModelPackage
 from SpineInference.monitor import Monitor
+from SpineInference.options import Options, check_options, note_precision
 
 CPU = Device("cpu", 0, "CPU", "test")
 GPU = Device("cuda", 0, "Test GPU", "test")
@@ -69,6 +72,55 @@ def test_the_cpu_gets_onnxruntime(package):
     assert 1 <= engine.batch_size <= PASSES_AT_A_TIME
     assert "onnxruntime" in engine.describe() and "2 threads" in engine.describe()
     engine.close()
+
+
+# ---- int8
+
+
+@pytest.fixture(scope="module")
+def package_with_int8(tmp_path_factory):
+    """Its int8 file answers 1 - p where the other answers p, so that one sees which of them computes."""
+    inverse = onnx_model()
+    kernel = -numpy_helper.to_array(inverse.graph.initializer[0])
+    inverse.graph.initializer[0].CopyFrom(numpy_helper.from_array(kernel, "kernel"))
+    files = contents() | {"model.int8.onnx": inverse.SerializeToString()}
+    return ModelPackage.open(write_package(tmp_path_factory.mktemp("models") / "p", files=files))
+
+
+def test_int8_computes_only_when_it_is_asked_for(package_with_int8):
+    slices = noise(1, 32, 32)
+    full, int8 = (
+        open_engine(package_with_int8, choose_device("cpu", precision), threads=1) for precision in ("full", "int8")
+    )
+    np.testing.assert_allclose(int8.probabilities(slices), 1 - full.probabilities(slices), atol=1e-6)
+    assert "int8" in int8.describe() and "int8" not in full.describe()
+
+
+def test_a_package_without_int8_computes_in_full_precision(package):
+    engine = open_engine(package, choose_device("cpu", "int8"), threads=1)
+    slices = noise(1, 32, 32)
+    np.testing.assert_array_equal(engine.probabilities(slices), OnnxEngine(package, 1).probabilities(slices))
+    assert "int8" not in engine.describe()
+
+
+def notes_on(precision: str, device: Device, *packages: ModelPackage) -> list[str]:
+    notes: list[str] = []
+    note_precision(list(packages), Options(precision=precision), device, Monitor(on_note=notes.append))
+    return notes
+
+
+def test_the_user_hears_when_int8_does_not_compute(package, package_with_int8):
+    cpu = choose_device("cpu", "int8")
+    assert notes_on("int8", cpu, package_with_int8) == notes_on("full", CPU, package) == []
+    (note,) = notes_on("int8", cpu, package, package_with_int8)
+    assert "no int8 version for the sagittal plane" in note and "full precision" in note
+    (note,) = notes_on("int8", GPU, package_with_int8)
+    assert "for the CPU only: Test GPU" in note
+
+
+def test_a_precision_that_does_not_exist_is_refused():
+    with pytest.raises(SpineError, match='"int4" is not a precision: use full or int8'):
+        check_options(Options(precision="int4"), sitk.Image(8, 8, 8, sitk.sitkInt16))
 
 
 # ---- a GPU
