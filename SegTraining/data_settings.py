@@ -50,6 +50,9 @@ class Dataset(Strict):
     """Values whose voxels count neither as target nor as background."""
     background_labels: tuple[int, ...] = ()
     """Values that are background although they are not 0."""
+    body_in_front_of: int | None = None
+    """Value of the spinal canal, for labels of whole vertebrae: of these only what lies in front of it, the body, is
+    taught as a vertebral body. The canal's own voxels are background."""
     unlabelled_above: Literal["background", "ignore"] = "background"
     """What the bodies above the topmost labelled one are: some data sets show them without labelling them."""
     ignore_below_mm: float = Field(0.0, ge=0)

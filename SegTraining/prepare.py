@@ -95,6 +95,8 @@ class Job:
     def folder(self) -> Path:
         """Where the case is cached: settings that give other arrays give another folder."""
         rules = {"ignore_labels", "background_labels", "unlabelled_above", "ignore_below_mm", "layout", "spacing_mm"}
+        if self.case.dataset.body_in_front_of is not None:
+            rules.add("body_in_front_of")
         settings = {
             "format": FORMAT,
             "spacing_mm": self.input.spacing_mm,

@@ -14,6 +14,10 @@ _SURFACE_MM = 15.0
 """The upper surface of the topmost body lies at most this far below its highest point."""
 _OVERHANG_MM = 12.0
 """How far around the topmost body its upper surface is continued, since the body above may jut out."""
+_WALL_MM = 3.0
+"""How far the front wall of the canal may be off where it is taken from a neighbouring row or slice."""
+_WALL_REACH_MM = 10.0
+"""From how far away it is taken at most."""
 
 
 def training_target(
@@ -24,7 +28,12 @@ def training_target(
     `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `data_settings.Dataset`).
     Raises SpineError for a value that no rule speaks of.
     """
-    target = class_map(labels, dataset, classes)
+    if dataset.body_in_front_of is not None:
+        labels, unclear = _bodies_only(labels, dataset.body_in_front_of, spacing)
+        target = class_map(labels, dataset, classes)
+        target[unclear & is_target(target)] = IGNORE
+    else:
+        target = class_map(labels, dataset, classes)
     body = is_target(target)
     rows = np.flatnonzero(body.any(axis=(1, 2)))
     if not len(rows):
@@ -53,6 +62,25 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
             )
         result[labels == value] = named.get(value, 1)
     return result
+
+
+def _bodies_only(labels: np.ndarray, canal: int, spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """The label map [I, P, L] without the canal and what lies behind its front wall, and where that is not known.
+
+    The wall is where the canal begins in its row of a sagittal slice. Where no canal was drawn, at the pedicles above
+    all, the wall of the nearest row and slice is taken; far from any it is not known.
+    """
+    inside = labels == canal
+    known = inside.any(axis=1)
+    if not known.any():
+        return np.where(inside, 0, labels), np.ones(labels.shape, bool)
+    distance, nearest = ndimage.distance_transform_edt(~known, sampling=(spacing[0], spacing[2]), return_indices=True)
+    wall, distance = inside.argmax(axis=1)[tuple(nearest)][:, None, :], distance[:, None, :]
+    column = np.arange(labels.shape[1])[None, :, None]
+    within_reach = distance <= _WALL_REACH_MM
+    bodies = np.where(inside | ((column >= wall) & within_reach), 0, labels)
+    uncertainty = np.minimum(distance, _WALL_MM) / spacing[1]
+    return bodies, ~within_reach | ((distance > 0) & (column >= wall - uncertainty))
 
 
 def is_target(target: np.ndarray) -> np.ndarray:

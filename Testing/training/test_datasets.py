@@ -146,6 +146,20 @@ def test_ignored_labels_are_neither_target_nor_background():
     assert (target[4:8] == 1).all() and (target[12:16] == IGNORE).all() and (target[16:] == 0).all()
 
 
+def test_bodies_of_whole_vertebrae_are_what_lies_in_front_of_the_canal():
+    labels = np.zeros((60, 60, 9), np.uint8)
+    labels[10:30, 10:50] = 1  # a body and behind it, from 35 on, its spinous process ...
+    labels[5:28, 30:35] = 3  # ... between them the canal, which was not drawn in the lowest two rows
+    dataset = Dataset(name="x", body_in_front_of=3)
+    target = training_target(labels, (1.0, 1.0, 1.0), dataset)
+    assert (target[10:28, 10:30] == 1).all() and not (target[:, 30:] == 1).any()
+    assert not target[10:28, 30:].any()
+    assert (target[29, 10:28] == 1).all() and (target[29, 28:30] == IGNORE).all() and not target[29, 30:].any()
+    # Far below the last of the canal nobody knows where a body ends.
+    labels[45:55, 10:50] = 1
+    assert (training_target(labels, (1.0, 1.0, 1.0), dataset)[45:55, 10:50] == IGNORE).all()
+
+
 def prepared(folder, cache, **changes) -> dict[str, list[CachedCase]]:
     return prepare(Config.model_validate(settings(**changes)), folder, cache)
 
