@@ -1,8 +1,8 @@
 """The configuration of a training run: one YAML file, checked before anything is computed.
 
-A file may name others with `base:` (relative to itself, one or a list); each then replaces entries of those before it,
-key by key, and the file itself those of all. Unknown keys are errors, so that a misspelt setting cannot be silently
-without effect.
+A file, or a section of it, may name others with `base:` (relative to itself, one or a list); each then replaces
+entries of those before it, key by key, and what stands in the file itself those of all. Unknown keys are errors, so
+that a misspelt setting cannot be silently without effect.
 """
 
 from pathlib import Path
@@ -104,16 +104,16 @@ def load_config(source: str | Path, changes: dict[str, Any] | None = None) -> Co
 
     Raises SpineError when the file is missing, is no YAML, or holds something that is no configuration.
     """
-    path = Path(source)
-    if not path.suffix and not path.exists():
-        path = PRESETS / f"{source}.yaml"
-    content = _read(path)
-    for key, value in (changes or {}).items():
-        content = _merged(content, _nested(key.split("."), value))
+    path = find_settings(source)
+    return parse_config(changed(read_settings(path), changes or {}), f'The configuration "{path}"')
+
+
+def parse_config(content: dict[str, Any], name: str) -> Config:
+    """The configuration with these settings; SpineError, which calls it `name`, where they are none."""
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        raise SpineError(f'The configuration "{path}" is wrong at {explain(error, Config)}.') from None
+        raise SpineError(f"{name} is wrong at {explain(error, Config)}.") from None
 
 
 def save_config(config: Config, path: Path) -> None:
@@ -123,13 +123,20 @@ def save_config(config: Config, path: Path) -> None:
         aside.write_text(text, "utf-8")
 
 
-def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    if path.resolve() in seen:
+def find_settings(source: str | Path) -> Path:
+    """The YAML file `source`, or the preset of that name."""
+    path = Path(source)
+    return path if path.suffix or path.exists() else PRESETS / f"{source}.yaml"
+
+
+def read_settings(path: Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What stands in a YAML file and in those that it names as `base`. Raises SpineError where one cannot be used."""
+    if path.resolve() in _seen:
         raise SpineError(f'The configuration "{path}" is its own base: remove a "base:" line.')
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
-        presets = [preset.stem for preset in PRESETS.glob("*.yaml")]
+        presets = [preset.relative_to(PRESETS).with_suffix("").as_posix() for preset in PRESETS.rglob("*.yaml")]
         raise SpineError(
             f'There is no configuration "{path}": give a YAML file or the name of a preset, '
             f"{suggestion(path.stem, presets)}."
@@ -138,18 +145,35 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise SpineError(f'The configuration "{path}" cannot be read: {" ".join(str(error).split())}') from None
     if not isinstance(content, dict):
         raise SpineError(f'The configuration "{path}" is not a list of settings ("name: value").')
-    bases = content.pop("base", [])
+    return _on_bases(content, path, (*_seen, path.resolve()))
+
+
+def _on_bases(section: dict[str, Any], path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    bases = section.get("base", [])
     result: dict[str, Any] = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        result = _merged(result, _read(path.parent / base, (*seen, path.resolve())))
-    return _merged(result, content)
+        result = merged(result, read_settings(path.parent / base, seen))
+    own = {
+        key: _on_bases(value, path, seen) if isinstance(value, dict) else value
+        for key, value in section.items()
+        if key != "base"
+    }
+    return merged(result, own)
 
 
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def changed(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`content` with `changes` ("training.seed": 1) applied."""
+    for key, value in changes.items():
+        content = merged(content, _nested(key.split("."), value))
+    return content
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the entries of `over`, section by section."""
     result = dict(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = _merged(result[key], value) if both else value
+        result[key] = merged(result[key], value) if both else value
     return result
 
 

@@ -17,7 +17,7 @@ from .fine_tuning import encoder_of, load_start
 from .losses import segmentation_loss
 from .moving_average import MovingAverage
 from .training_settings import Optimiser
-from .validation import volume_dice
+from .validation import CaseResult, validate
 
 METRIC = "validation_dice"
 
@@ -32,12 +32,18 @@ class Run(LightningModule):
         self.average = MovingAverage(self.network, config.training.ema_decay)
         self.dice: float | None = None
         """Validation Dice of this epoch, if there was a validation."""
-        self.case_dice: dict[str, float] = {}
+        self.validation_loss: float | None = None
+        self.case_results: dict[str, CaseResult] = {}
         self.steps_done = 0
         self.validation_cases = validation_cases
         self.augments_on_device = False
         self._minutes_before = 0.0
         self._started = time.monotonic()
+
+    @property
+    def case_dice(self) -> dict[str, float]:
+        """Of the cases of this epoch's validation that have one."""
+        return {name: result.dice for name, result in self.case_results.items() if result.dice is not None}
 
     @property
     def minutes(self) -> float:
@@ -76,7 +82,7 @@ class Run(LightningModule):
         self._started = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
-        self.dice, self.case_dice = None, {}
+        self.dice, self.validation_loss, self.case_results = None, None, {}
         if self.config.fine_tuning is not None and self.config.fine_tuning.freeze_encoder:
             encoder_of(self.network).eval()  # Lightning has just set it to training
 
@@ -123,17 +129,16 @@ class Run(LightningModule):
         if batch_index % self.trainer.world_size != self.global_rank:
             return  # another process's
         case = self.validation_cases[int(number)]
-        dice = volume_dice(case, self._predict, self.config)
-        if dice is not None:
-            self.case_dice[case.record.name] = dice
+        self.case_results[case.record.name] = validate(case, self._predict, self.config)
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.world_size > 1:
             shares: list[dict] = [{}] * self.trainer.world_size
-            torch.distributed.all_gather_object(shares, self.case_dice)
-            found = {name: dice for share in shares for name, dice in share.items()}
-            self.case_dice = {name: found[name] for name in sorted(found)}
+            torch.distributed.all_gather_object(shares, self.case_results)
+            found = {name: result for share in shares for name, result in share.items()}
+            self.case_results = {name: found[name] for name in sorted(found)}
         self.dice = sum(self.case_dice.values()) / max(1, len(self.case_dice))
+        self.validation_loss = sum(r.loss for r in self.case_results.values()) / max(1, len(self.case_results))
         self.log(METRIC, torch.tensor(self.dice, dtype=torch.float64).float(), prog_bar=True)
 
     def _predict(self, image: torch.Tensor) -> torch.Tensor:

@@ -97,8 +97,12 @@ def _one_hot(target: torch.Tensor, channels: int) -> torch.Tensor:
 
 
 def _sums(*parts: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The sums of this process, made those of all processes that share the batch."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    """The sums of this process, made those of all processes that share the batch.
+
+    Without gradients nothing is shared: in the validation each process has cases of its own.
+    """
+    shared = torch.is_grad_enabled() and torch.distributed.is_available() and torch.distributed.is_initialized()
+    if not shared:
         return parts
     return _SumOverProcesses.apply(torch.stack([part.expand_as(parts[0]) for part in parts])).unbind()
 

@@ -41,6 +41,7 @@ class EpochLog(Callback):
             "minutes": f"{run.minutes:.2f}",
             "learning_rate": f"{run.optimizers().param_groups[0]['lr']:.3g}",
             "loss": f"{trainer.callback_metrics['loss'].item():.5f}",
+            "validation_loss": "" if run.validation_loss is None else f"{run.validation_loss:.5f}",
             METRIC: "" if run.dice is None else f"{run.dice:.5f}",
         } | {f"dice {name}": f"{value:.5f}" for name, value in run.case_dice.items()}
         rows = []

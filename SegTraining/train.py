@@ -25,6 +25,7 @@ from .prepare import fingerprint, prepare
 from .progress import EpochLog, KeepBest, TimeLimit
 from .run_folder import CHECKPOINT, CONFIG, SafeCheckpoints, check_checkpoint, check_run_folder
 from .sampling import Samples, Steps
+from .validation import validation_cases
 
 
 def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Path, resume: bool = False) -> Path:
@@ -43,7 +44,7 @@ def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Pat
         save_config(config, run_folder / CONFIG)
         with atomic(run_folder / "fingerprint.json") as aside:
             aside.write_text(json.dumps(fingerprint(config, parts), indent=1), "utf-8")
-        _fit(Run(config, network, parts["validation"]), parts["training"], run_folder)
+        _fit(Run(config, network, validation_cases(parts["validation"], config)), parts["training"], run_folder)
     return run_folder
 
 

@@ -96,3 +96,5 @@ class Validation(Strict):
     every_epochs: int = Field(1, ge=1)
     slice_step: int = Field(2, ge=1)
     """Every n-th slice of each validation case is predicted."""
+    noisy_copies: float | None = Field(None, gt=0)
+    """Validate on a second, noisy copy of each case too: the noise's standard deviation as a fraction of its range."""

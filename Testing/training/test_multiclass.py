@@ -15,7 +15,7 @@ from SegTraining.prepare import prepare
 from SegTraining.sampling import Samples
 from SegTraining.targets import IGNORE
 from SegTraining.train import train
-from SegTraining.validation import volume_dice
+from SegTraining.validation import validate
 from SpineInference.engines import OnnxEngine
 
 LABELS = [
@@ -65,8 +65,8 @@ def test_validation_is_the_mean_over_the_classes(folders):
         return logits_of(torch.where(truth == 2, 0, truth))
 
     setting = config(input={"context_slices": 0, "pad_multiple": 16}, validation={"slice_step": 1})
-    assert volume_dice(case, lambda image: logits_of(truth), setting) == 1
-    assert volume_dice(case, missing_the_spot, setting) == 0.5
+    assert validate(case, lambda image: logits_of(truth), setting).dice == 1
+    assert validate(case, missing_the_spot, setting).dice == 0.5
     assert IGNORE not in truth
 
 

@@ -63,6 +63,22 @@ def test_schedules_begin_at_the_rate_and_end_where_they_should(folders, tmp_path
     assert rates[0] > 0.0066 and rates[-1] == pytest.approx(last, abs=0.002) and rates == sorted(rates, reverse=True)
 
 
+def test_the_validation_loss_is_that_of_the_training_on_other_cases(folders, tmp_path):
+    training, weights = {"max_epochs": 1, "steps_per_epoch": 1}, {"dice": 0, "cross_entropy": 1}
+    once, _ = run(folders, tmp_path / "once", training=training, loss=weights, **STILL)
+    twice, _ = run(folders, tmp_path / "twice", training=training, loss={"dice": 0, "cross_entropy": 2}, **STILL)
+    first, second = (float(rows[0]["validation_loss"]) for rows in (once, twice))
+    assert second == pytest.approx(2 * first, abs=2e-5) and 0.1 < first < 10
+
+
+def test_validation_also_on_noisy_copies(folders, tmp_path):
+    training = {"max_epochs": 2, "steps_per_epoch": 30, "crop": [64, 64]}
+    rows, _ = run(folders, tmp_path / "run", training=training, plane="axial", validation={"noisy_copies": 0.5})
+    clean, noisy = (float(rows[-1][f"dice {name}"]) for name in ("c", "c-noisy"))
+    assert clean > 0.95 and noisy < 0.85
+    assert float(rows[-1]["validation_dice"]) == pytest.approx((clean + noisy) / 2, abs=1e-4)
+
+
 def test_accumulated_steps_change_the_weights_once(folders, tmp_path):
     _, state = run(folders, tmp_path / "run", training={"steps_per_epoch": 4, "accumulate": 4})
     assert state["average.updates"] == 2

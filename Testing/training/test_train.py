@@ -15,7 +15,7 @@ from SegTraining.config import Config
 from SegTraining.prepare import prepare
 from SegTraining.sampling import Samples
 from SegTraining.train import train
-from SegTraining.validation import volume_dice
+from SegTraining.validation import validate
 from SpineInference.errors import SpineError
 
 
@@ -80,10 +80,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(folders, tmp_path, schedule):
         calls.append(1)
         if len(calls) == 2:
             raise PulledPlug
-        return volume_dice(*arguments)
+        return validate(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("SegTraining.lightning_module.volume_dice", pull_the_plug)
+        patch.setattr("SegTraining.lightning_module.validate", pull_the_plug)
         with pytest.raises(PulledPlug):
             train(config(schedule=kind), *folders, stopped)
     train(config(schedule=kind), *folders, stopped, resume=True)
@@ -154,9 +154,9 @@ def test_validation_scores_the_truth_with_one_and_leaves_out_what_nobody_labelle
     for plane in ("sagittal", "coronal", "axial"):
         setting = config(plane=plane, input={"context_slices": 0}, validation={"slice_step": 1})
         # The labelled blocks of the tiny data set are the brightest; the unlabelled topmost one is as bright.
-        assert volume_dice(case, lambda image: image - 1.2, setting) > 0.97
-        assert volume_dice(case, lambda image: image * 0 - 1, setting) == 0
-        assert volume_dice(case, lambda image: image * 0 + 1, setting) < 0.5
+        assert validate(case, lambda image: image - 1.2, setting).dice > 0.97
+        assert validate(case, lambda image: image * 0 - 1, setting).dice == 0
+        assert validate(case, lambda image: image * 0 + 1, setting).dice < 0.5
 
 
 def test_validation_on_a_canvas_sees_larger_slices_as_tiles(folders):
@@ -169,7 +169,7 @@ def test_validation_on_a_canvas_sees_larger_slices_as_tiles(folders):
 
     for canvas in ([32, 32], [96, 96]):
         whole, tiled = (
-            volume_dice(case, predict, config(input={"context_slices": 0, **spec}, training={"crop": canvas}))
+            validate(case, predict, config(input={"context_slices": 0, **spec}, training={"crop": canvas})).dice
             for spec in ({}, {"canvas": canvas})
         )
         assert tiled == whole and sizes == {(64, 64), tuple(canvas)}
