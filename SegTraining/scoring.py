@@ -55,6 +55,18 @@ class BodyCount:
 
 
 @dataclass(frozen=True)
+class Matches:
+    """Which predicted instances are which bodies of the reference, by `MATCH_IOU`."""
+
+    found: dict[int, int]
+    """The predicted value of each reference value that was found."""
+    dice: dict[int, float]
+    """The Dice coefficient of each reference value, 0 for those that were missed."""
+    spurious: list[int]
+    """Predicted values that match none, with their centre in the rows that can be judged."""
+
+
+@dataclass(frozen=True)
 class SliceScore:
     """One class in one slice. `slice` counts from 1, from the right, the front and the top; `mm` is its distance from
     the first slice of the scan. `dice` is None where there was nothing to find and nothing was found."""
@@ -117,28 +129,38 @@ def score_slices(
 
 def score_bodies(prediction: np.ndarray, reference: Reference) -> BodyCount:
     """Match the bodies of an instance map with those of the reference."""
-    rows = reference.rows
-    if rows.start == rows.stop:
+    if reference.rows.start == reference.rows.stop:
         return BodyCount()
+    matches = match_bodies(prediction, reference)
+    mean = float(np.mean(list(matches.dice.values()))) if matches.dice else None
+    return BodyCount(len(matches.dice), len(matches.found), len(matches.spurious), mean)
+
+
+def match_bodies(prediction: np.ndarray, reference: Reference) -> Matches:
+    """Match the values of an instance map [I, P, L] with those of the reference, one by one."""
+    rows = reference.rows
     prediction, truth = np.where(reference.ignored, 0, prediction), reference.instances
     overlaps = _pair_counts(prediction, truth)
-    predicted_sizes = dict(zip(*np.unique(prediction[prediction > 0], return_counts=True), strict=True))
-    true_sizes = dict(zip(*np.unique(truth[truth > 0], return_counts=True), strict=True))
-    matched, dices = set(), []
-    for label, size in true_sizes.items():
-        best = 0.0
-        for value in predicted_sizes:
+    predicted_sizes = _sizes(prediction)
+    found, dices = {}, {}
+    for label, size in _sizes(truth).items():
+        dices[label] = 0.0
+        for value, predicted_size in predicted_sizes.items():
             common = overlaps.get((value, label), 0)
-            if common / (size + predicted_sizes[value] - common) > MATCH_IOU:
-                matched.add(value)
-                best = 2 * common / (size + predicted_sizes[value])
-        dices.append(best)
-    spurious = 0
-    for value in set(predicted_sizes) - matched:
-        centre = np.nonzero(prediction == value)[0].mean()
-        spurious += rows.start <= centre < rows.stop
-    mean = float(np.mean(dices)) if dices else None
-    return BodyCount(len(dices), int(sum(value > 0 for value in dices)), int(spurious), mean)
+            if common / (size + predicted_size - common) > MATCH_IOU:
+                found[label] = value
+                dices[label] = 2 * common / (size + predicted_size)
+    spurious = [
+        value
+        for value in predicted_sizes
+        if value not in found.values() and rows.start <= np.nonzero(prediction == value)[0].mean() < rows.stop
+    ]
+    return Matches(found, dices, spurious)
+
+
+def _sizes(labels: np.ndarray) -> dict[int, int]:
+    """The number of voxels of each value above 0."""
+    return {int(v): int(n) for v, n in zip(*np.unique(labels[labels > 0], return_counts=True), strict=True)}
 
 
 def _pair_counts(prediction: np.ndarray, reference: np.ndarray) -> dict[tuple[int, int], int]:
