@@ -1,4 +1,4 @@
-"""The command `segtraining`: phantom, prepare, inspect, show-augmentations, train, evaluate, report, package."""
+"""The command `segtraining`: from data sets to evaluated model packages; `segtraining --help` lists what it can do."""
 
 import argparse
 import os
@@ -82,6 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--output", type=Path, help="default: evaluation; of one --run: RUN/evaluation/SPLIT")
     command.set_defaults(run=_evaluate)
 
+    command = commands.add_parser("experiment", help="train and evaluate many configurations, resumably, and report")
+    command.add_argument("experiment", help="YAML file of an experiment, or the name of a preset")
+    _add_data(command)
+    command.add_argument("-o", "--output", type=Path, help="folder of the experiment (default experiments/NAME)")
+    command.add_argument("--only", nargs="+", default=["*"], metavar="PATTERN", help="runs with such names: *-sagittal")
+    command.add_argument("--list", action="store_true", help="show the runs and how far they are, and run nothing")
+    command.add_argument("--report", action="store_true", help="write the report of what is there, and run nothing")
+    command.set_defaults(run=_experiment)
+
     command = commands.add_parser("report", help="write curves, pictures and tables of runs as one HTML file")
     command.add_argument("run_folders", type=Path, nargs="+", metavar="RUN", help="run folder, or output of evaluate")
     command.add_argument("-o", "--output", type=Path, default=Path("report.html"))
@@ -97,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_config(command: argparse.ArgumentParser, required: bool = True) -> None:
     command.add_argument("config", nargs=None if required else "?", help="YAML file, or the name of a preset")
+    _add_data(command)
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", type=Path, help="folder of the data sets (default: SPINE_DATA)")
     command.add_argument("--cache", type=Path, default=Path("cache"), help="folder of prepared cases (default cache)")
     command.add_argument(
@@ -105,9 +118,14 @@ def _add_config(command: argparse.ArgumentParser, required: bool = True) -> None
 
 
 def _config(options: argparse.Namespace) -> "Config":
-    import yaml
-
     from .config import load_config
+
+    return load_config(options.config, _changes(options))
+
+
+def _changes(options: argparse.Namespace) -> dict[str, Any]:
+    """What `--set` says."""
+    import yaml
 
     changes: dict[str, Any] = {}
     for text in options.set:
@@ -115,7 +133,7 @@ def _config(options: argparse.Namespace) -> "Config":
         if not equals:
             raise SpineError(f'"--set {text}" is not understood: write KEY=VALUE, e.g. training.max_minutes=60.')
         changes[key] = yaml.safe_load(value)
-    return load_config(options.config, changes)
+    return changes
 
 
 def _data(options: argparse.Namespace) -> Path:
@@ -126,7 +144,7 @@ def _data(options: argparse.Namespace) -> Path:
 
 
 def _phantom(options: argparse.Namespace) -> None:
-    from .phantom import write_dataset
+    from .phantom_dataset import write_dataset
 
     write_dataset(options.output, options.count, options.seed)
 
@@ -185,6 +203,24 @@ def _evaluate(options: argparse.Namespace) -> None:
         open_runs(options.run_folders) if options.run_folders else nullcontext(open_set(options.model or "")) as models
     ):
         evaluate(models, cases, output, labels, not options.fused_only, choices)
+
+
+def _experiment(options: argparse.Namespace) -> None:
+    from .experiment_local import run_locally
+    from .experiment_runner import plan, report_experiment, run_experiment
+    from .experiment_settings import load_experiment
+
+    experiment, changes = load_experiment(options.experiment), _changes(options)
+    output = options.output or Path("experiments") / experiment.name
+    data = Path() if options.list or options.report else _data(options)
+    planned = plan(experiment, output, data, options.cache, changes, options.only)
+    if options.list:
+        print("\n".join(f"{each.run.name}  {each.state}" for each in planned))
+        print(f"{len(planned)} runs into {output}")
+    elif options.report:
+        report_experiment(planned, output)
+    else:
+        run_experiment(planned, output, run_locally)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -1,15 +1,14 @@
-"""The image model of the spine phantom: a canvas that tissues are painted on, and what an MR scanner does to it.
+"""The canvas of the spine phantom, which tissues are painted on.
 
 The canvas is a regular grid in patient LPS coordinates stored like a sagittal acquisition: arrays are
 [sagittal slice, row, column] = [left to right, superior to inferior, anterior to posterior].
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 
 def smooth_field(rng: np.random.Generator, axes: list[np.ndarray], knot_mm: float) -> np.ndarray:
@@ -36,6 +35,9 @@ class Tissue:
     fine: float = 0.05
     medium: float = 0.05
     coarse: float = 0.05
+
+
+Tissues = dict[str, Tissue]
 
 
 class Canvas:
@@ -66,6 +68,11 @@ class Canvas:
             yield all(window.stop > window.start for window in windows)
         finally:
             self._window = before
+
+    def between(self, low: float, high: float) -> AbstractContextManager[bool]:
+        """Restrict painting to heights z (mm) from `low` to `high`; False if the canvas has none of them."""
+        x, _, y = self._axes
+        return self.box([np.array([x[0], y[0], low]), np.array([x[-1], y[-1], high])], 0.0)
 
     @property
     def window(self) -> tuple[slice, slice, slice]:
@@ -100,49 +107,3 @@ class Canvas:
         part = self.signal[self._window]
         before = part[touched]
         part[touched] = before + amount[touched] * (tissue.signal * (1 + texture) - before)
-
-
-@dataclass(frozen=True)
-class Scanner:
-    """How a scan is taken: coil shading, blur and noise, drawn once per scan."""
-
-    blur_mm: float
-    slice_blur_mm: float
-    noise: float
-    """Standard deviation of the noise relative to the fat-like signal 1."""
-    shading: float
-    coil_depth_mm: float
-    """How far (mm) in front of the back a spine coil still receives 1/e of the signal."""
-    gain: float
-
-    @staticmethod
-    def random(rng: np.random.Generator) -> "Scanner":
-        """A scanner with a surface coil at the back, as in spine MR."""
-        return Scanner(
-            blur_mm=rng.uniform(0.35, 0.6),
-            slice_blur_mm=rng.choice([0.4, rng.uniform(0.8, 1.7)]),
-            noise=rng.uniform(0.006, 0.03),
-            shading=rng.uniform(0.05, 0.2),
-            coil_depth_mm=rng.uniform(120, 280),
-            gain=rng.uniform(250, 1200),
-        )
-
-    def take(self, rng: np.random.Generator, canvas: Canvas, spacing: tuple[float, ...]) -> np.ndarray:
-        """The scanned signal (float32) of the canvas, whose voxels are `spacing` mm along the array axes.
-
-        Blurred, shaded smoothly and by the coil, without noise: that comes with the final voxels.
-        """
-        widths = (self.slice_blur_mm, self.blur_mm, self.blur_mm)
-        image = ndimage.gaussian_filter(
-            canvas.signal, [w / s for w, s in zip(widths, spacing, strict=True)], truncate=3
-        )
-        x, y, z = canvas.coordinates
-        image *= np.exp(self.shading * smooth_field(rng, [x.ravel(), z.ravel(), y.ravel()], 120.0))
-        image *= np.exp((y - y.max() + 60) / self.coil_depth_mm)
-        return image
-
-    def receive(self, rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-        """The magnitude image (int16) with Rician noise."""
-        real = image + self.noise * rng.standard_normal(image.shape, dtype=np.float32)
-        imaginary = self.noise * rng.standard_normal(image.shape, dtype=np.float32)
-        return np.clip(np.rint(self.gain * np.hypot(real, imaginary)), 0, 32767).astype(np.int16)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SegTraining.phantom import Phantom, make_phantom, write_dataset
+from SegTraining.phantom import Phantom, make_phantom
+from SegTraining.phantom_dataset import write_dataset
 from SpineInference.levels import LEVELS
 
 COARSE = {"spacing": (2.0, 2.0, 2.0), "field_of_view": (200.0, 280.0, 80.0)}
@@ -100,8 +101,8 @@ def test_other_regions(region: str, names: tuple[str, ...]):
 
 
 def test_unknown_contrast_is_refused():
-    with pytest.raises(ValueError, match="PD"):
-        make_phantom(1, contrast="PD")
+    with pytest.raises(ValueError, match="FLAIR"):
+        make_phantom(1, contrast="FLAIR")
 
 
 def test_dataset_in_nnunet_layout(tmp_path):

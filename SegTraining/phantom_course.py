@@ -1,58 +1,10 @@
-"""The tissues of the spine phantom: what each contrast makes of them, and how they are painted around the spine."""
+"""Smooth lines along the spine of the phantom, which the soft tissues are hung on."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from .phantom_anatomy import Spine
-from .phantom_image import Tissue
-
-CONTRASTS = ("T1", "T2", "water")
-
-# Signal relative to subcutaneous fat (or, in the fat-suppressed water image, to muscle). Columns as in CONTRASTS.
-_SIGNALS: dict[str, tuple[float, float, float]] = {
-    "fat": (1.00, 0.90, 0.07),
-    "inner fat": (0.92, 0.58, 0.22),
-    "skin": (0.35, 0.25, 1.00),
-    "muscle": (0.36, 0.15, 0.85),
-    "marrow": (0.56, 0.36, 0.50),
-    "cortex": (0.10, 0.05, 0.20),
-    "vein": (0.30, 0.62, 0.72),
-    "fluid": (0.17, 1.00, 1.15),
-    "cord": (0.36, 0.45, 0.95),
-    "nucleus": (0.36, 0.60, 1.05),
-    "annulus": (0.28, 0.09, 0.90),
-    "worn disc": (0.24, 0.12, 0.60),
-    "ligament": (0.12, 0.06, 0.22),
-    "vessel": (0.08, 0.05, 0.45),
-    "bowel": (0.38, 0.34, 0.42),
-    "gas": (0.03, 0.03, 0.03),
-    "organ": (0.42, 0.36, 0.62),
-}
-_TEXTURES: dict[str, tuple[float, float, float]] = {
-    "fat": (0.03, 0.06, 0.05),
-    "inner fat": (0.06, 0.13, 0.13),
-    "muscle": (0.08, 0.10, 0.06),
-    "marrow": (0.09, 0.07, 0.08),
-    "fluid": (0.02, 0.05, 0.06),
-    "cord": (0.03, 0.04, 0.05),
-    "nucleus": (0.04, 0.06, 0.08),
-    "bowel": (0.08, 0.20, 0.20),
-    "organ": (0.06, 0.06, 0.05),
-}
-
-
-def draw_tissues(rng: np.random.Generator, contrast: str) -> dict[str, Tissue]:
-    """The tissues of one person in one contrast ("T1", "T2" or "water"), each a little different from the mean.
-
-    "water" is the water image of a chemical-shift gradient echo, in which fat is dark.
-    """
-    column = CONTRASTS.index(contrast)
-    tissues = {}
-    for name, signals in _SIGNALS.items():
-        signal = signals[column] * np.exp(rng.normal(0, 0.1))
-        tissues[name] = Tissue(signal, *_TEXTURES.get(name, (0.05, 0.05, 0.05)))
-    return tissues
 
 
 @dataclass(frozen=True)
@@ -68,6 +20,8 @@ class Course:
     """Cosine of the canal's angle to the body's long axis: an axial cut through a slanted tube is longer."""
     half_depth: np.ndarray
     half_width: np.ndarray
+    size: np.ndarray
+    """Width of the bodies relative to an average L3, smoothed widely: what the trunk is scaled by."""
     back: np.ndarray
     front: np.ndarray
     """y of the skin of the back beside the midline, and of the skin in front."""
@@ -102,6 +56,7 @@ class Course:
             canal_slant=np.cos(np.arctan(np.gradient(canal_y))),
             half_depth=line(centres, np.array([b.depth / 2 for b in bodies]), 10.0),
             half_width=line(centres, np.array([b.width / 2 for b in bodies]), 10.0),
+            size=ratio,
             back=trunk + rng.uniform(0.92, 1.12) * (26.0 + 62.0 * ratio),
             front=trunk - build * (20.0 + 90.0 * ratio),
             ripple=np.sin(z / 21 + rng.uniform(0, 6)) + np.sin(z / 53 + rng.uniform(0, 6)),
