@@ -45,9 +45,14 @@ class Task:
         return self.run_folder / LOG
 
     @property
+    def trained(self) -> bool:
+        """Whether the training has reached its end."""
+        return (self.run_folder / TRAINED).exists()
+
+    @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        return (self.run_folder / TRAINED).exists() and not self.missing_splits
+        return self.trained and not self.missing_splits
 
     @property
     def missing_splits(self) -> list[str]:
@@ -112,7 +117,7 @@ def _train_and_evaluate(task: Task) -> str:
     from .train import train
 
     config = load_config(task.config)
-    if not (task.run_folder / TRAINED).exists():
+    if not task.trained:
         begun = (task.run_folder / CONFIG).exists()
         train(config, task.data_folder, task.cache_folder, task.run_folder, resume=begun)
         with atomic(task.run_folder / TRAINED) as aside:

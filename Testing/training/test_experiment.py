@@ -1,0 +1,174 @@
+"""An experiment runs through whatever happens: killed, started again, with a run that fails, with a changed preset."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import yaml
+from tiny_training import make_dataset, settings
+
+from SegTraining.claims import claimed
+from SegTraining.cli import main
+from SegTraining.csv_tables import read_rows
+from SegTraining.experiment import Outcome, Task, run_task
+from SegTraining.experiment_local import run_locally
+from SegTraining.experiment_runner import plan, run_experiment
+from SegTraining.experiment_settings import load_experiment
+from SpineInference.errors import SpineError
+
+NARROW = {"family": "fdn5", "arguments": {}}
+RUNS = {"wide": {"network": settings()["network"]}, "narrow": {}}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("data"))
+
+
+def write(folder: Path, runs: dict[str, dict] = RUNS, **training) -> Path:
+    content = {
+        "name": "trial",
+        "configuration": settings(network=NARROW, training={"max_epochs": 1, **training}),
+        "axes": {"network": runs},
+    }
+    path = folder / "trial.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    return path
+
+
+def arguments(path: Path, data: Path) -> list[str]:
+    folders = {"--data": data, "--cache": path.parent / "cache", "-o": path.parent / "out"}
+    return ["experiment", str(path), *(text for key, folder in folders.items() for text in (key, str(folder)))]
+
+
+def here(tasks, on_outcome) -> None:
+    """An executor that is none: everything in this process."""
+    for task in tasks:
+        on_outcome(run_task(task))
+
+
+def run(path: Path, data: Path, execute=here, only=("*",)) -> None:
+    output = path.parent / "out"
+    run_experiment(plan(load_experiment(path), output, data, path.parent / "cache", only=only), output, execute)
+
+
+def test_all_runs_are_trained_evaluated_and_reported_and_nothing_twice(data, tmp_path, capsys):
+    path = write(tmp_path)
+    run(path, data)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("2 runs, 0 of them done")
+    assert lines[1].startswith("1 of 2: wide: validation Dice 0.") and "test Dice 0." in lines[1] and "left" in lines[1]
+    assert lines[2].startswith("2 of 2: narrow: ") and lines[-1].endswith("report.html")
+    scores = read_rows(tmp_path / "out" / "report-tables" / "scores.csv")
+    assert [(row["Run"], row["Cases of"]) for row in scores] == [("wide", "test"), ("narrow", "test")]
+    run(path, data, execute=lambda tasks, on_outcome: pytest.fail("done already"))
+    assert main([*arguments(path, data), "--list"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:-1] == ["wide  done", "narrow  done"]
+
+
+def test_an_evaluation_that_was_cut_off_is_made_up_for_without_training_again(data, tmp_path):
+    path = write(tmp_path, {"narrow": RUNS["narrow"]})
+    run(path, data)
+    folder = tmp_path / "out" / "runs" / "narrow"
+    (folder / "evaluation" / "test" / "summary.json").unlink()
+    before = (folder / "weights.safetensors").stat().st_mtime_ns
+    run(path, data)
+    assert (folder / "evaluation" / "test" / "summary.json").exists()
+    assert (folder / "weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_run_that_fails_is_told_and_the_others_go_on(data, tmp_path, capsys):
+    path = write(
+        tmp_path, {"broken": {"network": {"family": "unet", "arguments": {"encoder": "no-such-encoder"}}}, **RUNS}
+    )
+    with pytest.raises(SpineError, match=r"1 of 2 runs have failed \(broken\)"):
+        run(path, data, only=("broken", "narrow"))
+    first, second = capsys.readouterr().out.splitlines()[1:3]
+    assert first.startswith("1 of 2: broken: FAILED: ") and "no-such-encoder" in first
+    assert second.startswith("2 of 2: narrow: validation Dice")
+    assert "no-such-encoder" in (tmp_path / "out" / "runs" / "broken" / "log.txt").read_text("utf-8")
+
+
+def test_another_configuration_is_refused_in_a_folder_with_runs_and_new_runs_are_not(data, tmp_path):
+    run(write(tmp_path, {"narrow": RUNS["narrow"]}), data)
+    assert len(plan(load_experiment(write(tmp_path)), tmp_path / "out", data, tmp_path / "cache")) == 2
+    with pytest.raises(SpineError, match=r"training\.batch_size was 4, now it is 2"):
+        run(write(tmp_path, batch_size=2), data)
+
+
+def test_data_that_cannot_be_used_is_told_before_anything_runs(data, tmp_path):
+    path = write(tmp_path, {"all": {"data": {"split": {"validation": ["c"], "test": []}}}})
+    with pytest.raises(SpineError, match='The run "all" has no test cases'):
+        run(path, data)
+    with pytest.raises(SpineError, match="No run of trial is called some"):
+        run(path, data, only=("some",))
+    assert not (tmp_path / "out" / "runs").exists()
+
+
+def test_two_processes_do_not_run_the_same_experiment(data, tmp_path):
+    path = write(tmp_path)
+    with claimed(tmp_path / "out"), pytest.raises(SpineError, match="in use by another process"):
+        run(path, data)
+
+
+def crash(task: Task) -> Outcome:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.slow
+def test_killed_at_once_with_everything_it_had_started_it_goes_on_as_if_never_interrupted(data, tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    runs = {"narrow": {"training": {"max_epochs": 1, "steps_per_epoch": 2}}, "wide": RUNS["wide"]}
+    whole, killed = (write(tmp_path / name, runs, max_epochs=3, steps_per_epoch=25) for name in ("whole", "killed"))
+    run(whole, data)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "SegTraining.cli", *arguments(killed, data)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert next(line for line in process.stdout if line.startswith("1 of 2")).startswith("1 of 2: narrow: validation")
+    folder = tmp_path / "killed" / "out" / "runs" / "wide"
+    while not (folder / "last.ckpt").exists():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (folder / "trained").exists(), "the run was over before it was killed"
+    wait_until_free(folder)
+    assert main(arguments(killed, data)) == 0
+    first, second = (
+        safetensors.torch.load_file(path.parent / "out" / "runs" / "wide" / "weights.safetensors")
+        for path in (whole, killed)
+    )
+    assert all(first[name].equal(second[name]) for name in first)
+    assert (tmp_path / "killed" / "out" / "report.html").exists()
+
+
+def wait_until_free(folder: Path) -> None:
+    """The process of a run ends by itself, soon after the one that started it."""
+    for _ in range(100):
+        try:
+            with claimed(folder):
+                return
+        except SpineError:
+            time.sleep(0.1)
+    pytest.fail("the killed run goes on")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.slow
+def test_a_process_that_crashes_is_told_and_the_next_task_is_run(tmp_path, monkeypatch):
+    tasks = [Task(name, tmp_path / name, tmp_path / name, tmp_path, tmp_path) for name in ("one", "two")]
+    outcomes: list[Outcome] = []
+    monkeypatch.setattr("SegTraining.experiment_local.run_task", crash)
+    run_locally(tasks[:1], outcomes.append)
+    monkeypatch.undo()
+    run_locally(tasks[1:], outcomes.append)
+    assert "ended with code -11" in outcomes[0].error and "no configuration" in outcomes[1].error
