@@ -1,15 +1,26 @@
-"""From what was typed to requests: which scans, into which folders, with which reference masks."""
+"""Many scans: from what was typed to requests with folders and reference masks, and from there to a cluster."""
 
-from collections.abc import Sequence
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from .catalog import absolute
+from .cluster import Cluster, Finished, Needs
 from .errors import SpineError
+from .monitor import Monitor
 from .reading import find_scans, scan_name
 from .requests import Request
+from .runner import Outcome, Runner
 
 _FIRST_CHANNEL = "_0000"
 """nnU-Net ends the names of its images with the number of the channel; those of its masks have none."""
+
+_MOST_THREADS = 4
+"""On a node with more cores several scans at a time make better use of them."""
+_MEMORY_GB = 4.0
+"""Of main memory for one scan: those of 512 x 512 x 240 voxels have been seen to take somewhat more than 2 GB."""
 
 
 def plan(
@@ -36,6 +47,43 @@ def plan(
         except SpineError as error:
             failures.append(error)
     return requests, failures
+
+
+def spread(cluster: Cluster, requests: Mapping[str, Request], monitor: Monitor) -> Iterator[Finished]:
+    """Carry out sound `requests` with the same choices in `cluster`; the results are instances of `Outcome`.
+
+    Each takes as many processor cores as threads, and a GPU where nodes have some and the request allows it. Raises
+    SpineError when the cluster cannot be used, and Cancelled.
+    """
+    any_request = next(iter(requests.values()))
+    device = any_request.device
+    if device.startswith("cuda:"):
+        raise SpineError(f"a cluster hands out its GPUs itself: use --device auto, cuda or cpu, not {device}.")
+    threads = any_request.threads or max(1, min(_MOST_THREADS, int(cluster.most("CPU"))))
+    gpus = int(device == "cuda" or (device == "auto" and cluster.most("GPU") >= 1))
+    items = {name: _anywhere(replace(request, threads=threads)) for name, request in requests.items()}
+    return cluster.spread(_run, items, Needs(threads, _MEMORY_GB, gpus), monitor, "scans")
+
+
+def _anywhere(request: Request) -> Request:
+    """The same request for a process with another working folder."""
+    return replace(
+        request,
+        input=os.path.abspath(request.input),
+        output=os.path.abspath(request.output),
+        model=absolute(request.model),
+        reference=request.reference and os.path.abspath(request.reference),
+    )
+
+
+@functools.cache
+def _runner() -> Runner:
+    return Runner()
+
+
+def _run(request: Request, monitor: Monitor) -> Outcome:
+    """On a worker, whose networks stay open for the next scan."""
+    return _runner().run(request, monitor)
 
 
 def _masks(reference: str | None, scans: int) -> dict[str, Path] | Path | None:

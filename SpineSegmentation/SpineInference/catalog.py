@@ -62,6 +62,11 @@ def open_set(name_or_path: str | Path, catalog_folder: str | Path | None = None)
     return _set_at(path)
 
 
+def absolute(name_or_path: str) -> str:
+    """What `open_set` takes for the same model in any working folder."""
+    return name_or_path if _locate(name_or_path, None) else os.path.abspath(name_or_path)
+
+
 def list_sets(catalog_folder: str | Path | None = None) -> list[SetInfo]:
     """Every set: those of the catalogs, then the imported ones. Reads manifests, opens no weights."""
     infos = {}

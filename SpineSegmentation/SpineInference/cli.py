@@ -17,6 +17,7 @@ from .errors import Cancelled, SpineError
 if TYPE_CHECKING:
     from .levels import Segment
     from .requests import Request
+    from .runner import Outcome
 
 EXIT_OK, EXIT_UNEXPECTED, EXIT_BAD_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
 
@@ -25,10 +26,15 @@ examples:
   spine-segment scan.nii.gz -o results
   spine-segment dicom-folder -o results --top-level C2
   spine-segment folder-of-scans -o results --planes sagittal --device cpu
+  spine-segment archive -o shared/results --cluster head-node:6379 --threads 4
 
 For every scan OUT gets a folder named after it, with the label map (.nii.gz), the same as a segmentation for
 3D Slicer (.seg.nrrd), the measurements (.csv), a record of the run (.json) and an overview picture (.png).
 The folder of an earlier run is replaced if its files have not been changed since; any other is refused.
+
+With --cluster each scan takes as many processor cores as it has --threads (default: up to 4), 4 GB of memory and, if
+there are any and --device allows it, a GPU. Scans whose worker or node dies are tried again. Every node needs
+spine-segmentation[cluster] and sees scans, models and results under the same paths.
 
 exit code: 0 all scans done (also when a scan shows no vertebral body), 2 a scan or an option cannot be used,
 1 something failed unexpectedly, 130 cancelled. Scans that cannot be used do not stop the others.
@@ -71,24 +77,54 @@ def _segment_all(options: argparse.Namespace, run: Callable | None, display: Dis
         open_set(choices.model)  # a mistake in its name is worth one sentence, not one for each scan
         run = Runner().run
     exit_codes = [EXIT_BAD_INPUT] * len(failures)
-    exit_codes += [_segment(request, run, display) for request in requests]
+    if options.cluster:
+        exit_codes += _segment_on_cluster(requests, options.cluster, display)
+    else:
+        exit_codes += [_segment(request, run, display) for request in requests]
     if len(exit_codes) > 1:
         display.line(f"{exit_codes.count(EXIT_OK)} of {len(exit_codes)} scans done.")
     return EXIT_UNEXPECTED if EXIT_UNEXPECTED in exit_codes else max(exit_codes)
 
 
 def _segment(request: "Request", run: Callable, display: Display) -> int:
-    """Carry out one request; whatever goes wrong with it is told and does not stop the others."""
     from .requests import check_request
 
-    title = Path(request.output).name
-    try:
+    def work() -> "Outcome":
         check_request(request)
-        with display.scan(title) as monitor:
-            outcome = run(request, monitor)
+        with display.scan(_title(request)) as monitor:
+            return run(request, monitor)
+
+    return _attempt(request, work, display)
+
+
+def _segment_on_cluster(requests: "Sequence[Request]", address: str, display: Display) -> list[int]:
+    from .batch import spread
+    from .cluster import connected
+    from .requests import check_request
+
+    sound, exit_codes = {}, []
+    for request in requests:
+        try:
+            check_request(request)
+            sound[_title(request)] = request
+        except SpineError as error:
+            display.error(_sentence(request, error))
+            exit_codes.append(EXIT_BAD_INPUT)
+    if sound:
+        with display.scan("cluster") as monitor, connected(address) as cluster:
+            for finished in spread(cluster, sound, monitor):
+                for note in finished.notes:
+                    display.note(f"{finished.name}: {note}")
+                exit_codes.append(_attempt(sound[finished.name], finished.outcome, display))
+    return exit_codes
+
+
+def _attempt(request: "Request", work: "Callable[[], Outcome]", display: Display) -> int:
+    """Do the work for one request; whatever goes wrong with it is told and does not stop the others."""
+    try:
+        outcome = work()
     except SpineError as error:
-        sentence = str(error)
-        display.error(sentence if request.input in sentence else f"{request.input}: {sentence}")
+        display.error(_sentence(request, error))
         return EXIT_BAD_INPUT
     except Cancelled:
         raise
@@ -96,8 +132,17 @@ def _segment(request: "Request", run: Callable, display: Display) -> int:
         display.error(traceback.format_exc())
         display.error(f"{request.input}: failed unexpectedly ({type(error).__name__}: {error}), please report it.")
         return EXIT_UNEXPECTED
-    display.line(f"{title}: {_found(outcome.segments)} in {outcome.seconds:.0f} s -> {outcome.folder}")
+    display.line(f"{_title(request)}: {_found(outcome.segments)} in {outcome.seconds:.0f} s -> {outcome.folder}")
     return EXIT_OK
+
+
+def _title(request: "Request") -> str:
+    return Path(request.output).name
+
+
+def _sentence(request: "Request", error: SpineError) -> str:
+    sentence = str(error)
+    return sentence if request.input in sentence else f"{request.input}: {sentence}"
 
 
 def _found(segments: "Sequence[Segment]") -> str:
@@ -192,6 +237,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--format", choices=("nii.gz", "nrrd"), default="nii.gz", help="of the label map (%(default)s)")
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all)")
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="spread the scans over the Ray cluster at host:port or ray://host:port, or over this computer (local)",
+    )
     parser.add_argument("--no-overview", action="store_true", help="write no overview picture")
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     parser.add_argument("--list-models", action="store_true", help="list the models and stop")

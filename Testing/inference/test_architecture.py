@@ -47,7 +47,7 @@ class Package:
 
 PACKAGES = {
     "SpineInference": Package(
-        "SpineSegmentation/SpineInference/**/*.py", BUNDLED, BUNDLED | HEAVY - {"lightning"} | {"tqdm"}
+        "SpineSegmentation/SpineInference/**/*.py", BUNDLED, BUNDLED | HEAVY - {"lightning"} | {"tqdm", "ray"}
     ),
     "SpineSegmentationLib": Package(
         "SpineSegmentation/SpineSegmentationLib/**/*.py",
