@@ -11,6 +11,7 @@ judged. Whatever is judged is told with the numbers; nothing that fails is left 
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -50,10 +51,14 @@ from SpineInference.requests import DEFAULT_MODEL, Request, check_request  # noq
 from SpineInference.runner import Runner  # noqa: E402
 from SpineInference.writing import atomic  # noqa: E402
 
+BUSY = 0.5
+"""More running processes than this before the benchmark begins make its times worthless."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge what the command line asks for and print it; 0, or 2 for data, models or choices that cannot be used."""
     options = _parse(arguments)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     with tempfile.TemporaryDirectory() as temporary:
         try:
             sources = _restricted([open_source(folder.absolute()) for folder in options.folders], options.cases)
@@ -76,9 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for source, found in zip(sources, scores, strict=True):
         print(report(source, found))
     notes = [f"{source.dataset.name}: {IN_FRONT_OF_CANAL}" for source in sources if source.canal is not None]
-    print("", RULES, *notes, *identical, sep="\n")
+    notes += identical
+    if load > BUSY:
+        notes.append(f"The machine was busy before this began (load {load:.1f}): do not trust the seconds.")
+    print("", RULES, *notes, sep="\n")
     if options.json:
-        about = {"program": __version__, "rules": RULES, "notes": notes + identical}
+        about = {"program": __version__, "rules": RULES, "notes": notes}
         about["packages"] = {c.name: {p.manifest.name: p.manifest.files for p in c.packages} for c in candidates}
         results = [part for source, found in zip(sources, scores, strict=True) for part in results_of(source, found)]
         with atomic(options.json) as aside:
