@@ -66,17 +66,20 @@ _FAMILIES = {
     "poster-unet": _Family("poster_unet", "poster_unet"),
     "residual-unet": _Family("residual_unet", "residual_unet"),
 }
+_CLASSIFIERS = {"patch-classifier": _Family("patch_classifier", "patch_classifier")}
+"""What says something of the whole picture: logits [n, classes, 1, 1]."""
 
 
 def families() -> list[str]:
-    """The names of all network families."""
+    """The names of all families of networks that segment."""
     return sorted(_FAMILIES)
 
 
-def check_family(family: str) -> None:
-    """Raise SpineError if there is no network family of that name. Imports nothing heavy."""
-    if family not in _FAMILIES:
-        raise SpineError(f'There is no network family "{family}": known are {", ".join(families())}.')
+def check_family(family: str, classifies: bool = False) -> None:
+    """Raise SpineError if no family of that name segments (or `classifies`). Imports nothing heavy."""
+    known = sorted(_CLASSIFIERS) if classifies else families()
+    if family not in known:
+        raise SpineError(f'There is no network family "{family}": known are {", ".join(known)}.')
 
 
 def architecture(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -85,15 +88,15 @@ def architecture(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def build(family: str, in_channels: int, classes: int, **arguments: Any) -> "torch.nn.Module":
-    """The network of a family: float [n, in_channels, rows, cols] -> LOGITS [n, classes, rows, cols].
+    """The network of a family: float [n, in_channels, rows, cols] -> LOGITS [n, classes, rows, cols], or [..., 1, 1].
 
     rows and cols must be multiples of the network's attribute `pad_multiple`.
     Raises SpineError for an unknown family, an unknown argument (listing the known ones), a network too large for any
     computer in a hospital, or arguments from which the network cannot be built.
     """
-    check_family(family)
-    entry = _FAMILIES[family]
-    builder = getattr(_module(family), entry.builder)
+    check_family(family, classifies=family in _CLASSIFIERS)
+    entry = (_FAMILIES | _CLASSIFIERS)[family]
+    builder = getattr(_module(family, entry), entry.builder)
     own = ("in_channels", "classes", *entry.fixed)
     known = [name for name in inspect.signature(builder).parameters if name not in own]
     unknown = sorted(set(arguments) - set(known))
@@ -107,9 +110,9 @@ def build(family: str, in_channels: int, classes: int, **arguments: Any) -> "tor
         raise SpineError(f'The network "{family}" cannot be built from {arguments}: {error}') from error
 
 
-def _module(family: str) -> Any:
+def _module(family: str, entry: _Family) -> Any:
     try:
-        return import_module(f".{_FAMILIES[family].module}", __name__)
+        return import_module(f".{entry.module}", __name__)
     except ModuleNotFoundError as error:
         raise SpineError(
             f'The network family "{family}" needs the Python package "{error.name}", which is not installed: '

@@ -1,0 +1,102 @@
+"""Levels are proposed where an anchor is seen and the chain of bodies is beyond doubt, and never otherwise."""
+
+import numpy as np
+import pytest
+
+from SpineInference.intensity import IntensityRule
+from SpineInference.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, uneven
+from SpineInference.levels import LEVELS
+from SpineInference.manifest import InputSpec
+
+SPEC = InputSpec(1, 2.0, IntensityRule(), pad_multiple=64, canvas=(64, 64))
+SPREAD = {"T12": ("T11", "L1"), "L1": ("T12", "L2"), "L2": ("L1", "L3"), "L3": ("L2", "L4"), "L4": ("L3", "L5")}
+
+
+def seen(*levels: str, certainty: float = 0.8) -> np.ndarray:
+    """What a network says that takes each body for its level, and now and then for another one."""
+    table = np.full((len(levels), len(LEVELS) + 1), (1 - certainty) / len(LEVELS))
+    for row, name in zip(table, levels, strict=True):
+        row[LEVELS[name].label] = certainty
+    return table / table.sum(axis=1, keepdims=True)
+
+
+def unsure(count: int, *levels: str) -> np.ndarray:
+    """What it says of bodies that might be any of `levels`."""
+    table = np.full((count, len(LEVELS) + 1), 0.002)
+    table[:, [LEVELS[name].label for name in levels]] = 1 / len(levels)
+    return table / table.sum(axis=1, keepdims=True)
+
+
+def test_a_chain_down_to_the_sacrum_is_named_from_it():
+    proposal = decide(seen("L1", "L2", "L3", "L4", "L5"))
+    assert (proposal.top_level, proposal.anchor) == ("L1", "the sacrum")
+    assert CERTAIN <= proposal.confidence <= 1
+
+
+def test_the_first_body_of_the_sacrum_is_part_of_the_chain():
+    assert decide(seen("L2", "L3", "L4", "L5", "S1")).top_level == "L2"
+
+
+def test_a_neck_is_named_from_the_axis():
+    proposal = decide(np.concatenate([seen("C2"), unsure(6, "C3", "C4", "C5", "C6", "C7", "T1", "T2")]))
+    assert (proposal.top_level, proposal.anchor) == ("C2", "C2")
+
+
+def test_a_body_taken_for_its_neighbour_does_not_decide():
+    assert decide(seen("T11", "T12", "L1", "L1", "L3", "L4", "L5", "S1")).top_level == "T11"
+
+
+def test_without_an_anchor_nothing_is_proposed_however_sure_the_network_is():
+    assert decide(seen("T10", "T11", "T12", "L1", "L2", certainty=0.99)) is None
+
+
+def test_bodies_that_may_be_any_are_not_named():
+    assert decide(unsure(7, *(f"T{number}" for number in range(1, 13)))) is None
+
+
+def test_a_contradiction_is_not_named():
+    """Two bodies that both lie on the sacrum: one of them does not, and nobody knows which."""
+    assert decide(seen("L3", "L4", "L5", "L4", "L5")) is None
+
+
+def test_a_chain_that_is_no_spine_is_not_named():
+    assert decide(seen("C5", "L1", "T3", "C2", "S1", "T9", "L5")) is None
+
+
+def test_a_chain_longer_than_a_spine_is_not_named():
+    assert decide(unsure(30, "T5")) is None
+
+
+@pytest.mark.parametrize(("steps", "expected"), [
+    ([30, 31, 32, 34, 36, 33], False),
+    ([30, 31, 62, 34, 36], True),
+    ([30, 12, 18, 34, 36], True),
+    ([25, 33, 34], False),
+    ([60], False),
+])  # fmt: skip
+def test_a_gap_or_a_doubled_body_is_noticed(steps, expected):
+    down = np.cumsum([0, *steps])
+    assert uneven(np.column_stack([down, 0.1 * down, 0 * down]).astype(float)) == expected
+
+
+def test_a_patch_shows_the_same_millimetres_whatever_the_spacing():
+    def bump(spacing):
+        axes = (np.arange(round(200 / step)) * step for step in spacing)
+        down, back, left = np.meshgrid(*axes, indexing="ij")
+        return np.exp(-((down - 100) ** 2 + (back - 80) ** 2 + (left - 20) ** 2) / 500).astype(np.float32)
+
+    patches = [
+        make_patch(bump(spacing), spacing, np.array([96.0, 84.0, 20.0]) / spacing, SPEC)
+        for spacing in ((1.0, 1.0, 2.0), (2.0, 1.0, 4.0))
+    ]
+    assert np.abs(patches[0] - patches[1]).max() < 0.02
+    middle = patches[0][1]
+    row, col = np.unravel_index(middle.argmax(), middle.shape)
+    assert (row, col) in [(33, 29), (34, 29), (33, 30), (34, 30)]  # 4 mm below the centre and 4 mm in front of it
+    assert middle.max() > patches[0][0].max()
+
+
+def test_where_the_scan_ends_is_marked():
+    patch = make_patch(np.zeros((50, 200, 3), np.float32), (1.0, 1.0, 4.0), np.array([40.0, 100.0, 1.0]), SPEC)
+    assert (patch[:, 38:] == OUTSIDE).all() and (patch[:, :11] == OUTSIDE).all()
+    assert (patch[:, 13:36] == 0).all()
