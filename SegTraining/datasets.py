@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +33,10 @@ class Case:
 
     def read(self) -> tuple[sitk.Image, sitk.Image]:
         """Image and label map (3D, on the same grid). Raises SpineError where they cannot be read or do not fit."""
-        try:
-            image, labels = read_volume(self.image), read_labels(self.labels)
-        except SpineError as error:
-            raise SpineError(f'The case "{self.name}" cannot be used: {error}') from None
-        if self.dataset.layout == "images2d":
-            image, labels = self._as_pictures(image, labels)
+        image, labels = self.read_image(), self._readable(read_labels, self.labels)
+        if self.dataset.layout == "images2d" and image.GetSize() == labels.GetSize():
+            # Mostly only one of a picture and its mask, or none, knows where it lies.
+            labels.CopyInformation(image)
         same = image.GetSize() == labels.GetSize() and all(
             np.allclose(corner(image), corner(labels), atol=_SAME_PLACE_MM) for corner in (_first_voxel, _last_voxel)
         )
@@ -49,15 +47,21 @@ class Case:
             )
         return image, labels
 
-    def _as_pictures(self, image: sitk.Image, labels: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
-        """A picture's mask lies where the picture lies: mostly only one of them, or none, knows where that is."""
-        if image.GetSize()[2] != 1:
-            raise SpineError(f'The case "{self.name}" has {image.GetSize()[2]} slices: it is no single image.')
-        if self.dataset.spacing_mm is not None:
-            image.SetSpacing((self.dataset.spacing_mm, self.dataset.spacing_mm, image.GetSpacing()[2]))
-        if image.GetSize() == labels.GetSize():
-            labels.CopyInformation(image)
-        return image, labels
+    def read_image(self) -> sitk.Image:
+        """The image alone (3D). Raises SpineError where it cannot be read."""
+        image = self._readable(read_volume, self.image)
+        if self.dataset.layout == "images2d":
+            if image.GetSize()[2] != 1:
+                raise SpineError(f'The case "{self.name}" has {image.GetSize()[2]} slices: it is no single image.')
+            if self.dataset.spacing_mm is not None:
+                image.SetSpacing((self.dataset.spacing_mm, self.dataset.spacing_mm, image.GetSpacing()[2]))
+        return image
+
+    def _readable(self, read: Callable[[Path], sitk.Image], path: Path) -> sitk.Image:
+        try:
+            return read(path)
+        except SpineError as error:
+            raise SpineError(f'The case "{self.name}" cannot be used: {error}') from None
 
 
 def _first_voxel(image: sitk.Image) -> tuple[float, ...]:

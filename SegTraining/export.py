@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -44,12 +44,12 @@ def export_package(
     manifest_fields: Mapping[str, Any],
     folder: str | Path,
     storage: Storage = "float16",
-    card: str | None = None,
+    card: Callable[[Manifest], str] | None = None,
 ) -> ModelPackage:
     """Write the package of `network` (the family that the manifest names, returning logits) to `folder`.
 
     `manifest_fields` are those of `Manifest` as plain JSON values or as its dataclasses; `files` and `made_with` are
-    filled in here, and the network's arguments lose those that are for training. `card` is the text of a README.md.
+    filled in here, and the network's arguments lose those that are for training. `card` makes the text of a README.md.
     `storage` is the precision of the kernels; vectors (biases, batch normalisation) always keep single precision.
     An existing package in `folder` is replaced. Raises SpineError for fields that make no valid manifest, for a
     network that is not the one they name or needs another pad_multiple, and if torch and onnxruntime disagree by more
@@ -63,13 +63,18 @@ def export_package(
         SAFETENSORS: safetensors.torch.save(state),
     }
     if card is not None:
-        contents[CARD] = card.encode()
-    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    contents[MANIFEST] = as_json(dataclasses.replace(manifest, files=files)).encode()
+        contents[CARD] = card(manifest).encode()
     with atomic_folder(folder) as new:
-        for name, content in contents.items():
-            (new / name).write_bytes(content)
-        _check_agreement(ModelPackage.open(new))
+        _check_agreement(write_files(new, manifest, contents))
+    return ModelPackage.open(folder)
+
+
+def write_files(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> ModelPackage:
+    """The package of these files, written into the empty `folder` with a manifest that lists them, and opened."""
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    (folder / MANIFEST).write_bytes(as_json(dataclasses.replace(manifest, files=files)).encode())
     return ModelPackage.open(folder)
 
 
@@ -183,7 +188,7 @@ def _onnx_bytes(network: torch.nn.Module, manifest: Manifest, storage: Storage) 
     optimizer.fold_constants(program.model)
     optimizer.remove_unused_nodes(program.model)
     model = program.model_proto
-    _strip(model)
+    strip(model)
     for value in (model.graph.input[0], model.graph.output[0]):
         for axis in dynamic:
             value.type.tensor_type.shape.dim[axis].dim_param = ("n", "channels", "rows", "cols")[axis]
@@ -193,7 +198,7 @@ def _onnx_bytes(network: torch.nn.Module, manifest: Manifest, storage: Storage) 
     return model.SerializeToString(deterministic=True)
 
 
-def _strip(message: Any) -> None:
+def strip(message: Any) -> None:
     """Remove what torch adds for debugging, on every level: stack traces with the paths of this machine."""
     for field in ("metadata_props", "doc_string", "value_info"):
         if field in message.DESCRIPTOR.fields_by_name:
@@ -201,7 +206,7 @@ def _strip(message: Any) -> None:
     for field, value in message.ListFields():
         if field.message_type is not None:
             for item in value if hasattr(value, "add") else [value]:
-                _strip(item)
+                strip(item)
 
 
 def _store_half(graph: onnx.GraphProto) -> None:

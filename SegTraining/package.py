@@ -15,6 +15,7 @@ from SpineInference.networks import architecture, build
 from .config import Config, load_config
 from .data_settings import THESIS_RULE
 from .export import export_package
+from .model_card import model_card
 from .progress import RESULT, WEIGHTS
 from .scoring import FUSED
 
@@ -75,7 +76,7 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
         "licence": config.card.licence,
         "metrics": _metrics(config, result, evaluation),
     }
-    return export_package(network, fields, output, card=_card(config, fields))
+    return export_package(network, fields, output, card=model_card)
 
 
 def _intensity(rule: IntensityRule) -> IntensityRule:
@@ -90,15 +91,6 @@ def _metrics(config: Config, result: dict, evaluation: Path | None) -> dict[str,
         metrics["evaluation_cases"] = summary["cases"]
         metrics["evaluation"] = [r for r in summary["results"] if r["planes"] in (config.plane, FUSED)]
     return metrics
-
-
-def _card(config: Config, fields: dict[str, Any]) -> str:
-    card, training = config.card, fields["training"]
-    paragraphs = [f"# {card.title}", card.description, card.data_statement, f"Licence: {card.licence}"]
-    lines = ["\n\n".join([*paragraphs, f"Recipe: {training['recipe']}, {training['date']}."]), ""]
-    for row in fields["metrics"].get("evaluation", []):
-        lines.append(f"- {row['dataset']}, {row['planes']}: Dice {row['dice']} over {row['cases']} scans")
-    return "\n".join(lines) + "\n"
 
 
 def _read_json(path: Path) -> dict:
