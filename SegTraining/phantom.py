@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from .phantom_anatomy import REGIONS, Spine, build_spine
 from .phantom_contrasts import CONTRASTS, draw_tissues
 from .phantom_course import Course
+from .phantom_head import paint_head
 from .phantom_image import Canvas
 from .phantom_painting import CANAL, DISC, paint_body, paint_canal, paint_disc, paint_posterior_elements
 from .phantom_scanner import Scanner
@@ -74,7 +75,8 @@ def make_phantom(
     canvas = Canvas(person, middle[0] - x, middle[2] - z, middle[1] + y)
 
     paint_trunk(canvas, person, spine, course, tissues)
-    for body in spine.bodies:
+    paint_head(canvas, person, spine, tissues)
+    for body in (spine.atlas, *spine.bodies):
         paint_posterior_elements(canvas, body, tissues)
     paint_canal(canvas, person, spine, course, tissues)
     for disc in spine.discs:

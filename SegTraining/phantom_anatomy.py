@@ -4,7 +4,7 @@ Coordinates are patient LPS in mm: x to the left, y to the back, z up. A body ha
 its shapes are written in those.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from .phantom_disease import Lesion, Node, draw_diseases
 # (degrees) and by how much its front is higher than its back (degrees). Averages of adults.
 _TABLE: dict[str, tuple[float, float, float, float, float, float]] = {
     "C2": (18, 15, 20, 5.0, -4, 0),
-    "C3": (18, 16, 14, 5.0, -2, 0),
-    "C4": (19, 16, 13.5, 5.0, 3, 0),
-    "C5": (20, 17, 13, 5.0, 9, 0),
-    "C6": (22, 18, 13, 5.2, 15, 0),
-    "C7": (25, 18, 14, 5.0, 20, 0),
+    "C3": (19.5, 16, 14, 5.0, -2, 0),
+    "C4": (20.5, 16, 13.5, 5.0, 3, 0),
+    "C5": (21.5, 17, 13, 5.0, 9, 0),
+    "C6": (23.5, 18, 13, 5.2, 15, 0),
+    "C7": (26.5, 18, 14, 5.0, 20, 0),
     "T1": (29, 18, 16, 4.2, 22, -1),
     "T2": (29, 19, 17, 3.8, 20, -1),
     "T3": (28, 20, 17.5, 3.6, 17, -1),
@@ -112,6 +112,8 @@ class Disc:
 class Spine:
     """Bodies from C2 to S5, the discs between them, and the point the image is centred on."""
 
+    atlas: Body
+    """C1, which has no body: only the frame that its ring is hung on."""
     bodies: list[Body]
     discs: list[Disc]
     middle: np.ndarray
@@ -211,4 +213,11 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
     bodies.reverse()
     discs.reverse()
     origin = next(body.centre for body in bodies if body.name == middle)
-    return Spine(bodies, discs, origin)
+    return Spine(_atlas(rng, bodies[0]), bodies, discs, origin)
+
+
+def _atlas(rng: np.random.Generator, axis: Body) -> Body:
+    """C1 around the dens of C2, whose tip it reaches."""
+    turned = _frame(rng.normal(0, 3), rng.normal(0, 2), rng.normal(0, 4)) @ axis.axes
+    centre = axis.point(0, -1, axis.height / 2 + 7)
+    return replace(axis, name="C1", label=LEVELS["C1"].label, centre=centre, axes=turned, nodes=(), lesions=())

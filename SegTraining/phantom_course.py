@@ -6,6 +6,20 @@ import numpy as np
 
 from .phantom_anatomy import Spine
 
+# Half the breadth of an average person and how far the skin in front is from the middle of the bodies, mm.
+_GIRTH = {
+    "C2": (58, 58),
+    "C6": (60, 58),
+    "C7": (75, 62),
+    "T1": (130, 74),
+    "T4": (155, 104),
+    "T8": (155, 120),
+    "T12": (150, 118),
+    "L3": (150, 110),
+    "L5": (165, 112),
+    "S2": (175, 110),
+}
+
 
 @dataclass(frozen=True)
 class Course:
@@ -22,6 +36,8 @@ class Course:
     half_width: np.ndarray
     size: np.ndarray
     """Width of the bodies relative to an average L3, smoothed widely: what the trunk is scaled by."""
+    breadth: np.ndarray
+    """Half the breadth of neck, shoulders and trunk."""
     back: np.ndarray
     front: np.ndarray
     """y of the skin of the back beside the midline, and of the skin in front."""
@@ -47,6 +63,8 @@ class Course:
         trunk = line(centres, centres[:, 1], 45.0)
         ratio = line(centres, np.array([b.size_ratio for b in bodies]), 30.0)
         build = rng.uniform(0.85, 1.2)
+        known = [b for b in bodies if b.name in _GIRTH]
+        girth_at, girth = np.array([b.centre for b in known]), np.array([_GIRTH[b.name] for b in known])
         return Course(
             z=z,
             x=line(centres, centres[:, 0], 8.0),
@@ -57,8 +75,9 @@ class Course:
             half_depth=line(centres, np.array([b.depth / 2 for b in bodies]), 10.0),
             half_width=line(centres, np.array([b.width / 2 for b in bodies]), 10.0),
             size=ratio,
+            breadth=build * line(girth_at, girth[:, 0], 20.0),
             back=trunk + rng.uniform(0.92, 1.12) * (26.0 + 62.0 * ratio),
-            front=trunk - build * (20.0 + 90.0 * ratio),
+            front=trunk - build * line(girth_at, girth[:, 1], 20.0),
             ripple=np.sin(z / 21 + rng.uniform(0, 6)) + np.sin(z / 53 + rng.uniform(0, 6)),
         )
 

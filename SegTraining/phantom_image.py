@@ -107,3 +107,15 @@ class Canvas:
         part = self.signal[self._window]
         before = part[touched]
         part[touched] = before + amount[touched] * (tissue.signal * (1 + texture) - before)
+
+
+def paint_bone(canvas: Canvas, distance: np.ndarray, rim_mm: float, tissues: Tissues) -> None:
+    """Paint marrow inside a surface and its cortex, about `rim_mm` thick, on it."""
+    canvas.paint(canvas.cover(distance), tissues["marrow"])
+    paint_cortex(canvas, distance, rim_mm, tissues)
+
+
+def paint_cortex(canvas: Canvas, distance: np.ndarray, rim_mm: float, tissues: Tissues) -> None:
+    """Paint the cortex, about `rim_mm` thick, of a bone whose surface is `distance` away."""
+    amount = 0.9 * np.exp(-(((distance + 0.4 * rim_mm) / rim_mm) ** 2))
+    canvas.paint(np.where(amount > 0.01, amount, 0), tissues["cortex"])

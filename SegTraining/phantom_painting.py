@@ -5,7 +5,7 @@ import numpy as np
 from .phantom_anatomy import Body, Disc, Spine
 from .phantom_course import Course
 from .phantom_disease import Lesion
-from .phantom_image import Canvas, Tissue, Tissues
+from .phantom_image import Canvas, Tissue, Tissues, paint_bone, paint_cortex
 from .phantom_shapes import body_distance, node_distance, outline, posterior_elements, tube
 
 DISC, CANAL = 201, 202
@@ -14,6 +14,7 @@ DISC, CANAL = 201, 202
 
 def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
     """Epidural fat, dural sac (marked `CANAL`), cord and nerve roots."""
+    flat = rng.uniform(0.1, 0.45)
     points = np.stack([course.canal_x, course.canal_y, course.z], axis=1)
     with canvas.box(list(points), 18.0) as seen:
         if not seen:
@@ -22,10 +23,15 @@ def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
         dx = x - course.at(course.canal_x, z)
         dy = (y - course.at(course.canal_y, z)) * course.at(course.canal_slant, z)
         closing = np.clip((z - spine.height("S3")) / 55, 0.02, 1) ** 0.5
-        half_width = (8.0 + 0.1 * course.at(course.half_width, z)) * closing * rng.uniform(0.9, 1.1)
+        neck = np.clip((z - spine.height("T3")) / 40, 0, 1)
+        half_width = (8.0 + 0.1 * course.at(course.half_width, z) + 3.6 * neck) * closing * rng.uniform(0.9, 1.1)
         half_depth = (6.0 + 0.08 * course.at(course.half_depth, z)) * closing * rng.uniform(0.85, 1.1)
-        sac = tube(dx, dy, half_width, half_depth)
+        # Flat in front, and no further up than the foramen magnum, where the skull's cavity begins.
+        dy = dy + flat * half_depth * (dx / half_width) ** 2
+        end = z - spine.height("C2") - 32
+        sac = np.maximum(tube(dx, dy, half_width, half_depth), end)
         space = tube(dx, dy - 1.5, half_width + 1.5 + 4 * (1 - closing), half_depth + 2.5 + 4 * (1 - closing))
+        space = np.maximum(space, end + 4)
         epidural = Tissue((tissues["fat"].signal + tissues["inner fat"].signal) / 2)
         canvas.paint(canvas.cover(space), epidural)
         canvas.paint(0.8 * canvas.cover(np.abs(sac - 0.4) - 0.5), tissues["ligament"])
@@ -34,7 +40,9 @@ def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
 
         conus = spine.height("L1") + rng.uniform(-15, 15)
         taper = np.clip((z - conus + 5) / 30, 0.02, 1) ** 0.6
-        cord = tube(dx, dy - 0.5, 5.0 * taper, 3.7 * taper)
+        swollen = np.exp(-(((z - spine.height("C5")) / 45) ** 2))
+        cord = tube(dx, dy - 0.5, (4.8 + 1.9 * swollen) * taper, (3.6 + 0.7 * swollen) * taper)
+        cord = np.maximum(cord, end - 5)
         canvas.paint(0.95 * canvas.cover(np.maximum(cord, conus - z)), tissues["cord"])
         roots = z < conus + 25
         for _ in range(24):
@@ -46,17 +54,6 @@ def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
             canvas.paint(0.45 * roots * canvas.cover(thread) * (sac < 0), tissues["cord"])
 
 
-def _bone(canvas: Canvas, distance: np.ndarray, rim_mm: float, marrow: Tissue, tissues: Tissues) -> None:
-    """Paint marrow inside a surface and its cortex, about `rim_mm` thick, on it."""
-    canvas.paint(canvas.cover(distance), marrow)
-    _cortex(canvas, distance, rim_mm, tissues)
-
-
-def _cortex(canvas: Canvas, distance: np.ndarray, rim_mm: float, tissues: Tissues) -> None:
-    amount = 0.9 * np.exp(-(((distance + 0.4 * rim_mm) / rim_mm) ** 2))
-    canvas.paint(np.where(amount > 0.01, amount, 0), tissues["cortex"])
-
-
 def paint_posterior_elements(canvas: Canvas, body: Body, tissues: Tissues) -> None:
     """Pedicles, laminae and processes of one vertebra as one bone with a cortex."""
     rods = posterior_elements(body)
@@ -66,7 +63,7 @@ def paint_posterior_elements(canvas: Canvas, body: Body, tissues: Tissues) -> No
             return
         local = canvas.local(body.centre, body.axes)
         distance = np.min([rod.distance(*local) for rod in rods], axis=0) + 0.5 * canvas.medium[canvas.window]
-        _bone(canvas, distance, 1.0, tissues["marrow"], tissues)
+        paint_bone(canvas, distance, 1.0, tissues)
 
 
 def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> None:
@@ -124,7 +121,7 @@ def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Ti
         for lesion in body.lesions:
             amount = lesion.strength * _spot(canvas, body, lesion, (left, back, up), distance)
             canvas.paint(amount, tissues[lesion.tissue])
-        _cortex(canvas, distance, 0.8, tissues)
+        paint_cortex(canvas, distance, 0.8, tissues)
         canvas.mark(distance, body.label)
 
 

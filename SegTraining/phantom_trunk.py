@@ -5,7 +5,8 @@ import numpy as np
 from .phantom_anatomy import Spine
 from .phantom_course import Course
 from .phantom_image import Canvas, Tissue, Tissues
-from .phantom_shapes import tube
+from .phantom_neck import paint_neck
+from .phantom_shapes import ellipsoid, tube
 
 
 def paint_trunk(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
@@ -13,10 +14,16 @@ def paint_trunk(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
     x, y, z = canvas.coordinates
     dx = x - course.at(course.x, z)
     size = course.at(course.half_width, z) / 24.0
+    breadth = course.at(course.breadth, z)
     furrow = rng.uniform(3, 8) * np.exp(-((dx / 13) ** 2))
-    back = course.at(course.back, z) - furrow - 0.0012 * dx**2
-    front = course.at(course.front, z) + 0.002 * dx**2 + 1.5 * course.at(course.ripple, z)
-    outside = np.maximum(y - back, front - y)
+    # A neck is much rounder than a trunk.
+    round_off = dx**2 * (150 / breadth) ** 1.8
+    back = course.at(course.back, z) - furrow - 0.0012 * round_off
+    front = course.at(course.front, z) + 0.002 * round_off + 1.5 * course.at(course.ripple, z)
+    outside = np.maximum(np.maximum(y - back, front - y), np.abs(dx) - breadth)
+    # The neck ends under the skull, which is painted over it, and in front under the chin.
+    chin = np.clip(course.at(course.y, z) - course.at(course.half_depth, z) - 25 - y, 0, None)
+    outside = np.maximum(outside, z - spine.height("C2") - 45 + 1.4 * chin)
     canvas.paint(canvas.cover(outside), tissues["fat"])
     canvas.paint(0.9 * canvas.cover(np.abs(outside + 1.0) - 0.8), tissues["skin"])
 
@@ -25,20 +32,21 @@ def paint_trunk(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
     fat_front = rng.uniform(6, 26) * size
     fascia = y - (back - fat_back)
     spine_back = course.at(course.canal_y, z) - 2.0 + 4.0 * canvas.coarse
-    canvas.paint(canvas.cover(np.maximum(fascia, front + fat_front - y)), tissues["inner fat"])
-    back_muscle = canvas.cover(np.maximum(fascia, spine_back - y))
+    inside = np.maximum(fascia, outside + 4)
+    canvas.paint(canvas.cover(np.maximum(inside, front + fat_front - y)), tissues["inner fat"])
+    back_muscle = canvas.cover(np.maximum(inside, spine_back - y))
     canvas.paint(back_muscle, tissues["muscle"])
     infiltration = rng.uniform(0.1, 0.9) * np.clip(canvas.medium + 0.6 * canvas.coarse - 0.9, 0, 1)
     canvas.paint(back_muscle * infiltration, tissues["fat"])
     canvas.paint(0.6 * back_muscle * np.exp(-((dx / 2.2) ** 2)), tissues["fat"])
-    canvas.paint(0.7 * canvas.cover(np.abs(fascia) - 0.7), tissues["ligament"])
+    canvas.paint(0.7 * canvas.cover(np.abs(inside) - 0.7), tissues["ligament"])
     wall = front + fat_front
-    canvas.paint(canvas.cover(np.maximum(wall - y, y - wall - 9 * size)), tissues["muscle"])
+    canvas.paint(canvas.cover(np.maximum(np.maximum(wall - y, y - wall - 9 * size), inside)), tissues["muscle"])
 
     diaphragm = spine.height("T10") + rng.uniform(-15, 15)
     _paint_blobs(canvas, rng, course, tissues, diaphragm)
     _paint_chest(canvas, rng, spine, course, tissues, wall, diaphragm)
-    _paint_neck(canvas, rng, spine, course, tissues)
+    paint_neck(canvas, rng, spine, course, tissues)
     _paint_belly(canvas, spine, course, tissues)
     _paint_great_vessels(canvas, rng, spine, course, tissues)
 
@@ -98,45 +106,18 @@ def _paint_chest(
         dome = diaphragm - 0.006 * dx**2 - 0.012 * np.clip(y - (wall + spine_front) / 2, 0, None) ** 2
         # The lungs meet in front of the spine but for the mediastinum, which is wider on the left.
         gap = 0.9 * half_width + np.where(dx > 0, gaps[0], gaps[1])
-        side = np.maximum(gap - np.abs(dx), np.abs(dx) - 20 - 70 * np.sqrt(np.clip((top - z) / 60, 0, 1)))
+        side = np.maximum(gap - np.abs(dx), np.abs(dx) - 10 - 80 * np.clip((top - z) / 90, 0, 1) ** 0.6)
         deep = np.maximum(wall + 12 * size - y, y - spine_front - 26 * size - 8)
         lung = np.maximum(np.maximum(side, deep), dome - z) - 4 * canvas.coarse[canvas.window]
-        heart = np.sqrt(((dx - 18) / 52) ** 2 + ((y - wall - 46) / 44) ** 2 + ((z - spine.height("T7") + 10) / 55) ** 2)
+        heart = ellipsoid(dx - 18, y - wall - 50, z - spine.height("T7") + 10, (52, 44, 55))
+        heart = np.maximum(heart, y - spine_front + 22)
         canvas.paint(canvas.cover(np.abs(lung) - 0.8), tissues["ligament"])
         canvas.paint(canvas.cover(lung), tissues["lung"])
-        ratio = np.sqrt(((dx + 50) / 85) ** 2 + ((y - wall - 70) / 60) ** 2 + ((z - diaphragm + 60) / 85) ** 2)
-        organ = np.maximum(np.maximum(z - dome + 2, wall + 14 * size - y), (ratio - 1) * 60)
+        liver = ellipsoid(dx + 50, y - wall - 70, z - diaphragm + 60, (85, 60, 85))
+        organ = np.maximum(np.maximum(z - dome + 2, wall + 14 * size - y), liver)
         canvas.paint(canvas.cover(organ), tissues["organ"])
-        beat = (heart - 1) * 44
-        canvas.paint(canvas.cover(beat), tissues["muscle"])
-        canvas.paint(canvas.cover(beat + 9 + 2 * canvas.coarse[canvas.window]), tissues["vessel"])
-
-
-def _paint_neck(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
-    """Longus muscles, gullet and windpipe before the cervical spine, thyroid gland and vessels beside them."""
-    low, high = spine.height("T5"), spine.height("C2") + 60
-    forward, wide = rng.uniform(12, 20), rng.uniform(6.5, 9.5)
-    with canvas.between(low, high) as seen:
-        if not seen:
-            return
-        x, y, z = canvas.coordinates
-        dx, dy = x - course.at(course.x, z), y - course.at(course.y, z) + course.at(course.half_depth, z)
-        half_width = course.at(course.half_width, z)
-        thoracic = np.clip((spine.height("C7") - z) / 60, 0, 1)
-        for side in (-1, 1):
-            longus = np.maximum(tube(dx - side * 0.6 * half_width, dy + 4, 7.0, 4.0), spine.height("T3") - z)
-            canvas.paint(canvas.cover(longus), tissues["muscle"])
-            thyroid = np.sqrt(((dx - side * 19) / 10) ** 2 + ((dy + 20) / 13) ** 2)
-            thyroid = (np.hypot(thyroid, (z - spine.height("C7")) / 26) - 1) * 10
-            canvas.paint(canvas.cover(thyroid), tissues["gland"])
-            vessel = np.maximum(tube(dx - side * 27, dy + 12, 4.0, 4.0), spine.height("T1") - z)
-            canvas.paint(canvas.cover(vessel), tissues["vessel"])
-        deep = dy + forward + 8 * thoracic
-        gullet = tube(dx - 3, dy + 7 + 4 * thoracic, 9.0, 3.5)
-        canvas.paint(0.8 * canvas.cover(gullet), tissues["muscle"])
-        windpipe = np.maximum(tube(dx, deep, wide, 0.95 * wide), spine.height("T4") - z)
-        canvas.paint(canvas.cover(np.abs(windpipe) - 1.2), tissues["ligament"])
-        canvas.paint(canvas.cover(windpipe), tissues["gas"])
+        canvas.paint(canvas.cover(heart), tissues["muscle"])
+        canvas.paint(canvas.cover(heart + 9 + 2 * canvas.coarse[canvas.window]), tissues["vessel"])
 
 
 def _paint_belly(canvas: Canvas, spine: Spine, course: Course, tissues: Tissues) -> None:
@@ -157,8 +138,8 @@ def _paint_belly(canvas: Canvas, spine: Spine, course: Course, tissues: Tissues)
             canvas.paint(canvas.cover(psoas + 0.5 * canvas.medium[canvas.window]), tissues["muscle"])
             quadratus = np.maximum(tube(dx - side * 66, dy - 22, 20.0, 9.0), np.abs(z - top + 70) - 60)
             canvas.paint(canvas.cover(quadratus), tissues["muscle"])
-            kidney = np.sqrt(((dx - side * 62) / 25) ** 2 + ((dy + 2) / 22) ** 2 + ((z - top + 35) / 52) ** 2)
-            canvas.paint(canvas.cover((kidney - 1) * 23), tissues["organ"])
+            kidney = ellipsoid(dx - side * 62, dy + 2, z - top + 35, (25, 22, 52))
+            canvas.paint(canvas.cover(kidney), tissues["organ"])
 
 
 def _paint_great_vessels(
