@@ -4,4 +4,9 @@
 onnxruntime, and no part of 3D Slicer.
 """
 
+import os
+
+# From its import on, onnxruntime keeps a record of its use and sends it to Microsoft, unless this is there before.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 __version__ = "0.1.0"
