@@ -106,6 +106,12 @@ class RunRecord:
         return ENCODERS.get(arguments.get("encoder"), str(arguments.get("encoder")))
 
     @property
+    def weights_file(self) -> str | None:
+        """The file that the encoder started from, with its folder; None for a random start and published weights."""
+        path = Path(self.config.get("network", {}).get("arguments", {}).get("encoder_weights") or "")
+        return f"{path.parent.name}/{path.name}".lstrip("/") if path.suffix else None
+
+    @property
     def network(self) -> str:
         """For people: the family and its encoder."""
         arguments = self.config.get("network", {}).get("arguments", {})

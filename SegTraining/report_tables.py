@@ -58,7 +58,7 @@ def run_table(runs: list[RunRecord]) -> Table:
         (
             run.name,
             run.network or "several",
-            run.start,
+            f"{run.start}, {run.weights_file}" if run.weights_file else run.start,
             run.plane,
             "yes" if run.corrected else "no",
             _text(run.training_cases, 0),
@@ -112,7 +112,7 @@ def published_tables(runs: list[RunRecord]) -> list[Table]:
     """Those published tables of which at least one run is there."""
     trained = [run for run in runs if run.config]
     grid = _grid(trained)
-    tables = [_grid_table(grid), *_derived_tables(grid)] if grid else []
+    tables = [_grid_table(grid, _start_note(trained)), *_derived_tables(grid, _start_note(trained))] if grid else []
     makers = (_custom_table, _skeleton_table, _lung_table, _robustness_table)
     return tables + [table for make in makers if (table := make(trained)) is not None]
 
@@ -135,7 +135,15 @@ def _grid(runs: list[RunRecord]) -> Grid:
     return grid
 
 
-def _grid_table(grid: Grid) -> Table:
+def _start_note(runs: list[RunRecord]) -> str:
+    """Names what the encoders started from, where that was another file than the published weights."""
+    files = sorted({run.weights_file for run in runs if run.family in ARCHITECTURES and run.weights_file})
+    return f" Encoders that started from a file, not from the published ImageNet weights: {', '.join(files)}." * bool(
+        files
+    )
+
+
+def _grid_table(grid: Grid, start_note: str) -> Table:
     rows = []
     for key, values in published.GRID.items():
         ours = grid.get(key, {})
@@ -145,7 +153,13 @@ def _grid_table(grid: Grid) -> Table:
         ]
         rows.append((key[0], key[1], "Yes" if key[2] else "No", *cells))
     columns = ("Model", "Weights", "Corrected", "Sagittal, %", "Coronal, %", "Axial, %")
-    return Table("table-4.3", "Thesis, Table 4.3: models trained and evaluated on same planes", columns, rows, HONEST)
+    return Table(
+        "table-4.3",
+        "Thesis, Table 4.3: models trained and evaluated on same planes",
+        columns,
+        rows,
+        HONEST + start_note,
+    )
 
 
 def mean_and_sd(grid: Grid, plane: str, chosen: Callable[[tuple[str, str, bool]], bool] = lambda key: True) -> str:
@@ -157,7 +171,7 @@ def mean_and_sd(grid: Grid, plane: str, chosen: Callable[[tuple[str, str, bool]]
     return f"{int(mean(values) + 0.5)} ± {stdev(values):.1f}" if len(values) > 1 else f"{mean(values):.1f}"
 
 
-def _derived_tables(grid: Grid) -> list[Table]:
+def _derived_tables(grid: Grid, start_note: str) -> list[Table]:
     count = sum(len(planes) for planes in grid.values())
     note = f"From {count} of the {3 * len(published.GRID)} configurations of Table 4.3."
 
@@ -181,8 +195,14 @@ def _derived_tables(grid: Grid) -> list[Table]:
     return [
         Table("table-4.4", "Thesis, Table 4.4: by plane", ("Plane", "DSC, %"), by_plane, note),
         Table("table-4.5", "Thesis, Table 4.5: raw and corrected scans", ("Plane", "Raw", "Corrected"), by_correction),
-        Table("table-4.7", "Thesis, Table 4.7: random start and transfer learning", ("Initialized", *planes), by_start),
-        Table("table-4.8", "Thesis, Table 4.8: by encoder", ("Encoder", *planes), by_encoder),
+        Table(
+            "table-4.7",
+            "Thesis, Table 4.7: random start and transfer learning",
+            ("Initialized", *planes),
+            by_start,
+            start_note.strip(),
+        ),
+        Table("table-4.8", "Thesis, Table 4.8: by encoder", ("Encoder", *planes), by_encoder, start_note.strip()),
     ]
 
 
@@ -207,10 +227,9 @@ def _is_custom(run: RunRecord, name: str) -> bool:
 
 
 def _skeleton_table(runs: list[RunRecord]) -> Table | None:
-    rivals = [run for run in runs if run.family in {family for family, *_ in published.SKELETON.values()}]
-    # A U-Net belongs here only if it was trained on the same images.
-    data = {_data_of(run) for run in rivals if run.family != "poster-unet"}
-    of_family = {run.family: run for run in reversed(rivals) if _data_of(run) in data}
+    families = {family for family, *_ in published.SKELETON.values()}
+    data = _skeleton_data(runs)
+    of_family = {run.family: run for run in reversed(runs) if run.family in families and _data_of(run) in data}
     if not of_family:
         return None
     rows = []
@@ -225,6 +244,12 @@ def _skeleton_table(runs: list[RunRecord]) -> Table | None:
     columns = ("Network", "Validation loss", "Training Dice", "Validation Dice", "Test Dice")
     note = 'Dice of the splits: "segtraining evaluate --run RUN --split training", and so on.'
     return Table("scintigraphy", "Fully dilated networks and their rivals (scintigraphy)", columns, rows, note)
+
+
+def _skeleton_data(runs: list[RunRecord]) -> set[tuple[str, ...]]:
+    """What the networks for scintigraphy were trained on; the U-Net, also the poster's, is one if that is the same."""
+    families = {family for family, *_ in published.SKELETON.values()} - {"poster-unet"}
+    return {_data_of(run) for run in runs if run.family in families}
 
 
 def _data_of(run: RunRecord) -> tuple[str, ...]:
@@ -244,7 +269,9 @@ def _lung_table(runs: list[RunRecord]) -> Table | None:
 
 
 def _robustness_table(runs: list[RunRecord]) -> Table | None:
-    ours = [run for run in runs if run.family == "poster-unet" and run.validation_dice is not None]
+    data = _skeleton_data(runs)
+    poster = [run for run in runs if run.family == "poster-unet" and _data_of(run) not in data]
+    ours = [run for run in poster if run.validation_dice is not None]
     if not ours:
         return None
     rows = []

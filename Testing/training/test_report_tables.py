@@ -43,6 +43,18 @@ def test_a_run_stands_beside_its_published_value_and_the_others_are_missing(tmp_
     assert "2 of the 72" in found["table-4.4"].note
 
 
+def test_weights_from_a_file_are_not_called_those_of_imagenet(tmp_path):
+    weights = {"encoder": "resnet50", "encoder_weights": "/some/where/first/phantom-resnet50/weights.safetensors"}
+    for name, arguments in (("file", weights), ("hub", {**weights, "encoder_weights": "imagenet"})):
+        write_evaluation(write_run(tmp_path / name, "unet", **arguments), [0.8, 0.9])
+    assert "from a file" not in tables(tmp_path / "hub")["table-4.3"].note
+    found = tables(tmp_path / "file", tmp_path / "hub")
+    for key in ("table-4.3", "table-4.7", "table-4.8"):
+        assert "not from the published ImageNet weights: phantom-resnet50/weights.safetensors." in found[key].note
+    starts = [row[2] for row in run_table(read_runs([tmp_path / "file", tmp_path / "hub"])).rows]
+    assert starts == ["ResNet-50, phantom-resnet50/weights.safetensors", "ResNet-50"]
+
+
 def test_runs_of_another_kind_make_no_published_table(tmp_path):
     other = write_run(tmp_path / "a", "unet", encoder="tu-resnet18")
     write_evaluation(other, [0.9, 0.9])
@@ -75,6 +87,10 @@ def test_dilated_networks_with_the_splits_that_were_evaluated(tmp_path):
         Pair("0.9100", "0.9220"),
     )
     assert {pair.ours for pair in rows["U-Net"]} == {MISSING}, "a U-Net of other images is no rival"
+    rival = write_run(tmp_path / "rival", "poster-unet")
+    found = tables(run, rival)
+    assert {row[0]: row[1:] for row in found["scintigraphy"].rows}["U-Net"][2].ours == "0.8000"
+    assert "robustness" not in found, "a U-Net of the same images is no experiment of the poster"
 
 
 def test_segnet_and_the_experiments_of_the_poster(tmp_path):
