@@ -2,6 +2,9 @@
 
 Label values follow VerSe (C1-C7 = 1-7, T1-T12 = 8-19, L1-L6 = 20-25, S1 = 26). A vertebra whose level nobody
 knows is numbered from the top and gets the label value 100 + its number, which cannot be taken for a level.
+
+What is no vertebra (a disc, an organ) keeps the value that its model gives it. Where the same model finds vertebrae,
+the value is 30 + that of the model: between 31 and 100 there is no vertebra.
 """
 
 import colorsys
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from .errors import SpineError
 
 NUMBERED_OFFSET = 100
+STRUCTURE_OFFSET = 30
 VERTEBRA_CODE = ("51282000", "Vertebra")
 
 _SNOMED = [
@@ -23,13 +27,17 @@ _NAMES = [f"C{i}" for i in range(1, 8)] + [f"T{i}" for i in range(1, 13)] + [f"L
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment of a result: its label value, name, colour (r, g, b; 0-255) and SNOMED CT type."""
+    """One segment of a result: its label value, name, colour (r, g, b; 0-255) and SNOMED CT type.
+
+    `is_vertebra`: one of the bodies that were separated and named; otherwise all that there is of a structure.
+    """
 
     label: int
     name: str
     colour: tuple[int, int, int]
     code: str
     meaning: str
+    is_vertebra: bool = True
 
 
 def _colour(position: int) -> tuple[int, int, int]:

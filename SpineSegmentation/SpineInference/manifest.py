@@ -5,16 +5,22 @@ from typing import Any, Literal
 
 from .errors import SpineError
 from .intensity import IntensityRule
+from .levels import NUMBERED_OFFSET, STRUCTURE_OFFSET, VERTEBRA_CODE, Segment
 from .networks import check_family
 from .schema import load_json, parse
 
 SCHEMA_VERSION = 1
 INTENSITY_RULES = ("percentile_zscore", "percentile_minmax", "minmax")
+_SEPARATORS = "^~|"
+"""What separates the parts of a segment's description in 3D Slicer's files."""
 
 
 @dataclass(frozen=True)
 class LabelSpec:
-    """One label that the network finds: value, name, colour (r, g, b; 0-255) and SNOMED CT code and meaning."""
+    """One label that the network finds: value, name, colour (r, g, b; 0-255) and SNOMED CT code and meaning.
+
+    The code says what becomes of it, see `Manifest.structures`.
+    """
 
     value: int
     name: str
@@ -110,6 +116,28 @@ class Manifest:
         """Output channels of the network: with softmax the background is channel 0, with sigmoid it has none."""
         return len(self.labels) + (self.output.activation == "softmax")
 
+    @property
+    def vertebra_class(self) -> int | None:
+        """The number (1, 2, ...) of the label that stands for all vertebrae: the only one with the code "Vertebra".
+
+        Several labels with that code tell vertebrae or their parts apart by themselves: there is nothing to separate.
+        """
+        numbers = [number for number, label in enumerate(self.labels, start=1) if label.code == VERTEBRA_CODE[0]]
+        return numbers[0] if len(numbers) == 1 else None
+
+    @property
+    def structures(self) -> dict[int, Segment]:
+        """By number of the label the one segment that it becomes, unless it is that of all vertebrae.
+
+        For the values see `levels`.
+        """
+        offset = 0 if self.vertebra_class is None else STRUCTURE_OFFSET
+        return {
+            number: Segment(offset + label.value, label.name, label.colour, label.code, label.meaning, False)
+            for number, label in enumerate(self.labels, start=1)
+            if number != self.vertebra_class
+        }
+
 
 def read_manifest(text: str | bytes, what: str) -> Manifest:
     """The manifest written in the JSON `text`; `what` names it in messages.
@@ -139,6 +167,7 @@ def check_schema_version(raw: Any, what: str) -> None:
 def _check(manifest: Manifest, what: str) -> None:
     """What types cannot say."""
     spec, rule = manifest.input, manifest.input.intensity
+    highest = 255 if manifest.vertebra_class is None else NUMBERED_OFFSET
     wrong = [
         (manifest.schema_version < 1, "schema_version must be at least 1"),
         (not is_plain_name(manifest.name), "name must be letters, digits, dots, dashes and underscores"),
@@ -156,12 +185,32 @@ def _check(manifest: Manifest, what: str) -> None:
         (not 0 < manifest.output.threshold < 1, "output.threshold must be between 0 and 1"),
         ("encoder_weights" in manifest.network.arguments, "network.arguments must not have encoder_weights"),
         (len({label.value for label in manifest.labels}) < len(manifest.labels), "labels must have different values"),
-        (any(not 0 < label.value < 65536 for label in manifest.labels), "labels must have values of 1 to 65535"),
+        (any(not 0 < label.value < 256 for label in manifest.labels), "labels must have values of 1 to 255"),
+        (
+            any(structure.label > highest for structure in manifest.structures.values()),
+            f"labels beside vertebrae must have values of 1 to {NUMBERED_OFFSET - STRUCTURE_OFFSET}",
+        ),
+        (
+            any(
+                not _is_plain_text(text)
+                for label in manifest.labels
+                for text in (label.name, label.code, label.meaning)
+            ),
+            f"names, codes and meanings of labels must be plain text without {' '.join(_SEPARATORS)}",
+        ),
+        (
+            any(not 0 <= channel <= 255 for label in manifest.labels for channel in label.colour),
+            "colours of labels must be three numbers from 0 to 255",
+        ),
     ]
     for is_wrong, sentence in wrong:
         if is_wrong:
             raise SpineError(f"{what} is not valid: {sentence}.")
     check_family(manifest.network.family)
+
+
+def _is_plain_text(text: str) -> bool:
+    return bool(text.strip()) and text.isprintable() and not any(separator in text for separator in _SEPARATORS)
 
 
 def is_plain_name(name: str) -> bool:

@@ -4,7 +4,6 @@ It is for seeing at a glance whether a segmentation is right.
 """
 
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
-from .measurements import ReferenceSummary, VertebraMeasurement
+from .measurements import ReferenceSummary, StructureMeasurement, VertebraMeasurement
 from .views import View, make_views
 from .writing import atomic
 
@@ -28,6 +27,8 @@ NARROWEST = 150
 AXIAL_HEIGHT = 250, 500
 FACTS_WIDTH, NAME_WIDTH = 200, 170
 ROW_HEIGHT, HEAD_HEIGHT, SUMMARY_HEIGHT = 28, 50, 34
+FEWEST_COLUMNS = 5
+"""Fewer columns of the table do not spread over its width."""
 
 
 def write_overview(scan: sitk.Image, result: "Result", name: str, path: Path) -> None:
@@ -39,7 +40,10 @@ def write_overview(scan: sitk.Image, result: "Result", name: str, path: Path) ->
 
 def draw_overview(scan: sitk.Image, result: "Result", name: str) -> Canvas:
     """As `write_overview`, but only in memory."""
-    views = make_views(scan, result.labels, result.partial)
+    # A structure as long as the spine, such as its canal, says nothing about where to look.
+    bodies = [segment for segment in result.segments if segment.is_vertebra]
+    beside = {segment.label for segment in result.segments if bodies and not segment.is_vertebra}
+    views = make_views(scan, result.labels, result.partial | beside)
     main = [view for view in views if view.plane != "axial"] or views
     axial = next((view for view in views if view not in main), None)
     places = _place_main(main)
@@ -50,7 +54,7 @@ def draw_overview(scan: sitk.Image, result: "Result", name: str) -> Canvas:
     for view, place in zip(main, places, strict=True):
         canvas.view(place, view, result.segments, scale_bar=place is places[0])
     side = _draw_axial_and_facts(canvas, axial, side, result, scan)
-    if result.segments:
+    if result.measurements.rows:
         side = _draw_table(canvas, side, result)
     _draw_notes(canvas, side, result.notes)
     return canvas
@@ -89,7 +93,7 @@ def _draw_axial_and_facts(
         bottom = _draw_facts(canvas, side.left, side.top + CAPTION, result, scan)
     else:
         least, most = AXIAL_HEIGHT
-        table_height = HEAD_HEIGHT + len(result.segments) * ROW_HEIGHT + SUMMARY_HEIGHT
+        table_height = HEAD_HEIGHT + len(result.measurements.rows) * ROW_HEIGHT + SUMMARY_HEIGHT
         height = min(most, max(least, side.height - CAPTION - GAP - table_height))
         height_mm, width_mm = view.size_mm
         width = min(side.width - FACTS_WIDTH - GAP, max(NARROWEST, height * width_mm / height_mm))
@@ -103,11 +107,16 @@ def _draw_axial_and_facts(
 
 def _draw_facts(canvas: Canvas, left: float, top: float, result: "Result", scan: sitk.Image) -> float:
     """What was found and in which scan; returns the lower end."""
-    names = [segment.name for segment in result.segments]
+    names = [segment.name for segment in result.segments if segment.is_vertebra]
     levels = f"{names[0]} to {names[-1]}" if names else "none"
-    facts = {
-        "Vertebral bodies": f"{len(names)}",
-        "Levels": "counted from the top" if levels.startswith("Vertebra") else levels,
+    structures = len(result.measurements.structures)
+    facts = {}
+    if names or not structures:
+        facts["Vertebral bodies"] = f"{len(names)}"
+        facts["Levels"] = "counted from the top" if levels.startswith("Vertebra") else levels
+    if structures:
+        facts["Structures"] = f"{len(result.segments) - len(names)} of {structures}"
+    facts |= {
         "Voxels": " × ".join(f"{count}" for count in scan.GetSize()),
         "Spacing": " × ".join(f"{mm:.3g}" for mm in scan.GetSpacing()) + " mm",
     }
@@ -120,33 +129,39 @@ def _draw_facts(canvas: Canvas, left: float, top: float, result: "Result", scan:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of numbers: its heading and unit, and how a vertebra's number is written."""
+    """A column of numbers: its heading and unit, the field that it shows in units of `per`, and how it is written."""
 
     heading: str
     unit: str
-    value: Callable[[VertebraMeasurement], float | None]
+    field: str
     decimals: int
+    per: float = 1.0
 
-    def text(self, vertebra: VertebraMeasurement) -> str:
-        value = self.value(vertebra)
+    def value(self, row: VertebraMeasurement | StructureMeasurement) -> float | None:
+        value = getattr(row, self.field, None)
+        return None if value is None else value / self.per
+
+    def text(self, row: VertebraMeasurement | StructureMeasurement) -> str:
+        value = self.value(row)
         return "–" if value is None else f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"  # never "-0"
 
 
 _COLUMNS = (
-    _Column("Volume", "cm³", lambda vertebra: vertebra.volume_mm3 / 1000, 1),
-    _Column("Anterior", "mm", lambda vertebra: vertebra.anterior_height_mm, 1),
-    _Column("Middle", "mm", lambda vertebra: vertebra.middle_height_mm, 1),
-    _Column("Posterior", "mm", lambda vertebra: vertebra.posterior_height_mm, 1),
-    _Column("Tilt", "°", lambda vertebra: vertebra.sagittal_tilt_deg, 0),
+    _Column("Volume", "cm³", "volume_mm3", 1, per=1000),
+    _Column("Area", "cm²", "area_mm2", 1, per=100),
+    _Column("Anterior", "mm", "anterior_height_mm", 1),
+    _Column("Middle", "mm", "middle_height_mm", 1),
+    _Column("Posterior", "mm", "posterior_height_mm", 1),
+    _Column("Tilt", "°", "sagittal_tilt_deg", 0),
+    _Column("Dice", "", "dice", 3),
 )
-_DICE = _Column("Dice", "", lambda vertebra: vertebra.dice, 3)
 
 
 def _draw_table(canvas: Canvas, side: Rectangle, result: "Result") -> Rectangle:
     """The measurements from the top of `side` on, in rows as high as they fit; returns the rest."""
-    reference = result.measurements.reference
-    columns = _COLUMNS if reference is None else (*_COLUMNS, _DICE)
-    step = (side.width - NAME_WIDTH) / len(columns)
+    rows, reference = result.measurements.rows, result.measurements.reference
+    columns = [column for column in _COLUMNS if any(column.value(row) is not None for row in rows)]
+    step = (side.width - NAME_WIDTH) / max(len(columns), FEWEST_COLUMNS)
     right = [side.left + NAME_WIDTH + step * (number + 1) for number in range(len(columns))]
     for x, column in zip(right, columns, strict=True):
         canvas.text(x, side.top + 14, column.heading, 14, MUTED, ha="right")
@@ -154,17 +169,19 @@ def _draw_table(canvas: Canvas, side: Rectangle, result: "Result") -> Rectangle:
     y = side.top + HEAD_HEIGHT
     canvas.line((side.left, side.right), y - 8)
 
-    vertebrae = result.measurements.vertebrae
-    height = min(ROW_HEIGHT, (side.height - HEAD_HEIGHT - SUMMARY_HEIGHT) / len(vertebrae))
+    colours = {segment.label: segment.colour for segment in result.segments}
+    height = min(ROW_HEIGHT, (side.height - HEAD_HEIGHT - SUMMARY_HEIGHT) / len(rows))
     size = min(16, 0.68 * height)
-    for segment, vertebra in zip(result.segments, vertebrae, strict=True):
+    for row in rows:
         base = y + 0.68 * height
-        canvas.swatch(Rectangle(side.left, base - 0.75 * size, 0.75 * size, 0.75 * size), segment.colour)
-        canvas.text(side.left + 22, base, segment.name, size, weight="bold")
-        if vertebra.partial:
+        partial = isinstance(row, VertebraMeasurement) and row.partial
+        if row.label in colours:
+            canvas.swatch(Rectangle(side.left, base - 0.75 * size, 0.75 * size, 0.75 * size), colours[row.label])
+        canvas.text(side.left + 22, base, canvas.fitted(row.level, size, NAME_WIDTH - 22, "bold"), size, weight="bold")
+        if partial:
             canvas.text(side.left + NAME_WIDTH, base, "partial", 0.85 * size, WARNING, ha="right")
         for x, column in zip(right, columns, strict=True):
-            canvas.text(x, base, column.text(vertebra), size, MUTED if vertebra.partial else TEXT, ha="right")
+            canvas.text(x, base, column.text(row), size, MUTED if partial else TEXT, ha="right")
         y += height
     if reference is not None:
         canvas.line((side.left, side.right), y + 6)
@@ -174,9 +191,9 @@ def _draw_table(canvas: Canvas, side: Rectangle, result: "Result") -> Rectangle:
 
 
 def _agreement(reference: ReferenceSummary) -> str:
-    """All bodies together against the reference, on one line."""
+    """Everything together against the reference, on one line."""
     if reference.dice is None:
-        return "Against the reference: no body in either"
+        return "Against the reference: nothing in either"
     parts = [
         f"Against the reference: Dice {reference.dice:.3f}",
         f"HD95 {reference.hd95_mm:.1f} mm",

@@ -1,11 +1,11 @@
-"""The way of a volume, whole: a scan in, named and measured vertebral bodies on the scan's own grid out.
+"""The way of a volume, whole: a scan in, named and measured segments on the scan's own grid out.
 
 canonical orientation, working grid, bias field, intensities    preprocessing.py
--> where the spine is                                            region.py
+-> where the spine is, if vertebrae are looked for               region.py
 -> every slice of every plane through its network                slices.py, engines.py
--> one probability volume                                        fusion.py
--> mask                                                          postprocessing.py
--> separated, ordered and named bodies                           vertebrae.py
+-> one probability volume per label                              fusion.py
+-> clean classes                                                 postprocessing.py
+-> vertebrae: separated, ordered and named bodies                vertebrae.py
 -> exactly the scan's grid                                       regridding.py
 -> heights, volumes, agreement with a reference                  measurements.py
 """
@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import SimpleITK as sitk
@@ -26,19 +27,24 @@ from .errors import SpineError
 from .fusion import Fusion
 from .geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
 from .levels import Segment
+from .manifest import Manifest
 from .measurements import Measurements, measure
 from .model_package import ModelPackage
 from .monitor import Monitor
 from .options import Options, check_options, note_precision, packages_to_run
 from .preprocessing import preprocess
+from .reference import check_values
 from .region import clear_inner_faces, find_region
 from .regridding import to_scan_grid
 from .slices import predict_plane
 
+SLICES_RESAMPLED_AT_ONCE = 16
+
 
 @dataclass(frozen=True)
 class Result:
-    """What came out. `labels` is uint8 on exactly the scan's grid; `segments` go from the top to the bottom.
+    """What came out. `labels` is uint8 on exactly the scan's grid; `segments` are what was found: vertebrae from the
+    top to the bottom, then other structures in the order of the model.
 
     `partial` holds the label values of bodies cut off by the border of the scan; `timings` are seconds per stage;
     `notes` are sentences for the user.
@@ -75,8 +81,9 @@ def segment(
     monitor: Monitor | None = None,
     engines: Engines | None = None,
 ) -> Result:
-    """Segment the vertebral bodies of a 3D scalar `scan` (any orientation and spacing) with a set of 2D networks.
+    """Segment a 3D scalar `scan` (any orientation and spacing) with a set of 2D networks.
 
+    Vertebrae become single, named bodies, any other label of the model one segment (see `Manifest.structures`).
     Raises SpineError, before any work, for input and options that cannot be used, and Cancelled.
     """
     options, engines = options or Options(), engines or Engines()
@@ -90,6 +97,8 @@ def segment(
     device = choose_device(options.device, options.precision)
     note_precision(packages, options, device, monitor)
     recipe = packages[0].manifest
+    if options.reference is not None and recipe.vertebra_class is None:
+        check_values(options.reference, list(recipe.structures.values()))
 
     def engine_for(package: ModelPackage) -> Engine:
         return engines.get(package, device, options.threads, monitor)
@@ -102,13 +111,14 @@ def segment(
     with seconds("region"):
         volume = sitk.GetArrayViewFromImage(working)
         box = tuple(slice(0, length) for length in volume.shape)
-        if options.restrict_to_spine:
+        if options.restrict_to_spine and recipe.vertebra_class and 1 not in volume.shape:
             box = find_region(volume, spacing_ipl(working), recipe, engine_for(packages[0]), monitor)
         if nothing_there := box is None:
             box = (slice(0, 1),) * 3
         region = crop(working, box)
 
-    fusion = Fusion(tuple(reversed(region.GetSize())), len(packages), options.fusion, recipe.output.threshold)
+    shape = tuple(reversed(region.GetSize()))
+    fusion = Fusion(shape, len(packages), options.fusion, recipe.output, len(recipe.labels))
     for package in [] if nothing_there else packages:
         with seconds(f"network, {package.manifest.plane}"):
             _add_prediction(fusion, region, package, engine_for(package), monitor)
@@ -116,26 +126,35 @@ def segment(
     with seconds("post-processing"):
         monitor.progress("post-processing", 0, 1)
         spec = options.postprocessing or recipe.postprocessing
-        mask = postprocessing.apply(fusion.result, spec, fusion.threshold, spacing_ipl(region), monitor)
-        clear_inner_faces(mask, box, volume.shape)
+        classes = postprocessing.apply(fusion.classes(), spec, spacing_ipl(region), recipe.vertebra_class, monitor)
+        label_of = np.zeros(len(recipe.labels) + 1, np.uint8)
+        for number, structure in recipe.structures.items():
+            label_of[number] = structure.label
+        labels = label_of[classes]
 
-    with seconds("vertebrae"):
-        monitor.progress("vertebrae", 0, 1)
-        instances, bodies = vertebrae.separate(mask, spacing_ipl(region), fusion.result)
-        segments = _name(len(bodies), options, monitor)
-        partial = {s.label for s, body in zip(segments, bodies, strict=True) if body.touches_border}
-        label_of = np.array([0, *(s.label for s in segments)], np.uint8)
-        labels = to_scan_grid(label_of[instances], fusion.result, fusion.threshold, region, scan)
+    bodies: list[Segment] | None = None
+    partial: set[int] = set()
+    if recipe.vertebra_class:
+        with seconds("vertebrae"):
+            monitor.progress("vertebrae", 0, 1)
+            mask = classes == recipe.vertebra_class
+            clear_inner_faces(mask, box, volume.shape)
+            instances, found = vertebrae.separate(mask, spacing_ipl(region), fusion.shares[recipe.vertebra_class - 1])
+            bodies = _name(len(found), options, monitor)
+            partial = {named.label for named, body in zip(bodies, found, strict=True) if body.touches_border}
+            labels += np.array([0, *(body.label for body in bodies)], np.uint8)[instances]
+
+    with seconds("back to the scan"):
+        labels = to_scan_grid(labels, classes, fusion, region, scan)
 
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)
-        measurements = measure(labels, segments, partial, options.reference)
+        structures = list(recipe.structures.values())
+        measurements = measure(labels, bodies, partial, options.reference, structures)
 
-    if not segments:
-        monitor.note(
-            f"No vertebral body was found in this scan: the model is made for {recipe.modality} "
-            f"of the {recipe.anatomy}; check that this is what the scan shows."
-        )
+    _explain(measurements, recipe, monitor)
+    absent = {measured.label for measured in measurements.structures if measured.centroid_lps_mm is None}
+    segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]
     names = [package.manifest.name for package in packages]
     planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
     return Result(labels, segments, partial, measurements, names, planes, device, seconds.spent, notes)
@@ -147,6 +166,22 @@ def _name(count: int, options: Options, monitor: Monitor) -> list[Segment]:
     except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
         monitor.note(f"{error} Until then the vertebrae are numbered.")
         return vertebrae.assign_levels(count)
+
+
+def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:
+    """Notes about what is not in the table."""
+    absent = [measured.level for measured in measurements.structures if measured.centroid_lps_mm is None]
+    missing = [f"Not found in this scan: {', '.join(absent)}"] if absent else []
+    if recipe.vertebra_class and not measurements.vertebrae:
+        missing.insert(0, "No vertebral body was found in this scan")
+    for what in missing:
+        monitor.note(
+            f"{what}: the model is made for {recipe.modality} of the {recipe.anatomy}; check that this is what the "
+            "scan shows."
+        )
+    compared = any(measured.dice is not None for measured in measurements.structures)
+    if measurements.reference and recipe.vertebra_class and recipe.structures and not compared:
+        monitor.note("The reference has none of the values of the other structures, so only vertebrae were compared.")
 
 
 def _add_prediction(
@@ -161,12 +196,23 @@ def _add_prediction(
         for index, probability in slices:
             fusion.add(probability, axis, index)
         return
-    volume = np.zeros(tuple(reversed(image.GetSize())), np.float32)
-    for index, probability in slices:
-        np.moveaxis(volume, axis, 0)[index] = probability
-    predicted = sitk.GetImageFromArray(volume)
-    predicted.CopyInformation(image)
-    fusion.add(sitk.GetArrayFromImage(resample(predicted, Grid.of(region))))
+    # The slices lie at the same places on both grids, so that some at a time can go from one to the other.
+    while block := list(islice(slices, SLICES_RESAMPLED_AT_ONCE)):
+        span = slice(block[0][0], block[-1][0] + 1)
+        source, target = _slab(image, axis, span), Grid.of(_slab(region, axis, span))
+        on_region = []
+        for probability in np.stack([probability for _, probability in block], axis + 1):
+            predicted = sitk.GetImageFromArray(probability.astype(np.float32, copy=False))
+            predicted.CopyInformation(source)
+            on_region.append(sitk.GetArrayFromImage(resample(predicted, target)))
+        fusion.add(np.moveaxis(np.stack(on_region), axis + 1, 1), axis, span)
+
+
+def _slab(image: sitk.Image, axis: int, span: slice) -> sitk.Image:
+    """The slices `span` along an array axis."""
+    box = [slice(0, length) for length in reversed(image.GetSize())]
+    box[axis] = span
+    return crop(image, tuple(box))
 
 
 class _Stopwatch:

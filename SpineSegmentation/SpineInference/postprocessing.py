@@ -1,10 +1,11 @@
-"""From a probability volume to a clean mask: each step its own function, `apply` in the right order.
+"""From what fusion has decided to clean classes: each step its own function on a mask, `apply` in the right order.
 
 Arrays are canonical `[I, P, L]` (superior to inferior, anterior to posterior, right to left) and `spacing_ipl` is in
 mm in the same order. No function changes its input.
 """
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -22,11 +23,6 @@ SAGITTAL_HOLE_MM2 = 50.0
 little for a disc between two bodies that touch in front and behind."""
 INTERPOLATED_GAP_MM = 12.0
 """Between slices further apart than this nothing is made up."""
-
-
-def threshold(probability: np.ndarray, value: float) -> np.ndarray:
-    """The mask of the voxels whose probability is at least `value`."""
-    return probability >= value
 
 
 def interpolate_slices(
@@ -65,19 +61,27 @@ def remove_small_islands(mask: np.ndarray, spacing_ipl: Spacing, min_mm3: float)
     return cleaned
 
 
-def fill_holes(mask: np.ndarray, spacing_ipl: Spacing) -> np.ndarray:
-    """`mask` with its holes filled, in three dimensions and in each sagittal slice.
-
-    A hole in three dimensions is background that the mask encloses wholly. In sagittal slices holes of up to
-    `SAGITTAL_HOLE_MM2` are filled too: a vertebral body has no opening to its sides, but the canal of the basivertebral
-    vein often stays dark. Axial and coronal slices are left alone, where the spinal canal and the foramina are holes;
-    but in a scan of a single slice the holes of that slice are filled.
-    """
+def fill_cavities(mask: np.ndarray) -> np.ndarray:
+    """`mask` with the background filled that it encloses wholly; in a mask of a single slice, within that slice."""
     box = bounding_box(mask, margin=1)
     if box is None:
         return mask
     filled = mask.copy()
     filled[box] |= _enclosed(mask[box], structure=ndimage.generate_binary_structure(3, 1))
+    return filled
+
+
+def fill_holes(mask: np.ndarray, spacing_ipl: Spacing) -> np.ndarray:
+    """`mask` of vertebral bodies with its holes filled: the cavities, and small holes of sagittal slices.
+
+    In sagittal slices holes of up to `SAGITTAL_HOLE_MM2` are filled: a vertebral body has no opening to its sides, but
+    the canal of the basivertebral vein often stays dark. Axial and coronal slices are left alone, where the spinal
+    canal and the foramina are holes.
+    """
+    box = bounding_box(mask, margin=1)
+    if box is None:
+        return mask
+    filled = fill_cavities(mask)
     within_slices = ndimage.generate_binary_structure(3, 1)
     within_slices[:, :, [0, 2]] = False
     most_voxels = SAGITTAL_HOLE_MM2 / (spacing_ipl[0] * spacing_ipl[1])
@@ -107,19 +111,44 @@ def smooth_border(mask: np.ndarray, spacing_ipl: Spacing, radius_mm: float) -> n
 
 
 def apply(
-    probability: np.ndarray,
+    classes: np.ndarray,
     spec: PostprocessingSpec,
-    threshold_value: float,
     spacing_ipl: Spacing,
+    vertebra_class: int | None = None,
     monitor: Monitor | None = None,
 ) -> np.ndarray:
-    """The mask of a canonical `probability` volume, cleaned as `spec` says. Raises Cancelled.
+    """Canonical `classes` (uint8 `[I, P, L]`: 0, 1, 2, ...), each of them cleaned as `spec` says. Raises Cancelled.
+
+    What a step adds to a class never takes voxels that another one holds. What encloses something in the picture of a
+    projection, as ribs do, does not enclose it in the body: in a single slice only vertebral bodies have holes to fill.
+    """
+    monitor = monitor or Monitor()
+    cleaned = classes.copy()
+    steps = {
+        number: _steps(spec, spacing_ipl, number == vertebra_class, is_single_slice=1 in classes.shape)
+        for number in range(1, int(classes.max()) + 1)
+    }
+    done, total = 0, sum(map(len, steps.values()))
+    for number, steps_of_class in steps.items():
+        mask = before = classes == number
+        for step in steps_of_class:
+            monitor.progress("post-processing", done, total)
+            mask = step(mask)
+            done += 1
+        cleaned[before & ~mask] = 0
+        cleaned[mask & (cleaned == 0)] = number
+    monitor.progress("post-processing", total, total)
+    return cleaned
+
+
+def _steps(
+    spec: PostprocessingSpec, spacing_ipl: Spacing, is_vertebrae: bool, is_single_slice: bool
+) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """What is done with a mask, in this order.
 
     Slices that dropped out come first, because every later step would take their place for background; small islands
     go before the smoothing, which else might glue them to a body.
     """
-    monitor = monitor or Monitor()
-    mask = threshold(probability, threshold_value)
     steps = []
     if spec.interpolate_slices:
         # Never axial: an axial slice without vertebra is a disc. A spine has no such gaps in the other planes.
@@ -129,15 +158,13 @@ def apply(
         ]
     if spec.min_island_mm3 > 0:
         steps.append(lambda mask: remove_small_islands(mask, spacing_ipl, spec.min_island_mm3))
-    if spec.fill_holes:
+    if spec.fill_holes and is_vertebrae:
         steps.append(lambda mask: fill_holes(mask, spacing_ipl))
+    elif spec.fill_holes and not is_single_slice:
+        steps.append(fill_cavities)
     if spec.smooth_mm > 0:
         steps.append(lambda mask: smooth_border(mask, spacing_ipl, spec.smooth_mm))
-    for done, step in enumerate(steps):
-        monitor.progress("post-processing", done, len(steps))
-        mask = step(mask)
-    monitor.progress("post-processing", len(steps), len(steps))
-    return mask
+    return steps
 
 
 def _slices_between(before: np.ndarray, after: np.ndarray, distance: int, in_plane: tuple[float, ...]) -> np.ndarray:

@@ -30,7 +30,7 @@ that a network sees here and there, in one slice mostly, must not widen the box.
 def find_region(
     volume: np.ndarray, spacing: tuple[float, float, float], manifest: Manifest, engine: Engine, monitor: Monitor
 ) -> Box | None:
-    """The box `[I, P, L]` of canonical `volume` that can hold vertebral bodies, or None where there are none.
+    """The box `[I, P, L]` of canonical `volume` that can hold any label of the model, or None where there is nothing.
 
     `spacing` in mm is in the order of the array axes. The box has a margin of `MARGIN_MM` on every side, as far as
     the volume reaches.
@@ -39,7 +39,7 @@ def find_region(
     step = max(1, round(COARSE_STEP_MM / spacing[axis]))
     looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
     slices = predict_plane(volume, manifest, engine, monitor, looked_at, stage="region")
-    suspicious = np.stack([probability > SUSPICION for _, probability in slices], axis)
+    suspicious = np.stack([(probability > SUSPICION).any(axis=0) for _, probability in slices], axis)
     parts, _ = ndimage.label(suspicious, structure=np.ones((3, 3, 3)))
     large = np.bincount(parts.ravel()) * math.prod(spacing) / spacing[axis] >= MIN_AREA_MM2
     large[0] = False

@@ -20,7 +20,7 @@ def predict_plane(
     indices: range | None = None,
     stage: str = "network",
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Foreground probability of slices of the manifest's plane, as `(index, [rows, columns])`.
+    """Probabilities of the labels in slices of the manifest's plane, as `(index, [labels, rows, columns])`.
 
     `volume` is canonical `[I, P, L]`, normalised and on the model's in-plane spacing; `indices` count along
     `SLICE_AXIS[plane]`, and mean all slices by default.
@@ -46,30 +46,30 @@ def _neighbours(index: int, context: int, count: int) -> np.ndarray:
 
 
 def _predict_batch(batch: np.ndarray, manifest: Manifest, engine: Engine, background: float) -> np.ndarray:
-    """Foreground probability `[n, rows, columns]` of a batch `[n, channels, rows, columns]` of any size."""
+    """Probabilities `[n, labels, rows, columns]` of a batch `[n, channels, rows, columns]` of any size."""
     spec = manifest.input
-    channel = foreground_channel(manifest)
+    everywhere, labels = slice(None), slice(foreground_channel(manifest), None)
     rows, columns = batch.shape[2:]
     if spec.canvas is None:
         padded, inside = pad(
             batch, _multiple(rows, spec.pad_multiple), _multiple(columns, spec.pad_multiple), background
         )
-        return engine.probabilities(padded)[:, channel][(slice(None), *inside)]
+        return engine.probabilities(padded)[(everywhere, labels, *inside)]
 
     # A network tied to its canvas (PSPNet) sees larger slices as overlapping tiles, whose means are taken.
-    total = np.zeros((len(batch), rows, columns), np.float32)
+    total = np.zeros((len(batch), len(manifest.labels), rows, columns), np.float32)
     count = np.zeros((rows, columns), np.float32)
     for top in tile_starts(rows, spec.canvas[0]):
         for left in tile_starts(columns, spec.canvas[1]):
             window = (slice(top, top + spec.canvas[0]), slice(left, left + spec.canvas[1]))
-            padded, inside = pad(batch[(slice(None), slice(None), *window)], *spec.canvas, background)
-            total[(slice(None), *window)] += engine.probabilities(padded)[:, channel][(slice(None), *inside)]
+            padded, inside = pad(batch[(everywhere, everywhere, *window)], *spec.canvas, background)
+            total[(everywhere, everywhere, *window)] += engine.probabilities(padded)[(everywhere, labels, *inside)]
             count[window] += 1
     return total / count
 
 
 def foreground_channel(manifest: Manifest) -> int:
-    """The output channel of the first label, which is the target; with softmax channel 0 is the background."""
+    """The output channel of the first label; with softmax channel 0 is the background."""
     return 0 if manifest.output.activation == "sigmoid" else 1
 
 

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from SpineInference.errors import SpineError
+from SpineInference.fusion import Fusion
 from SpineInference.geometry import (
     Grid,
     canonical,
@@ -23,6 +24,7 @@ from SpineInference.geometry import (
     spacing_ipl,
     working_grid,
 )
+from SpineInference.manifest import OutputSpec
 from SpineInference.regridding import to_scan_grid
 
 IDENTITY = np.eye(3)
@@ -104,6 +106,13 @@ def test_canonical_axes_run_down_back_and_left(name):
     assert spacing_ipl(oriented) == pytest.approx(canonical_spacing(scan))
 
 
+def fused(*probabilities: np.ndarray) -> Fusion:
+    """A single member's opinion: one probability `[I, P, L]` for each label."""
+    fusion = Fusion(probabilities[0].shape, 1, "mean", OutputSpec(), len(probabilities))
+    fusion.add(np.stack(probabilities), 0, slice(None))
+    return fusion
+
+
 @pytest.mark.parametrize("name", GRIDS)
 def test_labels_return_from_the_working_grid(name):
     """Copied where nothing was resampled; Dice >= 0.98 where the working grid is coarser (1 mm)."""
@@ -112,13 +121,8 @@ def test_labels_return_from_the_working_grid(name):
     working = working_grid(oriented, 1.0)
     labels = resample(oriented, working, nearest=True)
     probability = resample(sitk.Cast(oriented > 0, sitk.sitkFloat32), working)
-    back = to_scan_grid(
-        sitk.GetArrayFromImage(labels) * (sitk.GetArrayViewFromImage(probability) > 0.5),
-        sitk.GetArrayFromImage(probability).astype(np.float16),
-        0.5,
-        labels,
-        scan,
-    )
+    fusion = fused(sitk.GetArrayViewFromImage(probability))
+    back = to_scan_grid(sitk.GetArrayFromImage(labels) * fusion.classes(), fusion.classes(), fusion, labels, scan)
     assert Grid.of(back) == Grid.of(scan)
     assert back.GetPixelID() == sitk.sitkUInt8
     if same_grid(oriented, working):
@@ -133,7 +137,8 @@ def test_a_cropped_region_returns_to_its_place():
     oriented = canonical(scan)
     region = crop(oriented, (slice(5, 50), slice(0, 44), slice(7, 50)))
     array = sitk.GetArrayFromImage(region)
-    back = to_scan_grid(array, (array > 0).astype(np.float16), 0.5, region, scan)
+    fusion = fused((array > 0).astype(np.float32))
+    back = to_scan_grid(array, fusion.classes(), fusion, region, scan)
     expected = sitk.GetArrayFromImage(oriented)
     outside = np.ones(expected.shape, bool)
     outside[5:50, 0:44, 7:50] = False

@@ -1,4 +1,4 @@
-"""Each step from a probability volume to a clean mask, and their order."""
+"""Each step from what fusion has decided to clean classes, and their order."""
 
 from dataclasses import replace
 
@@ -20,11 +20,6 @@ def ellipsoid(shape=(40, 44, 36), spacing=ISO, radii=(14.0, 17.0, 13.0), centre=
     centre = (np.array(shape) - 1) / 2 * spacing if centre is None else np.array(centre)
     offset = np.stack(np.indices(shape), axis=-1) * np.array(spacing) - centre
     return np.linalg.norm(offset / np.array(radii), axis=-1) < 1
-
-
-def test_threshold_keeps_what_reaches_it():
-    probability = np.array([[[0.2, 0.5, 0.7]]], np.float16)
-    assert postprocessing.threshold(probability, 0.5).tolist() == [[[False, True, True]]]
 
 
 def test_islands_are_measured_in_cubic_millimetres():
@@ -159,36 +154,70 @@ def test_discs_are_no_missing_slices():
     """An axial slice without vertebra between two with one is a disc, never a slice that dropped out."""
     mask = np.zeros((40, 20, 20), bool)
     mask[5:15, 5:15, 5:15] = mask[20:30, 5:15, 5:15] = True
-    result = postprocessing.apply(mask.astype(np.float16), replace(NOTHING, interpolate_slices=True), 0.5, ISO)
+    result = postprocessing.apply(mask.astype(np.uint8), replace(NOTHING, interpolate_slices=True), ISO, 1)
     assert (result == mask).all()
 
 
 def test_all_steps_in_order():
     """A body with a slice that dropped out, a hole, a rough border, and an island: as good as new."""
     body = ellipsoid()
-    probability = np.where(body, 0.9, 0.1).astype(np.float16)
-    probability[:, :, 17] = 0
-    probability[18:22, 20:24, 10:14] = 0.2
-    probability[1:4, 1:4, 1:4] = 0.8
+    classes = body.astype(np.uint8)
+    classes[:, :, 17] = 0
+    classes[18:22, 20:24, 10:14] = 0
+    classes[1:4, 1:4, 1:4] = 1
+    given = classes.copy()
     spec = PostprocessingSpec(min_island_mm3=100, fill_holes=True, smooth_mm=1.0, interpolate_slices=True)
     stages = []
     monitor = Monitor(on_progress=lambda step: stages.append((step.stage, step.done, step.total)))
-    result = postprocessing.apply(probability, spec, 0.5, ISO, monitor)
+    result = postprocessing.apply(classes, spec, ISO, 1, monitor)
     assert dice(result, body) > 0.99 and not result[:5, :5, :5].any()
+    assert (classes == given).all()
     assert stages[0] == ("post-processing", 0, 5) and stages[-1] == ("post-processing", 5, 5)
 
 
-def test_nothing_asked_for_is_the_threshold():
-    probability = np.random.default_rng(0).random((5, 6, 7), np.float32)
-    assert (postprocessing.apply(probability, NOTHING, 0.5, ISO) == (probability >= 0.5)).all()
+def test_nothing_asked_for_changes_nothing():
+    classes = np.random.default_rng(0).integers(0, 4, (5, 6, 7), np.uint8)
+    assert (postprocessing.apply(classes, NOTHING, ISO, 2) == classes).all()
+
+
+def test_each_class_is_cleaned_and_none_takes_the_voxels_of_another():
+    """A shell around a core of another class, with a gap between, and an island of each."""
+    classes = np.zeros((30, 30, 30), np.uint8)
+    classes[4:26, 4:26, 4:26] = 1
+    classes[6:24, 6:24, 6:24] = 0
+    classes[8:22, 8:22, 8:22] = 2
+    expected = classes.copy()
+    expected[6:24, 6:24, 6:24] = np.where(classes[6:24, 6:24, 6:24] == 2, 2, 1)
+    classes[1, 1, 1:3] = 1
+    classes[1, 28, 1:3] = 2
+    spec = replace(NOTHING, fill_holes=True, min_island_mm3=10)
+    assert (postprocessing.apply(classes, spec, ISO) == expected).all()
+
+
+def test_in_a_projection_only_vertebrae_have_holes_to_fill():
+    ring = np.zeros((40, 1, 40), np.uint8)
+    ring[5:35, :, 5:35] = 1
+    full = ring.copy()
+    ring[10:30, :, 10:30] = 0
+    assert (postprocessing.apply(ring, replace(NOTHING, fill_holes=True), ISO) == ring).all()
+    assert (postprocessing.apply(ring, replace(NOTHING, fill_holes=True), ISO, 1) == full).all()
+
+
+def test_the_holes_of_a_sagittal_slice_are_those_of_vertebrae():
+    tube = np.zeros((30, 30, 30), np.uint8)
+    tube[5:25, 5:25, 5:25] = 1
+    closed = tube.copy()
+    tube[13:17, 13:17, :] = 0  # open to both sides
+    assert (postprocessing.apply(tube, replace(NOTHING, fill_holes=True), ISO) == tube).all()
+    assert (postprocessing.apply(tube, replace(NOTHING, fill_holes=True), ISO, 1) == closed).all()
 
 
 def test_empty_masks_pass_every_step():
     spec = PostprocessingSpec(min_island_mm3=100, fill_holes=True, smooth_mm=1.0, interpolate_slices=True)
-    assert not postprocessing.apply(np.zeros((6, 1, 7), np.float16), spec, 0.5, ISO).any()
+    assert not postprocessing.apply(np.zeros((6, 1, 7), np.uint8), spec, ISO).any()
 
 
 def test_can_be_cancelled():
     with pytest.raises(Cancelled):
         spec = replace(NOTHING, fill_holes=True)
-        postprocessing.apply(np.ones((4, 4, 4)), spec, 0.5, ISO, Monitor(should_stop=lambda: True))
+        postprocessing.apply(np.ones((4, 4, 4), np.uint8), spec, ISO, 1, Monitor(should_stop=lambda: True))

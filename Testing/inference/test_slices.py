@@ -10,6 +10,7 @@ from SpineInference.errors import Cancelled
 from SpineInference.fusion import Fusion
 from SpineInference.geometry import PLANES, SLICE_AXIS
 from SpineInference.intensity import IntensityRule, foreground_mask, normalise, thesis_normalise
+from SpineInference.manifest import OutputSpec
 from SpineInference.monitor import Monitor
 from SpineInference.region import COARSE_STEP_MM, MARGIN_MM, clear_inner_faces, find_region
 from SpineInference.slices import pad, predict_plane, tile_starts
@@ -30,9 +31,12 @@ class BrightIsForeground:
         return (batch[:, middle : middle + 1] > 0.5).astype(np.float16)
 
 
-def manifest(plane: str, context: int = 1, canvas: tuple[int, int] | None = None, activation: str = "sigmoid"):
+def manifest(
+    plane: str, context: int = 1, canvas: tuple[int, int] | None = None, activation: str = "sigmoid", labels: int = 1
+):
     return SimpleNamespace(
         plane=plane,
+        labels=[None] * labels,
         input=SimpleNamespace(context_slices=context, pad_multiple=32, canvas=canvas),
         output=SimpleNamespace(activation=activation),
     )
@@ -49,7 +53,7 @@ def test_a_volume_comes_back_voxel_for_voxel(plane, canvas):
     source, engine = volume(), BrightIsForeground()
     answer = np.full(source.shape, np.nan, np.float32)
     for index, probability in predict_plane(source, manifest(plane, canvas=canvas), engine, Monitor()):
-        np.moveaxis(answer, SLICE_AXIS[plane], 0)[index] = probability
+        np.moveaxis(answer, SLICE_AXIS[plane], 0)[index] = probability[0]
     assert np.array_equal(answer, source > 0.5)
     assert all(rows % 32 == 0 and columns % 32 == 0 for *_, rows, columns in engine.shapes)
     if canvas:
@@ -72,15 +76,21 @@ def test_neighbours_become_channels_and_the_ends_repeat():
     assert seen == [[0, 0, 0, 1, 2], [0, 0, 1, 2, 3], [0, 1, 2, 3, 3], [1, 2, 3, 3, 3]]
 
 
-def test_the_first_label_of_a_softmax_network_is_the_foreground():
-    class Softmax(BrightIsForeground):
-        def probabilities(self, batch):
-            foreground = super().probabilities(batch)
-            return np.concatenate([1 - foreground, foreground, np.zeros_like(foreground)], axis=1)
+class BrightAndDark(BrightIsForeground):
+    """Softmax over the background, what is bright, and what is darker than 0.2."""
 
-    source = volume((3, 32, 32))
-    slices = dict(predict_plane(source, manifest("axial", activation="softmax"), Softmax(), Monitor()))
-    assert np.array_equal(slices[1], source[1] > 0.5)
+    def probabilities(self, batch):
+        bright = super().probabilities(batch)
+        dark = (batch[:, batch.shape[1] // 2][:, None] < 0.2).astype(np.float16)
+        return np.concatenate([1 - bright - dark, bright, dark], axis=1)
+
+
+@pytest.mark.parametrize("canvas", [None, (32, 32)])
+def test_all_labels_of_a_softmax_network_come_without_the_background(canvas):
+    source = volume((3, 40, 50))
+    several = manifest("axial", activation="softmax", labels=2, canvas=canvas)
+    slices = dict(predict_plane(source, several, BrightAndDark(), Monitor()))
+    assert np.array_equal(slices[1], np.stack([source[1] > 0.5, source[1] < 0.2]))
 
 
 def test_cancel_is_noticed_between_batches():
@@ -143,6 +153,14 @@ def test_what_a_network_sees_in_one_slice_only_does_not_widen_the_region():
         assert find_region(spotted, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) == expected
 
 
+def test_any_label_of_the_model_belongs_to_the_region():
+    source = np.full((120, 110, 100), 0.4, np.float32)
+    source[20:40, 45:60, 40:64], source[80:95, 45:60, 40:64] = 1, 0
+    several = manifest("sagittal", activation="softmax", labels=2)
+    box = find_region(source, (1, 1, 1), several, BrightAndDark(), Monitor())
+    assert (box[0].start, box[0].stop) == (20 - MARGIN_MM, 95 + MARGIN_MM)
+
+
 @pytest.mark.parametrize("slices", [1, 3, 7])
 def test_a_thin_volume_is_looked_at_in_its_middle(slices):
     source = np.zeros((60, 60, slices), np.float32)
@@ -160,23 +178,52 @@ def test_only_the_border_of_the_scan_cuts_bodies_off():
 
 
 def test_mean_fusion_weighs_members_equally():
-    members = [volume((4, 5, 6), seed) for seed in range(3)]
-    fusion = Fusion((4, 5, 6), 3, "mean", threshold=0.4)
+    members = [np.stack([volume((4, 5, 6), seed), volume((4, 5, 6), seed + 9)]) for seed in range(3)]
+    fusion = Fusion((4, 5, 6), 3, "mean", OutputSpec(threshold=0.4), labels=2)
     for axis, member in enumerate(members):
-        for index in range(member.shape[axis]):
-            fusion.add(np.moveaxis(member, axis, 0)[index], axis, index)
-    assert fusion.result.dtype == np.float16
-    assert np.allclose(fusion.result, np.mean(members, axis=0), atol=2e-3)
-    assert fusion.threshold == 0.4
+        for index in range(member.shape[axis + 1]):
+            fusion.add(np.take(member, index, axis + 1), axis, index)
+    assert fusion.shares.dtype == np.float16
+    assert np.allclose(fusion.shares, np.mean(members, axis=0), atol=2e-3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 7, 14])
 def test_a_vote_needs_more_than_half(count):
     for votes in range(count + 1):
-        fusion = Fusion((1, 1, 1), count, "vote", threshold=0.4)
+        fusion = Fusion((1, 1, 1), count, "vote", OutputSpec(threshold=0.4))
         for member in range(count):
-            fusion.add(np.full((1, 1, 1), 0.41 if member < votes else 0.39, np.float32))
-        assert (fusion.result[0, 0, 0] > fusion.threshold) == (votes > count / 2)
+            fusion.add(np.full((1, 1, 1), 0.41 if member < votes else 0.39, np.float32), 0, 0)
+        assert fusion.classes()[0, 0, 0] == (votes > count / 2)
+
+
+def decided(rule: str, output: OutputSpec, *members: tuple[float, ...]) -> int:
+    """The class of a voxel to whose labels the members give these probabilities."""
+    fusion = Fusion((1, 1, 1), len(members), rule, output, len(members[0]))
+    for member in members:
+        fusion.add(np.array(member, np.float32)[:, None, None], 0, 0)
+    return int(fusion.classes()[0, 0, 0])
+
+
+SIGMOID, SOFTMAX = OutputSpec("sigmoid", 0.4), OutputSpec("softmax", 0.4)
+
+
+@pytest.mark.parametrize(
+    ("rule", "output", "members", "expected"),
+    [
+        ("mean", SOFTMAX, [(0.3, 0.34)], 0),  # the background has 0.36
+        ("mean", SOFTMAX, [(0.3, 0.38)], 2),  # whatever the threshold
+        ("mean", SOFTMAX, [(0.6, 0.1), (0.1, 0.5), (0.1, 0.5)], 2),
+        ("mean", SIGMOID, [(0.5, 0.9)], 2),  # labels that exclude each other: the likelier one
+        ("mean", SIGMOID, [(0.39, 0.3)], 0),
+        ("mean", SIGMOID, [(0.41, 0.3)], 1),
+        ("vote", SOFTMAX, [(0.9, 0.1), (0.1, 0.5), (0.1, 0.5)], 2),
+        ("vote", SOFTMAX, [(0.9, 0.1), (0.1, 0.9), (0.1, 0.1)], 0),  # three opinions are no majority
+        ("vote", SIGMOID, [(0.9, 0.8), (0.5, 0.6), (0.1, 0.3)], 0),
+        ("vote", SIGMOID, [(0.5, 0.8), (0.5, 0.6), (0.1, 0.3)], 2),
+    ],
+)
+def test_a_voxel_belongs_to_what_is_ahead(rule, output, members, expected):
+    assert decided(rule, output, *members) == expected
 
 
 def test_one_hot_voxel_does_not_change_the_normalisation():
