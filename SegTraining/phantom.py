@@ -1,9 +1,13 @@
-"""A spine MR scan out of nothing, with its exact truth: for the demonstration, for tests and for pre-training.
+"""A spine scan out of nothing, with its exact truth: for the demonstration, for tests and for training.
 
-    phantom = make_phantom(seed=7)            # phantom.image, phantom.bodies, phantom.discs, phantom.canal
-    write_dataset(Path("phantoms"), count=20, seed=1)      # of phantom_dataset, to train with
+    phantom = make_phantom(seed=7)            # phantom.image, phantom.bodies, phantom.vertebrae, phantom.discs ...
+    write_dataset(Path("phantoms"), count=20, seed=1, variety="full")     # of phantom_dataset
 
-The same seed and arguments give the same voxels.
+The same seed and arguments give the same voxels. A person is drawn first: the whole spine from C1 to S5 with its
+diseases (`phantom_anatomy`, `phantom_disease`) and, hung on it, head, neck and trunk. They are painted from the skin
+inwards (`phantom_trunk`, `phantom_head`, `phantom_painting`) in tissues whose signal follows from the contrast
+(`phantom_contrasts`), and scanned (`phantom_scanner`). What is painted is noted at the same time, so the truth is
+exact: a voxel is what its centre is. The truth is not touched by what the scanner does to the picture.
 """
 
 from dataclasses import dataclass
@@ -14,25 +18,52 @@ import SimpleITK as sitk
 from .phantom_anatomy import REGIONS, Spine, build_spine
 from .phantom_contrasts import CONTRASTS, draw_tissues
 from .phantom_course import Course
+from .phantom_grid import Grid, rotation
 from .phantom_head import paint_head
 from .phantom_image import Canvas
-from .phantom_painting import CANAL, DISC, paint_body, paint_canal, paint_disc, paint_posterior_elements
+from .phantom_implants import paint_implants
+from .phantom_painting import paint_body, paint_canal, paint_disc, paint_posterior_elements
 from .phantom_scanner import Scanner
+from .phantom_structures import Structure
 from .phantom_trunk import paint_trunk
-
-# Directions of the columns, rows and slices of a sagittal acquisition: to the back, downwards, to the right ("PIR").
-_SAGITTAL = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
 @dataclass(frozen=True)
 class Phantom:
-    """A scan (int16) and its truth on the same grid (uint8): bodies with VerSe labels, discs, dural sac."""
+    """A scan (int16) and its truth on the same grid (uint8)."""
 
     image: sitk.Image
-    bodies: sitk.Image
-    discs: sitk.Image
-    canal: sitk.Image
+    structures: sitk.Image
+    """What each voxel is, a `Structure`; 0 for everything that does not belong to the spine."""
+    levels: sitk.Image
+    """The VerSe number of the vertebra that a voxel belongs to (S1 = 26), of a disc that of the vertebra above it."""
     contrast: str
+
+    @property
+    def bodies(self) -> sitk.Image:
+        """Vertebral bodies C2 (with the dens) to S1, by VerSe number."""
+        return self._levels_of(Structure.BODY)
+
+    @property
+    def vertebrae(self) -> sitk.Image:
+        """Whole vertebrae C1 to S1, body, arch and processes, by VerSe number."""
+        return self._levels_of(Structure.BODY, Structure.ARCH)
+
+    @property
+    def discs(self) -> sitk.Image:
+        """1 in the discs, also where they have broken into a body (Schmorl nodes) or bulge into the canal."""
+        return self.structures == Structure.DISC
+
+    @property
+    def canal(self) -> sitk.Image:
+        """1 in the dural sac, cord included."""
+        return sitk.Or(self.structures == Structure.FLUID, self.structures == Structure.CORD)
+
+    def _levels_of(self, *structures: Structure) -> sitk.Image:
+        kept = np.isin(sitk.GetArrayViewFromImage(self.structures), structures)
+        result = sitk.GetImageFromArray(np.where(kept, sitk.GetArrayViewFromImage(self.levels), 0).astype(np.uint8))
+        result.CopyInformation(self.levels)
+        return result
 
 
 def make_phantom(
@@ -63,16 +94,9 @@ def make_phantom(
     scanner = Scanner.random(scan, contrast, artefacts)
     spine = build_spine(person, region, disease)
     course = Course.along(person, spine)
-
-    # Thick voxels are painted in an odd number of parts and averaged; the middle part says what the voxel is.
-    parts = [2 * int(step / 4.5 + 0.5) + 1 for step in spacing]
-    counts = [max(1, round(length / step)) for length, step in zip(field_of_view, spacing, strict=True)]
-    middle = _image_centre(person, spine, course, field_of_view)
-    y, z, x = (
-        (np.arange(count * part) - (count * part - 1) / 2) * step / part
-        for count, part, step in zip(counts, parts, spacing, strict=True)
-    )
-    canvas = Canvas(person, middle[0] - x, middle[2] - z, middle[1] + y)
+    counts = tuple(max(1, round(length / step)) for length, step in zip(field_of_view, spacing, strict=True))
+    grid = Grid(_image_centre(person, spine, course, field_of_view), spacing, counts, scanner.folds(counts))
+    canvas = Canvas(person, grid)
 
     paint_trunk(canvas, person, spine, course, tissues)
     paint_head(canvas, person, spine, tissues)
@@ -83,33 +107,11 @@ def make_phantom(
         paint_disc(canvas, disc, tissues)
     for body in spine.bodies:
         paint_body(canvas, person, body, tissues)
+    paint_implants(canvas, person, spine, tissues, contrast)
 
-    # The arrays are [slice, row, column]; SimpleITK's axes run the other way round.
-    parts_array, counts_array = (parts[2], parts[1], parts[0]), (counts[2], counts[1], counts[0])
-    fine_spacing = tuple(spacing[axis] / parts[axis] for axis in (2, 1, 0))
-    signal = scanner.take(scan, canvas, fine_spacing)
-    blocks = [n for count, part in zip(counts_array, parts_array, strict=True) for n in (count, part)]
-    image = scanner.receive(scan, signal.reshape(blocks).mean(axis=(1, 3, 5)))
-    centres = tuple(slice(part // 2, None, part) for part in parts_array)
-
-    turn = _rotation(scan, oblique_degrees)
-    first = np.array([middle[0] - x[parts[2] // 2], middle[1] + y[parts[0] // 2], middle[2] - z[parts[1] // 2]])
-
-    def as_image(array: np.ndarray) -> sitk.Image:
-        result = sitk.GetImageFromArray(np.ascontiguousarray(array))
-        result.SetSpacing([float(step) for step in spacing])
-        result.SetDirection((turn @ _SAGITTAL).ravel().tolist())
-        result.SetOrigin((turn @ first).tolist())
-        return result
-
-    truth = canvas.truth[centres]
-    return Phantom(
-        as_image(image),
-        as_image(np.where(truth < DISC, truth, 0).astype(np.uint8)),
-        as_image((truth == DISC).astype(np.uint8)),
-        as_image((truth == CANAL).astype(np.uint8)),
-        contrast,
-    )
+    turn = rotation(scan, oblique_degrees)
+    arrays = (scanner.take(scan, canvas, grid, course), grid.truth(canvas.structures), grid.truth(canvas.levels))
+    return Phantom(*(grid.as_image(array, turn) for array in arrays), contrast)
 
 
 def _image_centre(
@@ -122,12 +124,3 @@ def _image_centre(
     margin = max(rng.uniform(5, 25), (field_of_view[0] - (back - front)) / 2)
     y = min(back + margin - field_of_view[0] / 2, y + 0.2 * field_of_view[0])
     return np.array([x, y, z])
-
-
-def _rotation(rng: np.random.Generator, degrees: float) -> np.ndarray:
-    """A rotation by `degrees` about a random axis, as a 3 x 3 matrix."""
-    axis = rng.standard_normal(3)
-    axis /= np.linalg.norm(axis)
-    cross = np.cross(np.eye(3), axis)
-    angle = np.deg2rad(degrees)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross

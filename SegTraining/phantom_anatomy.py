@@ -10,7 +10,7 @@ import numpy as np
 
 from SpineInference.levels import LEVELS
 
-from .phantom_disease import Lesion, Node, draw_diseases
+from .phantom_disease import Lesion, Node, draw_diseases, draw_screwed
 
 # Level: width, depth and height of the body, thickness of the disc below it (mm), forward tilt of its axis
 # (degrees) and by how much its front is higher than its back (degrees). Averages of adults.
@@ -91,8 +91,9 @@ class Body:
 
 @dataclass(frozen=True)
 class Disc:
-    """An intervertebral disc, in the frame halfway between its two bodies."""
+    """An intervertebral disc, in the frame halfway between its two bodies. `label` is that of the body above."""
 
+    label: int
     centre: np.ndarray
     axes: np.ndarray
     width: float
@@ -117,6 +118,8 @@ class Spine:
     bodies: list[Body]
     discs: list[Disc]
     middle: np.ndarray
+    screwed: tuple[str, ...]
+    """Levels that carry pedicle screws."""
 
     def height(self, name: str) -> float:
         """The z (mm) of a level."""
@@ -155,6 +158,7 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
     bent = 0.0
     for i, name in enumerate(reversed(names)):
         ill = diseases[name]
+        label = LEVELS[name].label if name in LEVELS else 0
         width, depth, height, gap, tilt, wedge = _TABLE[name]
         sideways = scoliosis * np.sin(bow[0] + 2 * np.pi * i / bow[1])
         width = stature * stoutness * width * rng.normal(1, 0.03) * ill.width
@@ -180,6 +184,7 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
             position = lower_face + between[2] * thickness + axes[2] * height / 2 - axes[1] * ill.slip * depth
             discs.append(
                 Disc(
+                    label,
                     lower_face + between[2] * thickness / 2 - axes[1] * ill.slip * depth / 2,
                     between,
                     (width + below.width) / 2,
@@ -191,7 +196,6 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
                     (ill.bulge[0], ill.bulge[1] * width / 50),
                 )
             )
-        label = LEVELS[name].label if name in LEVELS else 0
         bodies.append(
             Body(
                 name,
@@ -213,7 +217,7 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
     bodies.reverse()
     discs.reverse()
     origin = next(body.centre for body in bodies if body.name == middle)
-    return Spine(_atlas(rng, bodies[0]), bodies, discs, origin)
+    return Spine(_atlas(rng, bodies[0]), bodies, discs, origin, draw_screwed(rng, names, disease))
 
 
 def _atlas(rng: np.random.Generator, axis: Body) -> Body:

@@ -62,21 +62,27 @@ def draw_recipe(seed: int) -> dict[str, Any]:
 def write_dataset(folder: Path, count: int, seed: int, variety: str = "plain", **arguments) -> None:
     """Write `count` phantoms in nnU-Net's raw layout: imagesTr, labelsTr (bodies 1), instancesTr (VerSe labels).
 
+    Beside them lie the whole vertebrae (vertebraeTr, VerSe labels) and what each voxel is (structuresTr, `Structure`).
     The seeds are `seed`, `seed + 1`, ...; `arguments` go to `make_phantom`. With `variety` "plain" the contrasts T1,
     T2 and water take turns; with "full" each case is a scan of another kind (`draw_recipe`). Raises ValueError for
     another variety.
     """
     if variety not in ("plain", "full"):
         raise ValueError(f'"{variety}" is not a variety of phantoms: use plain or full.')
-    for name in ("imagesTr", "labelsTr", "instancesTr"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     for number in range(seed, seed + count):
         recipe = draw_recipe(number) if variety == "full" else {"contrast": ("T1", "T2", "water")[(number - seed) % 3]}
         phantom = make_phantom(number, **{**recipe, **arguments})
         name = f"phantom_{number:05d}"
-        sitk.WriteImage(phantom.image, folder / "imagesTr" / f"{name}_0000.nii.gz", True)
-        sitk.WriteImage(phantom.bodies > 0, folder / "labelsTr" / f"{name}.nii.gz", True)
-        sitk.WriteImage(phantom.bodies, folder / "instancesTr" / f"{name}.nii.gz", True)
+        images = {
+            f"imagesTr/{name}_0000.nii.gz": phantom.image,
+            f"labelsTr/{name}.nii.gz": phantom.bodies > 0,
+            f"instancesTr/{name}.nii.gz": phantom.bodies,
+            f"vertebraeTr/{name}.nii.gz": phantom.vertebrae,
+            f"structuresTr/{name}.nii.gz": phantom.structures,
+        }
+        for path, image in images.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            sitk.WriteImage(image, folder / path, True)
     description = {
         "channel_names": {"0": "MR"},
         "labels": {"background": 0, "vertebral_body": 1},

@@ -71,6 +71,13 @@ def draw_diseases(rng: np.random.Generator, names: list[str], disease: float) ->
     }
 
 
+def draw_screwed(rng: np.random.Generator, names: list[str], disease: float) -> tuple[str, ...]:
+    """The levels that a surgeon has joined with pedicle screws; mostly none."""
+    places = [name for name in names if name.startswith(("T", "L")) or name == "S1"]
+    first, count = int(rng.beta(3, 1) * (len(places) - 2)), int(rng.integers(2, 5))
+    return tuple(places[first : first + count]) if rng.random() < 0.12 * disease else ()
+
+
 def _draw(
     rng: np.random.Generator,
     age: float,
@@ -97,6 +104,8 @@ def _draw(
         if rng.random() < 0.6 * disease:  # still fresh: oedema under an endplate, or everywhere
             up = rng.choice([-1, 1]) * rng.uniform(0.1, 0.5)
             lesions.append(Lesion("oedema", (0, -0.1, up), (1.0, 1.0, rng.uniform(0.2, 1.0)), rng.uniform(0.5, 1.0)))
+        if rng.random() < 0.15:  # filled with cement
+            lesions.append(Lesion("cement", tuple(rng.uniform(-0.15, 0.15, 3)), tuple(rng.uniform(0.15, 0.35, 3)), 1.0))
     worn = wear > 0.6 and rng.random() < 0.3 + 0.4 * disease
     if worn and rng.random() < 0.5 * disease:  # the bone beside a worn disc changes (Modic 1, 2, 3)
         kind = rng.choice(["oedema", "fat", "sclerosis"], p=[0.35, 0.5, 0.15])

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .phantom_grid import Grid
+from .phantom_structures import Structure
+
 
 def smooth_field(rng: np.random.Generator, axes: list[np.ndarray], knot_mm: float) -> np.ndarray:
     """A random field of mean 0 and variance about 1 whose detail is `knot_mm` in size.
@@ -43,12 +46,14 @@ Tissues = dict[str, Tissue]
 class Canvas:
     """A volume to paint on with soft edges (partial volume), from the back to the front."""
 
-    def __init__(self, rng: np.random.Generator, x: np.ndarray, z: np.ndarray, y: np.ndarray):
-        """Coordinates (mm) of the array axes: x (descending), z (descending), y (ascending)."""
-        self._axes = [x.astype(np.float32), z.astype(np.float32), y.astype(np.float32)]
+    def __init__(self, rng: np.random.Generator, grid: Grid):
+        x, y, z = grid.middle
+        axes = (x - grid.offsets(2), z - grid.offsets(1), y + grid.offsets(0))
+        self._axes = [axis.astype(np.float32) for axis in axes]
         self.pixel = float(min(abs(axis[1] - axis[0]) for axis in self._axes if len(axis) > 1))
         self.signal = np.zeros([len(axis) for axis in self._axes], np.float32)
-        self.truth = np.zeros(self.signal.shape, np.uint8)
+        self.structures = np.zeros(self.signal.shape, np.uint8)
+        self.levels = np.zeros(self.signal.shape, np.uint8)
         self.fine = smooth_field(rng, self._axes, 1.0 * max(1.0, self.pixel))
         self.medium = smooth_field(rng, self._axes, 4.0)
         self.coarse = smooth_field(rng, self._axes, 16.0)
@@ -95,9 +100,11 @@ class Canvas:
         """How much of each voxel lies inside a surface that is `distance` mm away (negative inside)."""
         return np.clip(0.5 - distance / self.pixel, 0, 1)
 
-    def mark(self, distance: np.ndarray, value: int) -> None:
-        """Note in the truth what lies inside a surface: the voxels whose centre does."""
-        self.truth[self._window][distance < 0] = value
+    def mark(self, distance: np.ndarray, structure: Structure, level: int = 0) -> None:
+        """Note in the truth what lies inside a surface, the voxels whose centre does, and its vertebra's label."""
+        inside = distance < 0
+        self.structures[self._window][inside] = structure
+        self.levels[self._window][inside] = level
 
     def paint(self, amount: np.ndarray, tissue: Tissue) -> None:
         """Lay `amount` (0 to 1 per voxel) of a tissue, with its texture, over what is there."""

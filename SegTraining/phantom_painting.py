@@ -7,13 +7,11 @@ from .phantom_course import Course
 from .phantom_disease import Lesion
 from .phantom_image import Canvas, Tissue, Tissues, paint_bone, paint_cortex
 from .phantom_shapes import body_distance, node_distance, outline, posterior_elements, tube
-
-DISC, CANAL = 201, 202
-"""How the truth marks discs and the dural sac; bodies have their VerSe labels."""
+from .phantom_structures import Structure
 
 
 def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
-    """Epidural fat, dural sac (marked `CANAL`), cord and nerve roots."""
+    """Epidural fat, dural sac, cord and nerve roots."""
     flat = rng.uniform(0.1, 0.45)
     points = np.stack([course.canal_x, course.canal_y, course.z], axis=1)
     with canvas.box(list(points), 18.0) as seen:
@@ -36,14 +34,16 @@ def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
         canvas.paint(canvas.cover(space), epidural)
         canvas.paint(0.8 * canvas.cover(np.abs(sac - 0.4) - 0.5), tissues["ligament"])
         canvas.paint(canvas.cover(sac), tissues["fluid"])
-        canvas.mark(sac, CANAL)
+        canvas.mark(sac, Structure.FLUID)
 
         conus = spine.height("L1") + rng.uniform(-15, 15)
         taper = np.clip((z - conus + 5) / 30, 0.02, 1) ** 0.6
         swollen = np.exp(-(((z - spine.height("C5")) / 45) ** 2))
         cord = tube(dx, dy - 0.5, (4.8 + 1.9 * swollen) * taper, (3.6 + 0.7 * swollen) * taper)
         cord = np.maximum(cord, end - 5)
-        canvas.paint(0.95 * canvas.cover(np.maximum(cord, conus - z)), tissues["cord"])
+        cord = np.maximum(cord, conus - z)
+        canvas.paint(0.95 * canvas.cover(cord), tissues["cord"])
+        canvas.mark(np.maximum(cord, sac), Structure.CORD)
         roots = z < conus + 25
         for _ in range(24):
             start, end = rng.uniform(-0.75, 0.75, 2)
@@ -64,10 +64,11 @@ def paint_posterior_elements(canvas: Canvas, body: Body, tissues: Tissues) -> No
         local = canvas.local(body.centre, body.axes)
         distance = np.min([rod.distance(*local) for rod in rods], axis=0) + 0.5 * canvas.medium[canvas.window]
         paint_bone(canvas, distance, 1.0, tissues)
+        canvas.mark(distance, Structure.ARCH if body.label else Structure.SACRUM, body.label)
 
 
 def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> None:
-    """One disc (marked `DISC`): annulus, nucleus with its cleft, and the ligaments around. An ossified one is bone."""
+    """One disc: annulus, nucleus with its cleft, and the ligaments around. An ossified one is bone."""
     with canvas.box([disc.centre], 0.75 * disc.width) as seen:
         if not seen:
             return
@@ -93,11 +94,11 @@ def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> None:
         nucleus = (1 - disc.wear) ** 1.3 * np.clip((1.12 - middle) / 0.3, 0, 1)
         cleft = 1 - 0.45 * np.exp(-((up / 1.1) ** 2))
         canvas.paint(nucleus * cleft, tissues["nucleus"])
-        canvas.mark(distance, DISC)
+        canvas.mark(distance, Structure.DISC, disc.label)
 
 
 def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Tissues) -> None:
-    """One vertebral body (marked with its label) with cortex, basivertebral vein, lesions and Schmorl nodes."""
+    """One vertebral body with cortex, basivertebral vein, lesions and Schmorl nodes."""
     level = tissues["marrow"].signal * np.exp(rng.normal(0, 0.05))
     vein_strength = rng.uniform(0.1, 0.8)
     with canvas.box([body.centre], 0.75 * body.width + 4) as seen:
@@ -110,7 +111,7 @@ def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Ti
         for node in body.nodes:
             dent = node_distance(body, node, left, back, up) + 0.5 * canvas.medium[canvas.window]
             canvas.paint(canvas.cover(np.maximum(whole, dent)), tissues["worn disc"])
-            canvas.mark(np.maximum(whole, dent), DISC)
+            canvas.mark(np.maximum(whole, dent), Structure.DISC, body.label)
             distance = np.maximum(distance, -dent)
         texture = tissues["marrow"]
         canvas.paint(canvas.cover(distance), Tissue(level, texture.fine, texture.medium, texture.coarse))
@@ -122,7 +123,7 @@ def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Ti
             amount = lesion.strength * _spot(canvas, body, lesion, (left, back, up), distance)
             canvas.paint(amount, tissues[lesion.tissue])
         paint_cortex(canvas, distance, 0.8, tissues)
-        canvas.mark(distance, body.label)
+        canvas.mark(distance, Structure.BODY if body.label else Structure.SACRUM, body.label)
 
 
 def _spot(canvas: Canvas, body: Body, lesion: Lesion, local: tuple, distance: np.ndarray) -> np.ndarray:
