@@ -1,0 +1,79 @@
+"""A Ray cluster of two computers, played by processes of this one."""
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from typing import Any
+from unittest import mock
+
+import psutil
+import pytest
+
+if find_spec("ray") is None:
+    pytest.skip("Ray is not installed: pip install ray", allow_module_level=True)
+# Ray reads these when it is imported.
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+two_nodes = pytest.mark.skipif(sys.platform != "linux", reason="Ray has clusters of several nodes on Linux only")
+_SMALL: dict[str, Any] = {"object_store_memory": 80 << 20, "memory": 12 << 30, "include_dashboard": False}
+
+
+class RayNodes:
+    """A head without processors and two nodes with one each; their workers find modules where this process does."""
+
+    def __init__(self):
+        from ray.cluster_utils import Cluster
+
+        self._folder = tempfile.mkdtemp(prefix="ray-test-", dir="/tmp")  # paths of sockets must be short
+        self._cluster = Cluster()
+        self._add(num_cpus=0)
+        self.add()
+        self.add()
+        self.address: str = self._cluster.address
+
+    def add(self) -> None:
+        """One more node."""
+        self._add(num_cpus=1)
+
+    def _add(self, **options: Any) -> None:
+        with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(sys.path), "RAY_TMPDIR": self._folder}):
+            self._cluster.add_node(**_SMALL, **options)
+
+    def cut_power(self) -> None:
+        """Kill a node whose worker is in the middle of something, as soon as there is one."""
+        while True:
+            for process in _workers():
+                process.suspend()  # so that it is still in the middle when it dies
+                if _title(process).startswith("ray::_Worker.work"):
+                    process.parent().kill()
+                    process.kill()
+                    return
+                process.resume()
+            time.sleep(0.02)
+
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return len(_workers())
+
+    def shutdown(self) -> None:
+        """End all nodes."""
+        self._cluster.shutdown()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _workers() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children(recursive=True) if _title(each).startswith("ray::_Worker")]
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
