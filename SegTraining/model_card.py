@@ -6,8 +6,6 @@ from typing import Any
 from SpineInference.manifest import Manifest
 from SpineInference.options import TOO_COARSE
 
-_PARTS = ("training", "validation", "test")
-
 
 def model_card(manifest: Manifest) -> str:
     """The README.md of the package of `manifest`, in Markdown."""
@@ -51,12 +49,14 @@ def _labels(manifest: Manifest) -> str:
 
 
 def _data(manifest: Manifest) -> str:
-    statement = manifest.training
-    cases = {part: statement.details.get(f"{part}_cases", {}) for part in _PARTS}
-    datasets = sorted(set().union(*cases.values()))
-    rows = [(name, *(len(cases[part].get(name, ())) for part in _PARTS)) for name in datasets]
-    made = f"Recipe: {statement.recipe}, {statement.date}."
-    return "\n\n".join([statement.data, *([_table(("data set", *_PARTS), rows)] if rows else []), made])
+    statement, details = manifest.training, manifest.training.details
+    parts = [statement.data]
+    if cases := details.get("training_cases"):
+        parts.append(_table(("data set", "cases trained on"), [(name, len(names)) for name, names in cases.items()]))
+        validation, test = (len(details.get(part, ())) for part in ("validation_cases", "test_cases"))
+        parts.append(f"Cases kept aside: {validation} to choose the best weights with, {test} to test them on.")
+    parts.append(f"Recipe: {statement.recipe}, {statement.date}.")
+    return "\n\n".join(parts)
 
 
 def _metrics(metrics: dict[str, Any]) -> str:

@@ -1,0 +1,49 @@
+"""The model card says what a person has to know before using a model, and nothing that the manifest does not say."""
+
+import json
+
+from handmade_models import BRIGHT, write_model
+
+from SegTraining.model_card import model_card
+from SpineInference.manifest import Manifest, read_manifest
+
+
+def manifest_with(tmp_path, **changes) -> Manifest:
+    content = json.loads((write_model(tmp_path / "model", "axial", BRIGHT) / "manifest.json").read_text("utf-8"))
+    return read_manifest(json.dumps(content | changes), "it")
+
+
+def test_a_card_of_a_model_that_was_evaluated(tmp_path):
+    details = {
+        "training_cases": {"Spines": ["a", "b"], "Phantoms": ["p"]},
+        "validation_cases": ["c"],
+        "test_cases": ["d", "e"],
+    }
+    result = {"dataset": "Spines", "planes": "axial", "label": "Block", "cases": 2, "dice": 0.91, "nsd": None}
+    training = {"data": "Two spines.", "recipe": "made up", "date": "2026-11-21", "details": details}
+    measured = {"validation_cases": ["c"], "validation_dice": 0.9, "validation_dice_full_precision": 0.902}
+    metrics = {
+        "evaluation": [result | {"dice_ci95": [0.88, 0.94], "hd95_mm": 2.5}],
+        "int8": measured | {"speed_ratio": 1.7},
+    }
+    card = model_card(manifest_with(tmp_path, training=training, metrics=metrics))
+    assert [line for line in card.splitlines() if line.startswith("#")] == [
+        "# Bright",
+        "## Intended use",
+        "## Labels",
+        "## Training data",
+        "## How good it is",
+        "## How to use it",
+        "## Limits",
+        "## Licence",
+    ]
+    assert "| Spines | 2 |" in card and "kept aside: 1 to choose" in card and "2 to test them on" in card
+    assert "| Spines | axial | Block | 2 | 0.910 (0.880 to 0.940) |  | 2.50 |  |" in card
+    assert "Dice 0.9000" in card and "0.9020 in full precision; 1.70 times as fast" in card
+    assert "| 1 | Block | 51282000 (Vertebra) | #090807 |" in card
+    assert "spine-segment SCAN" in card and "--precision int8" in card and card.endswith("Apache-2.0\n")
+
+
+def test_a_card_of_a_model_of_which_little_is_known(tmp_path):
+    card = model_card(manifest_with(tmp_path))
+    assert "has not been evaluated" in card and "int8" not in card and "None" not in card
