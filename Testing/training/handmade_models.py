@@ -22,14 +22,24 @@ class Rule:
     labels: tuple[str, ...]
     slopes: tuple[float, ...]
     offsets: tuple[float, ...]
+    vertebrae: bool = False
+    """Whether the labels are coded as vertebrae, and as tissue otherwise."""
+
+    @property
+    def code(self) -> dict[str, str]:
+        code, meaning = ("51282000", "Vertebra") if self.vertebrae else ("85756007", "Tissue")
+        return {"code": code, "meaning": meaning}
 
     @property
     def activation(self) -> str:
         return "sigmoid" if len(self.labels) == 1 else "softmax"
 
 
-BRIGHT = Rule(("Block",), (16.0,), (-8.0,))
+BRIGHT = Rule(("Block",), (16.0,), (-8.0,), vertebrae=True)
 """What is brighter than the middle between the darkest and the brightest voxel."""
+
+ORGAN = Rule(("Organ",), (16.0,), (-8.0,))
+"""The same, but nothing to be separated."""
 
 LEVELS = Rule(("Disc", "Canal"), (0.0, 16.0, 32.0), (0.0, -4.0, -16.0))
 """Disc above a quarter, Canal above three quarters of the way from the darkest to the brightest voxel."""
@@ -58,7 +68,7 @@ def write_model(folder: Path, plane: str, rule: Rule) -> Path:
         "model.onnx": onnx_graph(rule),
         "model.safetensors": safetensors.torch.save(build(FAMILY, 3, len(rule.slopes)).state_dict()),
     }
-    colour = {"colour": [9, 8, 7], "code": "51282000", "meaning": "Vertebra"}
+    look = {"colour": [9, 8, 7]} | rule.code
     manifest = {
         "schema_version": 1,
         "name": f"bright-{plane}",
@@ -68,7 +78,7 @@ def write_model(folder: Path, plane: str, rule: Rule) -> Path:
         "anatomy": "blocks",
         "modality": "MR",
         "plane": plane,
-        "labels": [{"value": value, "name": name} | colour for value, name in enumerate(rule.labels, start=1)],
+        "labels": [{"value": value, "name": name} | look for value, name in enumerate(rule.labels, start=1)],
         "input": {
             "context_slices": 1,
             "spacing_mm": 1.0,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from handmade_models import BRIGHT, LEVELS, write_model
+from handmade_models import BRIGHT, LEVELS, ORGAN, write_model
 from tiny_training import DATASET, as_image, make_case, make_dataset, write_case
 
 from SegTraining.cli import main
@@ -97,9 +97,10 @@ def test_mistakes_are_told_before_any_work(arguments, part_of_message, tmp_path,
 def three_levels(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Canonical image [I, P, L] of two structures of their own brightness, and their values 5 and 7."""
     labels = np.zeros(shape, np.uint8)
-    labels[:, 8:24, 4:14] = 5
-    labels[:, 8:24, 20:30] = 7
-    return (np.select([labels == 5, labels == 7], [60, 100], 20) + 0.0).astype(np.int16), labels
+    rows, columns = slice(shape[1] // 5, 3 * shape[1] // 5), shape[2]
+    labels[:, rows, columns // 9 : 7 * columns // 18] = 5
+    labels[:, rows, 5 * columns // 9 : 5 * columns // 6] = 7
+    return (np.select([labels == 5, labels == 7], [55, 100], 20) + 0.0).astype(np.int16), labels
 
 
 def test_several_labels_have_scores_of_their_own(tmp_path):
@@ -118,8 +119,8 @@ def test_several_labels_have_scores_of_their_own(tmp_path):
 
 
 def test_a_radiograph_is_predicted_as_it_is_not_as_bodies_of_a_spine(tmp_path):
-    image, labels = three_levels((1, 40, 36))
-    write_model(tmp_path / "model", "axial", BRIGHT)
+    image, labels = three_levels((1, 80, 72))
+    write_model(tmp_path / "model", "axial", ORGAN)
     found = predict(as_image(image), open_set(tmp_path / "model"), Options(threads=1), Engines())
     assert found.instances is None and found.classes.shape == labels.shape
     assert np.array_equal(found.classes > 0, labels == 7)

@@ -1,5 +1,6 @@
-"""Several classes, on single images: sampled alike, trained, validated and packaged."""
+"""Several classes, on single images: sampled alike, trained, validated, packaged, and found as the user runs it."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from SegTraining.targets import IGNORE
 from SegTraining.train import train
 from SegTraining.validation import validate
 from SpineInference.engines import OnnxEngine
+from SpineInference.monitor import Monitor
+from SpineInference.requests import Request
+from SpineInference.runner import Runner
 
 LABELS = [
     {"name": "Field", "code": "1", "meaning": "Field", "values": [1]},
@@ -80,7 +84,19 @@ def test_a_run_becomes_a_package_whose_probabilities_are_those_of_all_classes(fo
 
 
 @pytest.mark.slow
-def test_training_learns_every_class(folders, tmp_path):
+def test_training_learns_every_class_and_a_picture_gets_them(folders, tmp_path):
     training = {"max_epochs": 2, "steps_per_epoch": 60, "crop": [64, 64]}
     folder = train(config(training=training), *folders, tmp_path / "run")
     assert json.loads((folder / "result.json").read_text("utf-8"))["validation_dice"] > 0.8
+
+    package(folder, tmp_path / "package")
+    picture, mask = (folders[0] / "set" / part / "c.png" for part in ("images", "masks"))
+    model = str(tmp_path / "package")
+    request = Request(str(picture), str(tmp_path / "c"), model, device="cpu", threads=1, reference=str(mask))
+    files = Runner().run(request, Monitor()).files
+    truth = sitk.GetArrayFromImage(sitk.ReadImage(mask))
+    with files["measurements"].open(newline="", encoding="utf-8") as file:
+        rows = {row["level"]: row for row in csv.DictReader(file)}
+    for value, name in enumerate(("Field", "Spot"), start=1):
+        assert float(rows[name]["dice"]) > 0.8
+        assert abs(float(rows[name]["area_mm2"]) - (truth == value).sum()) < 0.25 * (truth == value).sum()
