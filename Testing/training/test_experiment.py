@@ -1,9 +1,11 @@
 """An experiment runs through whatever happens: killed, started again, with a run that fails, with a changed preset."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,8 +23,8 @@ from SegTraining.experiment_runner import plan, run_experiment
 from SegTraining.experiment_settings import load_experiment
 from SpineInference.errors import SpineError
 
-NARROW = {"family": "fdn5", "arguments": {}}
-RUNS = {"wide": {"network": settings()["network"]}, "narrow": {}}
+FLAT = {"family": "fdn5", "arguments": {}}
+RUNS = {"deep": {"network": {"family": "fdn11"}}, "flat": {}}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def data(tmp_path_factory) -> Path:
 def write(folder: Path, runs: dict[str, dict] = RUNS, **training) -> Path:
     content = {
         "name": "trial",
-        "configuration": settings(network=NARROW, training={"max_epochs": 1, **training}),
+        "configuration": settings(network=FLAT, training={"max_epochs": 1, **training}),
         "axes": {"network": runs},
     }
     path = folder / "trial.yaml"
@@ -62,19 +64,19 @@ def test_all_runs_are_trained_evaluated_and_reported_and_nothing_twice(data, tmp
     run(path, data)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("2 runs, 0 of them done")
-    assert lines[1].startswith("1 of 2: wide: validation Dice 0.") and "test Dice 0." in lines[1] and "left" in lines[1]
-    assert lines[2].startswith("2 of 2: narrow: ") and lines[-1].endswith("report.html")
+    assert lines[1].startswith("1 of 2: deep: validation Dice 0.") and "test Dice 0." in lines[1] and "left" in lines[1]
+    assert lines[2].startswith("2 of 2: flat: ") and lines[-1].endswith("report.html")
     scores = read_rows(tmp_path / "out" / "report-tables" / "scores.csv")
-    assert [(row["Run"], row["Cases of"]) for row in scores] == [("wide", "test"), ("narrow", "test")]
+    assert [(row["Run"], row["Cases of"]) for row in scores] == [("deep", "test"), ("flat", "test")]
     run(path, data, execute=lambda tasks, on_outcome: pytest.fail("done already"))
     assert main([*arguments(path, data), "--list"]) == 0
-    assert capsys.readouterr().out.splitlines()[-3:-1] == ["wide  done", "narrow  done"]
+    assert capsys.readouterr().out.splitlines()[-3:-1] == ["deep  done", "flat  done"]
 
 
 def test_an_evaluation_that_was_cut_off_is_made_up_for_without_training_again(data, tmp_path):
-    path = write(tmp_path, {"narrow": RUNS["narrow"]})
+    path = write(tmp_path, {"flat": RUNS["flat"]})
     run(path, data)
-    folder = tmp_path / "out" / "runs" / "narrow"
+    folder = tmp_path / "out" / "runs" / "flat"
     (folder / "evaluation" / "test" / "summary.json").unlink()
     before = (folder / "weights.safetensors").stat().st_mtime_ns
     run(path, data)
@@ -87,15 +89,15 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(data, tmp_path, capsys):
         tmp_path, {"broken": {"network": {"family": "unet", "arguments": {"encoder": "no-such-encoder"}}}, **RUNS}
     )
     with pytest.raises(SpineError, match=r"1 of 2 runs have failed \(broken\)"):
-        run(path, data, only=("broken", "narrow"))
+        run(path, data, only=("broken", "flat"))
     first, second = capsys.readouterr().out.splitlines()[1:3]
     assert first.startswith("1 of 2: broken: FAILED: ") and "no-such-encoder" in first
-    assert second.startswith("2 of 2: narrow: validation Dice")
+    assert second.startswith("2 of 2: flat: validation Dice")
     assert "no-such-encoder" in (tmp_path / "out" / "runs" / "broken" / "log.txt").read_text("utf-8")
 
 
 def test_another_configuration_is_refused_in_a_folder_with_runs_and_new_runs_are_not(data, tmp_path):
-    run(write(tmp_path, {"narrow": RUNS["narrow"]}), data)
+    run(write(tmp_path, {"flat": RUNS["flat"]}), data)
     assert len(plan(load_experiment(write(tmp_path)), tmp_path / "out", data, tmp_path / "cache")) == 2
     with pytest.raises(SpineError, match=r"training\.batch_size was 4, now it is 2"):
         run(write(tmp_path, batch_size=2), data)
@@ -116,26 +118,22 @@ def test_two_processes_do_not_run_the_same_experiment(data, tmp_path):
         run(path, data)
 
 
-def crash(task: Task) -> Outcome:
-    os.kill(os.getpid(), signal.SIGSEGV)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.slow
 def test_killed_at_once_with_everything_it_had_started_it_goes_on_as_if_never_interrupted(data, tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
-    runs = {"narrow": {"training": {"max_epochs": 1, "steps_per_epoch": 2}}, "wide": RUNS["wide"]}
+    runs = {"flat": {"training": {"max_epochs": 1, "steps_per_epoch": 2}}, "deep": RUNS["deep"]}
     whole, killed = (write(tmp_path / name, runs, max_epochs=3, steps_per_epoch=25) for name in ("whole", "killed"))
-    run(whole, data)
+    run(whole, data, only=("deep",))
     process = subprocess.Popen(
         [sys.executable, "-m", "SegTraining.cli", *arguments(killed, data)],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert next(line for line in process.stdout if line.startswith("1 of 2")).startswith("1 of 2: narrow: validation")
-    folder = tmp_path / "killed" / "out" / "runs" / "wide"
+    assert next(line for line in process.stdout if line.startswith("1 of 2")).startswith("1 of 2: flat: validation")
+    folder = tmp_path / "killed" / "out" / "runs" / "deep"
     while not (folder / "last.ckpt").exists():
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
@@ -144,7 +142,7 @@ def test_killed_at_once_with_everything_it_had_started_it_goes_on_as_if_never_in
     wait_until_free(folder)
     assert main(arguments(killed, data)) == 0
     first, second = (
-        safetensors.torch.load_file(path.parent / "out" / "runs" / "wide" / "weights.safetensors")
+        safetensors.torch.load_file(path.parent / "out" / "runs" / "deep" / "weights.safetensors")
         for path in (whole, killed)
     )
     assert all(first[name].equal(second[name]) for name in first)
@@ -164,11 +162,17 @@ def wait_until_free(folder: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.slow
-def test_a_process_that_crashes_is_told_and_the_next_task_is_run(tmp_path, monkeypatch):
+def test_a_process_that_crashes_is_told_and_the_next_task_is_run(tmp_path):
     tasks = [Task(name, tmp_path / name, tmp_path / name, tmp_path, tmp_path) for name in ("one", "two")]
     outcomes: list[Outcome] = []
-    monkeypatch.setattr("SegTraining.experiment_local.run_task", crash)
-    run_locally(tasks[:1], outcomes.append)
-    monkeypatch.undo()
-    run_locally(tasks[1:], outcomes.append)
+    crashing = threading.Thread(target=crash_first_child)
+    crashing.start()
+    run_locally(tasks, outcomes.append)
+    crashing.join()
     assert "ended with code -11" in outcomes[0].error and "no configuration" in outcomes[1].error
+
+
+def crash_first_child() -> None:
+    while not (children := multiprocessing.active_children()):
+        time.sleep(0.001)
+    os.kill(children[0].pid, signal.SIGSEGV)
