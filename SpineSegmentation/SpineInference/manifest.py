@@ -10,6 +10,8 @@ from .networks import check_family
 from .schema import load_json, parse
 
 SCHEMA_VERSION = 1
+LEVELS_TASK = "levels"
+"""The task of a network that does not segment but recognises levels: see `level_recognition`."""
 INTENSITY_RULES = ("percentile_zscore", "percentile_minmax", "minmax")
 _SEPARATORS = "^~|"
 """What separates the parts of a segment's description in 3D Slicer's files."""
@@ -51,12 +53,21 @@ class InputSpec:
         return 2 * self.context_slices + 1
 
 
+LOOK_FIRST_BELOW = 0.8
+"""A body of a lower quality (see `OutputSpec.quality_exponent`) deserves a person's look before the others."""
+
+
 @dataclass(frozen=True)
 class OutputSpec:
-    """What makes probabilities of the logits, and where the foreground begins."""
+    """What makes probabilities of the logits, and where the foreground begins.
+
+    `quality_exponent` makes of the Dice that these probabilities promise the one that was measured on validation
+    cases (see `quality`).
+    """
 
     activation: Literal["sigmoid", "softmax"] = "sigmoid"
     threshold: float = 0.5
+    quality_exponent: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,11 @@ class Manifest:
     def classes(self) -> int:
         """Output channels of the network: with softmax the background is channel 0, with sigmoid it has none."""
         return len(self.labels) + (self.output.activation == "softmax")
+
+    @property
+    def recognises_levels(self) -> bool:
+        """Whether this is no model that segments, but one that tells the level of bodies that were segmented."""
+        return self.task == LEVELS_TASK
 
     @property
     def vertebra_class(self) -> int | None:
@@ -206,7 +222,7 @@ def _check(manifest: Manifest, what: str) -> None:
     for is_wrong, sentence in wrong:
         if is_wrong:
             raise SpineError(f"{what} is not valid: {sentence}.")
-    check_family(manifest.network.family)
+    check_family(manifest.network.family, classifies=manifest.recognises_levels)
 
 
 def _is_plain_text(text: str) -> bool:

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from .body_shape import SUPERIOR, BodyShape, shape_of
 from .geometry import canonical, spacing_ipl
-from .levels import Segment
+from .levels import Naming, Segment
 from .reference import Comparison, check_reference, compare
 from .writing import atomic
 
@@ -24,8 +24,9 @@ class VertebraMeasurement:
     """One vertebral body. Lengths in mm and tilts in degrees are those of `body_shape.BodyShape`; `centroid_lps_mm` is
     in the coordinates of the scan.
 
-    `partial`: cut off by the border of the scan, so that volume and lengths are those of the part inside. None stands
-    for what cannot be told: the volume in a scan of a single slice, which has an `area_mm2` instead.
+    `partial`: cut off by the border of the scan, so that volume and lengths are those of the part inside. `quality` is
+    the Dice coefficient that `quality.estimate` expects. None stands for what cannot be told: the volume in a scan of a
+    single slice, which has an `area_mm2` instead.
     `reference_label` is the value of the body in the reference that it was matched with, if any; the agreement with it
     is None where there is no reference, or none that reaches this level.
     """
@@ -33,6 +34,7 @@ class VertebraMeasurement:
     level: str
     label: int
     partial: bool
+    quality: float | None
     volume_mm3: float | None
     area_mm2: float | None
     anterior_height_mm: float | None
@@ -87,12 +89,14 @@ class ReferenceSummary:
 class Measurements:
     """The vertebrae from top to bottom; `reference` is None where no reference was given.
 
-    `structures` are all that the model looks for beside vertebrae, found or not.
+    `structures` are all that the model looks for beside vertebrae, found or not. `naming` says where the vertebrae have
+    their names from; None where that is not known.
     """
 
     vertebrae: list[VertebraMeasurement]
     reference: ReferenceSummary | None = None
     structures: list[StructureMeasurement] = field(default_factory=list)
+    naming: Naming | None = None
 
     @property
     def rows(self) -> list[VertebraMeasurement | StructureMeasurement]:
@@ -106,12 +110,13 @@ def measure(
     partial: set[int],
     reference: sitk.Image | None = None,
     structures: Sequence[Segment] = (),
+    quality: Sequence[float] | None = None,
 ) -> Measurements:
     """Measure `bodies` (from top to bottom) and `structures` in `labels`, unsigned integers in any orientation.
 
-    `bodies` is None where no vertebrae were looked for. `partial` holds the label values of bodies cut off by the
-    border of the scan. `reference` is a mask or label map on the same grid; `reference.compare` tells what it may hold.
-    Raises SpineError if it cannot be compared.
+    `bodies` is None where no vertebrae were looked for; `quality` has a number for each of them. `partial` holds the
+    label values of bodies cut off by the border of the scan. `reference` is a mask or label map on the same grid;
+    `reference.compare` tells what it may hold. Raises SpineError if it cannot be compared.
     """
     comparison = None
     if reference is not None:
@@ -136,6 +141,7 @@ def measure(
             level=body.name,
             label=body.label,
             partial=body.label in partial,
+            quality=None if quality is None else quality[index],
             **_size(mask, labels),
             centroid_lps_mm=centroid,
             **asdict(shape_of(mask, _steps(labels), _upwards(centroids, index))),
@@ -159,7 +165,9 @@ def columns(measurements: Measurements) -> list[str]:
     shape = list(BodyShape.__dataclass_fields__)
     area = ["area_mm2"] if any(row.area_mm2 is not None for row in measurements.rows) else []
     reference = ["reference_label", "dice", "hd95_mm", "assd_mm"] if measurements.reference is not None else []
-    return ["level", "label", "partial", "volume_mm3", *area, *shape, *centroid, *reference]
+    naming = ["level_source", "level_confidence"] if measurements.naming is not None else []
+    quality = ["quality"] if any(row.quality is not None for row in measurements.vertebrae) else []
+    return ["level", "label", "partial", *quality, "volume_mm3", *area, *shape, *centroid, *reference, *naming]
 
 
 def as_rows(measurements: Measurements) -> list[dict[str, Cell]]:
@@ -167,6 +175,8 @@ def as_rows(measurements: Measurements) -> list[dict[str, Cell]]:
     rows, names = [], columns(measurements)
     for row in measurements.rows:
         values = asdict(row)
+        if measurements.naming is not None and isinstance(row, VertebraMeasurement):
+            values |= {"level_source": measurements.naming.source, "level_confidence": measurements.naming.confidence}
         for axis, direction in enumerate(("left", "posterior", "superior")):
             centroid = row.centroid_lps_mm
             values[f"centroid_{direction}_mm"] = centroid and centroid[axis]
@@ -175,12 +185,14 @@ def as_rows(measurements: Measurements) -> list[dict[str, Cell]]:
 
 
 def as_json(measurements: Measurements) -> dict[str, list[dict[str, Cell]] | dict[str, Cell] | None]:
-    """{"vertebrae" and "structures": their rows of `as_rows`, "reference": the `ReferenceSummary`, or None}."""
+    """{"vertebrae" and "structures": their rows of `as_rows`, "reference": the `ReferenceSummary`, "naming": the
+    `Naming`, or None}."""
     summary, rows = measurements.reference, as_rows(measurements)
     return {
         "vertebrae": rows[: len(measurements.vertebrae)],
         "structures": rows[len(measurements.vertebrae) :],
         "reference": summary and {name: _rounded(name, value) for name, value in asdict(summary).items()},
+        "naming": measurements.naming and asdict(measurements.naming),
     }
 
 

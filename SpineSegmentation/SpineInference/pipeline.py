@@ -13,24 +13,25 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 import SimpleITK as sitk
 
-from . import postprocessing, vertebrae
+from . import postprocessing, quality, vertebrae
 from .catalog import ModelSet
 from .devices import Device, choose_device
 from .engines import Engine, open_engine
-from .errors import SpineError
 from .fusion import Fusion
 from .geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
-from .levels import Segment
-from .manifest import Manifest
+from .level_recognition import Proposal, propose_levels
+from .levels import Naming, Segment
+from .manifest import LOOK_FIRST_BELOW, Manifest
 from .measurements import Measurements, measure
 from .model_package import ModelPackage
 from .monitor import Monitor
+from .naming import name_bodies
 from .options import Options, check_options, note_precision, packages_to_run
 from .preprocessing import preprocess
 from .reference import check_values
@@ -133,14 +134,26 @@ def segment(
         labels = label_of[classes]
 
     bodies: list[Segment] | None = None
+    naming: Naming | None = None
+    qualities: list[float] | None = None
     partial: set[int] = set()
     if recipe.vertebra_class:
         with seconds("vertebrae"):
             monitor.progress("vertebrae", 0, 1)
             mask = classes == recipe.vertebra_class
             clear_inner_faces(mask, box, volume.shape)
-            instances, found = vertebrae.separate(mask, spacing_ipl(region), fusion.shares[recipe.vertebra_class - 1])
-            bodies = _name(len(found), options, monitor)
+            shares = fusion.shares[recipe.vertebra_class - 1]
+            instances, found = vertebrae.separate(mask, spacing_ipl(region), shares)
+            qualities = quality.estimate(instances, len(found), shares, recipe.output, spacing_ipl(region))
+
+            def proposal() -> Proposal | None:
+                if models.levels is None:
+                    return None
+                centres = np.array([body.centroid for body in found]) + [s.start for s in box]
+                engine = engine_for(models.levels)
+                return propose_levels(volume, spacing_ipl(working), centres, models.levels.manifest, engine)
+
+            bodies, naming = name_bodies(len(found), options, proposal, monitor)
             partial = {named.label for named, body in zip(bodies, found, strict=True) if body.touches_border}
             labels += np.array([0, *(body.label for body in bodies)], np.uint8)[instances]
 
@@ -150,7 +163,9 @@ def segment(
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)
         structures = list(recipe.structures.values())
-        measurements = measure(labels, bodies, partial, options.reference, structures)
+        measurements = measure(labels, bodies, partial, options.reference, structures, qualities)
+
+    measurements = replace(measurements, naming=naming)
 
     _explain(measurements, recipe, monitor)
     absent = {measured.label for measured in measurements.structures if measured.centroid_lps_mm is None}
@@ -158,14 +173,6 @@ def segment(
     names = [package.manifest.name for package in packages]
     planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
     return Result(labels, segments, partial, measurements, names, planes, device, seconds.spent, notes)
-
-
-def _name(count: int, options: Options, monitor: Monitor) -> list[Segment]:
-    try:
-        return vertebrae.assign_levels(count, options.top_level, options.bottom_level)
-    except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
-        monitor.note(f"{error} Until then the vertebrae are numbered.")
-        return vertebrae.assign_levels(count)
 
 
 def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:
@@ -179,6 +186,9 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
             f"{what}: the model is made for {recipe.modality} of the {recipe.anatomy}; check that this is what the "
             "scan shows."
         )
+    doubtful = [body.level for body in measurements.vertebrae if body.quality < LOOK_FIRST_BELOW]
+    if doubtful:
+        monitor.note(f"Look first at {', '.join(doubtful)}: there the planes disagree or the network is not sure.")
     compared = any(measured.dice is not None for measured in measurements.structures)
     if measurements.reference and recipe.vertebra_class and recipe.structures and not compared:
         monitor.note("The reference has none of the values of the other structures, so only vertebrae were compared.")

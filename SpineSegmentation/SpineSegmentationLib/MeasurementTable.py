@@ -81,6 +81,7 @@ def _titles() -> dict[str, str]:
         "level": _("Level"),
         "label": _("Label value"),
         "partial": _("Cut off by the border"),
+        "quality": _("Quality (0 to 1)"),
         "volume_mm3": _("Volume (mm³)"),
         "anterior_height_mm": _("Anterior height (mm)"),
         "middle_height_mm": _("Middle height (mm)"),

@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
+from SpineInference.manifest import LOOK_FIRST_BELOW
 
 from . import Dialogs, ResultExport
 from .ChoiceBox import ChoiceBox
@@ -88,6 +89,8 @@ class ResultSection(PanelSection):
         ]
         if any(row.get("partial") == "yes" for row in self._rows):
             sentences.append(_("* cut off by the border of the scan."))
+        if any(_isDoubtful(row) for row in self._rows):
+            sentences.append(_("! look here first: planes disagree or the network is not sure."))
         return " ".join([*sentences, self.parameters.result.GetDescription() or ""]).strip()
 
     def _onRow(self) -> None:
@@ -163,6 +166,7 @@ def _columns() -> list[tuple[str, str, int]]:
     """Title, name and digits of the measurements that fit into a panel; the table view shows all."""
     return [
         (_("Level"), "level", 0),
+        (_("Quality"), "quality", 2),
         (_("Dice"), "dice", 2),
         (_("cm³"), "volume_mm3", 1),
         (_("Ant."), "anterior_height_mm", 1),
@@ -173,6 +177,11 @@ def _columns() -> list[tuple[str, str, int]]:
     ]
 
 
+def _isDoubtful(row: dict) -> bool:
+    quality = row.get("quality")
+    return quality is not None and quality < LOOK_FIRST_BELOW
+
+
 def _item(row: dict, name: str, digits: int) -> "qt.QTableWidgetItem":
     value = row.get(name)
     if isinstance(value, float | int):
@@ -181,4 +190,6 @@ def _item(row: dict, name: str, digits: int) -> "qt.QTableWidgetItem":
         text = "" if value is None else str(value)
     if name == "level" and row.get("partial") == "yes":
         text += " *"
+    if name == "quality" and _isDoubtful(row):
+        text += " !"
     return qt.QTableWidgetItem(text)

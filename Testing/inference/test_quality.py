@@ -1,0 +1,48 @@
+"""The quality of a body: what the probabilities in and around it promise."""
+
+import numpy as np
+import pytest
+
+from SpineInference.manifest import OutputSpec
+from SpineInference.quality import estimate
+
+SPACING = (1.0, 1.0, 1.0)
+BODY = (slice(10, 30), slice(10, 40), slice(10, 40))
+
+
+def volumes(inside: float, outside: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    instances = np.zeros((60, 50, 50), np.uint8)
+    instances[BODY] = 1
+    return instances, np.where(instances == 1, inside, outside).astype(np.float16)
+
+
+def test_a_certain_body_is_perfect_and_a_doubted_one_is_not():
+    certain, doubted = (estimate(*_args(*volumes(p)))[0] for p in (1.0, 0.6))
+    assert certain == pytest.approx(1.0) and doubted == pytest.approx(2 * 0.6 / 1.6, abs=0.01)
+
+
+def test_a_slab_that_one_of_three_planes_saw_lowers_the_quality_of_its_body_only():
+    instances, probability = volumes(1.0)
+    instances[40:55, 10:40, 10:40] = 2
+    probability[instances == 2] = 1
+    probability[30:33, 10:40, 10:40] = 1 / 3  # within reach of the first body, not of the second
+    first, second = estimate(*_args(instances, probability, 2))
+    assert first < 0.98 and second == pytest.approx(1.0)
+
+
+def test_the_threshold_is_where_a_voxel_is_as_likely_inside_as_outside():
+    instances, probability = volumes(0.8)
+    assert estimate(*_args(instances, probability, threshold=0.8)) == pytest.approx([2 * 0.5 / 1.5], abs=1e-3)
+
+
+def test_what_was_measured_on_validation_cases_corrects_the_promise():
+    promised = estimate(*_args(*volumes(0.9)))[0]
+    assert estimate(*_args(*volumes(0.9), exponent=2.0))[0] == pytest.approx(promised**2)
+
+
+def test_nothing_found_nothing_promised():
+    assert estimate(*_args(*volumes(1.0), count=2))[1] == 0 and estimate(*_args(*volumes(1.0), count=0)) == []
+
+
+def _args(instances, probability, count=1, threshold=0.5, exponent=1.0):
+    return instances, count, probability, OutputSpec("sigmoid", threshold, exponent), SPACING
