@@ -1,7 +1,8 @@
-"""Model packages for tests, made by hand in milliseconds: one convolution and a sigmoid, no torch needed."""
+"""Model packages for tests, made by hand in milliseconds: one convolution and an activation, no torch needed."""
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +40,27 @@ def fields(name: str = "small-sagittal", plane: str = "sagittal", **changes) -> 
 
 def onnx_model() -> onnx.ModelProto:
     """Sigmoid of a 1 x 1 convolution: [n, 3, rows, cols] -> [n, 1, rows, cols]."""
-    kernel = numpy_helper.from_array(np.full((1, CHANNELS, 1, 1), 0.5, np.float32), "kernel")
+    return _model([np.full(CHANNELS, 0.5)], [0.0], helper.make_node("Sigmoid", ["logits"], ["p"]))
+
+
+def brightness_model(slopes: tuple[float, ...], offsets: tuple[float, ...]) -> onnx.ModelProto:
+    """Softmax over slope * value of the middle channel + offset, for each output: classes of brightness."""
+    kernels = [np.array([0.0, slope, 0.0]) for slope in slopes]
+    return _model(kernels, offsets, helper.make_node("Softmax", ["logits"], ["p"], axis=1))
+
+
+def _model(kernels: Sequence[np.ndarray], offsets: Sequence[float], activation: onnx.NodeProto) -> onnx.ModelProto:
+    kernel = np.stack(kernels)[:, :, np.newaxis, np.newaxis].astype(np.float32)
+    weights = [
+        numpy_helper.from_array(kernel, "kernel"),
+        numpy_helper.from_array(np.array(offsets, np.float32), "offsets"),
+    ]
     graph = helper.make_graph(
-        [helper.make_node("Conv", ["slices", "kernel"], ["logits"]), helper.make_node("Sigmoid", ["logits"], ["p"])],
+        [helper.make_node("Conv", ["slices", "kernel", "offsets"], ["logits"]), activation],
         "small",
         [helper.make_tensor_value_info("slices", TensorProto.FLOAT, ["n", CHANNELS, "rows", "cols"])],
-        [helper.make_tensor_value_info("p", TensorProto.FLOAT, ["n", 1, "rows", "cols"])],
-        [kernel],
+        [helper.make_tensor_value_info("p", TensorProto.FLOAT, ["n", len(kernels), "rows", "cols"])],
+        weights,
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 

@@ -1,0 +1,184 @@
+"""Models of several labels, and of what is no vertebra, from the package to the files of a result."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from small_packages import brightness_model, contents, fields, write_package
+
+from SpineInference.catalog import ModelSet, open_set
+from SpineInference.errors import SpineError
+from SpineInference.geometry import Grid
+from SpineInference.monitor import Monitor
+from SpineInference.options import Options
+from SpineInference.pipeline import segment
+from SpineInference.requests import Request
+from SpineInference.runner import Runner
+
+MIDDLE, BRIGHT = 0.5, 1.0
+"""The brightness of the first and the second label, from the darkest to the brightest voxel."""
+VERTEBRA = {"code": "51282000", "meaning": "Vertebra"}
+CANAL = {"code": "2748008", "meaning": "Spinal canal"}
+SPECKS = {"min_island_mm3": 5.0}
+LUNG, HEART = {"code": "39607008", "meaning": "Lung"}, {"code": "80891009", "meaning": "Heart"}
+
+
+def write_model(folder: Path, plane: str, *labels: dict, **more) -> None:
+    """A model that knows two structures by their brightness; the first label is of medium brightness."""
+    described = [{"value": number, "colour": [200, 60 * number, 40]} | label for number, label in enumerate(labels, 1)]
+    manifest = fields(f"levels-{plane}", plane, labels=described, output={"activation": "softmax"}, **more)
+    manifest["input"]["intensity"] = {"rule": "minmax", "low": 0.0, "high": 100.0}
+    files = contents() | {"model.onnx": brightness_model((0, 40, 80), (0, -14, -44)).SerializeToString()}
+    write_package(folder / plane, manifest, files)
+
+
+@pytest.fixture(scope="module")
+def spine_models(tmp_path_factory) -> ModelSet:
+    folder = tmp_path_factory.mktemp("models") / "canal-and-bodies"
+    for plane in ("sagittal", "axial"):
+        write_model(folder, plane, {"name": "Canal"} | CANAL, {"name": "Body"} | VERTEBRA)
+    return open_set(folder)
+
+
+@pytest.fixture(scope="module")
+def chest_models(tmp_path_factory) -> ModelSet:
+    folder = tmp_path_factory.mktemp("models") / "chest"
+    write_model(
+        folder,
+        "coronal",
+        {"name": "Lung"} | LUNG,
+        {"name": "Heart"} | HEART,
+        anatomy="chest",
+        modality="CR",
+        postprocessing=SPECKS,
+    )
+    return open_set(folder)
+
+
+def as_scan(canonical: np.ndarray, orientation: str = "LPS") -> sitk.Image:
+    image = sitk.GetImageFromArray(canonical)
+    image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
+    return sitk.DICOMOrient(image, orientation)
+
+
+def spine(orientation: str = "LPS") -> tuple[sitk.Image, sitk.Image]:
+    """Three bodies with a canal behind them, in a trunk; and what is where: 20, 21, 22 and 31."""
+    truth = np.zeros((120, 90, 60), np.uint8)
+    truth[:, 62:74, 24:36] = 31
+    for number in range(3):
+        truth[8 + 36 * number : 34 + 36 * number, 22:52, 12:48] = 20 + number
+    grey = np.select([truth == 31, truth > 0], [500, 1000], 200).astype(np.int16)
+    grey[:, :, :3] = 0
+    return as_scan(grey, orientation), as_scan(truth, orientation)
+
+
+def radiograph() -> tuple[sitk.Image, sitk.Image]:
+    """Two lungs (1), one with a hole, and a heart (2) that touches one of them, in a single coronal slice."""
+    truth = np.zeros((120, 1, 110), np.uint8)
+    truth[20:90, 0, 10:40] = truth[20:90, 0, 60:95] = 1
+    truth[40:50, 0, 20:30] = 0
+    truth[60:95, 0, 45:80] = 2
+    grey = np.array([100, 500, 1000], np.int16)[truth]
+    grey[0] = 0
+    return as_scan(grey), as_scan(truth)
+
+
+def dice(found: sitk.Image, truth: sitk.Image, value: int) -> float:
+    a, b = (sitk.GetArrayViewFromImage(image) == value for image in (found, truth))
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+@pytest.mark.parametrize("fusion", ["mean", "vote"])
+@pytest.mark.parametrize("orientation", ["LPS", "SRA"])
+def test_bodies_are_named_and_the_canal_stays_whole(spine_models, fusion, orientation):
+    scan, truth = spine(orientation)
+    result = segment(scan, spine_models, Options(top_level="L1", fusion=fusion, threads=1))
+    assert [(s.label, s.name, s.is_vertebra) for s in result.segments] == [
+        *((20 + n, f"L{n + 1}", True) for n in range(3)),
+        (31, "Canal", False),
+    ]
+    assert result.segments[3].code == "2748008" and result.segments[3].colour == (200, 60, 40)
+    assert Grid.of(result.labels) == Grid.of(scan)
+    assert all(dice(result.labels, truth, value) > 0.99 for value in (20, 21, 22, 31))
+    assert result.notes == []
+
+
+def test_a_reference_is_compared_body_by_body_and_by_the_value_of_the_canal(spine_models):
+    scan, truth = spine()
+    result = segment(scan, spine_models, Options(top_level="L1", reference=truth, threads=1))
+    (canal,) = result.measurements.structures
+    assert canal.dice > 0.99 and canal.reference_label == 31 and canal.volume_mm3 == pytest.approx(120 * 144, rel=0.02)
+    assert [body.reference_label for body in result.measurements.vertebrae] == [20, 21, 22]
+    assert result.measurements.reference.n_missed == result.measurements.reference.n_false == 0
+
+    mask_of_bodies = sitk.Cast((truth >= 20) & (truth < 30), sitk.sitkUInt8)
+    result = segment(scan, spine_models, Options(reference=mask_of_bodies, threads=1))
+    assert all(body.dice > 0.99 for body in result.measurements.vertebrae)
+    assert result.measurements.structures[0].dice is None and result.measurements.reference.dice > 0.99
+    assert any("only vertebrae were compared" in note for note in result.notes)
+
+
+def test_a_structure_that_is_not_there_is_told(spine_models):
+    scan, truth = spine()
+    scan = sitk.Mask(scan, truth != 31, 200)
+    result = segment(scan, spine_models, Options(reference=truth, threads=1))
+    assert [s.label for s in result.segments] == [101, 102, 103]
+    assert any("Not found in this scan: Canal" in note for note in result.notes)
+    (canal,) = result.measurements.structures
+    assert (canal.volume_mm3, canal.dice, canal.centroid_lps_mm) == (0, 0, None)
+    assert result.measurements.reference.n_missed == 1
+
+
+def test_a_radiograph_keeps_the_values_of_the_model_and_every_pixel(chest_models):
+    scan, truth = radiograph()
+    result = segment(scan, chest_models, Options(reference=truth, threads=1))
+    assert [(s.label, s.name) for s in result.segments] == [(1, "Lung"), (2, "Heart")]
+    assert np.array_equal(sitk.GetArrayViewFromImage(result.labels), sitk.GetArrayViewFromImage(truth))
+    assert [(m.area_mm2, m.volume_mm3, m.dice) for m in result.measurements.structures] == [
+        (70 * 30 + 70 * 35 - 100 - 30 * 20, None, 1),
+        (35 * 35, None, 1),
+    ]
+    assert result.measurements.vertebrae == [] and result.notes == []
+
+
+def test_nothing_in_a_scan_is_no_matter_of_vertebrae(chest_models):
+    scan = as_scan(np.tile(np.arange(80, dtype=np.int16), (90, 1))[:, None] // 4)
+    scan[0, 0, 0] = 100
+    result = segment(scan, chest_models, Options(threads=1))
+    assert result.segments == []
+    (note,) = result.notes
+    assert note.startswith("Not found in this scan: Lung, Heart: the model is made for CR of the chest")
+
+
+def test_a_reference_of_other_values_is_refused_before_any_work(chest_models, tmp_path):
+    scan, truth = radiograph()
+    other = sitk.Cast(truth > 0, sitk.sitkUInt8) * 7
+    with pytest.raises(SpineError, match=r"the values 7, but the model finds 1 \(Lung\), 2 \(Heart\)"):
+        began = Monitor(on_progress=lambda _: pytest.fail("work began"))
+        segment(scan, chest_models, Options(reference=other), began)
+
+
+def test_the_files_of_a_result(spine_models, chest_models, tmp_path):
+    for name, (scan, truth), models in (("spine", spine(), spine_models), ("chest", radiograph(), chest_models)):
+        sitk.WriteImage(scan, tmp_path / f"{name}.nrrd")
+        sitk.WriteImage(truth, tmp_path / f"{name}-truth.nrrd")
+        paths = [str(tmp_path / end) for end in (f"{name}.nrrd", name)]
+        model = str(models.packages[0].path.parent)
+        request = Request(*paths, model, threads=1, top_level="L1", reference=str(tmp_path / f"{name}-truth.nrrd"))
+        files = Runner().run(request, Monitor()).files
+        with files["measurements"].open(encoding="utf-8", newline="") as file:
+            rows = {row["level"]: row for row in csv.DictReader(file)}
+        record = json.loads(files["record"].read_text("ascii"))
+        written = sitk.ReadImage(files["segmentation"])
+        names = [written.GetMetaData(f"Segment{n}_Name") for n in range(len(rows))]
+        assert list(rows) == names == [s["name"] for s in record["segments"]]
+        assert files["overview"].stat().st_size > 10_000
+        if name == "spine":
+            assert rows["L1"]["middle_height_mm"] != "" and rows["L1"]["partial"] == "no"
+            assert rows["Canal"]["middle_height_mm"] == rows["Canal"]["partial"] == ""
+            assert [row["level"] for row in record["measurements"]["structures"]] == ["Canal"]
+        else:
+            assert float(rows["Heart"]["area_mm2"]) == 1225 and rows["Heart"]["volume_mm3"] == ""
