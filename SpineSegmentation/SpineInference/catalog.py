@@ -22,11 +22,17 @@ from .temporary import temporary_folder
 
 @dataclass(frozen=True)
 class ModelSet:
-    """Opened, verified packages whose predictions are fused into one result."""
+    """Opened, verified packages whose predictions are fused into one result, and one that recognises levels, if any."""
 
     name: str
     title: str
     packages: list[ModelPackage] = field(hash=False)
+    levels: ModelPackage | None = None
+
+    @property
+    def all_packages(self) -> list[ModelPackage]:
+        """Those that segment, and the one that recognises levels."""
+        return [*self.packages, *([self.levels] if self.levels else [])]
 
 
 @dataclass(frozen=True)
@@ -136,10 +142,10 @@ def import_model(path: str | Path, catalog_folder: str | Path | None = None) -> 
     target = user_folder() / source.name
     if target.exists():
         there = sorted(read_manifests(target), key=lambda manifest: manifest.name)
-        if there != sorted((package.manifest for package in source.packages), key=lambda manifest: manifest.name):
+        if there != sorted((package.manifest for package in source.all_packages), key=lambda manifest: manifest.name):
             raise SpineError(f'There is another model "{source.name}" already: remove it first, or rename the new one.')
     else:
-        _store(source, target)
+        _store(source.all_packages, target)
     return _set_at(target)
 
 
@@ -175,7 +181,7 @@ def download(name: str, monitor: Monitor | None = None, catalog_folder: str | Pa
             package = ModelPackage.open(file)
             if package.manifest.name != remote.name:
                 raise SpineError(f'{remote.url} holds "{package.manifest.name}", not "{remote.name}": report this.')
-            _store(_as_set(remote.name, "", [package]), user_folder() / remote.name)
+            _store([package], user_folder() / remote.name)
     return open_set(name, catalog_folder)
 
 
@@ -261,22 +267,33 @@ def _set_at(path: Path) -> ModelSet:
 def _as_set(name: str, title: str, packages: list[ModelPackage]) -> ModelSet:
     if not packages:
         raise SpineError(f'The model "{name}" has no packages: import it again.')
-    first = packages[0].manifest
-    for other in (package.manifest for package in packages[1:]):
+    levels = [package for package in packages if package.manifest.recognises_levels]
+    segmenting = [package for package in packages if not package.manifest.recognises_levels]
+    if not segmenting:
+        raise SpineError(f'"{name}" recognises levels but segments nothing: use a set of models that brings it along.')
+    if len(levels) > 1:
+        raise SpineError(f'The model "{name}" has two networks that recognise levels: keep one of them.')
+    first = segmenting[0].manifest
+    for other in (package.manifest for package in segmenting[1:]):
         if (other.labels, other.output.activation) != (first.labels, first.output.activation):
             raise SpineError(
                 f'"{first.name}" and "{other.name}" of the model "{name}" find different labels: they cannot be fused.'
             )
+    if levels and levels[0].manifest.input.intensity != first.input.intensity:
+        raise SpineError(
+            f'The network that recognises levels in "{name}" wants other intensities than those that segment: train it '
+            "with theirs."
+        )
     if len({package.manifest.name for package in packages}) < len(packages):
         raise SpineError(f'Two packages of the model "{name}" have the same name: give each its own.')
-    return ModelSet(name, title, packages)
+    return ModelSet(name, title, segmenting, *levels)
 
 
-def _store(source: ModelSet, target: Path) -> None:
+def _store(packages: list[ModelPackage], target: Path) -> None:
     try:
         with atomic_folder(target) as new:
-            for package in source.packages:
-                folder = new if len(source.packages) == 1 else new / package.manifest.name
+            for package in packages:
+                folder = new if len(packages) == 1 else new / package.manifest.name
                 folder.mkdir(exist_ok=True)
                 copy_package(package, folder)
     except OSError as error:

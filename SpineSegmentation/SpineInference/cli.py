@@ -166,6 +166,7 @@ def _choices(options: argparse.Namespace) -> "Request":
         precision=options.precision,
         top_level=options.top_level,
         bottom_level=options.bottom_level,
+        propose_levels=not options.numbered,
         bias_correction=options.n4,
         format=options.format,
         threads=options.threads,
@@ -229,6 +230,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--top-level", metavar="LEVEL", help="the first vertebra in the scan, such as C2")
     parser.add_argument("--bottom-level", metavar="LEVEL", help="the last vertebra in the scan, such as L5")
+    parser.add_argument(
+        "--numbered", action="store_true", help="without a level, number the vertebrae even if the scan shows theirs"
+    )
     parser.add_argument(
         "--n4", action=argparse.BooleanOptionalAction, help="correct the bias field or not (default: as the model says)"
     )

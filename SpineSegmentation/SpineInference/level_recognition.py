@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from .levels import LEVELS
-from .manifest import InputSpec
+from .manifest import InputSpec, Manifest
 
 if TYPE_CHECKING:
     from .engines import Engine
@@ -50,16 +50,19 @@ class Proposal:
 
 
 def propose_levels(
-    volume: np.ndarray, spacing_ipl: Spacing, centres: Sequence[tuple[float, float, float]], engine: "Engine"
+    volume: np.ndarray,
+    spacing_ipl: Spacing,
+    centres: Sequence[tuple[float, float, float]],
+    manifest: Manifest,
+    engine: "Engine",
 ) -> Proposal | None:
     """The levels of the bodies at `centres` (voxel indices I, P, L; from top to bottom), or None where they are unsure.
 
-    `volume` [I, P, L] is the canonical scan, normalised as the network of `engine` wants it.
+    `volume` [I, P, L] is the canonical scan, normalised as `manifest` says, which is that of the network in `engine`.
     """
     points = np.asarray(centres, float).reshape(-1, 3)
     if not len(points) or uneven(points * spacing_ipl):
         return None
-    manifest = engine.manifest
     patches = np.stack([make_patch(volume, spacing_ipl, point, manifest.input) for point in points])
     found = engine.probabilities(patches).reshape(len(points), -1)
     by_value = np.zeros((len(points), len(LEVELS) + 1))

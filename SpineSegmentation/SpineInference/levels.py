@@ -9,6 +9,7 @@ the value is 30 + that of the model: between 31 and 100 there is no vertebra.
 
 import colorsys
 from dataclasses import dataclass
+from typing import Literal
 
 from .errors import SpineError
 
@@ -58,6 +59,18 @@ def _make_levels() -> dict[str, Segment]:
 
 LEVELS: dict[str, Segment] = _make_levels()
 """Every level by its name, from C1 down to S1."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How vertebrae got their names: their levels "given" by the user, "proposed" from the scan, or only "numbered".
+
+    What is proposed comes with a `confidence` from 0 to 1 and, in words, the `anchor` from which levels were counted.
+    """
+
+    source: Literal["given", "proposed", "numbered"]
+    confidence: float | None = None
+    anchor: str | None = None
 
 
 def parse_level(text: str) -> Segment:

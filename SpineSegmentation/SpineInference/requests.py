@@ -29,6 +29,7 @@ class Request:
 
     `output` becomes a folder with the files of the result, which are named after it; see `result_folder` for
     what happens to a folder that exists. `model`: the name of a set in the catalog or the path of a package.
+    `propose_levels`: without a level, vertebrae are named where the scan shows which they are, else numbered.
     `reference`: a mask of the same scan to compare with. `postprocessing` replaces that of the model as a whole.
     """
 
@@ -41,6 +42,7 @@ class Request:
     precision: Literal["full", "int8"] = "full"
     top_level: str | None = None
     bottom_level: str | None = None
+    propose_levels: bool = True
     bias_correction: bool | None = None
     reference: str | None = None
     format: Literal["nii.gz", "nrrd"] = "nii.gz"

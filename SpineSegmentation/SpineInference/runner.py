@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .levels import Segment
+from .levels import Naming, Segment
 from .monitor import Monitor
 from .requests import Request
 
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 class Outcome:
     """What a request led to: its folder, the files in it by kind (see `results.write_result`), and what was found.
 
-    `dice_per_slice` is None where there is no reference.
+    `naming` says how the vertebrae got their names; `dice_per_slice` is None where there is no reference.
     """
 
     folder: Path
     files: dict[str, Path]
     segments: list[Segment]
     seconds: float
+    naming: Naming | None = None
     dice_per_slice: "SliceAgreement | None" = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -36,6 +37,7 @@ class Outcome:
             "files": {kind: str(path) for kind, path in self.files.items()},
             "segments": [dataclasses.asdict(segment) for segment in self.segments],
             "seconds": round(self.seconds, 2),
+            "naming": self.naming and dataclasses.asdict(self.naming),
             "dice_per_slice": self.dice_per_slice,
         }
 
@@ -72,6 +74,7 @@ class Runner:
             fusion=request.fusion,
             top_level=request.top_level,
             bottom_level=request.bottom_level,
+            propose_levels=request.propose_levels,
             bias_correction=request.bias_correction,
             postprocessing=request.postprocessing,
             device=request.device,
@@ -87,4 +90,5 @@ class Runner:
         folder = Path(os.path.abspath(request.output))
         files = write_result(result, scan, folder, request)
         slices = None if options.reference is None else dice_per_slice(result.labels, options.reference)
-        return Outcome(folder, files, result.segments, time.perf_counter() - started, slices)
+        naming = result.measurements.naming
+        return Outcome(folder, files, result.segments, time.perf_counter() - started, naming, slices)

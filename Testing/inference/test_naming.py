@@ -1,0 +1,124 @@
+"""The user's word counts first, then what the scan shows, then the number."""
+
+import csv
+import dataclasses
+
+import pytest
+from small_packages import fields, write_package
+
+from SpineInference import catalog
+from SpineInference.errors import SpineError
+from SpineInference.level_recognition import Proposal
+from SpineInference.levels import LEVELS, Naming
+from SpineInference.measurements import Measurements, VertebraMeasurement, as_json, write_csv
+from SpineInference.model_package import pack
+from SpineInference.monitor import Monitor
+from SpineInference.naming import name_bodies
+from SpineInference.options import Options
+
+PROPOSAL = Proposal("L1", 0.9789, "the sacrum")
+
+
+def name(count: int, options: Options, proposal: Proposal | None = PROPOSAL):
+    notes = []
+    segments, naming = name_bodies(count, options, lambda: proposal, Monitor(on_note=notes.append))
+    return [segment.name for segment in segments], naming, notes
+
+
+def test_what_the_scan_shows_becomes_names_and_the_user_is_told_how_sure_they_are():
+    names, naming, notes = name(5, Options())
+    assert names == ["L1", "L2", "L3", "L4", "L5"]
+    assert naming == Naming("proposed", 0.97, "the sacrum")
+    assert notes == ["Levels from the sacrum, confidence 0.97; choose another top level if it is wrong."]
+
+
+@pytest.mark.parametrize("options", [Options(top_level="T12"), Options(bottom_level="L4")])
+def test_the_users_level_wins_unasked(options):
+    segments, naming = name_bodies(5, options, lambda: pytest.fail("was asked"), Monitor())
+    assert [segment.name for segment in segments] == ["T12", "L1", "L2", "L3", "L4"]
+    assert naming == Naming("given")
+
+
+def test_without_a_proposal_bodies_are_numbered():
+    assert name(2, Options(), None) == (["Vertebra 1", "Vertebra 2"], Naming("numbered"), [])
+
+
+def test_who_wants_numbers_gets_numbers():
+    names, naming, _ = name(2, Options(propose_levels=False))
+    assert (names, naming) == (["Vertebra 1", "Vertebra 2"], Naming("numbered"))
+
+
+def test_a_users_level_that_cannot_be_is_not_replaced_by_a_proposal():
+    names, naming, notes = name(5, Options(top_level="L4"))
+    assert names[0] == "Vertebra 1" and naming == Naming("numbered")
+    assert "L4" in notes[0]
+
+
+def test_nothing_found_is_nothing_named():
+    assert name_bodies(0, Options(), lambda: pytest.fail("was asked"), Monitor())[0] == []
+
+
+def test_table_and_record_say_where_names_come_from(tmp_path):
+    values = dict.fromkeys(field.name for field in dataclasses.fields(VertebraMeasurement))
+    body = VertebraMeasurement(**values | {"level": "L5", "label": 24, "partial": False})
+    measurements = Measurements([body], naming=Naming("proposed", 0.97, "the sacrum"))
+    write_csv(measurements, tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    assert (row["level_source"], row["level_confidence"]) == ("proposed", "0.97")
+    assert as_json(measurements)["naming"] == {"source": "proposed", "confidence": 0.97, "anchor": "the sacrum"}
+
+
+# ---- the package of a network that recognises levels
+
+
+def level_fields(**changes) -> dict:
+    labels = [
+        {
+            "value": level.label,
+            "name": level.name,
+            "colour": list(level.colour),
+            "code": level.code,
+            "meaning": level.name,
+        }
+        for level in LEVELS.values()
+    ]
+    network = {"family": "patch-classifier", "arguments": {}}
+    own = {"task": "levels", "labels": labels, "network": network, "output": {"activation": "softmax"}}
+    return fields("small-levels") | own | changes
+
+
+def test_a_set_brings_along_what_recognises_its_levels(tmp_path):
+    write_package(tmp_path / "set" / "bodies", fields("bodies"))
+    write_package(tmp_path / "set" / "levels", level_fields())
+    pack(tmp_path / "set", tmp_path / "both.zip")
+    for place in (tmp_path / "set", tmp_path / "both.zip"):
+        found = catalog.open_set(place)
+        assert [package.manifest.name for package in found.packages] == ["bodies"]
+        assert found.levels.manifest.name == "small-levels"
+
+
+def test_an_imported_set_keeps_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    write_package(tmp_path / "mine" / "bodies", fields("bodies"))
+    write_package(tmp_path / "mine" / "levels", level_fields())
+    assert catalog.import_model(tmp_path / "mine").levels is not None
+    assert catalog.import_model(tmp_path / "mine").levels is not None  # again is no other one
+    assert catalog.verify("mine") == []
+
+
+@pytest.mark.parametrize(
+    ("packages", "said"),
+    [
+        ([level_fields()], "segments nothing"),
+        ([fields("bodies"), level_fields(), level_fields(name="other-levels")], "two networks that recognise levels"),
+        ([fields("bodies"), level_fields(input=fields()["input"] | {"intensity": {"rule": "minmax"}})], "intensities"),
+        ([fields("bodies", task="levels")], "no network family"),
+        ([level_fields(task="segmentation")], "no network family"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(tmp_path, packages, said):
+    for number, manifest in enumerate(packages):
+        write_package(tmp_path / "set" / f"package-{number}", manifest)
+    with pytest.raises(SpineError, match=said):
+        catalog.open_set(tmp_path / "set")
