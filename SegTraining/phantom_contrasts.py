@@ -134,7 +134,7 @@ def draw_tissues(rng: np.random.Generator, contrast: str) -> dict[str, Tissue]:
     signals = {name: sequence.signal(matter) * np.exp(rng.normal(0, 0.08)) for name, matter in matters.items()}
     signals["vessel"] *= sequence.flow
     if sequence.flip_degrees < 90:
-        signals["fluid"] *= rng.uniform(1.0, 1.5)  # it pulsates: fresh, unsaturated spins flow in
+        signals["fluid"] *= rng.uniform(1.0, 1.8)  # it pulsates: fresh, unsaturated spins flow in
     brightest = max(signals[name] for name in ("fat", "fluid", "muscle", "marrow"))
     return {name: Tissue(signals[name] / brightest, *matter.texture) for name, matter in matters.items()}
 

@@ -91,7 +91,8 @@ def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> None:
             + ((back + 0.02 * disc.depth) / (0.34 * disc.depth)) ** 2
             + (up / (0.5 * disc.thickness + 2.0)) ** 2
         )
-        nucleus = (1 - disc.wear) ** 1.3 * np.clip((1.12 - middle) / 0.3, 0, 1)
+        # Small discs are mostly annulus.
+        nucleus = min(1.0, disc.thickness / 9 + 0.1) * (1 - disc.wear) ** 1.3 * np.clip((1.12 - middle) / 0.3, 0, 1)
         cleft = 1 - 0.45 * np.exp(-((up / 1.1) ** 2))
         canvas.paint(nucleus * cleft, tissues["nucleus"])
         canvas.mark(distance, Structure.DISC, disc.label)

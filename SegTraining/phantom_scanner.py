@@ -51,7 +51,7 @@ class Scanner:
             slice_blur_mm=slice_blur,
             noise=rng.uniform(0.006, 0.03),
             shading=rng.uniform(0.05, 0.2 + 0.2 * artefacts),
-            coil_depth_mm=rng.uniform(120 - 50 * artefacts, 280),
+            coil_depth_mm=rng.uniform(120 - 70 * artefacts, 280),
             gain=rng.uniform(250, 1200),
         )
         faults = {

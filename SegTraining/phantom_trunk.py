@@ -38,7 +38,7 @@ def paint_trunk(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
     canvas.paint(back_muscle, tissues["muscle"])
     infiltration = rng.uniform(0.1, 0.9) * np.clip(canvas.medium + 0.6 * canvas.coarse - 0.9, 0, 1)
     canvas.paint(back_muscle * infiltration, tissues["fat"])
-    canvas.paint(0.6 * back_muscle * np.exp(-((dx / 2.2) ** 2)), tissues["fat"])
+    canvas.paint(rng.uniform(0.3, 1.0) * back_muscle * np.exp(-((dx / 2.2) ** 2)), tissues["fat"])
     canvas.paint(0.7 * canvas.cover(np.abs(inside) - 0.7), tissues["ligament"])
     wall = front + fat_front
     canvas.paint(canvas.cover(np.maximum(np.maximum(wall - y, y - wall - 9 * size), inside)), tissues["muscle"])
