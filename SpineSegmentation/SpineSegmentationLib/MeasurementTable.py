@@ -1,4 +1,4 @@
-"""The measurements of a result as a table node: one row per vertebra, one column per measurement.
+"""The measurements of a result as a table node: one row per vertebra or structure, one column per measurement.
 
 The names of the columns are those of the worker's CSV file; their titles are for reading. The table knows its
 segmentation and its charts by node references, so that they are found again in a scene that was saved and loaded.
@@ -83,6 +83,7 @@ def _titles() -> dict[str, str]:
         "partial": _("Cut off by the border"),
         "quality": _("Quality (0 to 1)"),
         "volume_mm3": _("Volume (mm³)"),
+        "area_mm2": _("Area (mm²)"),
         "anterior_height_mm": _("Anterior height (mm)"),
         "middle_height_mm": _("Middle height (mm)"),
         "posterior_height_mm": _("Posterior height (mm)"),

@@ -17,10 +17,11 @@ from .SegmentationScene import addSegmentation, gatherInFolder, removeNode
 
 
 class SegmentationResult(NamedTuple):
-    """What came of a volume. Both nodes are None if no vertebral body was found; then `notes` say why that may be.
+    """What came of a volume. Both nodes are None if nothing was found; then `notes` say why that may be.
 
     `notes` are sentences for the user, `seconds` is the time of the worker, `device` where the networks ran, and why.
-    `replacement` can bring back the segments of a segmentation that was overwritten; None for a new one.
+    `replacement` can bring back the segments of a segmentation that was overwritten; None for a new one. `segments` are
+    what was found; `isSpine`: vertebrae were found, or nothing else was looked for.
     """
 
     segmentationNode: "slicer.vtkMRMLSegmentationNode | None"
@@ -29,6 +30,8 @@ class SegmentationResult(NamedTuple):
     seconds: float
     device: str
     replacement: SegmentationReplacement | None = None
+    segments: tuple[Segment, ...] = ()
+    isSpine: bool = True
 
 
 def importResult(
@@ -45,21 +48,26 @@ def importResult(
     """
     record = json.loads(Path(event["files"]["record"]).read_text(encoding="ascii"))
     device = "{name} ({reason})".format(**record["device"])
+    measurements = record["measurements"]
+    bodies, structures = measurements["vertebrae"], measurements.get("structures", [])
+    isSpine = bool(bodies) or not structures
     if not event["segments"]:
-        return SegmentationResult(None, None, record["notes"], event["seconds"], device)
+        return SegmentationResult(None, None, record["notes"], event["seconds"], device, isSpine=isSpine)
     segments = [Segment(**{**fields, "colour": tuple(fields["colour"])}) for fields in event["segments"]]
     labels = sitk.ReadImage(event["files"]["labels"])
-    rows = [_namedReference(row, referenceNames or {}) for row in record["measurements"]["vertebrae"]]
+    rows = [_namedReference(row, referenceNames or {}) for row in (*bodies, *structures)]
     name, scene = volumeNode.GetName(), slicer.mrmlScene
+    title = f"{name} segmentation" if structures else f"{name} vertebral bodies"
 
     made = []
     try:
-        made.append(addSegmentation(labels, segments, volumeNode, scene.GenerateUniqueName(f"{name} vertebral bodies")))
+        made.append(addSegmentation(labels, segments, volumeNode, scene.GenerateUniqueName(title)))
         segmentationNode = outputNode or made[0]
         made.append(addMeasurementTable(rows, segmentationNode, scene.GenerateUniqueName(f"{name} measurements")))
         tableNode = made[-1]
-        tableNode.SetDescription(_comparison(record["measurements"].get("reference")))
-        made += addHeightChart(tableNode)
+        tableNode.SetDescription(_comparison(measurements.get("reference")))
+        if bodies:
+            made += addHeightChart(tableNode)
         if event.get("dice_per_slice"):
             made += addDiceChart(event["dice_per_slice"], tableNode)
         gatherInFolder(made[1:], volumeNode, tableNode.GetName())
@@ -68,16 +76,16 @@ def importResult(
         for node in made:
             removeNode(node)
         raise
-    return SegmentationResult(segmentationNode, tableNode, record["notes"], event["seconds"], device, replacement)
+    known = (record["notes"], event["seconds"], device, replacement, tuple(segments), isSpine)
+    return SegmentationResult(segmentationNode, tableNode, *known)
 
 
 def _comparison(summary: dict | None) -> str:
-    """The agreement of all bodies together with the reference, as a sentence that stays with the table."""
+    """The agreement of everything together with the reference, as a sentence that stays with the table."""
     if summary is None or summary["dice"] is None:
         return ""
     return _(
-        "All bodies together: Dice {dice}, HD95 {hd95} mm, mean surface distance {assd} mm; missed {missed}, "
-        "false {false}."
+        "All together: Dice {dice}, HD95 {hd95} mm, mean surface distance {assd} mm; missed {missed}, false {false}."
     ).format(
         dice=f"{summary['dice']:.3f}",
         hd95=f"{summary['hd95_mm']:.1f}",

@@ -63,7 +63,7 @@ class ResultSection(PanelSection):
         self.ui.show3DButton.setSegmentationNode(segmentationNode)
         self._rows = measurementsOf(tableNode) if segmentationNode is not None else []
         self.ui.resultLabel.setText(self._caption(segmentationNode))
-        columns = [column for column in _columns() if any(column[1] in row for row in self._rows)]
+        columns = [column for column in _columns() if any(row.get(column[1]) is not None for row in self._rows)]
         table = self.ui.resultTable
         table.blockSignals(True)
         table.clear()
@@ -82,11 +82,12 @@ class ResultSection(PanelSection):
     def _caption(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> str:
         if segmentationNode is None:
             return ""
+        name = segmentationNode.GetName()
         sentences = [
-            _("{name}. Heights (anterior, middle, posterior) and HD95 in mm, tilt in degrees.").format(
-                name=segmentationNode.GetName()
-            )
+            _("{name}. Heights (anterior, middle, posterior) and HD95 in mm, tilt in degrees.").format(name=name)
         ]
+        if self.parameters.result.GetNodeReference(HEIGHT_CHART_ROLE) is None:  # there are no vertebrae
+            sentences = [_("{name}. HD95 in mm.").format(name=name)]
         if any(row.get("partial") == "yes" for row in self._rows):
             sentences.append(_("* cut off by the border of the scan."))
         if any(_isDoubtful(row) for row in self._rows):
@@ -169,6 +170,7 @@ def _columns() -> list[tuple[str, str, int]]:
         (_("Quality"), "quality", 2),
         (_("Dice"), "dice", 2),
         (_("cm³"), "volume_mm3", 1),
+        (_("mm²"), "area_mm2", 0),
         (_("Ant."), "anterior_height_mm", 1),
         (_("Mid."), "middle_height_mm", 1),
         (_("Post."), "posterior_height_mm", 1),

@@ -148,6 +148,11 @@ def _detailsOf(error: Exception) -> str:
 def _outcome(result: SegmentationResult) -> str:
     """What was found, and what the user should know about it."""
     time = duration(result.seconds)
+    notes = [sentence(Exception(note)) for note in result.notes]
+    if result.segmentationNode is None and not result.isSpine:
+        return "\n".join(
+            [_("Nothing was found, so nothing was added to the scene ({time}).").format(time=time), *notes]
+        )
     if result.segmentationNode is None:
         lines = [_("No vertebral body was found, so nothing was added to the scene ({time}).").format(time=time)]
         lines.append(
@@ -157,13 +162,16 @@ def _outcome(result: SegmentationResult) -> str:
             )
         )
         return "\n".join(lines)
-    segmentation = result.segmentationNode.GetSegmentation()
-    count = segmentation.GetNumberOfSegments()
-    first, last = (segmentation.GetNthSegment(index).GetName() for index in (0, count - 1))
-    if count == 1:
-        text = _("One vertebral body found in {time}: {first}.").format(time=time, first=first)
+    bodies = [segment.name for segment in result.segments if segment.is_vertebra]
+    others = ", ".join(segment.name for segment in result.segments if not segment.is_vertebra)
+    if not bodies:
+        text = _("Found in {time}: {names}.").format(time=time, names=others)
+    elif len(bodies) == 1:
+        text = _("One vertebral body found in {time}: {first}.").format(time=time, first=bodies[0])
     else:
         text = _("{count} vertebral bodies found in {time}: {first} to {last}.").format(
-            count=count, time=time, first=first, last=last
+            count=len(bodies), time=time, first=bodies[0], last=bodies[-1]
         )
-    return "\n".join([text, *(sentence(Exception(note)) for note in result.notes)])
+    if bodies and others:
+        text = " ".join([text, _("Found beside them: {names}.").format(names=others)])
+    return "\n".join([text, *notes])

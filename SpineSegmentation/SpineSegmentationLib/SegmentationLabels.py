@@ -19,11 +19,12 @@ def labelsOfReference(
 ) -> tuple[sitk.Image, dict[int, str]]:
     """A reference to compare with on the voxels of the volume (uint16), and the name of each of its labels.
 
-    Segments are numbered in their order; the values of a label map volume are kept. A reference on another grid is
+    Segments, and the labels of a label map volume, keep their label values where these tell them apart, because
+    structures are compared by value; otherwise they are numbered in their order. A reference on another grid is
     resampled (nearest neighbour). Raises SpineError for a reference without anything inside the volume.
     """
     if node.IsA("vtkMRMLSegmentationNode"):
-        labels, names = _merged(node, volumeNode)
+        labels, names = _merged(node, volumeNode, _ownValues(node))
     else:
         labels, names = _ofLabelMap(node, volumeNode)
     if not np.any(sitk.GetArrayViewFromImage(labels)):
@@ -38,9 +39,14 @@ def labelsOfSegmentation(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
 ) -> sitk.Image:
     """The segments on the voxels of the volume (uint16) with their own label values, if these tell them apart."""
+    return _merged(segmentationNode, volumeNode, _ownValues(segmentationNode))[0]
+
+
+def _ownValues(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> list[int] | None:
+    """The label values of the segments, if these tell them apart."""
     values = [segment.GetLabelValue() for segment in segmentsOf(segmentationNode)]
     distinct = len(set(values)) == len(values) and all(0 < value <= LABEL_LIMIT for value in values)
-    return _merged(segmentationNode, volumeNode, values if distinct else None)[0]
+    return values if distinct else None
 
 
 def _merged(
@@ -87,7 +93,7 @@ def _ofLabelMap(
         segmentationNode.CreateDefaultDisplayNodes()
         segmentationNode.SetAndObserveTransformNodeID(labelmapNode.GetTransformNodeID())
         slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(labelmapNode, segmentationNode)
-        return _merged(segmentationNode, volumeNode)
+        return _merged(segmentationNode, volumeNode, _ownValues(segmentationNode))
     finally:
         removeNode(segmentationNode)
 

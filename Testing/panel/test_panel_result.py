@@ -51,7 +51,7 @@ def test_the_table_shows_what_was_measured(panel):
     rows = [[table.item(row, column).text() for column in range(4)] for row in range(table.rowCount)]
     assert [row[:3] for row in rows] == [["L4 *", "1.00", "8.0"], ["L5", "1.00", "8.8"]]
     assert "cut off by the border" in panel.ui.resultLabel.text
-    assert "All bodies together: Dice 1.000, HD95 0.0 mm" in panel.ui.resultLabel.text
+    assert "All together: Dice 1.000, HD95 0.0 mm" in panel.ui.resultLabel.text
 
 
 def test_a_click_on_a_row_shows_the_vertebra(host, panel):
@@ -131,7 +131,7 @@ def test_the_result_comes_back_with_the_scene_and_goes_with_its_segmentation(hos
     assert panel.ui.resultCollapsibleButton.visible
     assert panel.ui.resultTable.item(1, 0).text() == "L5"
     assert panel.ui.plotSelector.count == 2
-    assert "All bodies together: Dice 1.000" in panel.ui.resultLabel.text
+    assert "All together: Dice 1.000" in panel.ui.resultLabel.text
     panel.ui.resultTable.selectRow(0)
     host.process()
     slicer.mrmlScene.RemoveNode(panel._parameterNode.result.GetNodeReference("segmentation"))

@@ -9,6 +9,8 @@ import SimpleITK as sitk
 from test_scene import SEGMENTS, by_name, make_case, voxels
 
 from SpineInference.errors import SpineError
+from SpineInference.levels import Segment
+from SpineInference.measurements import as_json, measure
 from SpineInference.slice_agreement import dice_per_slice
 from SpineInference.writing import write_labelmap
 
@@ -78,6 +80,56 @@ def test_the_result_is_exact_and_complete(lib, tmp_path):
     assert result.tableNode.GetColumnTitle("volume_mm3") == "Volume (mm³)"
     assert (result.notes, result.seconds, result.device) == (["A note."], 2.5, "CPU (it is there)")
     assert list(counts().values()) == [1, 1, 1, 1, 3, 0]
+
+
+ORGANS = [
+    Segment(1, "Lung", (200, 90, 90), "39607008", "Lung", False),
+    Segment(2, "Heart", (200, 30, 40), "1", "H", False),
+]
+
+
+def event_of_structures(folder, labels, found) -> dict:
+    """A "result" event of a model that looks for `ORGANS`, in a scan of a single slice."""
+    write_labelmap(labels, folder / "scan_labels.nii.gz")
+    rows = as_json(measure(labels, None, set(), labels, ORGANS))
+    record = {"measurements": rows, "device": {"name": "CPU", "reason": "it is there"}, "notes": ["A note."]}
+    (folder / "record.json").write_text(json.dumps(record), encoding="ascii")
+    files = {"labels": str(folder / "scan_labels.nii.gz"), "record": str(folder / "record.json")}
+    return {"files": files, "segments": [asdict(segment) for segment in found], "seconds": 2.5}
+
+
+def test_structures_of_a_radiograph_come_without_what_is_about_vertebrae(lib, tmp_path):
+    array = np.zeros((1, 20, 30), np.uint8)
+    array[:, 4:15, 3:12], array[:, 10:18, 14:25] = 1, 2
+    labels = sitk.GetImageFromArray(array)
+    volumeNode = lib.addVolume(sitk.GetImageFromArray(array.astype(np.int16) * 100), "chest")
+    result = lib.importResult(event_of_structures(tmp_path, labels, ORGANS), volumeNode)
+    assert result.segmentationNode.GetName() == "chest segmentation" and not result.isSpine
+    assert [segment.name for segment in result.segments] == list(by_name(result.segmentationNode)) == ["Lung", "Heart"]
+    rows = lib.measurementsOf(result.tableNode)
+    assert [(row["level"], row["area_mm2"], row["middle_height_mm"]) for row in rows] == [
+        ("Lung", 99, None),
+        ("Heart", 88, None),
+    ]
+    assert result.tableNode.GetDescription().startswith("All together: Dice 1.000")
+    assert result.tableNode.GetNodeReference("heightChart") is None
+    reference, _names = lib.labelsOfReference(result.segmentationNode, volumeNode)
+    assert np.array_equal(sitk.GetArrayFromImage(reference), array), "the worker compares structures by their values"
+
+
+def test_a_structure_that_was_not_found_has_a_row_but_no_segment(lib, tmp_path):
+    array = np.zeros((1, 20, 30), np.uint8)
+    array[:, 10:18, 14:25] = 2
+    labels = sitk.GetImageFromArray(array)
+    volumeNode = lib.addVolume(sitk.GetImageFromArray(array.astype(np.int16)), "chest")
+    result = lib.importResult(event_of_structures(tmp_path, labels, ORGANS[1:]), volumeNode)
+    assert list(by_name(result.segmentationNode)) == ["Heart"]
+    rows = lib.measurementsOf(result.tableNode)
+    assert [(row["level"], row["area_mm2"]) for row in rows] == [("Lung", 0), ("Heart", 88)]
+    assert lib.centreOf(rows[0], result.tableNode) is None
+
+    empty = lib.importResult(event_of_structures(tmp_path, labels * 0, []), volumeNode)
+    assert (empty.segmentationNode, empty.isSpine, empty.notes) == (None, False, ["A note."])
 
 
 def test_the_charts_show_heights_by_level_and_dice_by_slice(lib, tmp_path):
