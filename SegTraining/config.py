@@ -18,7 +18,7 @@ from SpineInference.writing import atomic
 
 from .augmentation_settings import Augmentation, Strict
 from .config_errors import explain, suggestion
-from .data_settings import Data, Input, Label
+from .data_settings import Data, Dataset, Input, Label
 from .training_settings import FineTuning, Loss, Network, Optimiser, Schedule, Training, Validation
 
 PRESETS = Path(__file__).parent / "presets"
@@ -96,7 +96,24 @@ class Config(Strict):
             raise ValueError(f"training.crop must be multiples of input.pad_multiple ({self.input.pad_multiple})")
         if self.input.canvas not in (None, self.training.crop):
             raise ValueError("training.crop must be the same as input.canvas: a network tied to it is trained on it")
+        for dataset in self.data.datasets:
+            _check_values(dataset, self.card.labels)
         return self
+
+
+def _check_values(dataset: Dataset, labels: tuple[Label, ...]) -> None:
+    names = [label.name for label in labels]
+    if strangers := sorted(set(dataset.label_values) - set(names)):
+        raise ValueError(
+            f'label_values of the data set "{dataset.name}" name "{strangers[0]}", which is no label of the card: '
+            f"{suggestion(strangers[0], names)}"
+        )
+    values = [value for label in labels for value in dataset.values_of(label)]
+    if len(set(values)) < len(values) or min(values, default=1) < 1:
+        raise ValueError(
+            f'the values of the labels in the data set "{dataset.name}" must be greater than 0 and differ from each '
+            "other: give label_values to all labels that have others than the card says"
+        )
 
 
 def load_config(source: str | Path, changes: dict[str, Any] | None = None) -> Config:

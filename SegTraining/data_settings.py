@@ -46,6 +46,9 @@ class Dataset(Strict):
     """Size of a pixel in images2d whose files do not tell it (PNG, TIFF); by default one pixel is one millimetre."""
     exclude: tuple[str, ...] = ()
     """Cases that are left out."""
+    label_values: dict[str, tuple[int, ...]] = {}
+    """Of the card's labels, by name, those that have other values here than the card says; [] is not labelled here,
+    and background."""
     ignore_labels: tuple[int, ...] = ()
     """Values whose voxels count neither as target nor as background."""
     background_labels: tuple[int, ...] = ()
@@ -61,6 +64,10 @@ class Dataset(Strict):
     """Regular expression whose first group, searched in a case's name, is its patient."""
     sampling_weight: float | None = Field(None, gt=0)
     """Share of the training samples relative to the other data sets; by default its number of training cases."""
+
+    def values_of(self, label: Label) -> tuple[int, ...]:
+        """The values that stand for `label` in the label maps of this data set."""
+        return self.label_values.get(label.name, label.values)
 
     @property
     def patterns(self) -> tuple[str, str]:

@@ -103,7 +103,7 @@ class Job:
             "intensity": asdict(self.input.intensity),
             "bias_correction": self.input.bias_correction,
             "targets": self.case.dataset.model_dump(mode="json", include=rules),
-            "values": [label.values for label in self.labels],
+            "values": [self.case.dataset.values_of(label) for label in self.labels],
         }
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
         return self.cache_folder / key / self.case.dataset.name / self.case.name

@@ -51,11 +51,12 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
 
     Raises SpineError for a value that stands for no class and is neither ignored nor background.
     """
-    named = {value: number for number, label in enumerate(classes, start=1) for value in label.values}
+    values = [dataset.values_of(label) for label in classes]
+    named = {value: number for number, own in enumerate(values, start=1) for value in own}
     named |= dict.fromkeys(dataset.background_labels, 0) | dict.fromkeys(dataset.ignore_labels, IGNORE)
     result = np.zeros(labels.shape, np.uint8)
     for value in np.unique(labels[labels > 0]).tolist():
-        if value not in named and classes[0].values:
+        if value not in named and any(values):
             raise SpineError(
                 f'The value {value} of the label map stands for no class of "{dataset.name}": list it with a label of '
                 "the card, or among ignore_labels or background_labels."

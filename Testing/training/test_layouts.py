@@ -159,6 +159,30 @@ def test_a_value_that_no_label_stands_for_is_refused_unless_it_is_spoken_of(tmp_
     assert target[0, :5].tolist() == [2, 255, 255, 0, 0]
 
 
+def test_a_data_set_may_have_other_values_for_the_same_labels(tmp_path):
+    image, mask = radiograph()
+    picture(tmp_path / "set/images/a.png", image)
+    picture(tmp_path / "set/masks/a.png", np.array([0, 7, 1], np.uint8)[mask])
+    other = {"layout": "images2d", "label_values": {"Lung": [7], "Heart": [1]}}
+    assert np.array_equal(prepared(tmp_path, other, TWO)["a"].stack("sagittal")[1][0], mask)
+    with pytest.raises(SpineError, match=r"value 7 .* stands for no class"):
+        prepared(tmp_path, {"layout": "images2d"}, TWO)
+
+
+@pytest.mark.parametrize(
+    ("label_values", "message"),
+    [
+        ({"Lungs": [1]}, 'name "Lungs", which is no label of the card: perhaps Lung'),
+        ({"Lung": [2]}, "differ from each other"),
+        ({"Lung": [0]}, "greater than 0"),
+        ({"Lung": 1}, "valid tuple"),
+    ],
+)
+def test_values_of_labels_that_cannot_be_meant(label_values, message):
+    with pytest.raises(ValueError, match=message):
+        config({"layout": "images2d", "label_values": label_values}, TWO)
+
+
 def test_the_same_image_in_two_parts_is_leakage_whatever_its_name(tmp_path):
     image, mask = radiograph()
     for name in ("a", "b", "c"):
