@@ -100,9 +100,9 @@ def test_the_presets_of_the_bundled_models_are_valid(plane):
     config = load_config(f"vertebral-bodies-{plane}")
     assert config.plane == plane
     assert config.training.accelerator == "cpu"
-    refined = load_config(f"vertebral-bodies-{plane}-refined")
-    assert (refined.plane, refined.network) == (plane, config.network)
-    assert refined.fine_tuning.package == f"models/vertebral-bodies-{plane}"
+    first = load_config("vertebral-bodies-first")
+    assert config.network == first.network and first.fine_tuning is None
+    assert config.fine_tuning.package == f"models/{first.name}"
 
 
 def test_an_unknown_preset_lists_the_known_ones():
