@@ -128,7 +128,7 @@ def _train_and_evaluate(task: Task) -> str:
         from .datasets import split_cases
         from .evaluate import evaluate, open_runs
 
-        # Not only where the spine seems to be: networks that were trained on whole slices find nothing in parts of them.
+        # Not only where the spine seems to be: networks trained on whole slices find nothing in parts of them.
         options = Options(threads=config.training.threads, restrict_to_spine=False)
         cases = split_cases(config.data, task.data_folder)
         with open_runs([task.run_folder]) as models:
