@@ -107,7 +107,7 @@ def test_the_presets_of_the_bundled_models_are_valid(plane):
 
 def test_an_unknown_preset_lists_the_known_ones():
     with pytest.raises(SpineError, match="vertebral-bodies-axial"):
-        load_config("vertebral-bodies-oblique")
+        load_config("vertebral-bodies-axail")
     assert (PRESETS / "vertebral-bodies-axial.yaml").exists()
 
 
