@@ -61,7 +61,7 @@ def draw_diseases(rng: np.random.Generator, names: list[str], disease: float) ->
             rng,
             age,
             disease,
-            fracture=0.0 if name.startswith("S") else 0.03 + porous,
+            fracture=0.0 if name.startswith("S") else min(0.03, 0.3 * disease) + porous,
             metastasis=metastases,
             node=0.0 if name.startswith(("S", "C")) else 0.01 + nodes,
             bone=name == fused,
