@@ -108,7 +108,8 @@ def test_canonical_axes_run_down_back_and_left(name):
 
 def fused(*probabilities: np.ndarray) -> Fusion:
     """A single member's opinion: one probability `[I, P, L]` for each label."""
-    fusion = Fusion(probabilities[0].shape, 1, "mean", OutputSpec(), len(probabilities))
+    output = OutputSpec("sigmoid" if len(probabilities) == 1 else "softmax")
+    fusion = Fusion(probabilities[0].shape, 1, "mean", output, len(probabilities))
     fusion.add(np.stack(probabilities), 0, slice(None))
     return fusion
 
@@ -130,6 +131,34 @@ def test_labels_return_from_the_working_grid(name):
     else:
         assert dice(back, scan) >= 0.98
         assert dice(back == 20, scan == 20) >= 0.98
+
+
+def test_classes_that_meet_leave_no_gap_and_no_seam():
+    """A ball of three sectors, one of them in two halves with values of their own, from 1 mm back to 0.4 mm."""
+    down, back, left = np.indices((100, 100, 100)) * 0.4 - 19.8
+    radius = np.hypot(np.hypot(down, back), left)
+    sector = 1 + (np.degrees(np.arctan2(back - 0.1, left - 0.2)) // 120 + 3).astype(int) % 3
+    truth = np.where(radius < 16, np.where((sector == 1) & (down > 0), 4, sector), 0).astype(np.uint8)
+    scan = sitk.GetImageFromArray(truth)
+    scan.SetSpacing((0.4, 0.4, 0.4))
+    scan.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
+    class_of = np.array([0, 1, 2, 3, 1], np.uint8)
+    working = working_grid(scan, 1.0)
+
+    def share(number: int) -> np.ndarray:
+        mask = sitk.GetImageFromArray((class_of[truth] == number).astype(np.float32))
+        mask.CopyInformation(scan)
+        return sitk.GetArrayFromImage(resample(mask, working))
+
+    fusion = fused(*(share(number) for number in (1, 2, 3)))
+    classes = fusion.classes()
+    labels = classes.copy()
+    labels[20:][classes[20:] == 1] = 4
+    found = to_scan_grid(labels, classes, fusion, resample(scan, working, nearest=True), scan)
+    assert Grid.of(found) == Grid.of(scan)
+    assert (sitk.GetArrayViewFromImage(found)[radius < 14] > 0).all()
+    for value in (1, 2, 3, 4):
+        assert dice(found == value, scan == value) > 0.97
 
 
 def test_a_cropped_region_returns_to_its_place():

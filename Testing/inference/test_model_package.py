@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from small_packages import contents, fields, onnx_model, write_package
 
 from SpineInference.errors import SpineError
+from SpineInference.levels import LEVELS, numbered
 from SpineInference.manifest import Manifest, read_manifest
 from SpineInference.model_package import ModelPackage, open_packages, pack
 from SpineInference.package_files import atomic_folder
@@ -289,6 +290,30 @@ def test_damaged_zip(tmp_path):
         ModelPackage.open(path)
 
 
+# ---- what becomes of labels
+
+
+def label(value: int, code: str = "39607008") -> dict:
+    return {"value": value, "name": f"label {value}", "colour": [1, 2, 3], "code": code, "meaning": "Something"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "vertebra_class", "values"),
+    [
+        ([label(1, "51282000")], 1, {}),
+        ([label(1), label(4, "51282000"), label(70)], 2, {1: 31, 3: 100}),  # between those of the vertebrae
+        ([label(1), label(255)], None, {1: 1, 2: 255}),
+        ([label(1, "51282000"), label(2, "51282000")], None, {1: 1, 2: 2}),  # told apart already
+    ],
+)
+def test_the_only_label_coded_as_a_vertebra_is_separated(tmp_path, labels, vertebra_class, values):
+    manifest = ModelPackage.open(write_package(tmp_path / "p", fields(labels=labels))).manifest
+    assert manifest.vertebra_class == vertebra_class
+    assert {number: structure.label for number, structure in manifest.structures.items()} == values
+    taken = {level.label for level in LEVELS.values()} | {numbered(1).label}
+    assert vertebra_class is None or not taken.intersection(values.values())
+
+
 # ---- refused: manifests
 
 
@@ -302,6 +327,11 @@ def test_damaged_zip(tmp_path):
         ({"name": "../evil"}, "name must be letters"),
         ({"labels": []}, "at least one label"),
         ({"labels": fields()["labels"] * 2}, "different values"),
+        ({"labels": [label(256)]}, "values of 1 to 255"),
+        ({"labels": [label(1, "51282000"), label(71)]}, "beside vertebrae must have values of 1 to 70"),
+        ({"labels": [label(1) | {"name": "a|b"}]}, "plain text without"),
+        ({"labels": [label(1) | {"meaning": "two\nlines"}]}, "plain text without"),
+        ({"labels": [label(1) | {"colour": [0, 0, 300]}]}, "three numbers from 0 to 255"),
         ({"input": fields()["input"] | {"spacing_mm": 0}}, "input.spacing_mm must be"),
         ({"input": fields()["input"] | {"spacing_mm": True}}, "input.spacing_mm must be a finite number, not true"),
         ({"input": fields()["input"] | {"canvas": [512]}}, "input.canvas must be a list of 2"),
