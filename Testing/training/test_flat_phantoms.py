@@ -197,7 +197,7 @@ def test_the_lungs_alone_can_be_had(data, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "spacing_mm", "side", "dice"), [("radiograph", 4.2, 96, 0.8), ("scintigraphy", 4.4, 128, 0.6)]
+    ("kind", "spacing_mm", "side", "dice"), [("radiograph", 5.6, 64, 0.85), ("scintigraphy", 4.4, 128, 0.75)]
 )
 def test_a_network_learns_it(kind, spacing_mm, side, dice, data, tmp_path):
     own = config(
@@ -206,10 +206,10 @@ def test_a_network_learns_it(kind, spacing_mm, side, dice, data, tmp_path):
         kind,
         **(lungs_alone(data) if kind == "radiograph" else {"card": {"labels": [{"name": "Skeleton"}]}}),
         input={"spacing_mm": spacing_mm},
-        network={"family": "fdn11", "arguments": {}},
-        training={"max_epochs": 3, "steps_per_epoch": 30, "crop": [side, side]},
+        network={"family": "poster-unet", "arguments": {"width": 4}},
+        training={"max_epochs": 3, "steps_per_epoch": 20, "crop": [side, side]},
     )
     run = train(own, data, tmp_path / "cache", tmp_path / "run")
     epochs = list(csv.DictReader((run / "metrics.csv").open(encoding="utf-8")))
-    assert float(epochs[-1]["loss"]) < 0.8 * float(epochs[0]["loss"])
+    assert float(epochs[-1]["loss"]) < 0.7 * float(epochs[0]["loss"])
     assert float(epochs[-1]["validation_dice"]) > dice
