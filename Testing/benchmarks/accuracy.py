@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+import textwrap
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes += identical
     if load > BUSY:
         notes.append(f"The machine was busy before this began (load {load:.1f}): do not trust the seconds.")
-    print("", RULES, *notes, sep="\n")
+    print("", RULES, *(textwrap.fill(note, 120) for note in notes), sep="\n")
     if options.json:
         about = {"program": __version__, "rules": RULES, "notes": notes}
         about["packages"] = {c.name: {p.manifest.name: p.manifest.files for p in c.packages} for c in candidates}
