@@ -32,11 +32,12 @@ def data(tmp_path_factory) -> Path:
     return make_dataset(tmp_path_factory.mktemp("data"))
 
 
-def write(folder: Path, runs: dict[str, dict] = RUNS, **training) -> Path:
+def write(folder: Path, runs: dict[str, dict] = RUNS, evaluate: tuple[str, ...] = ("test",), **training) -> Path:
     content = {
         "name": "trial",
         "configuration": settings(network=FLAT, training={"max_epochs": 1, **training}),
         "axes": {"network": runs},
+        "evaluate": list(evaluate),
     }
     path = folder / "trial.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
@@ -124,7 +125,8 @@ def test_killed_at_once_with_everything_it_had_started_it_goes_on_as_if_never_in
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     runs = {"flat": {"training": {"max_epochs": 1, "steps_per_epoch": 2}}, "deep": RUNS["deep"]}
-    whole, killed = (write(tmp_path / name, runs, max_epochs=3, steps_per_epoch=25) for name in ("whole", "killed"))
+    long = {"max_epochs": 3, "steps_per_epoch": 25}
+    whole, killed = (write(tmp_path / name, runs, evaluate=(), **long) for name in ("whole", "killed"))
     run(whole, data, only=("deep",))
     process = subprocess.Popen(
         [sys.executable, "-m", "SegTraining.cli", *arguments(killed, data)],
@@ -163,7 +165,7 @@ def wait_until_free(folder: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.slow
 def test_a_process_that_crashes_is_told_and_the_next_task_is_run(tmp_path):
-    tasks = [Task(name, tmp_path / name, tmp_path / name, tmp_path, tmp_path) for name in ("one", "two")]
+    tasks = [Task(name, tmp_path / f"{name}.yaml", tmp_path / name, tmp_path, tmp_path) for name in ("one", "two")]
     outcomes: list[Outcome] = []
     crashing = threading.Thread(target=crash_first_child)
     crashing.start()
