@@ -9,7 +9,7 @@ from SpineInference.geometry import canonical, spacing_ipl
 
 from .data_settings import Label
 from .datasets import Case
-from .targets import IGNORE, class_map, judged_rows
+from .targets import IGNORE, judged_rows, labelled_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,9 @@ def read_reference(case: Case, labels: tuple[Label, ...]) -> tuple[sitk.Image, R
     scan, label_map = case.read()
     oriented = canonical(label_map)
     values = sitk.GetArrayFromImage(oriented)
-    classes = class_map(values, case.dataset, labels)
+    spacing = spacing_ipl(oriented)
+    classes = labelled_classes(values, spacing, case.dataset, labels)
     rows = slice(*judged_rows(classes, case.dataset))
     ignored = classes == IGNORE
     classes[ignored] = 0
-    return scan, Reference(np.where(classes > 0, values, 0), classes, ignored, rows, spacing_ipl(oriented))
+    return scan, Reference(np.where(classes > 0, values, 0), classes, ignored, rows, spacing)

@@ -28,12 +28,7 @@ def training_target(
     `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `data_settings.Dataset`).
     Raises SpineError for a value that no rule speaks of.
     """
-    if dataset.body_in_front_of is not None:
-        labels, unclear = _bodies_only(labels, dataset.body_in_front_of, spacing)
-        target = class_map(labels, dataset, classes)
-        target[unclear & is_target(target)] = IGNORE
-    else:
-        target = class_map(labels, dataset, classes)
+    target = labelled_classes(labels, spacing, dataset, classes)
     body = is_target(target)
     rows = np.flatnonzero(body.any(axis=(1, 2)))
     if not len(rows):
@@ -44,6 +39,18 @@ def training_target(
     below = int(rows[-1]) + 1
     target[below : below + round(dataset.ignore_below_mm / spacing[0])] = IGNORE
     return target
+
+
+def labelled_classes(
+    labels: np.ndarray, spacing: tuple[float, float, float], dataset: Dataset, classes: tuple[Label, ...]
+) -> np.ndarray:
+    """The `class_map` of a canonical label map [I, P, L], of whole vertebrae the bodies where `dataset` asks for it."""
+    if dataset.body_in_front_of is None:
+        return class_map(labels, dataset, classes)
+    bodies, unclear = _bodies_only(labels, dataset.body_in_front_of, spacing)
+    result = class_map(bodies, dataset, classes)
+    result[unclear & is_target(result)] = IGNORE
+    return result
 
 
 def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) -> np.ndarray:
