@@ -237,6 +237,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         planes=None,
         fusion="mean",
         topLevel=None,
+        proposeLevels=True,
         biasCorrection=None,
         postprocessing=None,
         device="auto",
@@ -254,8 +255,9 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         at once and calls `onEnd(result, error)` later, where one of both is None.
 
         `model` is the name of a model or the path of a package; `planes` some of "sagittal", "coronal", "axial" (None:
-        those that suit the scan); `fusion` "mean" or "vote"; `topLevel` the topmost vertebra ("C2"; None: the
-        vertebrae are numbered); `biasCorrection` True or False (None: as the model); `postprocessing` a
+        those that suit the scan); `fusion` "mean" or "vote"; `topLevel` the topmost vertebra ("C2"; None: as
+        the scan shows it, otherwise, or without `proposeLevels`, the vertebrae are numbered);
+        `biasCorrection` True or False (None: as the model); `postprocessing` a
         `SpineInference.manifest.PostprocessingSpec` (None: as the model); `device` "auto", "cpu", "cuda:0", "mps".
         `outputSegmentation` gets the result instead of a new node, once it is complete; `referenceSegmentation`, a
         segmentation or a label map, is what the result is compared with.
@@ -292,6 +294,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
                 planes=planes,
                 fusion=fusion,
                 top_level=topLevel,
+                propose_levels=proposeLevels,
                 bias_correction=biasCorrection,
                 postprocessing=postprocessing,
                 device=affordableDevice(device),

@@ -94,6 +94,8 @@ def _titles() -> dict[str, str]:
         "centroid_left_mm": _("Centre, left (mm)"),
         "centroid_posterior_mm": _("Centre, posterior (mm)"),
         "centroid_superior_mm": _("Centre, superior (mm)"),
+        "level_source": _("Level is"),
+        "level_confidence": _("Confidence of the level"),
         "reference_label": _("Reference segment"),
         "dice": _("Dice"),
         "hd95_mm": _("HD95 (mm)"),

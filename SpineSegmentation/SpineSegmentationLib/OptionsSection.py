@@ -3,6 +3,7 @@
 import sys
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
@@ -11,11 +12,13 @@ from SpineInference.manifest import PostprocessingSpec
 
 from .ChoiceBox import ChoiceBox
 from .Errand import Errand
+from .MeasurementTable import measurementsOf
 from .ModelDetails import planesOf
 from .PanelSection import PanelSection
 from .Sentences import sentence
 
-UNKNOWN_LEVEL = "unknown"
+UNKNOWN_LEVEL, NUMBERED = "unknown", "numbered"
+"""The levels are read off the scan where it shows them; or nobody wants them."""
 TOP_LEVELS = [name for name in LEVELS if name not in ("L6", "S1")]
 FROM_MODEL, ADJUSTED = "model", "adjusted"
 _PREVIEWED = 6
@@ -32,9 +35,9 @@ class OptionsSection(PanelSection):
             "coronal": ui.coronalCheckBox,
             "axial": ui.axialCheckBox,
         }
-        self._level = self._choice(
-            ui.levelSelector, "topLevel", [(UNKNOWN_LEVEL, _("unknown")), *((name, name) for name in TOP_LEVELS)]
-        )
+        without = [(UNKNOWN_LEVEL, _("automatic")), (NUMBERED, _("none, number them"))]
+        levels = [*without, *((name, name) for name in TOP_LEVELS)]
+        self._level = self._choice(ui.levelSelector, "topLevel", levels)
         self._fusion = self._choice(
             ui.fusionSelector, "fusion", [("mean", _("mean probability")), ("vote", _("majority vote"))]
         )
@@ -53,7 +56,9 @@ class OptionsSection(PanelSection):
         self.ui.advancedCollapsibleButton.setEnabled(not isRunning)
         self._level.show(parameters.topLevel)
         self.ui.namingLabel.setText(namingPreview(parameters.topLevel))
-        self.ui.namingHintLabel.setVisible(parameters.topLevel == UNKNOWN_LEVEL)
+        hint = namingHint(parameters.result) if parameters.topLevel == UNKNOWN_LEVEL else ""
+        self.ui.namingHintLabel.setText(hint)
+        self.ui.namingHintLabel.setVisible(bool(hint))
         self._showPlanes(planesOf(manifests))
         self._fusion.show(parameters.fusion)
         self.ui.fusionSelector.setEnabled(len(parameters.planes or planesOf(manifests)) > 1)
@@ -141,13 +146,30 @@ class OptionsSection(PanelSection):
 
 def namingPreview(topLevel: str) -> str:
     """How the first vertebrae will be called."""
+    numbers = ", ".join(numbered(number).name for number in (1, 2, 3))
     if topLevel == UNKNOWN_LEVEL:
-        return _("Named {names} ...").format(names=", ".join(numbered(number).name for number in (1, 2, 3)))
+        return _("Named from the sacrum or C2 where the scan shows them, otherwise {names} ...").format(names=numbers)
+    if topLevel == NUMBERED:
+        return _("Named {names} ...").format(names=numbers)
     levels = list(LEVELS)
     first = levels.index(topLevel) if topLevel in levels else 0
     names = [name for name in levels[first:] if name != "L6"][:_PREVIEWED]
     more = " ..." if names[-1] != "S1" else ""
     return _("Named {names}").format(names=", ".join(names)) + more
+
+
+def namingHint(tableNode: "slicer.vtkMRMLTableNode | None") -> str:
+    """How the vertebrae of a result got their names, for somebody who left that to the program."""
+    row = next(iter(measurementsOf(tableNode)), {}) if tableNode is not None else {}
+    if row.get("level_source") == "proposed":
+        return _(
+            "Last result: levels read off the scan, confidence {confidence}. Choose the topmost one if they are wrong."
+        ).format(confidence=f"{row['level_confidence']:.2f}")
+    if row.get("level_source") == "numbered":
+        return _(
+            "Last result: the scan does not show the levels for certain. Choose the topmost vertebra to name them."
+        )
+    return ""
 
 
 def _knownDevices(found: list[dict] | None = None) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from SpineInference.manifest import PostprocessingSpec
 from . import Dialogs
 from .Dependencies import ensureInstalled
 from .ModelDetails import planesOf
-from .OptionsSection import ADJUSTED, FROM_MODEL, UNKNOWN_LEVEL
+from .OptionsSection import ADJUSTED, FROM_MODEL, NUMBERED, UNKNOWN_LEVEL
 from .PanelSection import PanelSection
 from .ResultImport import SegmentationResult
 from .RunProgress import RunProgress
@@ -86,7 +86,8 @@ class RunSection(PanelSection):
                 model=parameters.model,
                 planes=tuple(parameters.planes) or None,
                 fusion=parameters.fusion,
-                topLevel=None if parameters.topLevel == UNKNOWN_LEVEL else parameters.topLevel,
+                topLevel=None if parameters.topLevel in (UNKNOWN_LEVEL, NUMBERED) else parameters.topLevel,
+                proposeLevels=parameters.topLevel != NUMBERED,
                 biasCorrection={FROM_MODEL: None, "on": True, "off": False}[parameters.biasCorrection],
                 postprocessing=self._postprocessing(),
                 device=parameters.device,

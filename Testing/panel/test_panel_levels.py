@@ -1,0 +1,72 @@
+"""Where the topmost vertebra is chosen, the panel says where names come from, and the user's choice wins."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from painted_scan import addScan
+
+from SpineInference.levels import LEVELS, Naming, numbered
+from SpineInference.measurements import as_json, measure
+from SpineInference.writing import write_labelmap
+
+
+def add_result(panel, tmp_path, naming: Naming) -> None:
+    """A result of two vertebrae that were named in this way."""
+    from SpineSegmentationLib.ResultImport import importResult
+    from SpineSegmentationLib.VolumeExchange import imageOn
+
+    volumeNode = addScan()
+    segments = [numbered(1), numbered(2)] if naming.source == "numbered" else [LEVELS["L4"], LEVELS["L5"]]
+    array = np.zeros((96, 40, 40), np.uint8)
+    array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = (segment.label for segment in segments)
+    labels = imageOn(volumeNode, array)
+    write_labelmap(labels, tmp_path / "labels.nii.gz")
+    measurements = as_json(replace(measure(labels, segments, set()), naming=naming))
+    record = {"measurements": measurements, "device": {"name": "CPU", "reason": "it is there"}, "notes": []}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    files = {"labels": str(tmp_path / "labels.nii.gz"), "record": str(tmp_path / "record.json")}
+    event = {"files": files, "segments": [asdict(each) for each in segments], "seconds": 1.0}
+    panel._parameterNode.result = importResult(event, volumeNode).tableNode
+
+
+@pytest.fixture
+def panel(host, small_models):
+    return host.openModule("SpineSegmentation")
+
+
+def test_at_first_levels_are_automatic_and_the_panel_says_what_that_means(panel):
+    assert panel.ui.levelSelector.currentText == "automatic"
+    assert "sacrum" in panel.ui.namingLabel.text and "otherwise Vertebra 1" in panel.ui.namingLabel.text
+    assert not panel.ui.namingHintLabel.visible
+
+
+def test_a_proposal_is_shown_with_its_confidence_until_the_user_chooses(host, panel, tmp_path):
+    add_result(panel, tmp_path, Naming("proposed", 0.97, "the sacrum"))
+    host.process()
+    assert "confidence 0.97" in panel.ui.namingHintLabel.text and panel.ui.namingHintLabel.visible
+    panel._parameterNode.topLevel = "T12"
+    host.process()
+    assert not panel.ui.namingHintLabel.visible
+    assert "Named T12, L1" in panel.ui.namingLabel.text
+
+
+def test_a_scan_without_an_anchor_asks_for_the_level(host, panel, tmp_path):
+    add_result(panel, tmp_path, Naming("numbered"))
+    host.process()
+    assert "Choose the topmost vertebra" in panel.ui.namingHintLabel.text and panel.ui.namingHintLabel.visible
+
+
+@pytest.mark.parametrize(
+    ("chosen", "level", "propose"), [("unknown", None, True), ("numbered", None, False), ("C2", "C2", True)]
+)
+def test_the_choice_reaches_the_worker(host, panel, monkeypatch, chosen, level, propose):
+    asked = {}
+    monkeypatch.setattr(panel.logic, "segment", lambda _volume, **choices: asked.update(choices))
+    monkeypatch.setattr("SpineSegmentationLib.RunSection.ensureInstalled", lambda _device: None)
+    panel._parameterNode.inputVolume = addScan()
+    panel._parameterNode.topLevel = chosen
+    host.process()
+    panel.ui.segmentButton.click()
+    assert (asked["topLevel"], asked["proposeLevels"]) == (level, propose)
