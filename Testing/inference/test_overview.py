@@ -130,13 +130,18 @@ def test_without_labels_the_whole_scan_is_shown():
 # --- The picture
 
 
-def as_result(labels: np.ndarray, segments: list[Segment], partial=(), reference=None, notes=()) -> Result:
+def as_result(
+    labels: np.ndarray, bodies: list[Segment] | None, partial=(), reference=None, notes=(), structures=()
+) -> Result:
     image = as_scan(labels)
+    there = [structure for structure in structures if (labels == structure.label).any()]
     return Result(
         labels=image,
-        segments=segments,
+        segments=[*(bodies or ()), *there],
         partial=set(partial),
-        measurements=measure(image, segments, set(partial), None if reference is None else as_scan(reference)),
+        measurements=measure(
+            image, bodies, set(partial), None if reference is None else as_scan(reference), structures
+        ),
         models=["bright-sagittal"],
         planes=["sagittal"],
         device=Device("cpu", 0, "A processor", "test"),
@@ -170,6 +175,12 @@ def case(name: str) -> tuple[np.ndarray, Result, str]:
         return scan, as_result(values, [numbered(number) for number in range(1, 5)]), "scan"
     if name == "empty":
         return scan, as_result(labels * 0, [], notes=["No vertebral body was found in this scan. " * 5] * 30), "scan"
+    if name.startswith("organs"):
+        names = ("Left lung", "Heart", "A name that is much too long for its column", "Trachea")
+        organs = [Segment(n, name, (50 * n, 90, 120), "1", name, False) for n, name in enumerate(names, start=1)]
+        labels[labels == 4] = 0
+        thin = slice(None) if name == "organs" else slice(15, 16)
+        return scan[:, :, thin], as_result(labels[:, :, thin].copy(), None, structures=organs), "scan"
     if name == "one slice":
         return scan[:, :, 15:16], as_result(values[:, :, 15:16].copy(), LUMBAR), "scan"
     if name == "four voxels thin":
@@ -182,6 +193,7 @@ def case(name: str) -> tuple[np.ndarray, Result, str]:
 
 
 CASES = ["named", "reference", "numbered", "empty", "one slice", "four voxels thin", "odd name", "whole spine"]
+CASES += ["organs", "organs in one slice"]
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")
@@ -209,6 +221,13 @@ def test_the_picture_tells_what_was_found(tmp_path):
     assert any(text.startswith("Against the reference: Dice 0.8") for text in texts)
     names = [[text.get_text() for text in axes.texts] for axes in canvas.figure.axes]
     assert set(names[0]) == {"L2", "L3", "L4", "L5", "S", "I", "A", "P", "20 mm"}
+
+
+def test_what_is_no_vertebra_is_not_counted_as_one():
+    scan, result, title = case("organs in one slice")
+    texts = [text.get_text() for text in draw_overview(as_scan(scan), result, title).figure.texts]
+    assert "3 of 4" in texts and {"Area", "Left lung", "Trachea"} <= set(texts)
+    assert not {"Vertebral bodies", "Levels", "Volume", "Anterior"} & set(texts)
 
 
 def test_the_contours_are_where_the_bodies_are(tmp_path):
