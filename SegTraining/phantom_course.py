@@ -76,7 +76,7 @@ class Course:
             half_width=line(centres, np.array([b.width / 2 for b in bodies]), 10.0),
             size=ratio,
             breadth=build * line(girth_at, girth[:, 0], 20.0),
-            back=trunk + rng.uniform(0.92, 1.12) * (26.0 + 62.0 * ratio),
+            back=trunk + rng.uniform(0.92, 1.12) * (32.0 + 56.0 * ratio),
             front=trunk - build * line(girth_at, girth[:, 1], 20.0),
             ripple=np.sin(z / 21 + rng.uniform(0, 6)) + np.sin(z / 53 + rng.uniform(0, 6)),
         )

@@ -39,6 +39,11 @@ def draw_recipe(seed: int) -> dict[str, Any]:
     height = rng.uniform(180, 280) if small else rng.uniform(240, 400)
     depth = height * rng.uniform(0.6, 1.0)
     fine = rng.uniform(0.55, 1.1)
+    extent = rng.random()
+    if extent < 0.06:  # a cut-out of a few vertebrae
+        height, depth = rng.uniform(60, 130, 2)
+    elif extent > 0.94 and not small:  # nearly the whole spine
+        height, depth, fine = rng.uniform(430, 520), rng.uniform(200, 300), rng.uniform(0.9, 1.3)
     kind = rng.choice(["sagittal", "isotropic", "axial"], p=[0.3, 0.4, 0.3] if contrast == "CT" else [0.8, 0.15, 0.05])
     if kind == "sagittal":
         thick = rng.uniform(3.0, 5.0)

@@ -51,8 +51,8 @@ class Disease:
 def draw_diseases(rng: np.random.Generator, names: list[str], disease: float) -> dict[str, Disease]:
     """What the vertebrae `names` of one person have, by name; `disease` (0 to 1) says how much a person may have."""
     age = rng.uniform(0.0, 1.0)
-    metastases = disease * 0.35 * rng.random() if rng.random() < 0.3 * disease else 0.0
-    porous = disease * rng.uniform(0.1, 0.5) if rng.random() < 0.35 else 0.0
+    metastases = disease * 0.6 * rng.random() if rng.random() < 0.4 * disease else 0.0
+    porous = disease * rng.uniform(0.1, 0.5) if rng.random() < 0.25 + 0.3 * disease else 0.0
     nodes = disease * rng.uniform(0.1, 0.5) if rng.random() < 0.3 else 0.0
     fused = str(rng.choice(names)) if rng.random() < 0.15 * disease else ""
     slipped = str(rng.choice(["L3", "L4", "L5", "C4"], p=[0.1, 0.4, 0.4, 0.1])) if rng.random() < 0.2 * disease else ""

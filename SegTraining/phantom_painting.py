@@ -78,8 +78,8 @@ def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> None:
         side, end = np.hypot(left, back) * (1 - 1 / ratio), np.abs(up) - disc.thickness / 2
         distance = np.maximum(side, end - disc.reach)
         if disc.bulge[1]:
-            lump = np.hypot((left - disc.bulge[0]) / 2, back - 0.44 * disc.depth) - 2 - disc.bulge[1]
-            distance = np.minimum(distance, np.maximum(lump, end - 1))
+            lump = np.sqrt(((left - disc.bulge[0]) / 2) ** 2 + (back - 0.44 * disc.depth) ** 2 + up**2)
+            distance = np.minimum(distance, np.maximum(lump - 2 - disc.bulge[1], end - 1.5))
         canvas.paint(0.8 * canvas.cover(np.maximum(side - 1.2, end - 0.5)), tissues["ligament"])
         if disc.bone:
             canvas.paint(canvas.cover(distance), tissues["marrow"])

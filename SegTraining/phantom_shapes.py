@@ -128,7 +128,7 @@ def _cervical_arch(body: Body) -> list[Rod]:
     """Pedicles, articular pillars, transverse and spinous processes of C2 to C7 around the wide canal of the neck."""
     half_width, half_depth, h = body.width / 2, body.depth / 2, body.height
     s = half_width / 10
-    reach = {"C2": 16, "C6": 15, "C7": 21}.get(body.name, 11)
+    reach = {"C2": 16, "C6": 15, "C7": 17}.get(body.name, 11)
     rods = [Rod((0, half_depth + 18 * s, -0.2 * h), (0, half_depth + 18 * s + reach, -0.6 * h), 2.6, 3.2, 1.8)]
     for side in (-1, 1):
         x = side * 15 * s
