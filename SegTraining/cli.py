@@ -40,7 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("phantom", help="write a data set of synthetic spines, bone scans or radiographs")
     command.add_argument("output", type=Path, help="folder of the new data set")
     command.add_argument(
-        "--kind", choices=("spine", "scintigraphy", "radiograph"), default="spine", help="what it shows (default spine)"
+        "--kind",
+        choices=("spine", "varied-spine", "scintigraphy", "radiograph"),
+        default="spine",
+        help="what it shows (default spine: lumbar T1, T2 and water images in turn; varied-spine: any region and scan)",
     )
     command.add_argument("--count", type=int, default=24, help="scans or images (default 24)")
     command.add_argument("--seed", type=int, default=1)
@@ -99,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(command)
     command.add_argument("-o", "--output", type=Path, help="folder of the experiment (default experiments/NAME)")
     command.add_argument("--only", nargs="+", default=["*"], metavar="PATTERN", help="runs with such names: *-sagittal")
+    command.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="run in the Ray cluster at host:port or ray://host:port, or several at a time on this computer (local)",
+    )
     command.add_argument("--list", action="store_true", help="show the runs and how far they are, and run nothing")
     command.add_argument("--report", action="store_true", help="write the report of what is there, and run nothing")
     command.set_defaults(run=_experiment)
@@ -107,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("run_folders", type=Path, nargs="+", metavar="RUN", help="run folder, or output of evaluate")
     command.add_argument("-o", "--output", type=Path, default=Path("report.html"))
     command.set_defaults(run=_report)
+
+    command = commands.add_parser("levels", help="train the network that recognises levels, and make its package")
+    command.add_argument("config", nargs="?", default="vertebral-levels", help="YAML file, or a preset (%(default)s)")
+    _add_data(command)
+    command.add_argument("-o", "--output", type=Path, default=Path("models/vertebral-levels-mr"))
+    command.set_defaults(run=_levels)
 
     command = commands.add_parser("package", help="make a model package of a run")
     command.add_argument("run_folder", type=Path)
@@ -176,10 +190,11 @@ def _data(options: argparse.Namespace) -> Path:
 
 
 def _phantom(options: argparse.Namespace) -> None:
-    if options.kind == "spine":
+    if options.kind in ("spine", "varied-spine"):
         from .phantom_dataset import write_dataset
 
-        write_dataset(options.output, options.count, options.seed)
+        variety = "plain" if options.kind == "spine" else "full"
+        write_dataset(options.output, options.count, options.seed, variety)
     else:
         from .flat_phantoms import write_flat_dataset
 
@@ -275,6 +290,7 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _experiment(options: argparse.Namespace) -> None:
+    from .cluster import run_in_cluster
     from .experiment_local import run_locally
     from .experiment_runner import plan, report_experiment, run_experiment
     from .experiment_settings import load_experiment
@@ -289,7 +305,7 @@ def _experiment(options: argparse.Namespace) -> None:
     elif options.report:
         report_experiment(planned, output)
     else:
-        run_experiment(planned, output, run_locally)
+        run_experiment(planned, output, run_in_cluster(options.cluster) if options.cluster else run_locally)
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -314,6 +330,14 @@ def _cases(options: argparse.Namespace) -> "list[Case]":
     if missing:
         raise SpineError(f'The case "{min(missing)}" is not among those to evaluate: correct --cases.')
     return [case for case in cases if options.cases is None or case.name in options.cases]
+
+
+def _levels(options: argparse.Namespace) -> None:
+    from .level_settings import load_level_config
+    from .level_training import train_levels
+
+    made = train_levels(load_level_config(options.config), _data(options), options.output)
+    print(f"{options.output}: {made.size_bytes / 1e6:.2f} MB, {made.manifest.metrics}")
 
 
 def _package(options: argparse.Namespace) -> None:

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import random
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def prepare(config: Config, data_folder: Path, cache_folder: Path, processes: in
     parts = split_cases(config.data, data_folder)
     jobs = [Job(case, config.input, config.card.labels, cache_folder) for part in PARTS for case in parts[part]]
     stale = [job for job in jobs if not job.is_fresh()]
+    random.Random().shuffle(stale)  # so that runs that begin at the same time share the work
     if processes > 1 and len(stale) > 1:
         with ProcessPoolExecutor(processes) as pool:
             _report(pool.map(Job.run, stale), len(stale))
@@ -118,7 +120,12 @@ class Job:
         return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
 
     def run(self) -> str:
-        """Prepare the case into its folder, which appears only when it is complete. Returns the case's name."""
+        """Prepare the case into its folder, which appears only when it is complete. Returns the case's name.
+
+        Several processes may do so at the same time: what the first one has made stays, for it may be in use already.
+        """
+        if self.is_fresh():
+            return self.case.name
         image, labels = self.case.read()
         try:
             volume, target = self._arrays(image, canonical(labels))
@@ -131,8 +138,11 @@ class Job:
                 np.save(aside / "image.npy", sitk.GetArrayViewFromImage(volume).astype(np.float16))
                 np.save(aside / "target.npy", target)
                 write_record(aside, record)
-                shutil.rmtree(self.folder, ignore_errors=True)
-                aside.rename(self.folder)
+                with suppress(OSError):  # there is one
+                    aside.rename(self.folder)
+                if not self.is_fresh():
+                    shutil.rmtree(self.folder, ignore_errors=True)
+                    aside.rename(self.folder)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
         return self.case.name

@@ -45,17 +45,20 @@ class RayNodes:
         with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(sys.path), "RAY_TMPDIR": self._folder}):
             self._cluster.add_node(**_SMALL, **options)
 
-    def cut_power(self) -> None:
-        """Kill a node whose worker is in the middle of something, as soon as there is one."""
+    def stopped_at_work(self) -> psutil.Process:
+        """A worker, stopped in the middle of something, as soon as there is one."""
         while True:
             for process in _workers():
-                process.suspend()  # so that it is still in the middle when it dies
+                process.suspend()
                 if _title(process).startswith("ray::_Worker.work"):
-                    process.parent().kill()
-                    process.kill()
-                    return
+                    return process
                 process.resume()
             time.sleep(0.02)
+
+    def cut_power(self, worker: psutil.Process) -> None:
+        """End the node of `worker`, and this with it, as if its computer had been switched off."""
+        worker.parent().kill()
+        worker.kill()
 
     @property
     def workers(self) -> int:

@@ -1,0 +1,106 @@
+"""An experiment in a cluster gives what it gives on one computer, whatever dies in between."""
+
+import re
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import safetensors.torch
+import yaml
+from ray_nodes import RayNodes, two_nodes
+from tiny_training import make_dataset, settings
+
+from SegTraining.cli import main
+from SegTraining.config import parse_config
+from SegTraining.csv_tables import read_rows
+from SegTraining.experiment import TRAINED, run_task
+from SegTraining.prepare import Job, prepare
+
+LONG = {"network": {"family": "fdn11"}, "training": {"max_epochs": 3, "steps_per_epoch": 15}}
+
+
+def here(tasks, on_outcome) -> None:
+    """An executor that is none: everything in this process."""
+    for task in tasks:
+        on_outcome(run_task(task))
+
+
+def arguments(folder: Path, runs: dict[str, dict], *more: str) -> list[str]:
+    """The command for an experiment in `folder` on generated data."""
+    network = {"family": "fdn5", "arguments": {}}
+    content = {
+        "name": "trial",
+        "configuration": settings(network=network, training={"max_epochs": 1}),
+        "axes": {"run": runs},
+        "wants": {"memory_gb": 2},
+    }
+    folder.mkdir()
+    (folder / "trial.yaml").write_text(yaml.safe_dump(content), "utf-8")
+    places = {"--data": make_dataset(folder / "data"), "--cache": folder / "cache", "-o": folder / "out"}
+    options = [str(part) for place in places.items() for part in place]
+    return ["experiment", str(folder / "trial.yaml"), *options, *more]
+
+
+def cut_power(nodes: RayNodes, run: Path) -> None:
+    """End the node at which `run` is made, between its first checkpoint and its end."""
+    while not (run / "last.ckpt").exists():
+        time.sleep(0.01)
+    worker = psutil.Process(int(re.search(r"process (\d+)", (run / "log.txt").read_text("utf-8"))[1]))
+    worker.suspend()
+    assert not (run / TRAINED).exists(), "the run was over before its node died"
+    nodes.cut_power(worker)
+
+
+@two_nodes
+@pytest.mark.slow
+def test_a_node_that_dies_costs_no_run_and_changes_none(tmp_path, monkeypatch, capfd):
+    runs = {"long": LONG, "short": {}}
+    monkeypatch.setattr("SegTraining.experiment_local.run_locally", here)
+    assert main(arguments(tmp_path / "alone", runs, "--only", "long")) == 0
+    nodes = RayNodes()
+    try:
+        out = tmp_path / "cluster" / "out"
+        killer = threading.Thread(target=cut_power, args=(nodes, out / "runs" / "long"), daemon=True)
+        killer.start()
+        capfd.readouterr()
+        code = main(arguments(tmp_path / "cluster", runs, "--cluster", nodes.address))
+        killer.join()
+    finally:
+        nodes.shutdown()
+    lines = capfd.readouterr().out.splitlines()
+    assert code == 0, lines
+    assert lines.count("long: its worker died, it is tried again.") == 1
+    told = [line.split(": ")[1] for line in lines if re.match(r"\d of 2: ", line)]
+    assert told == ["short", "long"]
+    assert (out / "runs" / "long" / "log.txt").read_text("utf-8").count("--- ") == 2
+    alone, cluster = (
+        safetensors.torch.load_file(tmp_path / place / "out" / "runs" / "long" / "weights.safetensors")
+        for place in ("alone", "cluster")
+    )
+    assert all(alone[tensor].equal(cluster[tensor]) for tensor in alone)
+    assert sorted(row["Run"] for row in read_rows(out / "report-tables" / "scores.csv")) == sorted(runs)
+
+
+def test_a_cluster_that_does_not_answer_is_told_and_nothing_is_run(tmp_path, capfd):
+    assert main(arguments(tmp_path / "trial", {"short": {}}, "--cluster", "127.0.0.1:1")) == 2
+    assert 'the Ray cluster "127.0.0.1:1" cannot be used' in capfd.readouterr().err
+    assert not (tmp_path / "trial" / "out" / "runs").exists()
+
+
+def test_what_another_run_has_prepared_meanwhile_stays_for_it_reads_it_already(tmp_path, monkeypatch):
+    config, data, cache = parse_config(settings(), "trial"), make_dataset(tmp_path / "data"), tmp_path / "cache"
+    compute = Job._arrays
+    made: list[int] = []
+
+    def overtaken(job: Job, *images) -> tuple:
+        monkeypatch.setattr(Job, "_arrays", compute)
+        job.run()
+        made.append((job.folder / "image.npy").stat().st_ino)
+        return compute(job, *images)
+
+    monkeypatch.setattr(Job, "_arrays", overtaken)
+    prepare(config, data, cache)
+    (folder,) = (path.parent for path in cache.rglob("image.npy") if path.stat().st_ino == made[0])
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["a", "b", "c", "d"]
