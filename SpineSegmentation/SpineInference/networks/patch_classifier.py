@@ -8,7 +8,7 @@ SIDE = 64
 """Rows and cols of a patch: other sizes do not fit the layer that sees all of it."""
 
 
-def patch_classifier(in_channels: int, classes: int, hidden: int = 48, dropout: float = 0.3) -> nn.Module:
+def patch_classifier(in_channels: int, classes: int, hidden: int = 48, dropout: float = 0.1) -> nn.Module:
     """float [n, in_channels, 64, 64] -> logits [n, classes, 1, 1]: 4 x 4 pixels remain for a layer that sees all."""
     layers = [
         *(nn.Conv2d(in_channels, 24, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(24), nn.ReLU(inplace=True)),
