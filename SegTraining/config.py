@@ -73,6 +73,8 @@ class Config(Strict):
     validation: Validation = Validation()
     threshold: float = Field(0.5, gt=0, lt=1)
     """Of the packaged model: from which probability a voxel is foreground."""
+    quality_exponent: float = Field(1.0, gt=0)
+    """Of the packaged model: makes the measured Dice of a body of the one that its probabilities promise."""
     postprocessing: PostprocessingSpec = PostprocessingSpec()
     """The defaults that the package carries."""
 

@@ -55,7 +55,11 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
             "bias_correction": spec.bias_correction,
         },
         "network": config.network.model_dump(mode="json"),
-        "output": {"activation": config.activation, "threshold": config.threshold},
+        "output": {
+            "activation": config.activation,
+            "threshold": config.threshold,
+            "quality_exponent": config.quality_exponent,
+        },
         "postprocessing": asdict(config.postprocessing),
         "training": {
             "data": config.card.data_statement,
