@@ -10,6 +10,7 @@ volumes keep their direction cosines: each axis is named after the anatomical ax
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,8 +93,18 @@ def spacing_ipl(image: sitk.Image) -> tuple[float, float, float]:
 
 def canonical_spacing(image: sitk.Image) -> tuple[float, float, float]:
     """Spacing in mm along I, P and L of an image in any orientation."""
+    return _along_ipl(image, image.GetSpacing())
+
+
+def canonical_extent(image: sitk.Image) -> tuple[float, float, float]:
+    """How many mm an image in any orientation reaches along I, P and L."""
+    return _along_ipl(image, [n * mm for n, mm in zip(image.GetSize(), image.GetSpacing(), strict=True)])
+
+
+def _along_ipl(image: sitk.Image, lengths: Sequence[float]) -> tuple[float, float, float]:
+    """`lengths` along the axes of `image`, in the order I, P, L."""
     carrier = sitk.Image([1, 1, 1], sitk.sitkUInt8)  # orienting the scan itself would copy every voxel
-    carrier.SetSpacing(image.GetSpacing())
+    carrier.SetSpacing(lengths)
     carrier.SetDirection(image.GetDirection())
     return spacing_ipl(canonical(carrier))
 

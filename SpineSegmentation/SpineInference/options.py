@@ -9,7 +9,7 @@ from .catalog import ModelSet
 from .devices import Device, Precision
 from .errors import SpineError
 from .fusion import FUSIONS
-from .geometry import PLANES, SLICE_AXIS, canonical_spacing
+from .geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
 from .levels import parse_level
 from .manifest import PostprocessingSpec
 from .model_package import ModelPackage
@@ -18,6 +18,10 @@ from .reference import check_reference
 
 TOO_COARSE = 3.0
 """A plane is left out by default when its pixels are this many times larger than its model was trained on."""
+
+TOO_NARROW_MM = 32.0
+"""A plane is left out by default when its slices are narrower, as coronal and axial ones of few sagittal slices are: a
+vertebra that both sides of the picture cut off looks like none."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,9 @@ def check_options(options: Options, scan: sitk.Image) -> None:
 def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monitor: Monitor) -> list[ModelPackage]:
     """The packages of the planes asked for, sagittal first.
 
-    Without a wish, planes are left out whose pixels are much coarser than their model was trained on (the coronal
-    and axial view of thick sagittal slices), and the user is told. Raises SpineError for a plane the set lacks.
+    Without a wish, planes are left out whose pixels are much coarser than their model was trained on, or whose slices
+    are too narrow for a vertebra (the coronal and axial view of thick or few sagittal slices), and the user is told.
+    Raises SpineError for a plane the set lacks.
     """
     offered = {package.manifest.plane for package in models.packages}
     if missing := set(options.planes or ()) - offered:
@@ -77,11 +82,19 @@ def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monito
     _check_common_preprocessing(packages, models.name)
     if options.planes:
         return packages
-    coarseness = {package.manifest.plane: _coarseness(package, canonical_spacing(scan)) for package in packages}
+    coarseness = {
+        p.manifest.plane: max(_in_plane(p, canonical_spacing(scan))) / p.manifest.input.spacing_mm for p in packages
+    }
     bearable = max(TOO_COARSE, min(coarseness.values()))
     if too_coarse := [plane for plane, value in coarseness.items() if value > bearable]:
         monitor.note(f"The scan's slices are too thick to look at them in the {' and '.join(too_coarse)} plane.")
-    return [package for package in packages if package.manifest.plane not in too_coarse]
+    widths = {
+        p.manifest.plane: min(_in_plane(p, canonical_extent(scan))) for p in packages if p.manifest.vertebra_class
+    }
+    enough = min(TOO_NARROW_MM, max(widths.values(), default=0.0))
+    if too_narrow := [plane for plane, mm in widths.items() if mm < enough and plane not in too_coarse]:
+        monitor.note(f"The scan is too narrow to look at it in the {' and '.join(too_narrow)} plane.")
+    return [package for package in packages if package.manifest.plane not in (*too_coarse, *too_narrow)]
 
 
 def note_precision(packages: list[ModelPackage], options: Options, device: Device, monitor: Monitor) -> None:
@@ -96,10 +109,8 @@ def note_precision(packages: list[ModelPackage], options: Options, device: Devic
         )
 
 
-def _coarseness(package: ModelPackage, spacing: tuple[float, float, float]) -> float:
-    manifest = package.manifest
-    in_plane = [mm for axis, mm in enumerate(spacing) if axis != SLICE_AXIS[manifest.plane]]
-    return max(in_plane) / manifest.input.spacing_mm
+def _in_plane(package: ModelPackage, lengths_ipl: tuple[float, float, float]) -> list[float]:
+    return [mm for axis, mm in enumerate(lengths_ipl) if axis != SLICE_AXIS[package.manifest.plane]]
 
 
 def _check_common_preprocessing(packages: list[ModelPackage], name: str) -> None:

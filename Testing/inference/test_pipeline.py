@@ -84,6 +84,16 @@ def test_named_bodies_on_the_scans_own_grid(models, name):
     assert set(result.timings) >= {"preprocessing", "region", "network, sagittal", "vertebrae", "measuring"}
 
 
+def test_a_few_sagittal_slices_are_looked_at_in_their_own_plane_only(models):
+    scan = column().scan
+    width = scan.GetSize()[0]
+    slab = scan[width // 2 - 10 : width // 2 + 10]
+    result = segment(slab, models, Options(threads=1))
+    assert result.planes == ["sagittal"] and any("too narrow" in note for note in result.notes)
+    wished = segment(slab, models, Options(planes=PLANES, threads=1))
+    assert wished.planes == list(PLANES)
+
+
 def test_the_same_scan_in_any_storage_order_gives_the_same_labels(models):
     straight = column().scan
     turned = sitk.Flip(sitk.PermuteAxes(straight, [2, 0, 1]), [True, False, True])
