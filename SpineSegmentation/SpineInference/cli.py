@@ -36,7 +36,7 @@ With --cluster each scan takes as many processor cores as it has --threads (defa
 there are any and --device allows it, a GPU. Scans whose worker or node dies are tried again. Every node needs
 spine-segmentation[cluster] and sees scans, models and results under the same paths.
 
-exit code: 0 all scans done (also when a scan shows no vertebral body), 2 a scan or an option cannot be used,
+exit code: 0 all scans done (also when nothing was found in a scan), 2 a scan or an option cannot be used,
 1 something failed unexpectedly, 130 cancelled. Scans that cannot be used do not stop the others.
 
 Not for clinical use.
@@ -146,11 +146,13 @@ def _sentence(request: "Request", error: SpineError) -> str:
 
 
 def _found(segments: "Sequence[Segment]") -> str:
-    if not segments:
-        return "no vertebral body was found"
-    if len(segments) == 1:
-        return f"1 vertebral body ({segments[0].name})"
-    return f"{len(segments)} vertebral bodies ({segments[0].name} to {segments[-1].name})"
+    bodies = [segment.name for segment in segments if segment.is_vertebra]
+    found = [segment.name for segment in segments if not segment.is_vertebra]
+    if len(bodies) == 1:
+        found.insert(0, f"1 vertebral body ({bodies[0]})")
+    elif bodies:
+        found.insert(0, f"{len(bodies)} vertebral bodies ({bodies[0]} to {bodies[-1]})")
+    return ", ".join(found) or "nothing was found"
 
 
 def _choices(options: argparse.Namespace) -> "Request":
@@ -208,7 +210,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spine-segment",
-        description="Finds, names and measures the vertebral bodies in spine scans.",
+        description="Finds, names and measures the vertebral bodies in spine scans, or what else a model was made for.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

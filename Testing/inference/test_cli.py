@@ -16,7 +16,7 @@ from small_packages import fields, write_package
 
 from SpineInference import cli
 from SpineInference.errors import SpineError
-from SpineInference.levels import LEVELS
+from SpineInference.levels import LEVELS, Segment
 from SpineInference.requests import Request, to_json
 from SpineInference.result_folder import result_folder
 from SpineInference.runner import Outcome
@@ -118,7 +118,7 @@ def test_a_folder_of_scans_one_of_them_bad(run, out, tmp_path, capsys):
     assert names_in(out) == ["a", "empty"]
     shown = capsys.readouterr()
     assert "broken.nii.gz: this scan cannot be used." in shown.err
-    assert "no vertebral body was found" in shown.out
+    assert "nothing was found" in shown.out
     assert shown.out.endswith("2 of 3 scans done.\n")
 
 
@@ -400,3 +400,11 @@ def test_the_worker_with_the_real_pipeline(model, spine, tmp_path):
     worker.stdin.close()
     assert worker.wait(20) == 0
     assert names_in(tmp_path) == ["0", "1", "Wirbelsäule 脊椎"]
+
+
+def test_the_line_about_a_scan_names_what_is_no_vertebra():
+    bodies = [LEVELS["L4"], LEVELS["L5"]]
+    canal = Segment(33, "Spinal canal", (1, 2, 3), "1", "x", is_vertebra=False)
+    assert cli._found([]) == "nothing was found"
+    assert cli._found([*bodies, canal]) == "2 vertebral bodies (L4 to L5), Spinal canal"
+    assert cli._found([bodies[0]]) == "1 vertebral body (L4)"
