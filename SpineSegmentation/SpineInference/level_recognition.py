@@ -26,16 +26,18 @@ NEIGHBOUR_MM = 5.0
 """How far beside the middle of a body the two other sagittal slices of a patch lie."""
 OUTSIDE = -3.0
 """What stands where the scan has ended: darker than anything in it."""
-CERTAIN = 0.9
+CERTAIN = 0.95
 """From this confidence on levels are proposed."""
 DOUBT = 0.25
 """Share of chance in what the network says of one body, so that no single one decides against all others."""
 CONTRADICTION = 1e-3
 """How likely it is that bodies do not follow each other as they seem to: a false one, a missed one, an odd spine."""
-SURE_ANCHOR = 0.5
-"""How sure the network must be of an anchor, before `DOUBT`."""
+SURE_ANCHOR = 0.8
+"""How sure the network must be of an anchor, before `DOUBT`. As `CERTAIN`, chosen on validation cases: none wrong."""
 ANCHORS = {"C2": "C2", "L5": "the sacrum", "S1": "the sacrum"}
 """The levels that can be recognised by themselves, and what is seen there."""
+ABOVE_C2_MM, BELOW_L5_MM = 20.0, 35.0
+"""How far the scan must go on beyond the middle of a body to show the dens, or the upper half of S1."""
 UNEVEN = (0.5, 1.6)
 """Distances between bodies, relative to those of the neighbours, beyond which one is doubled or missing."""
 
@@ -70,7 +72,10 @@ def propose_levels(
     found = engine.probabilities(patches).reshape(len(points), -1)
     by_value = np.zeros((len(points), len(LEVELS) + 1))
     by_value[:, [0, *(label.value for label in manifest.labels)]] = found
-    return decide(by_value)
+    proposal = decide(by_value)
+    if proposal is None or not _shows_anchor(proposal, points[:, 0], volume.shape[0], spacing_ipl[0]):
+        return None
+    return proposal
 
 
 def make_patch(
@@ -120,6 +125,14 @@ def decide(probabilities: np.ndarray) -> Proposal | None:
     if anchor is None or confidence < CERTAIN:
         return None
     return Proposal(_NAMES[top], confidence, anchor)
+
+
+def _shows_anchor(proposal: Proposal, rows: np.ndarray, height: int, spacing: float) -> bool:
+    """Whether a scan of `height` rows goes far enough beyond the bodies at `rows` to show what they are named from."""
+    first = _NAMES.index(proposal.top_level)
+    if proposal.anchor == ANCHORS["C2"]:
+        return rows[0] * spacing >= ABOVE_C2_MM
+    return (height - rows[_NAMES.index("L5") - first]) * spacing >= BELOW_L5_MM
 
 
 def uneven(centres_mm: np.ndarray) -> bool:

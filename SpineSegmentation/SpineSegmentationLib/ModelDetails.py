@@ -12,7 +12,7 @@ PLANES = ("sagittal", "coronal", "axial")
 
 def planesOf(manifests: list[tuple[Manifest, int]]) -> list[str]:
     """The planes that a set offers, sagittal first."""
-    offered = {manifest.plane for manifest, _size in manifests}
+    offered = {manifest.plane for manifest, _size in manifests if not manifest.recognises_levels}
     return [plane for plane in PLANES if plane in offered]
 
 

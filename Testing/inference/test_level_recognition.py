@@ -3,10 +3,18 @@
 import numpy as np
 import pytest
 
+from SegTraining.export import TOLERANCE, engine_difference
+from SegTraining.level_patches import phantom_scan
+from SegTraining.level_settings import load_level_config
+from SpineInference.catalog import open_set
+from SpineInference.devices import choose_device
+from SpineInference.engines import open_engine
+from SpineInference.errors import SpineError
 from SpineInference.intensity import IntensityRule
-from SpineInference.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, uneven
+from SpineInference.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, propose_levels, uneven
 from SpineInference.levels import LEVELS
 from SpineInference.manifest import InputSpec
+from SpineInference.requests import DEFAULT_MODEL
 
 SPEC = InputSpec(1, 2.0, IntensityRule(), pad_multiple=64, canvas=(64, 64))
 SPREAD = {"T12": ("T11", "L1"), "L1": ("T12", "L2"), "L2": ("L1", "L3"), "L3": ("L2", "L4"), "L4": ("L3", "L5")}
@@ -100,3 +108,47 @@ def test_where_the_scan_ends_is_marked():
     patch = make_patch(np.zeros((50, 200, 3), np.float32), (1.0, 1.0, 4.0), np.array([40.0, 100.0, 1.0]), SPEC)
     assert (patch[:, 38:] == OUTSIDE).all() and (patch[:, :11] == OUTSIDE).all()
     assert (patch[:, 13:36] == 0).all()
+
+
+# ---- the network that ships
+
+
+@pytest.fixture(scope="module")
+def package():
+    return open_set(DEFAULT_MODEL).levels
+
+
+def test_the_bundled_set_brings_a_small_network_along_that_segments_nothing(package):
+    assert package.manifest.recognises_levels and package.size_bytes < 500_000
+    assert package.manifest.metrics["validation"]["right"] == package.manifest.metrics["validation"]["proposed"] > 0
+    with pytest.raises(SpineError, match="segments nothing"):
+        open_set("vertebral-levels-mr")
+
+
+def test_onnx_and_torch_agree(package):
+    assert engine_difference(package) <= TOLERANCE
+
+
+@pytest.fixture(scope="module")
+def lumbar():
+    """A phantom whose sacrum is well inside the scan."""
+    return phantom_scan(80_014, load_level_config("vertebral-levels"))
+
+
+def proposal_for(package, scan, rows: int | None = None):
+    """The proposal for the bodies of `scan`, cut off below after so many `rows`, but those of the sacrum."""
+    volume = scan.volume[:rows]
+    bodies = {v: c for v, c in sorted(scan.centres.items()) if 0 < v < 26 and c[0] < len(volume)}
+    engine = open_engine(package, choose_device("cpu"), threads=1)
+    return propose_levels(volume, scan.spacing, list(bodies.values()), package.manifest, engine), min(bodies)
+
+
+def test_a_phantom_is_named_from_its_sacrum(package, lumbar):
+    proposal, top = proposal_for(package, lumbar)
+    assert (LEVELS[proposal.top_level].label, proposal.anchor) == (top, "the sacrum")
+
+
+@pytest.mark.parametrize("last", ["L5", "L4", "L3"])
+def test_a_scan_that_ends_above_the_sacrum_is_not_named(package, lumbar, last):
+    rows = int(lumbar.centres[LEVELS[last].label][0] + 20 / lumbar.spacing[0])
+    assert proposal_for(package, lumbar, rows)[0] is None
