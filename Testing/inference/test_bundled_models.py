@@ -14,7 +14,10 @@ from SpineInference.reading import read_labels, read_volume
 from SpineInference.reference import compare
 from SpineInference.requests import DEFAULT_MODEL
 
-TEST_CASES = {"chu_14", "chu_16", *(f"myosegmentum_{number}" for number in range(29, 35))}
+TEST_CASES = {
+    *("chu_14", "chu_16", "spider_022", "spider_050", "spider_061"),
+    *(f"myosegmentum_{number}" for number in range(29, 35)),
+}
 
 
 @pytest.fixture(scope="module")
