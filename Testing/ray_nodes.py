@@ -16,12 +16,19 @@ import pytest
 if find_spec("ray") is None:
     pytest.skip("Ray is not installed: pip install ray", allow_module_level=True)
 # Ray reads these when it is imported.
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": ".", "RAY_worker_niceness": "0"}
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 two_nodes = pytest.mark.skipif(sys.platform != "linux", reason="Ray has clusters of several nodes on Linux only")
-_SMALL: dict[str, Any] = {"object_store_memory": 80 << 20, "memory": 12 << 30, "include_dashboard": False}
+_SMALL: dict[str, Any] = {
+    "object_store_memory": 80 << 20,
+    "memory": 12 << 30,
+    "include_dashboard": False,
+    "include_log_monitor": False,
+    "no_monitor": True,
+}
+"""No more processes than needed: a node has half a minute to start."""
 
 
 class RayNodes:

@@ -90,11 +90,14 @@ class Display:
         if self._bar is None:
             from tqdm import tqdm
 
-            shape = "{desc} {percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt}, {remaining} left"
+            shape = "{desc} {percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt}{postfix}"
             shape = shape if progress.total > 1 else "{desc} ..."
             self._bar = tqdm(
                 total=progress.total, desc=f"{title}: {name}", bar_format=shape, leave=False, dynamic_ncols=True
             )
+        if progress.seconds_left is not None:
+            # Not the bar's own estimate, which begins anew whenever a line has been printed in between.
+            self._bar.set_postfix_str(f"{self._bar.format_interval(progress.seconds_left)} left", refresh=False)
         self._bar.update(progress.done - self._bar.n)
 
     def _clear(self) -> None:
