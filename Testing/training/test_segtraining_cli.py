@@ -56,8 +56,13 @@ def test_the_straight_path(tmp_path, monkeypatch, capsys):
     assert main(["evaluate", config, "--split", "test", "--model", "models/tiny", "-o", "scores"]) == 0
     summary = json.loads(Path("scores/summary.json").read_text("utf-8"))
     assert summary["cases"] == ["d"] and summary["results"][0]["planes"] == "sagittal"
-    assert main(["package", "runs/tiny", "--evaluation", "scores/summary.json"]) == 0
+    # Whether so small a network can do with 8 bits is not the question here.
+    monkeypatch.setattr("SegTraining.quantisation.LARGEST_LOSS", 1.0)
+    assert main(["package", "runs/tiny", "--evaluation", "scores/summary.json", "--int8"]) == 0
+    assert main(["predict", "--run", "runs/tiny", "--split", "test", "-o", "predictions"]) == 0
+    assert [path.name for path in Path("predictions").iterdir()] == ["d.nii.gz"]
     manifest = ModelPackage.open("models/tiny").manifest
+    assert "model.int8.onnx" in manifest.files and manifest.metrics["int8"]["validation_cases"] == ["c"]
     assert manifest.metrics["evaluation"][0]["dataset"] == DATASET
     assert manifest.training.details["training_cases"] == {DATASET: ["a", "b"]}
     assert str(tmp_path) not in Path("models/tiny/manifest.json").read_text("utf-8")
