@@ -59,7 +59,9 @@ def trained(classes: int = 1) -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory) -> ModelPackage:
-    return export_package(trained(), FIELDS, tmp_path_factory.mktemp("models") / "tiny", card=lambda manifest: f"# {manifest.title}\n")
+    return export_package(
+        trained(), FIELDS, tmp_path_factory.mktemp("models") / "tiny", card=lambda manifest: f"# {manifest.title}\n"
+    )
 
 
 def test_the_package_is_complete(package):
