@@ -15,6 +15,9 @@ from SpineInference.lifeline import end_group, lead_group
 
 from .experiment import Outcome, Task, run_task
 
+_GOODBYE_SECONDS = 30
+"""What a process that has done its task is given to clean up after itself."""
+
 
 def run_locally(tasks: Sequence[Task], on_outcome: Callable[[Outcome], None]) -> None:
     """The executor (see `experiment`) for one computer. Interrupted, it ends what is running."""
@@ -31,7 +34,9 @@ def _in_child(task: Task) -> Outcome:
     telling.close()
     alive.close()
     try:
-        return listening.recv()
+        outcome = listening.recv()
+        child.join(_GOODBYE_SECONDS)
+        return outcome
     except EOFError:
         child.join()
         return Outcome(task.name, 0.0, error=f'Its process has ended with code {child.exitcode} (see "{task.log}").')
