@@ -112,7 +112,9 @@ def segment(
     with seconds("region"):
         volume = sitk.GetArrayViewFromImage(working)
         box = tuple(slice(0, length) for length in volume.shape)
-        if options.restrict_to_spine and recipe.vertebra_class and 1 not in volume.shape:
+        # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
+        whole_slices = recipe.input.canvas is not None or 1 in volume.shape
+        if options.restrict_to_spine and recipe.vertebra_class and not whole_slices:
             box = find_region(volume, spacing_ipl(working), recipe, engine_for(packages[0]), monitor)
         if nothing_there := box is None:
             box = (slice(0, 1),) * 3
