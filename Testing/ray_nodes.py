@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import sys
 import tempfile
 import time
@@ -12,6 +11,8 @@ from unittest import mock
 
 import psutil
 import pytest
+
+from SpineInference.cluster import remove
 
 if find_spec("ray") is None:
     pytest.skip("Ray is not installed: pip install ray", allow_module_level=True)
@@ -39,7 +40,7 @@ class RayNodes:
 
         self._folder = tempfile.mkdtemp(prefix="ray-test-", dir="/tmp")  # paths of sockets must be short
         self._cluster = Cluster()
-        self._add(num_cpus=0)
+        self._add(num_cpus=0, _system_config={"health_check_period_ms": 1000})
         self.add()
         self.add()
         self.address: str = self._cluster.address
@@ -75,7 +76,7 @@ class RayNodes:
     def shutdown(self) -> None:
         """End all nodes."""
         self._cluster.shutdown()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove(self._folder)
 
 
 def _workers() -> list[psutil.Process]:

@@ -13,6 +13,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -138,7 +139,16 @@ def _session_folder(address: str) -> Iterator[str | None]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
+
+
+def remove(session_folder: str) -> None:
+    """Remove a folder that processes which are just ending may still write into."""
+    for _ in range(50):
+        shutil.rmtree(session_folder, ignore_errors=True)
+        if not os.path.exists(session_folder):
+            return
+        time.sleep(0.1)
 
 
 def _connect(ray: Any, address: str, folder: str | None) -> None:

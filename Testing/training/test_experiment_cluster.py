@@ -18,7 +18,7 @@ from SegTraining.csv_tables import read_rows
 from SegTraining.experiment import TRAINED, run_task
 from SegTraining.prepare import Job, prepare
 
-LONG = {"network": {"family": "fdn11"}, "training": {"max_epochs": 3, "steps_per_epoch": 15}}
+LONG = {"training": {"max_epochs": 3, "steps_per_epoch": 15}}
 
 
 def here(tasks, on_outcome) -> None:
