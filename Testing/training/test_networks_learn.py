@@ -1,47 +1,164 @@
-"""Every kind of network learns a small case with the training that there is, well beyond where it starts."""
+"""Every network of the table learns, well beyond where it starts: from slices of a phantom, and from real ones.
 
-import csv
+How far it comes is seen in parts of the same scan that it was not shown. The phantom takes two minutes, with few steps,
+some of the largest networks in a small version and others left out; the real slices are for a few hundred steps of all.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from tiny_training import make_dataset, settings
 
+from SegTraining.cache import CachedCase
 from SegTraining.config import Config
+from SegTraining.lightning_module import start_network, training_output
+from SegTraining.losses import segmentation_loss
+from SegTraining.phantom_dataset import write_dataset
+from SegTraining.prepare import prepare
+from SegTraining.sampling import Samples
+from SegTraining.targets import IGNORE
 from SegTraining.train import train
 
 SLIM = {
     "encoder": "tu-resnet18",
     "encoder_arguments": {"channels": [16, 32, 48, 64], "layers": [1, 1, 1, 1], "stem_type": "deep", "stem_width": 8},
 }
+REAL, PHANTOM = "Dataset501_Chu", "Dataset900_Phantom"
+BATCH, JUDGED_CROPS = 2, 24
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a network is taught with: crops of `side` pixels, `steps` batches of a phantom and `real_steps` real ones.
+
+    `small` are arguments that make the network smaller for the phantom. Without `steps`, a step of it takes so long
+    that nothing can be learnt from a phantom in seconds.
+    """
+
+    family: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    side: int = 64
+    steps: int = 40
+    real_steps: int = 200
+    rate: float = 2e-3
+    small: dict[str, Any] = field(default_factory=dict)
+
+
+LESSONS = {
+    **{f"{family}, slim": Lesson(family, SLIM, steps=60) for family in ("unet", "fpn", "linknet", "pspnet")},
+    **{
+        f"{family}, {encoder}": Lesson(family, {"encoder": encoder}, 32, steps=0)
+        for family in ("unet", "fpn", "linknet", "pspnet")
+        for encoder in ("resnet50", "inceptionv4")
+    },
+    "unet, resnet50": Lesson("unet", {"encoder": "resnet50"}, 32, steps=15),
+    **{f"custom-v3-{size}": Lesson(f"custom-v3-{size}") for size in ("large32", "large64", "small32", "small64")},
+    "custom-v1": Lesson("custom-v1"),
+    "custom-v2": Lesson("custom-v2", side=32, steps=30),
+    **{f"fdn{kind}": Lesson(f"fdn{kind}", side=32) for kind in ("5", "11be")},
+    # Deep and without normalisation, these find nothing for long when they are taught faster.
+    **{f"fdn{kind}": Lesson(f"fdn{kind}", side=32, steps=100, rate=5e-4) for kind in ("11", "11e", "13")},
+    **{f"fdn{kind}": Lesson(f"fdn{kind}", side=32, steps=0, real_steps=400, rate=5e-4) for kind in ("16", "16e")},
+    "fdn16be": Lesson("fdn16be", side=32, steps=60, rate=1e-3),
+    "dln11": Lesson("dln11", steps=200, real_steps=400, rate=5e-4),
+    "urinet": Lesson("urinet"),
+    "segnet": Lesson("segnet", steps=80, rate=1e-3, small={"width": 8}),
+    "poster-unet": Lesson("poster-unet", side=32, small={"width": 8}),
+    "residual-unet": Lesson("residual-unet", side=32, small={"filters": [8, 16, 24], "blocks": [1, 2, 2]}),
+}
+
+
+def config_for(lesson: Lesson, dataset: str, small: bool) -> Config:
+    network = {"family": lesson.family, "arguments": lesson.arguments | (lesson.small if small else {})}
+    return Config.model_validate(
+        settings(
+            network=network,
+            data={"datasets": [{"name": dataset, "unlabelled_above": "ignore"}], "split": {"training_cases": 1}},
+            # Coarse, so that a small crop shows more than the inside of a body.
+            input={"context_slices": 1, "spacing_mm": 2.0, "pad_multiple": min(32, lesson.side)},
+            augmentation={"rotation": {"low": -10, "high": 10}},
+            training={"crop": [lesson.side, lesson.side], "batch_size": BATCH},
+        )
+    )
+
+
+def learn(config: Config, cases: list[CachedCase], steps: int, rate: float) -> tuple[float, float]:
+    """Train for so many steps; the Dice on crops that are not trained on, before and after."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    network, samples = start_network(config), Samples(cases, config)
+    unseen = batch(samples, range(10**6, 10**6 + JUDGED_CROPS))
+    before = dice(network, *unseen)
+    optimiser = torch.optim.Adam(network.parameters(), rate)
+    for step in range(steps):
+        image, target = batch(samples, range(step * BATCH, (step + 1) * BATCH))
+        loss = segmentation_loss(training_output(network.train(), image), target, config.loss)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+    return before, dice(network, *unseen)
+
+
+def batch(samples: Samples, numbers: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    images, targets = zip(*(samples[number] for number in numbers), strict=True)
+    return torch.stack(images), torch.stack(targets)
+
+
+@torch.inference_mode()
+def dice(network: torch.nn.Module, image: torch.Tensor, target: torch.Tensor) -> float:
+    found = torch.cat([network.eval()(each) for each in image.split(BATCH)])[:, 0] > 0
+    judged, body = target != IGNORE, target == 1
+    return float(2 * (found & body).sum() / (found[judged].sum() + body.sum()))
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> tuple[Path, Path]:
-    return make_dataset(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache")
+def phantom_folders(tmp_path_factory) -> tuple[Path, Path]:
+    """The data folder, of a phantom of half a lumbar spine, and a cache."""
+    folder = tmp_path_factory.mktemp("data")
+    arguments = {"spacing": (2.0, 2.0, 4.0), "field_of_view": (140.0, 180.0, 64.0), "contrast": "T2", "disease": 0.0}
+    write_dataset(folder / PHANTOM, 1, seed=3, **arguments)
+    return folder, tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def real_cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("family", "arguments"),
-    [
-        ("unet", SLIM),
-        ("fpn", SLIM),
-        ("linknet", SLIM),
-        ("pspnet", SLIM),
-        ("segnet", {"width": 8}),
-        ("dln11", {}),
-        ("urinet", {"width": 8}),
-        ("poster-unet", {"width": 4}),
-        ("residual-unet", {"filters": [8, 16, 24], "blocks": [1, 2, 2]}),
-        ("custom-v1", {}),
-        ("custom-v3-small32", {}),
-        ("fdn11", {}),
-    ],
-)
-def test_a_network_learns(family, arguments, folders, tmp_path):
+@pytest.mark.parametrize("name", [name for name, lesson in LESSONS.items() if lesson.steps])
+def test_a_network_learns_from_a_phantom(name, phantom_folders):
+    lesson = LESSONS[name]
+    config = config_for(lesson, PHANTOM, small=True)
+    before, after = learn(config, prepare(config, *phantom_folders)["training"], lesson.steps, lesson.rate)
+    assert after > before + 0.1, f"Dice {before:.2f} before, {after:.2f} after {lesson.steps} steps"
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_network_learns_from_real_slices(name, spine_data, real_cache):
+    lesson = LESSONS[name]
+    config = config_for(lesson, REAL, small=False)
+    cases, started = prepare(config, spine_data, real_cache)["training"], time.process_time()
+    before, after = learn(config, cases, lesson.real_steps, lesson.rate)
+    seconds = time.process_time() - started
+    print(f"| {name} | {lesson.side} | {before:.3f} | {after:.3f} | {lesson.real_steps} | {seconds:.0f} |")
+    assert after > before + 0.1, f"Dice {before:.2f} before, {after:.2f} after {lesson.real_steps} steps"
+
+
+@pytest.mark.slow
+def test_a_whole_training_learns(tmp_path):
     training = {"max_epochs": 2, "steps_per_epoch": 40, "crop": [64, 64]}
-    content = settings(plane="axial", network={"family": family, "arguments": arguments}, training=training)
+    content = settings(plane="axial", network={"family": "unet", "arguments": SLIM}, training=training)
+    folders = make_dataset(tmp_path / "data"), tmp_path / "cache"
     run = train(Config.model_validate(content), *folders, tmp_path / "run")
-    first, last = csv.DictReader((run / "metrics.csv").open(encoding="utf-8"))
-    assert float(last["loss"]) < 0.7 * float(first["loss"])
-    assert float(last["validation_dice"]) > 0.8
+    dices = np.loadtxt(run / "metrics.csv", delimiter=",", skiprows=1, usecols=1)
+    assert dices[-1] > 0.8
