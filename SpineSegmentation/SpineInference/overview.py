@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
+from .manifest import LOOK_FIRST_BELOW
 from .measurements import ReferenceSummary, StructureMeasurement, VertebraMeasurement
 from .views import View, make_views
 from .writing import atomic
@@ -145,6 +146,10 @@ class _Column:
         value = self.value(row)
         return "–" if value is None else f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"  # never "-0"
 
+    def look_first(self, row: VertebraMeasurement | StructureMeasurement) -> bool:
+        value = self.value(row)
+        return self.field == "quality" and value is not None and value < LOOK_FIRST_BELOW
+
 
 _COLUMNS = (
     _Column("Volume", "cm³", "volume_mm3", 1, per=1000),
@@ -153,6 +158,7 @@ _COLUMNS = (
     _Column("Middle", "mm", "middle_height_mm", 1),
     _Column("Posterior", "mm", "posterior_height_mm", 1),
     _Column("Tilt", "°", "sagittal_tilt_deg", 0),
+    _Column("Quality", "0 to 1", "quality", 2),
     _Column("Dice", "", "dice", 3),
 )
 
@@ -181,7 +187,8 @@ def _draw_table(canvas: Canvas, side: Rectangle, result: "Result") -> Rectangle:
         if partial:
             canvas.text(side.left + NAME_WIDTH, base, "partial", 0.85 * size, WARNING, ha="right")
         for x, column in zip(right, columns, strict=True):
-            canvas.text(x, base, column.text(row), size, MUTED if partial else TEXT, ha="right")
+            colour = WARNING if column.look_first(row) else MUTED if partial else TEXT
+            canvas.text(x, base, column.text(row), size, colour, ha="right")
         y += height
     if reference is not None:
         canvas.line((side.left, side.right), y + 6)

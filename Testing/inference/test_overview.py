@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from SpineInference.canvas import WARNING
 from SpineInference.devices import Device
 from SpineInference.levels import LEVELS, Segment, numbered
 from SpineInference.measurements import measure
@@ -131,7 +132,13 @@ def test_without_labels_the_whole_scan_is_shown():
 
 
 def as_result(
-    labels: np.ndarray, bodies: list[Segment] | None, partial=(), reference=None, notes=(), structures=()
+    labels: np.ndarray,
+    bodies: list[Segment] | None,
+    partial=(),
+    reference=None,
+    notes=(),
+    structures=(),
+    qualities=None,
 ) -> Result:
     image = as_scan(labels)
     there = [structure for structure in structures if (labels == structure.label).any()]
@@ -140,7 +147,7 @@ def as_result(
         segments=[*(bodies or ()), *there],
         partial=set(partial),
         measurements=measure(
-            image, bodies, set(partial), None if reference is None else as_scan(reference), structures
+            image, bodies, set(partial), None if reference is None else as_scan(reference), structures, qualities
         ),
         models=["bright-sagittal"],
         planes=["sagittal"],
@@ -159,6 +166,7 @@ def whole_spine() -> tuple[np.ndarray, np.ndarray]:
 
 
 LUMBAR = [LEVELS[name] for name in ("L2", "L3", "L4", "L5")]
+QUALITIES = [0.951, 0.79, 0.9, 0.884]
 
 
 def case(name: str) -> tuple[np.ndarray, Result, str]:
@@ -169,7 +177,7 @@ def case(name: str) -> tuple[np.ndarray, Result, str]:
     if name == "named":
         return scan, as_result(values, LUMBAR, partial=[LUMBAR[0].label]), "scan"
     if name == "reference":
-        return scan, as_result(values, LUMBAR, reference=np.roll(values, 2, axis=0)), "scan"
+        return scan, as_result(values, LUMBAR, reference=np.roll(values, 2, axis=0), qualities=QUALITIES), "scan"
     if name == "numbered":
         values = np.where(labels > 0, labels + 100, 0).astype(np.uint8)
         return scan, as_result(values, [numbered(number) for number in range(1, 5)]), "scan"
@@ -221,6 +229,14 @@ def test_the_picture_tells_what_was_found(tmp_path):
     assert any(text.startswith("Against the reference: Dice 0.8") for text in texts)
     names = [[text.get_text() for text in axes.texts] for axes in canvas.figure.axes]
     assert set(names[0]) == {"L2", "L3", "L4", "L5", "S", "I", "A", "P", "20 mm"}
+
+
+def test_a_body_to_look_at_first_stands_out():
+    scan, result, title = case("reference")
+    texts = draw_overview(as_scan(scan), result, title).figure.texts
+    colours = {text.get_text(): text.get_color() for text in texts}
+    assert colours["0.79"] == WARNING
+    assert WARNING not in {colours["0.95"], colours["0.90"], colours["0.88"]}
 
 
 def test_what_is_no_vertebra_is_not_counted_as_one():
