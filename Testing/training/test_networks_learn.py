@@ -57,13 +57,18 @@ LESSONS = {
         for family in ("unet", "fpn", "linknet", "pspnet")
         for encoder in ("resnet50", "inceptionv4")
     },
+    # Nothing but one pixel is left of a small crop where this one begins to put the picture together again.
+    "fpn, resnet50": Lesson("fpn", {"encoder": "resnet50"}, steps=0, rate=5e-4),
     "unet, resnet50": Lesson("unet", {"encoder": "resnet50"}, 32, steps=15),
     **{f"custom-v3-{size}": Lesson(f"custom-v3-{size}") for size in ("large32", "large64", "small32", "small64")},
     "custom-v1": Lesson("custom-v1"),
     "custom-v2": Lesson("custom-v2", side=32, steps=30),
     **{f"fdn{kind}": Lesson(f"fdn{kind}", side=32) for kind in ("5", "11be")},
     # Deep and without normalisation, these find nothing for long when they are taught faster.
-    **{f"fdn{kind}": Lesson(f"fdn{kind}", side=32, steps=100, rate=5e-4) for kind in ("11", "11e", "13")},
+    **{
+        f"fdn{kind}": Lesson(f"fdn{kind}", side=32, steps=100, real_steps=400, rate=5e-4)
+        for kind in ("11", "11e", "13")
+    },
     **{f"fdn{kind}": Lesson(f"fdn{kind}", side=32, steps=0, real_steps=400, rate=5e-4) for kind in ("16", "16e")},
     "fdn16be": Lesson("fdn16be", side=32, steps=60, rate=1e-3),
     "dln11": Lesson("dln11", steps=200, real_steps=400, rate=5e-4),
