@@ -21,14 +21,14 @@ from SpineInference.writing import atomic
 from .csv_tables import write_rows
 from .data_settings import Label
 from .datasets import Case
-from .evaluation_folder import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
+from .evaluation_folder import BODIES, CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
 from .examples import Examples
 from .network_pictures import look_inside, write_network_pictures
 from .package import package
 from .prediction import Prediction, predict
 from .references import Reference, read_reference
-from .scoring import FUSED, BodyCount, score_bodies, score_classes, score_slices
-from .summaries import Row, summaries
+from .scoring import FUSED, BodyCount, Matches, match_bodies, score_classes, score_slices
+from .summaries import Body, Row, levels, summaries, worst_bodies
 
 
 @contextmanager
@@ -78,6 +78,8 @@ def evaluate(
         "nsd_tolerance_mm": NSD_TOLERANCE_MM,
         "cases": sorted(case.name for case in cases),
         "results": summaries(found.rows),
+        "levels": levels(found.bodies),
+        "worst_bodies": worst_bodies(found.bodies),
     }
     found.write(output)
     with atomic(output / SUMMARY) as path:
@@ -91,6 +93,7 @@ class _Findings:
 
     def __init__(self, labels: tuple[Label, ...]):
         self.rows: list[Row] = []
+        self.bodies: list[Body] = []
         self._slices: list[dict] = []
         self._examples = Examples()
         self._labels = labels
@@ -99,8 +102,8 @@ class _Findings:
         """Score one prediction; its rows, one for each label."""
         scores = score_classes(found.classes, reference, len(self._labels))
         bodies = BodyCount()
-        if case.labels_are_instances and found.instances is not None:
-            bodies = score_bodies(found.instances, reference)
+        if case.labels_are_instances and found.instances is not None and reference.rows.start < reference.rows.stop:
+            bodies = self._add_bodies(case, planes, match_bodies(found.instances, reference))
         along = (planes,) if planes in PLANES else PLANES
         rows = []
         for value, (label, score) in enumerate(zip(self._labels, scores, strict=True), start=1):
@@ -113,8 +116,14 @@ class _Findings:
         self.rows += rows
         return rows
 
+    def _add_bodies(self, case: Case, planes: str, matches: Matches) -> BodyCount:
+        for label, dice in matches.dice.items():
+            self.bodies.append(Body(case.dataset.name, case.name, planes, label, dice))
+        return matches.count()
+
     def write(self, output: Path) -> None:
         write_rows([row.as_dict() for row in self.rows], output / CASES)
+        write_rows([body.as_dict() for body in self.bodies], output / BODIES)
         write_rows(self._slices, output / SLICES)
         self._examples.write(output / EXAMPLES)
 

@@ -6,6 +6,8 @@ from typing import Any
 from SpineInference.manifest import Manifest
 from SpineInference.options import TOO_COARSE
 
+from .scoring import FUSED
+
 
 def model_card(manifest: Manifest) -> str:
     """The README.md of the package of `manifest`, in Markdown."""
@@ -14,12 +16,13 @@ def model_card(manifest: Manifest) -> str:
         "Labels": _labels(manifest),
         "Training data": _data(manifest),
         "How good it is": _metrics(manifest.metrics),
+        "Where it fails": _failures(manifest.metrics),
         "How to use it": _how_to(manifest),
         "Limits": _limits(manifest),
         "Licence": manifest.licence,
     }
     parts = [f"# {manifest.title}", manifest.description]
-    parts += [f"## {title}\n\n{text}" for title, text in sections.items()]
+    parts += [f"## {title}\n\n{text}" for title, text in sections.items() if text]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -82,6 +85,31 @@ def _metrics(metrics: dict[str, Any]) -> str:
             f"precision; {int8['speed_ratio']:.2f} times as fast, measured with one thread."
         )
     return "\n\n".join(parts)
+
+
+def _failures(metrics: dict[str, Any]) -> str:
+    """Single bodies, of the most complete choice of planes: by level, and the worst ones; empty where none is known."""
+    if not (rows := metrics.get("levels")):
+        return ""
+    planes = FUSED if any(row["planes"] == FUSED for row in rows) else rows[0]["planes"]
+    by_level, worst = ([row for row in metrics[key] if row["planes"] == planes] for key in ("levels", "worst_bodies"))
+    return "\n\n".join(
+        [
+            f"Body by body, {planes}; a body that was missed counts 0:",
+            _table(
+                ("level", "bodies", "found", "mean Dice"),
+                [(row["level"], row["bodies"], row["found"], _number(row["dice"], 3)) for row in by_level],
+            ),
+            "The worst ones:",
+            _table(
+                ("data set", "case", "level", "Dice"),
+                [
+                    (row["dataset"], row["case"], row["level"], _number(row["dice"], 3) if row["dice"] else "missed")
+                    for row in worst
+                ],
+            ),
+        ]
+    )
 
 
 def _result(row: dict[str, Any]) -> tuple[str, ...]:

@@ -93,7 +93,10 @@ def _metrics(config: Config, result: dict, evaluation: Path | None) -> dict[str,
     if evaluation is not None:
         summary = _read_json(evaluation)
         metrics["evaluation_cases"] = summary["cases"]
-        metrics["evaluation"] = [r for r in summary["results"] if r["planes"] in (config.plane, FUSED)]
+        own = config.plane, FUSED
+        metrics["evaluation"] = [result for result in summary["results"] if result["planes"] in own]
+        for key in ("levels", "worst_bodies"):
+            metrics[key] = [row for row in summary.get(key, ()) if row["planes"] in own]
     return metrics
 
 

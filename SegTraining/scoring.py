@@ -65,6 +65,10 @@ class Matches:
     spurious: list[int]
     """Predicted values that match none, with their centre in the rows that can be judged."""
 
+    def count(self) -> BodyCount:
+        mean = float(np.mean(list(self.dice.values()))) if self.dice else None
+        return BodyCount(len(self.dice), len(self.found), len(self.spurious), mean)
+
 
 @dataclass(frozen=True)
 class SliceScore:
@@ -125,15 +129,6 @@ def score_slices(
             dice = 2 * common / (predicted + true) if predicted + true else None
             scores.append(SliceScore(plane, index + 1, index * reference.spacing[axis], true, predicted, dice))
     return scores
-
-
-def score_bodies(prediction: np.ndarray, reference: Reference) -> BodyCount:
-    """Match the bodies of an instance map with those of the reference."""
-    if reference.rows.start == reference.rows.stop:
-        return BodyCount()
-    matches = match_bodies(prediction, reference)
-    mean = float(np.mean(list(matches.dice.values()))) if matches.dice else None
-    return BodyCount(len(matches.dice), len(matches.found), len(matches.spurious), mean)
 
 
 def match_bodies(prediction: np.ndarray, reference: Reference) -> Matches:

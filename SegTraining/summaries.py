@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from SpineInference.levels import LEVELS
+
 from .comparison import statistics
 from .scoring import BodyCount, Score
 
@@ -32,6 +34,28 @@ class Row:
         named = (self.case, self.patient, self.dataset, self.planes, self.label, round(self.seconds, 2))
         keys = ("case", "patient", "dataset", "planes", "label", "seconds")
         return dict(zip(keys, named, strict=True)) | _rounded(asdict(self.score) | asdict(self.bodies))
+
+
+@dataclass(frozen=True)
+class Body:
+    """One body of a reference that tells bodies apart; `dice` is 0 where it was missed."""
+
+    dataset: str
+    case: str
+    planes: str
+    label: int
+    dice: float
+
+    def as_dict(self) -> dict[str, Value]:
+        """The columns of `bodies.csv`; a value that is no level stands for itself."""
+        named = {"dataset": self.dataset, "case": self.case, "planes": self.planes}
+        return named | {"level": _LEVEL_NAMES.get(self.label, str(self.label)), "dice": round(self.dice, 4)}
+
+
+_LEVEL_NAMES = {segment.label: name for name, segment in LEVELS.items()}
+
+WORST = 5
+"""So many of the worst bodies are told."""
 
 
 METRICS: dict[str, Callable[[Row], float | None]] = {
@@ -88,6 +112,33 @@ def summaries(rows: list[Row]) -> list[dict[str, Value]]:
     return [
         {"dataset": dataset, "planes": planes, "label": label, **summarise(members)}
         for (dataset, planes, label), members in groups.items()
+    ]
+
+
+def levels(bodies: list[Body]) -> list[dict[str, Value]]:
+    """For each choice of planes and level, from the top of the spine down, the mean Dice, and how many were found."""
+    groups: dict[tuple[str, int], list[Body]] = {}
+    for body in bodies:
+        groups.setdefault((body.planes, body.label), []).append(body)
+    return [
+        {
+            "planes": planes,
+            "level": members[0].as_dict()["level"],
+            "bodies": len(members),
+            "found": sum(body.dice > 0 for body in members),
+            "dice": round(float(np.mean([body.dice for body in members])), 4),
+        }
+        for (planes, _), members in sorted(groups.items(), key=lambda group: group[0])
+    ]
+
+
+def worst_bodies(bodies: list[Body]) -> list[dict[str, Value]]:
+    """The `WORST` bodies of each choice of planes, the worst first."""
+    ranked = sorted(bodies, key=lambda body: (body.planes, body.dice))
+    return [
+        body.as_dict()
+        for planes in dict.fromkeys(body.planes for body in ranked)
+        for body in [each for each in ranked if each.planes == planes][:WORST]
     ]
 
 

@@ -46,7 +46,7 @@ def test_every_case_has_a_score_for_each_plane_and_for_all(evaluated):
     assert set(found) == {(c, p) for c in ("a", "b", "unlabelled") for p in ("sagittal", "axial", "fused")}
     for (case, _), row in found.items():
         if case == "unlabelled":
-            assert row["dice"] == row["hd95_mm"] == row["volume_error_percent"] == ""
+            assert row["dice"] == row["hd95_mm"] == row["volume_error_percent"] == row["bodies"] == ""
         else:
             assert float(row["dice"]) > 0.9 and (row["bodies"], row["found"], row["spurious"]) == ("2", "2", "0")
             assert abs(float(row["volume_error_percent"])) < 20 and float(row["reference_ml"]) == pytest.approx(6.144)
@@ -69,6 +69,17 @@ def test_the_summary_counts_what_could_not_be_judged(evaluated):
     fused = next(result for result in summary["results"] if result["planes"] == "fused")
     assert (fused["cases"], fused["not_judged"], fused["missed"], fused["label"]) == (3, 1, 0, "Block")
     assert fused["dice_ci95"][0] <= fused["dice"] <= fused["dice_ci95"][1]
+
+
+def test_each_body_has_its_line_and_each_level_its_mean(evaluated):
+    found = rows(evaluated / "bodies.csv")
+    assert len(found) == 2 * 2 * 3 and {row["case"] for row in found} == {"a", "b"}
+    summary = json.loads((evaluated / "summary.json").read_text("utf-8"))
+    fused = [row for row in summary["levels"] if row["planes"] == "fused"]
+    of_level = [float(row["dice"]) for row in found if row["planes"] == "fused" and row["level"] == fused[0]["level"]]
+    assert fused[0]["dice"] == pytest.approx(np.mean(of_level), abs=1e-3) and fused[0]["bodies"] == 2
+    worst = [row["dice"] for row in summary["worst_bodies"] if row["planes"] == "fused"]
+    assert worst == sorted(worst) and worst[0] == min(float(row["dice"]) for row in found if row["planes"] == "fused")
 
 
 def test_what_the_report_shows_is_kept(evaluated):

@@ -24,6 +24,8 @@ def test_a_card_of_a_model_that_was_evaluated(tmp_path):
     measured = {"validation_cases": ["c"], "validation_dice": 0.9, "validation_dice_full_precision": 0.902}
     metrics = {
         "evaluation": [result | {"dice_ci95": [0.88, 0.94], "hd95_mm": 2.5}],
+        "levels": [{"planes": "fused", "level": "L5", "bodies": 2, "found": 1, "dice": 0.46}],
+        "worst_bodies": [{"dataset": "Spines", "case": "d", "planes": "fused", "level": "L5", "dice": 0.0}],
         "int8": measured | {"speed_ratio": 1.7},
     }
     card = model_card(manifest_with(tmp_path, training=training, metrics=metrics))
@@ -33,12 +35,14 @@ def test_a_card_of_a_model_that_was_evaluated(tmp_path):
         "## Labels",
         "## Training data",
         "## How good it is",
+        "## Where it fails",
         "## How to use it",
         "## Limits",
         "## Licence",
     ]
     assert "| Spines | 2 |" in card and "kept aside: 1 to choose" in card and "2 to test them on" in card
     assert "| Spines | axial | Block | 2 | 0.910 (0.880 to 0.940) |  | 2.50 |  |" in card
+    assert "| L5 | 2 | 1 | 0.460 |" in card and "| Spines | d | L5 | missed |" in card
     assert "Dice 0.9000" in card and "0.9020 in full precision; 1.70 times as fast" in card
     assert "| 1 | Block | 51282000 (Vertebra) | #090807 |" in card
     assert "spine-segment SCAN" in card and "--precision int8" in card and card.endswith("Apache-2.0\n")
@@ -46,4 +50,4 @@ def test_a_card_of_a_model_that_was_evaluated(tmp_path):
 
 def test_a_card_of_a_model_of_which_little_is_known(tmp_path):
     card = model_card(manifest_with(tmp_path))
-    assert "has not been evaluated" in card and "int8" not in card and "None" not in card
+    assert "has not been evaluated" in card and "int8" not in card and "None" not in card and "fails" not in card
