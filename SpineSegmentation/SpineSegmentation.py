@@ -137,6 +137,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller, event):
+        self.results.forgetReplacement()
+        self.run.say("")
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -152,9 +154,11 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onResult(self, result):
         """A run has ended well: show what it has brought, if anything."""
-        self.results.offerToRestore(result.replacement)
-        if result.tableNode:  # another module may be shown by now: the panel follows when it is entered again
-            self.logic.getParameterNode().result = result.tableNode
+        parameterNode = self.logic.getParameterNode()  # another module may be shown by now
+        if result.replacement:
+            self.results.offerToRestore(result.replacement, parameterNode.result)
+        if result.tableNode:
+            parameterNode.result = result.tableNode
 
     def initializeParameterNode(self):
         """Connect the panel with the parameters of the scene, and choose a volume if none is chosen."""

@@ -53,7 +53,6 @@ class InputSection(PanelSection):
         return ""
 
     def _onSample(self, _checked: bool = False) -> None:
-        from .SampleScan import TOP_LEVEL, loadSampleScan
+        from .SampleScan import loadSampleScan
 
         self.set("inputVolume", loadSampleScan())
-        self.set("topLevel", TOP_LEVEL)

@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from SpineInference.catalog import SetInfo, downloaded_names, remove, user_folder
 from SpineInference.errors import Cancelled, SpineError
+from SpineInference.requests import DEFAULT_MODEL
 
 from . import Dialogs
 from .ChoiceBox import ChoiceBox
@@ -64,9 +65,7 @@ class ModelSection(PanelSection):
         if self._errand is not None:
             return _("Wait until the model is there.")
         if info is None:
-            return _('The model "{name}" is not on this computer: choose another one, or import it.').format(
-                name=self.parameters.model
-            )
+            return _absent(self.parameters.model)
         if info.missing_bytes:
             return _("Download the model first, or choose another one.")
         return ""
@@ -82,7 +81,7 @@ class ModelSection(PanelSection):
     def _describe(self, name: str) -> None:
         self._choice.show(name)
         info = self._infos.get(name)
-        line, page = "", ""
+        line, page = _absent(name), ""
         if info is not None:
             try:
                 manifests = self.logic.manifestsOf(name)
@@ -110,13 +109,16 @@ class ModelSection(PanelSection):
 
     def _onRemove(self, _checked: bool = False) -> None:
         name = self.parameters.model
-        if Dialogs.confirm(_('Delete the model "{name}" from this computer?').format(name=name)):
+        title = self._infos[name].title if name in self._infos else name
+        if Dialogs.confirm(_('Delete the model "{title}" from this computer?').format(title=title)):
             try:
                 remove(name)
                 self._message = ""
             except SpineError as error:
                 self._message = sentence(error)
             self._afterChange(name)
+            if name not in self._infos:  # nothing is left of it
+                self.set("model", DEFAULT_MODEL)
 
     def _start(self, task: str, model: str) -> None:
         self._message = ""
@@ -141,3 +143,7 @@ class ModelSection(PanelSection):
         if self.parameters is not None and name in self._infos:
             self.parameters.model = name
         self.logic.changed()
+
+
+def _absent(name: str) -> str:
+    return _('The model "{name}" is not on this computer: choose another one, or import it.').format(name=name)

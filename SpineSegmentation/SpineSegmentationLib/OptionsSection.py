@@ -148,7 +148,7 @@ def namingPreview(topLevel: str) -> str:
     """How the first vertebrae will be called."""
     numbers = ", ".join(numbered(number).name for number in (1, 2, 3))
     if topLevel == UNKNOWN_LEVEL:
-        return _("Named from the sacrum or C2 where the scan shows them, otherwise {names} ...").format(names=numbers)
+        return _("Named from the sacrum or C2 if the scan shows it, otherwise {names} ...").format(names=numbers)
     if topLevel == NUMBERED:
         return _("Named {names} ...").format(names=numbers)
     levels = list(LEVELS)

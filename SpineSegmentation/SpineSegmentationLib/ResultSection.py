@@ -27,8 +27,10 @@ class ResultSection(PanelSection):
         self._shown = None
         self._rows: list[dict] = []
         self._replacement: SegmentationReplacement | None = None
+        self._otherResult: slicer.vtkMRMLTableNode | None = None
         self._plots = ChoiceBox(ui.plotSelector, lambda _role: self._showViews())
         self._plots.fill([])
+        ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         ui.resultTable.connect("itemSelectionChanged()", self._onRow)
         ui.tableAndPlotButton.connect("toggled(bool)", self._onTableAndPlot)
         ui.editButton.connect("clicked(bool)", lambda _checked=False: editInSegmentEditor(self._segmentation()))
@@ -36,24 +38,36 @@ class ResultSection(PanelSection):
         self._menu = self._makeExportMenu()
         ui.exportButton.setMenu(self._menu)
 
-    def offerToRestore(self, replacement: SegmentationReplacement | None) -> None:
-        """After a run: whether it has replaced segments that the user may want back."""
+    def offerToRestore(
+        self, replacement: SegmentationReplacement, resultBefore: "slicer.vtkMRMLTableNode | None"
+    ) -> None:
+        """After a run that has replaced segments: the user may want them back, with the result that was shown."""
         self._replacement = replacement
+        self._otherResult = resultBefore if _segmentationOf(resultBefore) is replacement.node else None
+
+    def forgetReplacement(self) -> None:
+        """The scene is closed: another segmentation will get the name that the replaced one had."""
+        self._replacement = self._otherResult = None
 
     def update(self, isRunning: bool) -> None:
         tableNode = self.parameters.result
         segmentationNode = self._segmentation()
         self.ui.resultCollapsibleButton.setVisible(segmentationNode is not None)
-        self.ui.restoreButton.setVisible(bool(self._replacement and self._replacement.node))
-        self.ui.restoreButton.setEnabled(not isRunning)
-        shown = (tableNode and tableNode.GetID(), segmentationNode and segmentationNode.GetID())
+        self._updateRestoreButton(segmentationNode, isRunning)
+        shown = (tableNode and tableNode.GetID(), segmentationNode and segmentationNode.GetID(), self._isOfOtherScan())
         if shown != self._shown:
             self._shown = shown
             self._showTable(tableNode, segmentationNode)
 
     def _segmentation(self) -> "slicer.vtkMRMLSegmentationNode | None":
-        tableNode = self.parameters.result if self.parameters is not None else None
-        return tableNode and tableNode.GetNodeReference(SEGMENTATION_ROLE)
+        return _segmentationOf(self.parameters.result) if self.parameters is not None else None
+
+    def _isOfOtherScan(self) -> bool:
+        """Whether the result that is shown was made from another scan than the chosen one."""
+        node, chosen = self._segmentation(), self.parameters.inputVolume
+        if node is None or chosen is None:
+            return False
+        return node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is not chosen
 
     def _showTable(
         self,
@@ -62,8 +76,8 @@ class ResultSection(PanelSection):
     ) -> None:
         self.ui.show3DButton.setSegmentationNode(segmentationNode)
         self._rows = measurementsOf(tableNode) if segmentationNode is not None else []
-        self.ui.resultLabel.setText(self._caption(segmentationNode))
         columns = [column for column in _columns() if any(row.get(column[1]) is not None for row in self._rows)]
+        self.ui.resultLabel.setText(self._caption(segmentationNode, {name for _title, name, _digits in columns}))
         table = self.ui.resultTable
         table.blockSignals(True)
         table.clear()
@@ -73,25 +87,28 @@ class ResultSection(PanelSection):
         for index, row in enumerate(self._rows):
             for position, (_title, name, digits) in enumerate(columns):
                 table.setItem(index, position, _item(row, name, digits))
-        table.resizeColumnsToContents()
         table.resizeRowsToContents()
         table.blockSignals(False)
         charts = [(HEIGHT_CHART_ROLE, _("heights")), (DICE_CHART_ROLE, _("Dice per slice"))]
         self._plots.fill(chart for chart in charts if tableNode is not None and tableNode.GetNodeReference(chart[0]))
 
-    def _caption(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> str:
+    def _caption(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None", columns: set[str]) -> str:
+        """Whose result it is, and what a reader of these columns has to know."""
         if segmentationNode is None:
             return ""
         name = segmentationNode.GetName()
-        sentences = [
-            _("{name}. Heights (anterior, middle, posterior) and HD95 in mm, tilt in degrees.").format(name=name)
-        ]
-        if self.parameters.result.GetNodeReference(HEIGHT_CHART_ROLE) is None:  # there are no vertebrae
-            sentences = [_("{name}. HD95 in mm.").format(name=name)]
-        if any(row.get("partial") == "yes" for row in self._rows):
-            sentences.append(_("* cut off by the border of the scan."))
+        other = _("{name}: not the scan that is chosen above.").format(name=name)
+        sentences = [other if self._isOfOtherScan() else f"{name}."]
+        if "quality" in columns:
+            sentences.append(_("Quality: how sure the model is, from 0 to 1."))
         if any(_isDoubtful(row) for row in self._rows):
             sentences.append(_("! look here first: planes disagree or the network is not sure."))
+        if "anterior_height_mm" in columns:
+            sentences.append(_("Heights (anterior, middle, posterior) in mm, tilt in degrees."))
+        if "hd95_mm" in columns:
+            sentences.append(_("HD95 in mm."))
+        if any(row.get("partial") == "yes" for row in self._rows):
+            sentences.append(_("* cut off by the border of the scan."))
         return " ".join([*sentences, self.parameters.result.GetDescription() or ""]).strip()
 
     def _onRow(self) -> None:
@@ -112,11 +129,27 @@ class ResultSection(PanelSection):
             chart = self.parameters.result.GetNodeReference(self._plots.value or HEIGHT_CHART_ROLE)
             self._views.show(self.parameters.result, chart)
 
+    # --- bringing back what was replaced ---
+
+    def _updateRestoreButton(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None", isRunning: bool) -> None:
+        replacement = self._replacement
+        offered = replacement is not None and segmentationNode is not None and replacement.node is segmentationNode
+        self.ui.restoreButton.setVisible(offered)
+        self.ui.restoreButton.setEnabled(not isRunning)
+        if offered:
+            self.ui.restoreButton.setText(
+                _("Bring the new segments back") if replacement.isUndone else _("Bring the previous segments back")
+            )
+
     def _onRestore(self, _checked: bool = False) -> None:
         self._replacement.swap()
-        self.ui.restoreButton.setText(
-            _("Bring the new segments back") if self._replacement.isUndone else _("Bring the previous segments back")
-        )
+        text = _("The previous segments are back.") if self._replacement.isUndone else _("The new segments are back.")
+        if slicer.mrmlScene.IsNodePresent(self._otherResult):
+            self._otherResult, self.parameters.result = self.parameters.result, self._otherResult
+        elif self._replacement.isUndone:
+            text += " " + _("The measurements below are those of the new ones.")
+        self.ui.statusLabel.setText(text)
+        self.logic.changed()
 
     # --- export ---
 
@@ -163,6 +196,10 @@ class ResultSection(PanelSection):
             self.ui.statusLabel.setText(_("Written: {path}").format(path=where))
 
 
+def _segmentationOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLSegmentationNode | None":
+    return tableNode and tableNode.GetNodeReference(SEGMENTATION_ROLE)
+
+
 def _columns() -> list[tuple[str, str, int]]:
     """Title, name and digits of the measurements that fit into a panel; the table view shows all."""
     return [
@@ -187,7 +224,7 @@ def _isDoubtful(row: dict) -> bool:
 def _item(row: dict, name: str, digits: int) -> "qt.QTableWidgetItem":
     value = row.get(name)
     if isinstance(value, float | int):
-        text = f"{value / 1000 if name == 'volume_mm3' else value:.{digits}f}"
+        text = f"{value / 1000 if name == 'volume_mm3' else value:z.{digits}f}"
     else:
         text = "" if value is None else str(value)
     if name == "level" and row.get("partial") == "yes":

@@ -66,9 +66,7 @@ class RunSection(PanelSection):
     def _mayReplaceOutput(self) -> bool:
         node = self.parameters.outputSegmentation
         count = node.GetSegmentation().GetNumberOfSegments() if node is not None else 0
-        question = _(
-            'Replace the {count} segments of "{name}"? You can bring them back afterwards, until Slicer is closed.'
-        )
+        question = _('Replace the {count} segments of "{name}"? You can bring them back, until you segment again.')
         return not count or Dialogs.confirm(question.format(count=count, name=node.GetName()))
 
     def _start(self) -> None:
@@ -174,5 +172,5 @@ def _outcome(result: SegmentationResult) -> str:
             count=len(bodies), time=time, first=bodies[0], last=bodies[-1]
         )
     if bodies and others:
-        text = " ".join([text, _("Found beside them: {names}.").format(names=others)])
+        text = " ".join([text, _("Also found: {names}.").format(names=others)])
     return "\n".join([text, *notes])

@@ -7,6 +7,8 @@ import slicer
 
 from .SegmentationScene import removeNode
 
+_SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
+
 
 class SegmentationReplacement:
     """The segments that a node had before, kept until the next replacement. `isUndone`: they are in the node again."""
@@ -33,18 +35,28 @@ class SegmentationReplacement:
 
 
 class _State:
-    """What a replacement changes of a segmentation node: its segments, and where they lie."""
+    """What a replacement changes of a segmentation node: its segments, which of them are hidden, and where they lie."""
 
     def __init__(self, node: "slicer.vtkMRMLSegmentationNode"):
         self._segmentation = slicer.vtkSegmentation()
         self._segmentation.DeepCopy(node.GetSegmentation())
+        if self._segmentation.GetSourceRepresentationName() != _SURFACE:
+            self._segmentation.RemoveRepresentation(_SURFACE)  # made anew if surfaces are shown by then
+        ids, displayNode = self._segmentation.GetSegmentIDs(), node.GetDisplayNode()
+        self._hidden = {each for each in ids if displayNode and not displayNode.GetSegmentVisibility(each)}
         self._transformId = node.GetTransformNodeID()
         self._volumeId = node.GetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole())
 
     def apply(self, node: "slicer.vtkMRMLSegmentationNode") -> None:
+        showsSurfaces = node.GetSegmentation().ContainsRepresentation(_SURFACE)
         modified = node.StartModify()
         node.CreateDefaultDisplayNodes()
         node.GetSegmentation().DeepCopy(self._segmentation)
         node.SetAndObserveTransformNodeID(self._transformId)
         node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), self._volumeId)
         node.EndModify(modified)
+        if showsSurfaces:
+            node.CreateClosedSurfaceRepresentation()
+        # The list of segments in the bar of a slice view hides some of those that come in the place of others.
+        for segmentId in self._segmentation.GetSegmentIDs():
+            node.GetDisplayNode().SetSegmentVisibility(segmentId, segmentId not in self._hidden)

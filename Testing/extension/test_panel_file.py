@@ -134,3 +134,11 @@ def test_every_label_of_a_control_has_a_key(panel):
             assert buddy in widgets(panel), f"{name} has no buddy"
         letters += re.findall(r"&(\w)", text.lower())
     assert len(letters) == len(set(letters)), sorted(letters)
+
+
+def test_sentences_do_not_widen_the_panel(panel):
+    """A label that wraps asks for more width the longer its text is; then the slice views jump with every sentence."""
+    for name, widget in widgets(panel).items():
+        properties = {each.get("name"): each for each in widget.findall("property")}
+        if "wordWrap" in properties:
+            assert properties["sizePolicy"].find("sizepolicy").get("hsizetype") == "Ignored", name

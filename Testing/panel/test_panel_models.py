@@ -85,9 +85,12 @@ def test_a_model_is_imported_from_a_file_and_removed_again(host, panel, archive)
     assert panel.ui.removeModelButton.enabled
     host.dialogs.answer("OK")
     panel.ui.removeModelButton.click()
-    assert "Another model" not in names(panel)[:-1]
-    panel._parameterNode.model = "vertebral-bodies-mr"
+    assert 'Delete the model "Another model"' in host.dialogs.texts[-1]
+    assert "Another model" not in names(panel)
+    assert panel._parameterNode.model == "vertebral-bodies-mr"
     assert not panel.ui.removeModelButton.enabled
+    panel._parameterNode.model = "other-sagittal"  # as in a scene that was saved before
+    assert "not on this computer" in panel.ui.modelSummaryLabel.text
 
 
 def test_a_file_that_is_no_model_gets_a_sentence(host, panel, tmp_path):

@@ -52,6 +52,14 @@ def test_the_table_shows_what_was_measured(panel):
     assert [row[:3] for row in rows] == [["L4 *", "1.00", "8.0"], ["L5", "1.00", "8.8"]]
     assert "cut off by the border" in panel.ui.resultLabel.text
     assert "All together: Dice 1.000, HD95 0.0 mm" in panel.ui.resultLabel.text
+    assert "Quality" not in panel.ui.resultLabel.text, "there is no such column"
+
+
+def test_a_result_of_another_scan_says_so(host, panel):
+    assert "not the scan" not in panel.ui.resultLabel.text
+    panel._parameterNode.inputVolume = addScan("another")
+    host.process()
+    assert "scan vertebral bodies: not the scan that is chosen above." in panel.ui.resultLabel.text
 
 
 def test_a_click_on_a_row_shows_the_vertebra(host, panel):

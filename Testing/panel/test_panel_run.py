@@ -22,22 +22,22 @@ def workers() -> list[psutil.Process]:
     return [each for each in own if each.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_press_of_segment_brings_a_result(host, panel, temporary):
+def test_a_press_of_segment_brings_a_result(host, panel, temporary, monkeypatch):
     panel._parameterNode.topLevel = "L1"
-    seen = []
+    seen, said, say = [], [], panel.run.say
+    monkeypatch.setattr(panel.run, "say", lambda *words, **manner: (said.append(words[0]), say(*words, **manner)))
     panel.ui.segmentButton.click()
     assert panel.ui.segmentButton.text == "Cancel"
     assert not panel.ui.inputsCollapsibleButton.enabled
     assert panel.ui.progressBar.visible
 
     def ended():
-        seen.append((panel.ui.progressBar.value, panel.ui.statusLabel.text))
+        seen.append(panel.ui.progressBar.value)
         return not panel.logic.isRunning
 
     host.process(until=ended, timeout=60)
-    values = [value for value, _ in seen]
-    assert values == sorted(values) and values[-1] > 900
-    assert any("axial slice" in text for _, text in seen)
+    assert seen == sorted(seen) and seen[-1] > 900
+    assert any("axial slice" in text for text in said)
     assert panel.ui.statusLabel.text.startswith("3 vertebral bodies found in")
     assert (panel.ui.segmentButton.text, panel.ui.segmentButton.enabled) == ("Segment", True)
     assert not panel.ui.progressBar.visible
@@ -179,6 +179,45 @@ def test_a_chosen_output_is_asked_about_replaced_and_brought_back(host, panel):
     assert panel.ui.restoreButton.text == "Bring the new segments back"
     panel.ui.restoreButton.click()
     assert segmentNames(node) == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
+
+
+def test_segments_that_were_replaced_come_back_with_their_table_and_are_seen_as_before(host, panel):
+    panel._parameterNode.topLevel = "L1"
+    run(host, panel)
+    node = panel._parameterNode.result.GetNodeReference("segmentation")
+    display, segmentation = node.GetDisplayNode(), node.GetSegmentation()
+    display.SetSegmentVisibility(segmentation.GetSegmentIdBySegmentName("L2"), False)
+    node.CreateClosedSurfaceRepresentation()
+    panel._parameterNode.outputSegmentation = node
+    panel._parameterNode.topLevel = "numbered"
+    host.dialogs.answer("OK")
+    run(host, panel)
+
+    def seen() -> list[bool]:
+        return [display.GetSegmentVisibility(each) for each in segmentation.GetSegmentIDs()]
+
+    assert panel.ui.resultTable.item(0, 0).text() == "Vertebra 1"
+    assert seen() == [True, True, True] and segmentation.ContainsRepresentation("Closed surface")
+    panel.ui.restoreButton.click()
+    assert panel.ui.resultTable.item(0, 0).text() == "L1"
+    assert panel.ui.statusLabel.text == "The previous segments are back."
+    assert seen() == [True, False, True] and segmentation.ContainsRepresentation("Closed surface")
+    panel.ui.restoreButton.click()
+    assert panel.ui.resultTable.item(0, 0).text() == "Vertebra 1"
+    assert seen() == [True, True, True]
+
+
+def test_with_the_scene_goes_what_was_replaced_in_it_and_what_was_said_about_it(host, panel, tmp_path):
+    run(host, panel)
+    panel._parameterNode.outputSegmentation = panel._parameterNode.result.GetNodeReference("segmentation")
+    host.saveScene(tmp_path / "scene.mrb")
+    host.dialogs.answer("OK")
+    run(host, panel)
+    assert panel.ui.restoreButton.visible
+    host.closeScene()
+    assert panel.ui.statusLabel.text == ""
+    host.loadScene(tmp_path / "scene.mrb")  # its segmentation has the same ID
+    assert panel.ui.resultCollapsibleButton.visible and not panel.ui.restoreButton.visible
 
 
 def test_a_failed_or_cancelled_run_does_not_touch_the_chosen_output(host, panel):
