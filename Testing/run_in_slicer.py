@@ -2,8 +2,9 @@
 
     python Testing/run_in_slicer.py --slicer /path/to/Slicer [--screenshots FOLDER] [--logs FOLDER] [--only NAME ...]
 
-Needs psutil, and onnxruntime in Slicer's own Python (PythonSlicer -m pip install onnxruntime). Without a display,
-xvfb-run is used where it is installed. Exit code: 0 everything passed, 1 something failed, 2 Slicer cannot be run.
+Needs psutil, onnx and safetensors, and onnxruntime in Slicer's own Python (PythonSlicer -m pip install onnxruntime).
+Without a display, xvfb-run is used where it is installed. Exit code: 0 everything passed, 1 something failed, 2 Slicer
+cannot be run.
 """
 
 import argparse
@@ -109,8 +110,12 @@ def runtime_in_slicers_python(slicer: Slicer) -> Outcome:
 
 
 def hand_use(slicer: Slicer) -> Outcome:
-    pictures = {"screenshots": str(slicer.screenshots)} if slicer.screenshots else {}
-    return slicer.script("hand_use", **pictures)
+    return slicer.script("hand_use", **_pictures(slicer))
+
+
+def several_labels(slicer: Slicer) -> Outcome:
+    model = model_of_several_labels(slicer.folder("several_labels"))
+    return slicer.script("several_labels", model=model, **_pictures(slicer))
 
 
 def headless_use(slicer: Slicer) -> Outcome:
@@ -153,12 +158,39 @@ CHECKS: dict[str, Callable[[Slicer], Outcome]] = {
         self_test_without_window,
         runtime_in_slicers_python,
         hand_use,
+        several_labels,
         headless_use,
         readme_example,
         quit_during_run,
         crash_during_run,
     )
 }
+
+
+def model_of_several_labels(folder: Path) -> str:
+    """Write a model that tells discs, canal and vertebral bodies by their brightness; the path of its zip."""
+    sys.path.append(str(PROJECT / "Testing" / "inference"))
+    from small_packages import brightness_model, contents, fields, write_package
+
+    looks = {
+        "Disc": ((60, 160, 220), "85756007", "Tissue"),
+        "Canal": ((240, 240, 120), "85756007", "Tissue"),
+        "Body": ((220, 120, 60), "51282000", "Vertebra"),
+    }
+    labels = [
+        {"value": value, "name": name, "colour": list(colour), "code": code, "meaning": meaning}
+        for value, (name, (colour, code, meaning)) in enumerate(looks.items(), start=1)
+    ]
+    manifest = fields("by-brightness", title="By brightness", labels=labels, output={"activation": "softmax"})
+    manifest["input"] |= {"intensity": {"rule": "minmax", "low": 0.0, "high": 100.0}}
+    # What is brighter than 0.2, 0.45 and 0.75 of the way from the darkest to the brightest voxel.
+    model = brightness_model((0.0, 16.0, 32.0, 48.0), (0.0, -3.2, -10.4, -22.4))
+    package = write_package(folder / "model", manifest, contents() | {"model.onnx": model.SerializeToString()})
+    return shutil.make_archive(str(package), "zip", package)
+
+
+def _pictures(slicer: Slicer) -> dict[str, str]:
+    return {"screenshots": str(slicer.screenshots)} if slicer.screenshots else {}
 
 
 def _unit_test(slicer: Slicer, name: str, folders: list[Path], test: str, *arguments: str) -> Outcome:

@@ -28,12 +28,15 @@ def run_watched(
 ) -> Ended:
     """Run `command` in `folder`, with all output in `log` and its temporary files in the folder's `tmp`.
 
+    Models are imported into the folder's `user`: those of the person who runs this neither help nor suffer.
+
     When the file `kill_at` appears, the process whose number is in it is killed, as a crash would end it. Whatever the
     end, no process of the program is alive afterwards. `left_files` names what of the project stayed in `tmp`.
     """
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {name: str(temporary) for name in ("TMPDIR", "TEMP", "TMP")}
+    environment["XDG_DATA_HOME"] = str(folder / "user")
     started = time.monotonic()
     family: set[psutil.Process] = set()
     exit_code = None

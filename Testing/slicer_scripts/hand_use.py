@@ -29,7 +29,7 @@ def steps(facts):
     assert ui.inputSelector.currentNode() is volumeNode
     truthNode = _truth(volumeNode)
     truthNode.SetDisplayVisibility(False)  # the pictures shall show the scan and the result
-    ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("T11"))
+    assert ui.levelSelector.currentText == "automatic"
     ui.referenceSelector.setCurrentNode(truthNode)
     yield 1.5
     grab_window("idle")
@@ -68,9 +68,12 @@ def steps(facts):
 
     [resultNode] = [node for node in nodes("vtkMRMLSegmentationNode") if node is not truthNode]
     facts["bodies"] = segment_names(resultNode)
+    facts["levels"] = ui.namingHintLabel.text
+    assert facts["bodies"][0] == "T11" and "confidence" in facts["levels"]
     facts["Dice"] = _check_result(resultNode, truthNode, volumeNode)
     assert len(nodes("vtkMRMLTableNode")) >= 1
-    assert ui.resultTable.rowCount == len(facts["bodies"])
+    facts["quality"] = _quality(ui.resultTable)
+    assert len(facts["quality"]) == len(facts["bodies"])
 
     ui.show3DButton.setChecked(True)  # click() would open its menu, and wait
     yield "surfaces", lambda: resultNode.GetSegmentation().ContainsRepresentation("Closed surface")
@@ -95,6 +98,7 @@ def steps(facts):
 
     voxels, choices = label_array(resultNode, volumeNode), _choices(resultNode)
     _check_export(resultNode, voxels)
+    ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("T12"))
     path = os.path.join(arguments()["folder"], "saved.mrb")
     assert slicer.util.saveScene(path)
     slicer.mrmlScene.Clear()
@@ -106,7 +110,7 @@ def steps(facts):
     resultNode = slicer.util.getNode(choices["result"])
     assert _choices(resultNode) == choices, f"{choices} became {_choices(resultNode)}"
     assert np.array_equal(label_array(resultNode, volumeNode), voxels), "the saved voxels are others"
-    assert ui.levelSelector.currentText == "T11"
+    assert ui.levelSelector.currentText == "T12"
     assert ui.inputSelector.currentNode() is volumeNode
 
     ui.editButton.click()
@@ -148,6 +152,17 @@ def _check_result(resultNode, truthNode, volumeNode) -> dict:
     role = resultNode.GetReferenceImageGeometryReferenceRole()
     assert resultNode.GetNodeReference(role) is volumeNode
     return dice
+
+
+def _quality(table) -> list[float]:
+    """The quality of each body; those below 0.8 are marked to be looked at first."""
+    titles = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
+    texts = [table.item(row, titles.index("Quality")).text() for row in range(table.rowCount)]
+    values = [float(text.removesuffix(" !")) for text in texts]
+    assert all(
+        0 < value <= 1 and text.endswith("!") == (value < 0.8) for value, text in zip(values, texts, strict=True)
+    )
+    return values
 
 
 def _choices(resultNode) -> dict:
