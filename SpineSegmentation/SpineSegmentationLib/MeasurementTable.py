@@ -43,10 +43,21 @@ def measurementsOf(tableNode: "slicer.vtkMRMLTableNode") -> list[dict[str, Cell]
     return [{column.GetName(): _cell(column, row) for column in columns} for row in range(table.GetNumberOfRows())]
 
 
+def segmentationOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLSegmentationNode | None":
+    """The segmentation that was measured; None if it is gone."""
+    return tableNode and tableNode.GetNodeReference(SEGMENTATION_ROLE)
+
+
+def scanOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLVolumeNode | None":
+    """The scan that was segmented; None if it, or the segmentation, is gone."""
+    node = segmentationOf(tableNode)
+    return node and node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
+
+
 def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:
     """The centre of a vertebral body in the world (RAS, mm), below all parent transforms; None if it is not known."""
     lps = [row.get(f"centroid_{direction}_mm") for direction in ("left", "posterior", "superior")]
-    segmentationNode = tableNode.GetNodeReference(SEGMENTATION_ROLE)
+    segmentationNode = segmentationOf(tableNode)
     if None in lps or segmentationNode is None:
         return None
     world = [0.0, 0.0, 0.0]

@@ -4,8 +4,8 @@ import html
 
 from slicer.i18n import tr as _
 
-from SpineInference.catalog import SetInfo
-from SpineInference.manifest import Manifest
+from SpineInference.models.catalog import SetInfo
+from SpineInference.models.manifest import Manifest
 
 PLANES = ("sagittal", "coronal", "axial")
 

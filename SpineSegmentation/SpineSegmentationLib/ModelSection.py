@@ -5,8 +5,8 @@ from pathlib import Path
 import qt
 from slicer.i18n import tr as _
 
-from SpineInference.catalog import SetInfo, downloaded_names, remove, user_folder
 from SpineInference.errors import Cancelled, SpineError
+from SpineInference.models.catalog import SetInfo, downloaded_names, remove, user_folder
 from SpineInference.requests import DEFAULT_MODEL
 
 from . import Dialogs

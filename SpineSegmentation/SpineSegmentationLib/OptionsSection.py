@@ -7,12 +7,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
-from SpineInference.levels import LEVELS, numbered
-from SpineInference.manifest import PostprocessingSpec
+from SpineInference.models.manifest import PostprocessingSpec
+from SpineInference.spine.levels import LEVELS, numbered
 
 from .ChoiceBox import ChoiceBox
 from .Errand import Errand
-from .MeasurementTable import measurementsOf
+from .MeasurementTable import measurementsOf, scanOf
 from .ModelDetails import planesOf
 from .PanelSection import PanelSection
 from .Sentences import sentence
@@ -56,7 +56,8 @@ class OptionsSection(PanelSection):
         self.ui.advancedCollapsibleButton.setEnabled(not isRunning)
         self._level.show(parameters.topLevel)
         self.ui.namingLabel.setText(namingPreview(parameters.topLevel))
-        hint = namingHint(parameters.result) if parameters.topLevel == UNKNOWN_LEVEL else ""
+        isAsked = parameters.topLevel == UNKNOWN_LEVEL and scanOf(parameters.result) is parameters.inputVolume
+        hint = namingHint(parameters.result) if isAsked else ""
         self.ui.namingHintLabel.setText(hint)
         self.ui.namingHintLabel.setVisible(bool(hint))
         self._showPlanes(planesOf(manifests))

@@ -9,7 +9,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
-from SpineInference.writing import atomic, write_labelmap
+from SpineInference.files.writing import atomic, write_labelmap
 
 from .MeasurementTable import measurementsOf
 from .SegmentationLabels import labelsOfSegmentation

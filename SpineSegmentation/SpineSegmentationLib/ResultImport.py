@@ -8,7 +8,7 @@ import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
 
-from SpineInference.levels import Segment
+from SpineInference.spine.levels import Segment
 
 from .MeasurementTable import addMeasurementTable
 from .ResultPlots import addDiceChart, addHeightChart

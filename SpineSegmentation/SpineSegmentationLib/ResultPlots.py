@@ -32,7 +32,7 @@ def addHeightChart(tableNode: "slicer.vtkMRMLTableNode") -> "list[slicer.vtkMRML
 def addDiceChart(
     slices: dict[str, dict[str, list]], tableNode: "slicer.vtkMRMLTableNode"
 ) -> "list[slicer.vtkMRMLNode]":
-    """The Dice coefficients of `SpineInference.slice_agreement`, a line per plane; returns the nodes that were made."""
+    """The Dice of `SpineInference.measuring.slice_agreement`, a line per plane; returns the nodes that were made."""
     chartNode = _addChart(tableNode, DICE_CHART_ROLE, _("Agreement with the reference"), _("Dice"))
     chartNode.SetXAxisTitle(_("Slice, from the right, the front or the top"))
     chartNode.SetYAxisRangeAuto(False)

@@ -7,11 +7,11 @@ import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
-from SpineInference.manifest import LOOK_FIRST_BELOW
+from SpineInference.models.manifest import LOOK_FIRST_BELOW
 
 from . import Dialogs, ResultExport
 from .ChoiceBox import ChoiceBox
-from .MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE, SEGMENTATION_ROLE, centreOf, measurementsOf
+from .MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE, centreOf, measurementsOf, scanOf, segmentationOf
 from .PanelSection import PanelSection
 from .ResultViews import ResultViews, editInSegmentEditor, jumpTo
 from .SegmentationReplacement import SegmentationReplacement
@@ -43,7 +43,7 @@ class ResultSection(PanelSection):
     ) -> None:
         """After a run that has replaced segments: the user may want them back, with the result that was shown."""
         self._replacement = replacement
-        self._otherResult = resultBefore if _segmentationOf(resultBefore) is replacement.node else None
+        self._otherResult = resultBefore if segmentationOf(resultBefore) is replacement.node else None
 
     def forgetReplacement(self) -> None:
         """The scene is closed: another segmentation will get the name that the replaced one had."""
@@ -60,14 +60,11 @@ class ResultSection(PanelSection):
             self._showTable(tableNode, segmentationNode)
 
     def _segmentation(self) -> "slicer.vtkMRMLSegmentationNode | None":
-        return _segmentationOf(self.parameters.result) if self.parameters is not None else None
+        return segmentationOf(self.parameters.result) if self.parameters is not None else None
 
     def _isOfOtherScan(self) -> bool:
         """Whether the result that is shown was made from another scan than the chosen one."""
-        node, chosen = self._segmentation(), self.parameters.inputVolume
-        if node is None or chosen is None:
-            return False
-        return node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is not chosen
+        return self.parameters.inputVolume not in (None, scanOf(self.parameters.result))
 
     def _showTable(
         self,
@@ -102,7 +99,7 @@ class ResultSection(PanelSection):
         if "quality" in columns:
             sentences.append(_("Quality: how sure the model is, from 0 to 1."))
         if any(_isDoubtful(row) for row in self._rows):
-            sentences.append(_("! look here first: planes disagree or the network is not sure."))
+            sentences.append(_("! look here first."))
         if "anterior_height_mm" in columns:
             sentences.append(_("Heights (anterior, middle, posterior) in mm, tilt in degrees."))
         if "hd95_mm" in columns:
@@ -194,10 +191,6 @@ class ResultSection(PanelSection):
             self.ui.statusLabel.setText(sentence(error))
         else:
             self.ui.statusLabel.setText(_("Written: {path}").format(path=where))
-
-
-def _segmentationOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLSegmentationNode | None":
-    return tableNode and tableNode.GetNodeReference(SEGMENTATION_ROLE)
 
 
 def _columns() -> list[tuple[str, str, int]]:

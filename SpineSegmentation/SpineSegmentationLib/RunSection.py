@@ -7,7 +7,7 @@ import qt
 from slicer.i18n import tr as _
 
 from SpineInference.errors import Cancelled, SpineError
-from SpineInference.manifest import PostprocessingSpec
+from SpineInference.models.manifest import PostprocessingSpec
 
 from . import Dialogs
 from .Dependencies import ensureInstalled

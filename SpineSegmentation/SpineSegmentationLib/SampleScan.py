@@ -9,7 +9,7 @@ from pathlib import Path
 import SimpleITK as sitk
 import slicer
 
-from SpineInference.levels import LEVELS
+from SpineInference.spine.levels import LEVELS
 
 from .SegmentationScene import addSegmentation
 from .VolumeExchange import addVolume

@@ -6,10 +6,10 @@ import numpy as np
 import SimpleITK as sitk
 import slicer
 
-from SpineInference.boxes import bounding_box
 from SpineInference.errors import SpineError
-from SpineInference.levels import Segment
-from SpineInference.terminology import terminology_entry
+from SpineInference.files.terminology import terminology_entry
+from SpineInference.spine.levels import Segment
+from SpineInference.volume.boxes import bounding_box
 
 from .VolumeExchange import checkTransform, isOnGridOf, volumeIjkToRas
 

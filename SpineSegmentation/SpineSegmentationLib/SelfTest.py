@@ -12,7 +12,7 @@ import vtk
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from SpineInference.errors import Cancelled, SpineError
-from SpineInference.levels import LEVELS
+from SpineInference.spine.levels import LEVELS
 
 
 class SpineSegmentationTest(ScriptedLoadableModuleTest):

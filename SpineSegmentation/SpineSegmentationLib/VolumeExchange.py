@@ -6,7 +6,7 @@ import slicer
 import vtk
 
 from SpineInference.errors import SpineError
-from SpineInference.geometry import check_geometry
+from SpineInference.volume.geometry import check_geometry
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 _GRID_TOLERANCE_MM = 1e-2

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from painted_scan import addScan
 
-from SpineInference.levels import LEVELS, Naming, numbered
-from SpineInference.measurements import as_json, measure
-from SpineInference.writing import write_labelmap
+from SpineInference.files.writing import write_labelmap
+from SpineInference.measuring.measurements import as_json, measure
+from SpineInference.spine.levels import LEVELS, Naming, numbered
 
 
 def add_result(panel, tmp_path, naming: Naming) -> None:
@@ -28,6 +28,7 @@ def add_result(panel, tmp_path, naming: Naming) -> None:
     (tmp_path / "record.json").write_text(json.dumps(record))
     files = {"labels": str(tmp_path / "labels.nii.gz"), "record": str(tmp_path / "record.json")}
     event = {"files": files, "segments": [asdict(each) for each in segments], "seconds": 1.0}
+    panel._parameterNode.inputVolume = volumeNode
     panel._parameterNode.result = importResult(event, volumeNode).tableNode
 
 
@@ -56,6 +57,9 @@ def test_a_scan_without_an_anchor_asks_for_the_level(host, panel, tmp_path):
     add_result(panel, tmp_path, Naming("numbered"))
     host.process()
     assert "Choose the topmost vertebra" in panel.ui.namingHintLabel.text and panel.ui.namingHintLabel.visible
+    panel._parameterNode.inputVolume = addScan("another")
+    host.process()
+    assert not panel.ui.namingHintLabel.visible, "nothing is known yet about the levels of this one"
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ import pytest
 import SimpleITK as sitk
 from painted_scan import addScan
 
-from SpineInference.levels import LEVELS
-from SpineInference.slice_agreement import dice_per_slice
-from SpineInference.writing import write_labelmap
+from SpineInference.files.writing import write_labelmap
+from SpineInference.measuring.slice_agreement import dice_per_slice
+from SpineInference.spine.levels import LEVELS
 
 
 @pytest.fixture
 def panel(host, small_models, tmp_path):
     """The panel with a result of two vertebrae that was compared with a reference."""
-    from SpineInference.measurements import as_json, measure
+    from SpineInference.measuring.measurements import as_json, measure
 
     panel = host.openModule("SpineSegmentation")
     volumeNode = addScan()
@@ -30,7 +30,7 @@ def panel(host, small_models, tmp_path):
     segments = [LEVELS["L4"], LEVELS["L5"]]
     write_labelmap(labels, tmp_path / "labels.nii.gz")
     record = {
-        "measurements": as_json(measure(labels, segments, {23}, labels)),
+        "measurements": as_json(measure(labels, segments, {23}, labels, quality=[0.93, 0.61])),
         "device": {"name": "CPU", "reason": "it is there"},
         "notes": [],
     }
@@ -47,12 +47,13 @@ def panel(host, small_models, tmp_path):
 def test_the_table_shows_what_was_measured(panel):
     table = panel.ui.resultTable
     titles = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
-    assert titles == ["Level", "Dice", "cm³", "Ant.", "Mid.", "Post.", "HD95", "Tilt"]
-    rows = [[table.item(row, column).text() for column in range(4)] for row in range(table.rowCount)]
-    assert [row[:3] for row in rows] == [["L4 *", "1.00", "8.0"], ["L5", "1.00", "8.8"]]
+    assert titles == ["Level", "Quality", "Dice", "cm³", "Ant.", "Mid.", "Post.", "HD95", "Tilt"]
+    rows = [[table.item(row, column).text() for column in range(9)] for row in range(table.rowCount)]
+    assert [row[:4] for row in rows] == [["L4 *", "0.93", "1.00", "8.0"], ["L5", "0.61 !", "1.00", "8.8"]]
+    assert {row[-1] for row in rows} == {"0"}, "no -0"
     assert "cut off by the border" in panel.ui.resultLabel.text
     assert "All together: Dice 1.000, HD95 0.0 mm" in panel.ui.resultLabel.text
-    assert "Quality" not in panel.ui.resultLabel.text, "there is no such column"
+    assert "Quality: how sure the model is, from 0 to 1. ! look here first." in panel.ui.resultLabel.text
 
 
 def test_a_result_of_another_scan_says_so(host, panel):
@@ -116,7 +117,7 @@ def test_exports_ask_where_and_before_they_replace(host, panel, tmp_path):
     assert (tmp_path / "out.nii.gz").stat().st_mtime_ns == before
     host.dialogs.answer(str(tmp_path / "table.csv"))
     export(panel, 2)
-    assert (tmp_path / "table.csv").read_text("utf-8").startswith("level,label,partial,volume_mm3")
+    assert (tmp_path / "table.csv").read_text("utf-8").startswith("level,label,partial,quality,volume_mm3")
     host.dialogs.answer(str(tmp_path))
     export(panel, 1)
     surfaces = sorted(path.name for path in tmp_path.glob("*.stl"))
