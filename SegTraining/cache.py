@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineInference.errors import SpineError
-from SpineInference.geometry import SLICE_AXIS
+from SpineInference.volume.geometry import SLICE_AXIS
 
 FORMAT = 3
 """Part of the hash of the settings: raised whenever the same settings would give other arrays."""

@@ -12,7 +12,7 @@ from SpineInference.errors import SpineError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from SpineInference.catalog import ModelSet
+    from SpineInference.models.catalog import ModelSet
 
     from .config import Config
     from .datasets import Case
@@ -241,7 +241,7 @@ def _check_models(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> "AbstractContextManager[ModelSet]":
-    from SpineInference.catalog import open_set
+    from SpineInference.models.catalog import open_set
 
     from .evaluate import open_runs
 

@@ -12,9 +12,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from SpineInference.errors import SpineError
-from SpineInference.manifest import PostprocessingSpec
+from SpineInference.files.writing import atomic
+from SpineInference.models.manifest import PostprocessingSpec
 from SpineInference.networks import check_family
-from SpineInference.writing import atomic
 
 from .augmentation_settings import Augmentation, Strict
 from .config_errors import explain, suggestion

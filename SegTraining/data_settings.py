@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from SpineInference.intensity import IntensityRule
-from SpineInference.levels import VERTEBRA_CODE
-from SpineInference.manifest import INTENSITY_RULES
+from SpineInference.models.manifest import INTENSITY_RULES
+from SpineInference.spine.levels import VERTEBRA_CODE
+from SpineInference.volume.intensity import IntensityRule
 
 from .augmentation_settings import Strict
 

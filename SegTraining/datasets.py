@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.reading import read_labels, read_volume
+from SpineInference.files.reading import read_labels, read_volume
 
 from .data_settings import Data, Dataset, Split
 from .layouts import find_files

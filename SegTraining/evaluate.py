@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from SpineInference.catalog import ModelSet, open_set
 from SpineInference.errors import SpineError
-from SpineInference.geometry import PLANES, SLICE_AXIS, canonical
-from SpineInference.metrics import NSD_TOLERANCE_MM
+from SpineInference.files.writing import atomic
+from SpineInference.measuring.metrics import NSD_TOLERANCE_MM
+from SpineInference.models.catalog import ModelSet, open_set
 from SpineInference.options import Options
 from SpineInference.pipeline import Engines
-from SpineInference.writing import atomic
+from SpineInference.volume.geometry import PLANES, SLICE_AXIS, canonical
 
 from .csv_tables import write_rows
 from .data_settings import Label

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from SpineInference.geometry import SLICE_AXIS
-from SpineInference.metrics import Spacing
-from SpineInference.writing import atomic
+from SpineInference.files.writing import atomic
+from SpineInference.measuring.metrics import Spacing
+from SpineInference.volume.geometry import SLICE_AXIS
 
 from .references import Reference
 from .scoring import SliceScore, score_slices

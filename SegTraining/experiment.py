@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SpineInference.errors import SpineError
-from SpineInference.writing import atomic
+from SpineInference.files.writing import atomic
 
 from .evaluation_folder import SUMMARY
 

@@ -23,10 +23,10 @@ from SpineInference import networks
 from SpineInference.devices import choose_device
 from SpineInference.engines import OnnxEngine, TorchEngine
 from SpineInference.errors import SpineError
-from SpineInference.manifest import InputSpec, Manifest, read_manifest
-from SpineInference.model_package import CARD, MANIFEST, ONNX, SAFETENSORS, ModelPackage
-from SpineInference.package_files import atomic_folder
-from SpineInference.schema import as_json
+from SpineInference.models.manifest import InputSpec, Manifest, read_manifest
+from SpineInference.models.model_package import CARD, MANIFEST, ONNX, SAFETENSORS, ModelPackage
+from SpineInference.models.package_files import atomic_folder
+from SpineInference.models.schema import as_json
 
 TOLERANCE = 1e-3
 """Largest difference in probability that torch and onnxruntime may have."""

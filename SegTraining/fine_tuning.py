@@ -4,7 +4,7 @@ import safetensors.torch
 import torch
 
 from SpineInference.errors import SpineError
-from SpineInference.model_package import SAFETENSORS, ModelPackage, open_packages
+from SpineInference.models.model_package import SAFETENSORS, ModelPackage, open_packages
 
 from .config import Config
 from .same_network import first_difference

@@ -15,7 +15,7 @@ import SimpleITK as sitk
 import yaml
 
 from SpineInference.errors import SpineError
-from SpineInference.writing import atomic
+from SpineInference.files.writing import atomic
 
 from . import radiograph_phantom, scintigraphy_phantom, scintigraphy_skeleton
 

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.geometry import SLICE_AXIS, canonical, orientation_of, spacing_ipl
+from SpineInference.volume.geometry import SLICE_AXIS, canonical, orientation_of, spacing_ipl
 
 from .config import Config
 from .datasets import Case, find_cases, split_cases

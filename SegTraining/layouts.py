@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SpineInference.errors import SpineError
-from SpineInference.reading import IMAGE_IO
+from SpineInference.files.reading import IMAGE_IO
 
 from .data_settings import PLACEHOLDER, Dataset
 

@@ -7,12 +7,12 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from SpineInference.errors import SpineError
-from SpineInference.geometry import canonical, resample, spacing_ipl, working_grid
-from SpineInference.level_recognition import NEIGHBOUR_MM, make_patch
-from SpineInference.levels import LEVELS
-from SpineInference.manifest import InputSpec
-from SpineInference.preprocessing import preprocess
-from SpineInference.vertebrae import separate
+from SpineInference.models.manifest import InputSpec
+from SpineInference.spine.level_recognition import NEIGHBOUR_MM, make_patch
+from SpineInference.spine.levels import LEVELS
+from SpineInference.spine.vertebrae import separate
+from SpineInference.volume.geometry import canonical, resample, spacing_ipl, working_grid
+from SpineInference.volume.preprocessing import preprocess
 
 from .datasets import Case
 from .level_settings import LevelConfig

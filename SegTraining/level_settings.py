@@ -6,9 +6,9 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from SpineInference.errors import SpineError
-from SpineInference.intensity import IntensityRule
-from SpineInference.levels import LEVELS
-from SpineInference.manifest import InputSpec
+from SpineInference.models.manifest import InputSpec
+from SpineInference.spine.levels import LEVELS
+from SpineInference.volume.intensity import IntensityRule
 
 from .augmentation_settings import Strict
 from .config import find_settings, read_settings

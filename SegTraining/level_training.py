@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from SpineInference import networks
 from SpineInference.engines import OnnxEngine
-from SpineInference.level_recognition import propose_levels
-from SpineInference.levels import LEVELS
-from SpineInference.manifest import LEVELS_TASK, Manifest
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.manifest import LEVELS_TASK, Manifest
+from SpineInference.models.model_package import ModelPackage
+from SpineInference.spine.level_recognition import propose_levels
+from SpineInference.spine.levels import LEVELS
 
 from .datasets import split_cases
 from .export import export_package

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from SpineInference.level_recognition import OUTSIDE
+from SpineInference.spine.level_recognition import OUTSIDE
 
 _EDGE = OUTSIDE + 0.01
 """What is darker lies outside of the scan."""

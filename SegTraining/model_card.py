@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from SpineInference.manifest import Manifest
+from SpineInference.models.manifest import Manifest
 from SpineInference.options import TOO_COARSE
 
 from .scoring import FUSED

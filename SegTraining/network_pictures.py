@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from SpineInference.geometry import SLICE_AXIS, plane_grid, resample
-from SpineInference.manifest import Manifest
-from SpineInference.model_package import SAFETENSORS, ModelPackage
+from SpineInference.files.writing import atomic
+from SpineInference.models.manifest import Manifest
+from SpineInference.models.model_package import SAFETENSORS, ModelPackage
 from SpineInference.networks import build
-from SpineInference.preprocessing import preprocess
-from SpineInference.slices import pad
-from SpineInference.writing import atomic
+from SpineInference.volume.geometry import SLICE_AXIS, plane_grid, resample
+from SpineInference.volume.preprocessing import preprocess
+from SpineInference.volume.slices import pad
 
 MOST_KERNELS = 64
 LAYERS = 6

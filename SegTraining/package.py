@@ -8,9 +8,9 @@ from typing import Any
 import safetensors.torch
 
 from SpineInference.errors import SpineError
-from SpineInference.intensity import IntensityRule
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.model_package import ModelPackage
 from SpineInference.networks import architecture, build
+from SpineInference.volume.intensity import IntensityRule
 
 from .config import Config, load_config
 from .data_settings import THESIS_RULE

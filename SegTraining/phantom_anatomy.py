@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from SpineInference.levels import LEVELS
+from SpineInference.spine.levels import LEVELS
 
 from .phantom_disease import Lesion, Node, draw_diseases, draw_screwed
 

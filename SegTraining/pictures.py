@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from SpineInference.writing import atomic
+from SpineInference.files.writing import atomic
 
 from .cache import CachedCase
 from .config import Config

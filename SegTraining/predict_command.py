@@ -11,16 +11,16 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.batch import plan
-from SpineInference.catalog import ModelSet
 from SpineInference.errors import SpineError
-from SpineInference.geometry import canonical, restore
-from SpineInference.levels import Segment
-from SpineInference.manifest import LabelSpec
+from SpineInference.files.reading import read_volume
+from SpineInference.files.writing import write_labelmap, write_segmentation
+from SpineInference.models.catalog import ModelSet
+from SpineInference.models.manifest import LabelSpec
 from SpineInference.options import Options
 from SpineInference.pipeline import Engines
-from SpineInference.reading import read_volume
 from SpineInference.requests import Request
-from SpineInference.writing import write_labelmap, write_segmentation
+from SpineInference.spine.levels import Segment
+from SpineInference.volume.geometry import canonical, restore
 
 from .datasets import Case
 from .prediction import predict

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from SpineInference.catalog import ModelSet
-from SpineInference.geometry import canonical
+from SpineInference.models.catalog import ModelSet
 from SpineInference.options import Options
 from SpineInference.pipeline import Engines, segment
+from SpineInference.volume.geometry import canonical
 
 
 @dataclass(frozen=True, eq=False)

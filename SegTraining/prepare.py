@@ -15,10 +15,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.geometry import SLICE_AXIS, canonical, plane_grid, resample, spacing_ipl
-from SpineInference.intensity import IntensityRule, thesis_normalise
-from SpineInference.preprocessing import preprocess
-from SpineInference.writing import atomic
+from SpineInference.files.writing import atomic
+from SpineInference.volume.geometry import SLICE_AXIS, canonical, plane_grid, resample, spacing_ipl
+from SpineInference.volume.intensity import IntensityRule, thesis_normalise
+from SpineInference.volume.preprocessing import preprocess
 
 from .cache import FORMAT, CachedCase, CaseRecord, open_case, read_record, write_record
 from .config import Config

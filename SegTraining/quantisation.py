@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from SpineInference.catalog import ModelSet
 from SpineInference.devices import Device, Precision
 from SpineInference.engines import Engine, OnnxEngine
 from SpineInference.errors import SpineError
-from SpineInference.model_package import CARD, INT8_ONNX, ONNX, ModelPackage
+from SpineInference.models.catalog import ModelSet
+from SpineInference.models.model_package import CARD, INT8_ONNX, ONNX, ModelPackage
+from SpineInference.models.package_files import atomic_folder
 from SpineInference.monitor import Monitor
 from SpineInference.options import Options
-from SpineInference.package_files import atomic_folder
 from SpineInference.pipeline import Engines
 
 from .config import Config

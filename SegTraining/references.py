@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from SpineInference.geometry import canonical, spacing_ipl
+from SpineInference.volume.geometry import canonical, spacing_ipl
 
 from .data_settings import Label
 from .datasets import Case

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from SpineInference.writing import atomic
+from SpineInference.files.writing import atomic
 
 from .csv_tables import write_rows
 from .examples import Example

@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from SpineInference.errors import SpineError
-from SpineInference.writing import atomic
+from SpineInference.files.writing import atomic
 
 from .config import Config, load_config
 from .same_network import first_difference

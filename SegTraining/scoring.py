@@ -1,16 +1,16 @@
 """How good a segmentation of one case is: as a whole, body by body, and slice by slice.
 
 Predictions are canonical [I, P, L] and hold classes 1, 2, ... (or, for single bodies, instances). What nobody can judge
-counts neither way, see `references.Reference`. The rules for empty masks are those of `SpineInference.metrics`: nothing
-to find and nothing found is left out, never perfect.
+counts neither way, see `references.Reference`. For empty masks the rules are those of
+`SpineInference.measuring.metrics`: nothing to find and nothing found is left out, never perfect.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from SpineInference.geometry import SLICE_AXIS
-from SpineInference.metrics import Spacing, agreement_of
+from SpineInference.measuring.metrics import Spacing, agreement_of
+from SpineInference.volume.geometry import SLICE_AXIS
 
 from .references import Reference
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from SpineInference.levels import LEVELS
+from SpineInference.spine.levels import LEVELS
 
 from .comparison import statistics
 from .scoring import BodyCount, Score

@@ -14,7 +14,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from SpineInference.errors import SpineError
-from SpineInference.writing import atomic
+from SpineInference.files.writing import atomic
 
 from .cache import CachedCase
 from .claims import claimed

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from SpineInference.slices import tile_starts
+from SpineInference.volume.slices import tile_starts
 
 from .cache import CachedCase
 from .config import Config

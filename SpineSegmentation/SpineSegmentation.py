@@ -211,15 +211,15 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         return SpineSegmentationParameterNode(super().getParameterNode())
 
     def models(self):
-        """Every model at hand, as `SpineInference.catalog.SetInfo`. Raises SpineError for a damaged catalog."""
-        from SpineInference.catalog import list_sets
+        """Every model at hand, as `SpineInference.models.catalog.SetInfo`. Raises SpineError for a damaged catalog."""
+        from SpineInference.models.catalog import list_sets
 
         self._manifests = {}
         return list_sets()
 
     def manifestsOf(self, model):
-        """What the networks of a model say about themselves, see `SpineInference.catalog.manifests_of`."""
-        from SpineInference.catalog import manifests_of
+        """What the networks of a model say about themselves, see `SpineInference.models.catalog.manifests_of`."""
+        from SpineInference.models.catalog import manifests_of
 
         if model not in self._manifests:
             self._manifests[model] = manifests_of(model)
@@ -261,8 +261,8 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         `model` is the name of a model or the path of a package; `planes` some of "sagittal", "coronal", "axial" (None:
         those that suit the scan); `fusion` "mean" or "vote"; `topLevel` the topmost vertebra ("C2"; None: as
         the scan shows it, otherwise, or without `proposeLevels`, the vertebrae are numbered);
-        `biasCorrection` True or False (None: as the model); `postprocessing` a
-        `SpineInference.manifest.PostprocessingSpec` (None: as the model); `device` "auto", "cpu", "cuda:0", "mps".
+        `biasCorrection` True or False (None: as the model); `postprocessing` a `PostprocessingSpec` of
+        `SpineInference.models.manifest` (None: as the model); `device` "auto", "cpu", "cuda:0", "mps".
         `outputSegmentation` gets the result instead of a new node, once it is complete; `referenceSegmentation`, a
         segmentation or a label map, is what the result is compared with.
 

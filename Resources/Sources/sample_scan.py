@@ -18,8 +18,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
 from SegTraining.phantom import Phantom, make_phantom  # noqa: E402
-from SpineInference.levels import LEVELS, Segment  # noqa: E402
-from SpineInference.writing import write_segmentation  # noqa: E402
+from SpineInference.files.writing import write_segmentation  # noqa: E402
+from SpineInference.spine.levels import LEVELS, Segment  # noqa: E402
 
 SEED = 2027
 RESOURCES = PROJECT / "SpineSegmentation" / "Resources"

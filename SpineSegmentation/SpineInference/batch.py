@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .catalog import absolute
 from .cluster import Cluster, Finished, Needs
 from .errors import SpineError
+from .files.reading import find_scans, scan_name
+from .models.catalog import absolute
 from .monitor import Monitor
-from .reading import find_scans, scan_name
 from .requests import Request
 from .runner import Outcome, Runner
 

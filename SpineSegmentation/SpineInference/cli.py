@@ -15,9 +15,9 @@ from .display import Display
 from .errors import Cancelled, SpineError
 
 if TYPE_CHECKING:
-    from .levels import Segment
     from .requests import Request
     from .runner import Outcome
+    from .spine.levels import Segment
 
 EXIT_OK, EXIT_UNEXPECTED, EXIT_BAD_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None, run: Callable | None = None) ->
 
 def _segment_all(options: argparse.Namespace, run: Callable | None, display: Display) -> int:
     from .batch import plan
-    from .catalog import open_set
+    from .models.catalog import open_set
     from .requests import check_choices
     from .runner import Runner
 
@@ -177,7 +177,7 @@ def _choices(options: argparse.Namespace) -> "Request":
 
 
 def _list_models() -> int:
-    from .catalog import list_sets
+    from .models.catalog import list_sets
 
     models = list_sets()
     if not models:

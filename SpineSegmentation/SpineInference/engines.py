@@ -10,7 +10,7 @@ import numpy as np
 from . import networks
 from .devices import Device
 from .errors import SpineError
-from .model_package import INT8_ONNX, ONNX, SAFETENSORS, ModelPackage
+from .models.model_package import INT8_ONNX, ONNX, SAFETENSORS, ModelPackage
 from .monitor import Monitor
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .models.schema import parse_json
 from .monitor import Monitor
-from .schema import parse_json
 from .worker import serve
 
 
@@ -31,7 +31,7 @@ def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
     errand = parse_json(line, Errand, "the errand")
     if errand.task == "devices":
         return _devices()
-    from . import catalog
+    from .models import catalog
 
     if errand.task == "download":
         return {"name": catalog.download(errand.model, monitor).name}

@@ -5,16 +5,16 @@ from typing import get_args
 
 import SimpleITK as sitk
 
-from .catalog import ModelSet
 from .devices import Device, Precision
 from .errors import SpineError
-from .fusion import FUSIONS
-from .geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
-from .levels import parse_level
-from .manifest import PostprocessingSpec
-from .model_package import ModelPackage
+from .measuring.reference import check_reference
+from .models.catalog import ModelSet
+from .models.manifest import PostprocessingSpec
+from .models.model_package import ModelPackage
 from .monitor import Monitor
-from .reference import check_reference
+from .spine.levels import parse_level
+from .volume.fusion import FUSIONS
+from .volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
 
 TOO_COARSE = 3.0
 """A plane is left out by default when its pixels are this many times larger than its model was trained on."""

@@ -19,25 +19,26 @@ from itertools import islice
 import numpy as np
 import SimpleITK as sitk
 
-from . import postprocessing, quality, vertebrae
-from .catalog import ModelSet
 from .devices import Device, choose_device
 from .engines import Engine, open_engine
-from .fusion import Fusion
-from .geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
-from .level_recognition import Proposal, propose_levels
-from .levels import Naming, Segment
-from .manifest import LOOK_FIRST_BELOW, Manifest
-from .measurements import Measurements, measure
-from .model_package import ModelPackage
+from .measuring.measurements import Measurements, measure
+from .measuring.reference import check_values
+from .models.catalog import ModelSet
+from .models.manifest import LOOK_FIRST_BELOW, Manifest
+from .models.model_package import ModelPackage
 from .monitor import Monitor
-from .naming import name_bodies
 from .options import Options, check_options, note_precision, packages_to_run
-from .preprocessing import preprocess
-from .reference import check_values
-from .region import clear_inner_faces, find_region
-from .regridding import to_scan_grid
-from .slices import predict_plane
+from .spine import quality, vertebrae
+from .spine.level_recognition import Proposal, propose_levels
+from .spine.levels import Naming, Segment
+from .spine.naming import name_bodies
+from .volume import postprocessing
+from .volume.fusion import Fusion
+from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
+from .volume.preprocessing import preprocess
+from .volume.region import clear_inner_faces, find_region
+from .volume.regridding import to_scan_grid
+from .volume.slices import predict_plane
 
 SLICES_RESAMPLED_AT_ONCE = 16
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from .errors import SpineError
-from .levels import parse_level
-from .manifest import PostprocessingSpec
-from .result_folder import check_output
-from .schema import parse_json
+from .files.result_folder import check_output
+from .models.manifest import PostprocessingSpec
+from .models.schema import parse_json
+from .spine.levels import parse_level
 
 DEFAULT_MODEL = "vertebral-bodies-mr"
 Plane = Literal["sagittal", "coronal", "axial"]

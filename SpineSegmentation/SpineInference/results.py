@@ -11,11 +11,11 @@ from typing import Any
 import SimpleITK as sitk
 
 from . import __version__
-from .measurements import as_json, write_csv
+from .files.result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
+from .files.writing import atomic, write_labelmap, write_segmentation
+from .measuring.measurements import as_json, write_csv
 from .pipeline import Result
 from .requests import Request
-from .result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
-from .writing import atomic, write_labelmap, write_segmentation
 
 RECORD_VERSION = 1
 _PACKAGES = ("numpy", "scipy", "SimpleITK", "onnxruntime", "torch")
@@ -40,7 +40,7 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
         write_csv(result.measurements, files["measurements"])
         # Slicer's own Python has no matplotlib, and looks at the result in better ways.
         if request.overview and importlib.util.find_spec("matplotlib") is not None:
-            from .overview import write_overview
+            from .picture.overview import write_overview
 
             files["overview"] = temporary / f"{name}_overview.png"
             write_overview(scan, result, name, files["overview"])

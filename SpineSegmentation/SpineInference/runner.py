@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .levels import Naming, Segment
 from .monitor import Monitor
 from .requests import Request
+from .spine.levels import Naming, Segment
 
 if TYPE_CHECKING:
+    from .measuring.slice_agreement import SliceAgreement
     from .pipeline import Engines
-    from .slice_agreement import SliceAgreement
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Runner:
         import SimpleITK as sitk
 
         from . import pipeline
-        from .catalog import open_set
+        from .files.reading import read_labels, read_volume
+        from .measuring.slice_agreement import dice_per_slice
+        from .models.catalog import open_set
         from .options import Options
-        from .reading import read_labels, read_volume
         from .results import write_result
-        from .slice_agreement import dice_per_slice
 
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(request.threads or os.cpu_count() or 1)
         models = open_set(request.model)

@@ -30,11 +30,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import Cancelled, SpineError
+from .files.temporary import remove_all
 from .lifeline import end_group, lead_group, on_signal, read_lines
 from .monitor import Monitor, Progress
 from .requests import Request, read_request
 from .runner import Outcome, Runner
-from .temporary import remove_all
 
 MAX_REQUEST_BYTES = 1_000_000
 

@@ -17,13 +17,13 @@ from SegTraining.data_settings import Dataset, Label
 from SegTraining.datasets import Case, find_cases
 from SegTraining.references import Reference, read_reference
 from SegTraining.scoring import MATCH_IOU, Score, match_bodies, score_classes
-from SpineInference.boxes import bounding_box
 from SpineInference.errors import SpineError
-from SpineInference.geometry import canonical
-from SpineInference.levels import LEVELS, NUMBERED_OFFSET
-from SpineInference.metrics import agreement_of, labelled_slices
-from SpineInference.reading import read_labels
-from SpineInference.vertebrae import assign_levels, separate
+from SpineInference.files.reading import read_labels
+from SpineInference.measuring.metrics import agreement_of, labelled_slices
+from SpineInference.spine.levels import LEVELS, NUMBERED_OFFSET
+from SpineInference.spine.vertebrae import assign_levels, separate
+from SpineInference.volume.boxes import bounding_box
+from SpineInference.volume.geometry import canonical
 
 NAME_OF = {segment.label: name for name, segment in LEVELS.items()}
 NOT_JUDGED = (26, 27)

@@ -7,7 +7,7 @@ from typing import Any
 from accuracy_cases import BodyScore, CaseScore, Source
 
 from SegTraining.comparison import Statistics, statistics
-from SpineInference.levels import LEVELS
+from SpineInference.spine.levels import LEVELS
 
 Value = float | bool | None
 

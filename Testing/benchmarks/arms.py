@@ -21,14 +21,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
 from SpineInference import networks  # noqa: E402
-from SpineInference.catalog import open_set  # noqa: E402
-from SpineInference.geometry import SLICE_AXIS, Grid, canonical, resample, restore  # noqa: E402
-from SpineInference.metrics import dice  # noqa: E402
-from SpineInference.model_package import SAFETENSORS, ModelPackage  # noqa: E402
+from SpineInference.measuring.metrics import dice  # noqa: E402
+from SpineInference.models.catalog import open_set  # noqa: E402
+from SpineInference.models.model_package import SAFETENSORS, ModelPackage  # noqa: E402
 from SpineInference.options import Options  # noqa: E402
 from SpineInference.pipeline import Engines, segment  # noqa: E402
-from SpineInference.preprocessing import preprocess  # noqa: E402
-from SpineInference.slices import foreground_channel, pad  # noqa: E402
+from SpineInference.volume.geometry import SLICE_AXIS, Grid, canonical, resample, restore  # noqa: E402
+from SpineInference.volume.preprocessing import preprocess  # noqa: E402
+from SpineInference.volume.slices import foreground_channel, pad  # noqa: E402
 
 if TYPE_CHECKING:
     import torch  # imported where it is used: the pipeline must not pay for it

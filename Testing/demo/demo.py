@@ -24,7 +24,7 @@ from worker_process import run_worker  # noqa: E402
 
 from SegTraining.phantom import make_phantom  # noqa: E402
 from SpineInference.errors import SpineError  # noqa: E402
-from SpineInference.reading import read_volume, scan_name  # noqa: E402
+from SpineInference.files.reading import read_volume, scan_name  # noqa: E402
 from SpineInference.requests import Request  # noqa: E402
 from SpineSegmentationLib.ResultImport import importResult  # noqa: E402
 from SpineSegmentationLib.VolumeExchange import addVolume  # noqa: E402

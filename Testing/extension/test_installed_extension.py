@@ -57,7 +57,7 @@ def test_the_build_tree_has_the_models_beside_the_runtime(configured):
 
 
 def test_the_installed_runtime_is_the_one_that_runs_and_it_finds_its_models(installed):
-    code = "import SpineInference, SpineInference.catalog as c; print(SpineInference.__file__); "
+    code = "import SpineInference, SpineInference.models.catalog as c; print(SpineInference.__file__); "
     code += f"print(c.catalog_folders(None)[0]); print(c.verify({DEFAULT_MODEL!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=installed, env=environment(), capture_output=True, text=True, check=True

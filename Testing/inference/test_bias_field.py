@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SpineInference.bias_field import correct_bias_field, shrink_factors
 from SpineInference.errors import Cancelled
 from SpineInference.monitor import Monitor
+from SpineInference.volume.bias_field import correct_bias_field, shrink_factors
 
 NOISE = 0.05
 

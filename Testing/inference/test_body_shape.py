@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from SpineInference.body_shape import SUPERIOR, shape_of
+from SpineInference.measuring.body_shape import SUPERIOR, shape_of
 
 HEIGHT, DEPTH, WIDTH = 26.0, 34.0, 46.0
 

@@ -6,13 +6,13 @@ import SimpleITK as sitk
 
 from SegTraining.export import TOLERANCE, engine_difference
 from SegTraining.phantom import make_phantom
-from SpineInference.catalog import list_sets, open_set, verify
-from SpineInference.geometry import PLANES
+from SpineInference.files.reading import read_labels, read_volume
+from SpineInference.measuring.reference import compare
+from SpineInference.models.catalog import list_sets, open_set, verify
 from SpineInference.options import Options
 from SpineInference.pipeline import segment
-from SpineInference.reading import read_labels, read_volume
-from SpineInference.reference import compare
 from SpineInference.requests import DEFAULT_MODEL
+from SpineInference.volume.geometry import PLANES
 
 TEST_CASES = {
     *("chu_14", "chu_16", "spider_022", "spider_050", "spider_061"),

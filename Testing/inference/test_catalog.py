@@ -9,9 +9,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from small_packages import fields, write_package
 
-from SpineInference import catalog
 from SpineInference.errors import Cancelled, SpineError
-from SpineInference.model_package import pack
+from SpineInference.models import catalog
+from SpineInference.models.model_package import pack
 from SpineInference.monitor import Monitor
 
 PLANES = ("sagittal", "coronal", "axial")

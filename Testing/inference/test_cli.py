@@ -16,10 +16,10 @@ from small_packages import fields, write_package
 
 from SpineInference import cli
 from SpineInference.errors import SpineError
-from SpineInference.levels import LEVELS, Segment
+from SpineInference.files.result_folder import result_folder
 from SpineInference.requests import Request, to_json
-from SpineInference.result_folder import result_folder
 from SpineInference.runner import Outcome
+from SpineInference.spine.levels import LEVELS, Segment
 
 
 class FakeRun:
@@ -308,7 +308,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path, number):
 import sys, time
 from pathlib import Path
 from SpineInference import cli
-from SpineInference.result_folder import result_folder
+from SpineInference.files.result_folder import result_folder
 
 def run(request, monitor):
     with result_folder(Path(request.output)) as folder:

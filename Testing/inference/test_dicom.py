@@ -9,9 +9,9 @@ import pytest
 import SimpleITK as sitk
 
 from SpineInference.errors import Cancelled, SpineError
-from SpineInference.geometry import canonical, orientation_of
+from SpineInference.files.reading import find_scans, read_volume, scan_name
 from SpineInference.monitor import Monitor
-from SpineInference.reading import find_scans, read_volume, scan_name
+from SpineInference.volume.geometry import canonical, orientation_of
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 MR, CT, CR, ENHANCED_MR, REPORT, FILM = "4", "2", "1", "4.1", "88.11", "12.1"

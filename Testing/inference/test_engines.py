@@ -20,7 +20,7 @@ from SpineInference import engines, networks
 from SpineInference.devices import Device, choose_device
 from SpineInference.engines import PASSES_AT_A_TIME, OnnxEngine, TorchEngine, open_engine
 from SpineInference.errors import SpineError
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.model_package import ModelPackage
 from SpineInference.monitor import Monitor
 from SpineInference.options import Options, check_options, note_precision
 
@@ -261,7 +261,8 @@ def test_software_that_is_not_installed(package, monkeypatch, device, missing):
 
 def test_importing_needs_neither_torch_nor_onnxruntime():
     code = (
-        "import sys, SpineInference.engines, SpineInference.catalog, SpineInference.devices, SpineInference.networks;"
+        "import sys, SpineInference.engines, SpineInference.models.catalog, SpineInference.devices;"
+        "import SpineInference.networks;"
         "heavy = {'torch', 'onnxruntime', 'safetensors', 'segmentation_models_pytorch', 'SimpleITK', 'scipy'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )

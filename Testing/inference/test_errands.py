@@ -7,7 +7,7 @@ import sys
 import pytest
 from small_packages import fields, write_package
 
-from SpineInference import catalog
+from SpineInference.models import catalog
 
 
 def send(line: str) -> dict:

@@ -9,8 +9,9 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from SpineInference.errors import SpineError
-from SpineInference.fusion import Fusion
-from SpineInference.geometry import (
+from SpineInference.models.manifest import OutputSpec
+from SpineInference.volume.fusion import Fusion
+from SpineInference.volume.geometry import (
     Grid,
     canonical,
     canonical_spacing,
@@ -24,8 +25,7 @@ from SpineInference.geometry import (
     spacing_ipl,
     working_grid,
 )
-from SpineInference.manifest import OutputSpec
-from SpineInference.regridding import to_scan_grid
+from SpineInference.volume.regridding import to_scan_grid
 
 IDENTITY = np.eye(3)
 

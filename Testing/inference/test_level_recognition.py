@@ -6,15 +6,15 @@ import pytest
 from SegTraining.export import TOLERANCE, engine_difference
 from SegTraining.level_patches import phantom_scan
 from SegTraining.level_settings import load_level_config
-from SpineInference.catalog import open_set
 from SpineInference.devices import choose_device
 from SpineInference.engines import open_engine
 from SpineInference.errors import SpineError
-from SpineInference.intensity import IntensityRule
-from SpineInference.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, propose_levels, uneven
-from SpineInference.levels import LEVELS
-from SpineInference.manifest import InputSpec
+from SpineInference.models.catalog import open_set
+from SpineInference.models.manifest import InputSpec
 from SpineInference.requests import DEFAULT_MODEL
+from SpineInference.spine.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, propose_levels, uneven
+from SpineInference.spine.levels import LEVELS
+from SpineInference.volume.intensity import IntensityRule
 
 SPEC = InputSpec(1, 2.0, IntensityRule(), pad_multiple=64, canvas=(64, 64))
 SPREAD = {"T12": ("T11", "L1"), "L1": ("T12", "L2"), "L2": ("L1", "L3"), "L3": ("L2", "L4"), "L4": ("L3", "L5")}

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from SpineInference.metrics import (
+from SpineInference.measuring.metrics import (
     agreement_of,
     assd_mm,
     dice,

@@ -10,11 +10,11 @@ from onnx import TensorProto, helper
 from small_packages import contents, fields, onnx_model, write_package
 
 from SpineInference.errors import SpineError
-from SpineInference.levels import LEVELS, numbered
-from SpineInference.manifest import Manifest, read_manifest
-from SpineInference.model_package import ModelPackage, open_packages, pack
-from SpineInference.package_files import atomic_folder
-from SpineInference.schema import as_json
+from SpineInference.models.manifest import Manifest, read_manifest
+from SpineInference.models.model_package import ModelPackage, open_packages, pack
+from SpineInference.models.package_files import atomic_folder
+from SpineInference.models.schema import as_json
+from SpineInference.spine.levels import LEVELS, numbered
 
 TRAINING = fields()["training"]
 

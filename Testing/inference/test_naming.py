@@ -6,15 +6,15 @@ import dataclasses
 import pytest
 from small_packages import fields, write_package
 
-from SpineInference import catalog
 from SpineInference.errors import SpineError
-from SpineInference.level_recognition import Proposal
-from SpineInference.levels import LEVELS, Naming
-from SpineInference.measurements import Measurements, VertebraMeasurement, as_json, write_csv
-from SpineInference.model_package import pack
+from SpineInference.measuring.measurements import Measurements, VertebraMeasurement, as_json, write_csv
+from SpineInference.models import catalog
+from SpineInference.models.model_package import pack
 from SpineInference.monitor import Monitor
-from SpineInference.naming import name_bodies
 from SpineInference.options import Options
+from SpineInference.spine.level_recognition import Proposal
+from SpineInference.spine.levels import LEVELS, Naming
+from SpineInference.spine.naming import name_bodies
 
 PROPOSAL = Proposal("L1", 0.9789, "the sacrum")
 

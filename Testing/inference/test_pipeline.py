@@ -8,12 +8,12 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 from small_packages import fields, write_package
 
-from SpineInference.catalog import open_set
 from SpineInference.errors import Cancelled, SpineError
-from SpineInference.geometry import PLANES, Grid
+from SpineInference.models.catalog import open_set
 from SpineInference.monitor import Monitor
 from SpineInference.options import Options
 from SpineInference.pipeline import Engines, segment
+from SpineInference.volume.geometry import PLANES, Grid
 
 BODIES = 5
 HEIGHT, PITCH, RADIUS = 24.0, 32.0, 18.0  # mm

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from SpineInference import postprocessing
 from SpineInference.errors import Cancelled
-from SpineInference.manifest import PostprocessingSpec
-from SpineInference.metrics import dice
+from SpineInference.measuring.metrics import dice
+from SpineInference.models.manifest import PostprocessingSpec
 from SpineInference.monitor import Monitor
+from SpineInference.volume import postprocessing
 
 ISO = (1.0, 1.0, 1.0)
 NOTHING = PostprocessingSpec(min_island_mm3=0, fill_holes=False, smooth_mm=0, interpolate_slices=False)

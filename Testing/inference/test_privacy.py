@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from SpineInference.devices import choose_device
 from SpineInference.engines import open_engine
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.model_package import ModelPackage
 
 print(open_engine(ModelPackage.open(Path(sys.argv[1])), choose_device("cpu")).describe())
 """

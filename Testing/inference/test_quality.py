@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from SpineInference.manifest import OutputSpec
-from SpineInference.quality import estimate
+from SpineInference.models.manifest import OutputSpec
+from SpineInference.spine.quality import estimate
 
 SPACING = (1.0, 1.0, 1.0)
 BODY = (slice(10, 30), slice(10, 40), slice(10, 40))

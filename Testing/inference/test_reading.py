@@ -10,9 +10,9 @@ import pytest
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.geometry import canonical
+from SpineInference.files.reading import check_volume, find_scans, read_labels, read_volume, scan_name
 from SpineInference.monitor import Monitor
-from SpineInference.reading import check_volume, find_scans, read_labels, read_volume, scan_name
+from SpineInference.volume.geometry import canonical
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 # Permuted and flipped, so that a reader that drops the direction is found out.

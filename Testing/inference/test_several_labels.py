@@ -9,14 +9,14 @@ import pytest
 import SimpleITK as sitk
 from small_packages import brightness_model, contents, fields, write_package
 
-from SpineInference.catalog import ModelSet, open_set
 from SpineInference.errors import SpineError
-from SpineInference.geometry import Grid
+from SpineInference.models.catalog import ModelSet, open_set
 from SpineInference.monitor import Monitor
 from SpineInference.options import Options
 from SpineInference.pipeline import segment
 from SpineInference.requests import Request
 from SpineInference.runner import Runner
+from SpineInference.volume.geometry import Grid
 
 MIDDLE, BRIGHT = 0.5, 1.0
 """The brightness of the first and the second label, from the darkest to the brightest voxel."""

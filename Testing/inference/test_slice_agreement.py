@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SpineInference.slice_agreement import dice_per_slice
+from SpineInference.measuring.slice_agreement import dice_per_slice
 
 
 @pytest.fixture

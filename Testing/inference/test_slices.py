@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from SpineInference.errors import Cancelled
-from SpineInference.fusion import Fusion
-from SpineInference.geometry import PLANES, SLICE_AXIS
-from SpineInference.intensity import IntensityRule, foreground_mask, normalise, thesis_normalise
-from SpineInference.manifest import OutputSpec
+from SpineInference.models.manifest import OutputSpec
 from SpineInference.monitor import Monitor
-from SpineInference.region import COARSE_STEP_MM, MARGIN_MM, clear_inner_faces, find_region
-from SpineInference.slices import pad, predict_plane, tile_starts
+from SpineInference.volume.fusion import Fusion
+from SpineInference.volume.geometry import PLANES, SLICE_AXIS
+from SpineInference.volume.intensity import IntensityRule, foreground_mask, normalise, thesis_normalise
+from SpineInference.volume.region import COARSE_STEP_MM, MARGIN_MM, clear_inner_faces, find_region
+from SpineInference.volume.slices import pad, predict_plane, tile_starts
 
 
 class BrightIsForeground:

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from SpineInference.errors import SpineError
-from SpineInference.vertebrae import assign_levels, separate
+from SpineInference.spine.vertebrae import assign_levels, separate
 
 LUMBAR = {"height": 28.0, "depth": 34.0, "width": 48.0, "disc": 8.0}
 CERVICAL = {"height": 13.0, "depth": 15.0, "width": 17.0, "disc": 5.0}

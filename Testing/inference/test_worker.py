@@ -21,7 +21,7 @@ POSIX = os.name == "posix"
 # A run that starts a child of its own and keeps writing into a result folder until somebody ends it.
 ENDLESS = """
 import subprocess, sys, time
-from SpineInference.result_folder import result_folder
+from SpineInference.files.result_folder import result_folder
 from SpineInference import worker
 
 def run(request, monitor):
@@ -37,7 +37,7 @@ OBEDIENT = """
 import os
 from SpineInference import worker
 from SpineInference.errors import SpineError
-from SpineInference.result_folder import result_folder
+from SpineInference.files.result_folder import result_folder
 from SpineInference.runner import Outcome
 
 def run(request, monitor):

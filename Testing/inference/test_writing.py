@@ -8,10 +8,10 @@ import pytest
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.levels import LEVELS, numbered
-from SpineInference.reading import read_labels
-from SpineInference.terminology import terminology_context, terminology_entry
-from SpineInference.writing import atomic, write_labelmap, write_segmentation
+from SpineInference.files.reading import read_labels
+from SpineInference.files.terminology import terminology_context, terminology_entry
+from SpineInference.files.writing import atomic, write_labelmap, write_segmentation
+from SpineInference.spine.levels import LEVELS, numbered
 
 OBLIQUE = sitk.Euler3DTransform((0, 0, 0), 0.2, -0.7, 0.1).GetMatrix()
 

@@ -11,8 +11,8 @@ from SpineInference import networks
 from SpineInference.devices import choose_device
 from SpineInference.engines import OnnxEngine, TorchEngine
 from SpineInference.errors import SpineError
-from SpineInference.intensity import IntensityRule
-from SpineInference.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
+from SpineInference.models.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
+from SpineInference.volume.intensity import IntensityRule
 
 # Exporting takes seconds each: of networks that differ in filters or depth only, one stands for all.
 ALIKE = {"fdn5", "fdn11", "fdn11e", "fdn13", "fdn16", "fdn16e", "fdn16be"} | {

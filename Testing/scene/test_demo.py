@@ -5,8 +5,8 @@ import pytest
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.levels import LEVELS
 from SpineInference.requests import Request
+from SpineInference.spine.levels import LEVELS
 
 
 def test_the_sentence_of_the_worker_is_raised(tmp_path):

@@ -9,10 +9,10 @@ import SimpleITK as sitk
 from test_scene import SEGMENTS, by_name, make_case, voxels
 
 from SpineInference.errors import SpineError
-from SpineInference.levels import Segment
-from SpineInference.measurements import as_json, measure
-from SpineInference.slice_agreement import dice_per_slice
-from SpineInference.writing import write_labelmap
+from SpineInference.files.writing import write_labelmap
+from SpineInference.measuring.measurements import as_json, measure
+from SpineInference.measuring.slice_agreement import dice_per_slice
+from SpineInference.spine.levels import Segment
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 

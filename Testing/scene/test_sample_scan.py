@@ -10,12 +10,12 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
-from SpineInference.catalog import open_set
-from SpineInference.levels import LEVELS
+from SpineInference.files.reading import read_labels, read_volume
+from SpineInference.models.catalog import open_set
 from SpineInference.options import Options
 from SpineInference.pipeline import segment
-from SpineInference.reading import read_labels, read_volume
 from SpineInference.requests import DEFAULT_MODEL
+from SpineInference.spine.levels import LEVELS
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.levels import LEVELS, numbered
-from SpineInference.terminology import terminology_entry
+from SpineInference.files.terminology import terminology_entry
+from SpineInference.spine.levels import LEVELS, numbered
 
 vtk = pytest.importorskip("vtk", reason="slicer-core is not installed")
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")

@@ -16,7 +16,7 @@ def views():
     from SlicerHost.core import startScene
 
     from SegTraining.phantom import make_phantom
-    from SpineInference.levels import LEVELS
+    from SpineInference.spine.levels import LEVELS
     from SpineSegmentationLib.SegmentationScene import addSegmentation
     from SpineSegmentationLib.VolumeExchange import addVolume
 

@@ -14,7 +14,7 @@ from tiny_training import as_image, write_case
 
 from SegTraining.references import Reference
 from SpineInference.errors import SpineError
-from SpineInference.metrics import labelled_slices
+from SpineInference.measuring.metrics import labelled_slices
 from SpineInference.runner import Runner
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))

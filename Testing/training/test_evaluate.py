@@ -18,7 +18,7 @@ from SegTraining.evaluation_folder import NETWORK
 from SegTraining.examples import read_examples
 from SegTraining.network_pictures import read_network_pictures
 from SegTraining.prediction import predict
-from SpineInference.catalog import open_set
+from SpineInference.models.catalog import open_set
 from SpineInference.options import Options
 from SpineInference.pipeline import Engines
 

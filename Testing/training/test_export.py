@@ -15,9 +15,9 @@ from SegTraining.export import engine_difference, export_package
 from SpineInference import networks
 from SpineInference.engines import OnnxEngine
 from SpineInference.errors import SpineError
-from SpineInference.intensity import IntensityRule
-from SpineInference.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
+from SpineInference.models.model_package import ModelPackage
+from SpineInference.volume.intensity import IntensityRule
 
 TINY = {
     "encoder": "tu-resnet18",

@@ -12,7 +12,7 @@ from SegTraining.lightning_module import Run, start_network
 from SegTraining.package import package
 from SegTraining.train import train
 from SpineInference.errors import SpineError
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.model_package import ModelPackage
 
 
 def config(**changes) -> Config:

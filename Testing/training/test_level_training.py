@@ -14,8 +14,8 @@ from SegTraining.level_training import fit, targets
 from SegTraining.level_variation import varied
 from SegTraining.phantom_dataset import write_dataset
 from SpineInference.errors import SpineError
-from SpineInference.level_recognition import OUTSIDE
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.model_package import ModelPackage
+from SpineInference.spine.level_recognition import OUTSIDE
 
 SEED_OF_LUMBAR = 4  # the regions of the spine take turns
 

@@ -5,7 +5,7 @@ import json
 from handmade_models import BRIGHT, write_model
 
 from SegTraining.model_card import model_card
-from SpineInference.manifest import Manifest, read_manifest
+from SpineInference.models.manifest import Manifest, read_manifest
 
 
 def manifest_with(tmp_path, **changes) -> Manifest:

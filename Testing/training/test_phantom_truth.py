@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from SegTraining.phantom import Phantom, make_phantom
 from SegTraining.phantom_structures import Structure
-from SpineInference.levels import LEVELS
+from SpineInference.spine.levels import LEVELS
 
 
 @cache

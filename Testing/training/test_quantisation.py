@@ -18,7 +18,7 @@ from SegTraining.export import write_files
 from SegTraining.quantisation import add_int8, quantise, runtime_slices
 from SpineInference.engines import OnnxEngine
 from SpineInference.errors import SpineError
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.model_package import ModelPackage
 
 CONFIG = Config.model_validate(settings(plane="axial"))
 TOO_MUCH = Rule(("Block",), (16.0,), (-2.0,))

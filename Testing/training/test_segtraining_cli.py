@@ -9,7 +9,7 @@ import pytest
 from tiny_training import DATASET, make_dataset, write_settings
 
 from SegTraining.cli import main
-from SpineInference.model_package import ModelPackage
+from SpineInference.models.model_package import ModelPackage
 
 
 def test_help_is_fast_and_imports_nothing_heavy():

@@ -1,0 +1,257 @@
+"""DICOM with SimpleITK (GDCM) alone: which volumes a folder holds, and one of them as an image.
+
+Files are known by their content, so a missing suffix does not matter, and whatever else lies in the folder is
+passed over. A series is split where it cannot be one volume: by orientation and size, and, where several images
+share a position, by what tells them apart (echo, kind of image, time, ...). Images without a position in the body
+(radiographs) and multi-frame files stand alone. If more than one volume remains, the user chooses with
+`FOLDER#2` (its number in the list that the error shows) or `FOLDER#SERIES_UID`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import SpineError
+from ..monitor import Monitor
+from .dicom_geometry import SAME_DIRECTION, Placement, check_pixel_size, place, repeats
+from .dicom_image import (
+    DESCRIPTION,
+    GDCM,
+    MODALITY,
+    PATIENT_ORIENTATION,
+    SERIES_NUMBER,
+    SERIES_UID,
+    UID,
+    WHAT_DIFFERS,
+    DicomImage,
+    frame_geometry,
+    inspect,
+    is_dicom,
+)
+from .itk_files import read_pixels
+from .pictures import SAGITTAL, grey
+
+_LISTED = 30
+_DIRECTIONS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """DICOM images that make up one volume; `detail` tells it apart from others of the same series."""
+
+    images: list[DicomImage]
+    detail: str = ""
+
+    @property
+    def title(self) -> str:
+        first = self.images[0]
+        columns, rows, frames = first.size
+        parts = [
+            f'"{first.tags[DESCRIPTION]}"',
+            first.tags[MODALITY],
+            self.detail,
+            f"{len(self.images) * frames} images of {columns} x {rows}",
+            f"UID {first.tags[SERIES_UID] or 'missing'}",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+def split_selector(path: Path) -> tuple[Path, str | None]:
+    """`FOLDER#SERIES` -> (FOLDER, SERIES); a path that exists, or has no #, is taken as it is: (path, None)."""
+    folder, mark, selector = path.name.rpartition("#")
+    if not (mark and folder and selector) or path.exists():
+        return path, None
+    return path.with_name(folder), selector
+
+
+def holds_series(folder: Path) -> bool:
+    """Whether a DICOM file lies directly in `folder`."""
+    return any(is_dicom(file) for file in _visible_files(folder))
+
+
+def read_folder(folder: Path, selector: str | None, monitor: Monitor) -> sitk.Image:
+    """The only volume in `folder`, or the one that `selector` (a number from 1, or a series UID) names.
+
+    Values are rescaled (HU for CT). Raises SpineError when there is none, or more than one to choose from.
+    """
+    volumes = _volumes(_inspect_all(folder, monitor))
+    if not volumes:
+        raise SpineError(
+            f"{folder}: the folder holds no DICOM image, give an image file or a folder with a DICOM series."
+        )
+    return _read(_choose(volumes, folder, selector), monitor)
+
+
+def read_file(path: Path, monitor: Monitor) -> sitk.Image:
+    """The volume that the DICOM file at `path` belongs to.
+
+    An image with a position in the body stands for its series: the volume of all files of the same folder that
+    belong to it. A multi-frame file and a radiograph stand for themselves. Raises SpineError.
+    """
+    image = inspect(path)
+    if image is None:
+        raise SpineError(f"{path}: the DICOM file holds no image that can be read.")
+    if not image.has_place:
+        return _read(Volume([image]), monitor)
+    for volume in _volumes(_inspect_all(path.parent, monitor)):
+        if any(other.path.name == path.name for other in volume.images):
+            if len(volume.images) > 1:
+                monitor.note(f"{path.name}: all {len(volume.images)} images of its series are read.")
+            return _read(volume, monitor)
+    return _read(Volume([image]), monitor)  # a hidden file, or a duplicate of another one
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    except OSError as error:
+        raise SpineError(f"{folder}: the folder cannot be opened ({error.strerror}).") from error
+
+
+def _inspect_all(folder: Path, monitor: Monitor) -> list[DicomImage]:
+    files = _visible_files(folder)
+    images = []
+    for done, file in enumerate(files):
+        monitor.progress("reading", done, len(files))
+        if is_dicom(file) and (image := inspect(file)):
+            images.append(image)
+    return images
+
+
+def _volumes(images: list[DicomImage]) -> list[Volume]:
+    """The volumes that can be made of `images`, in the order of their series numbers."""
+    series: dict[tuple, list[DicomImage]] = {}
+    for image in images:
+        alone = "" if image.has_place else image.path.name
+        series.setdefault((*image.series, image.size, alone), []).append(image)
+    stacks = [stack for members in series.values() for stack in _by_orientation(_without_copies(members))]
+    volumes = [volume for stack in stacks for volume in _by_difference(stack, list(WHAT_DIFFERS.items()))]
+    return sorted(volumes, key=_series_order)
+
+
+def _series_order(volume: Volume) -> tuple:
+    first = volume.images[0]
+    number = first.tags[SERIES_NUMBER]
+    return (int(number) if number.isdecimal() else 0, first.series, volume.detail, first.path.name)
+
+
+def _without_copies(images: list[DicomImage]) -> list[DicomImage]:
+    return list({image.tags[UID] or image.path.name: image for image in images}.values())
+
+
+def _by_orientation(images: list[DicomImage]) -> list[list[DicomImage]]:
+    """Groups of parallel images: a localizer has several orientations in one series."""
+    if not images[0].has_place:
+        return [images]
+    groups: list[list[DicomImage]] = []
+    for image in images:
+        for group in groups:
+            if np.allclose(group[0].axes, image.axes, rtol=0, atol=SAME_DIRECTION):
+                group.append(image)
+                break
+        else:
+            groups.append([image])
+    return groups
+
+
+def _by_difference(images: list[DicomImage], differences: list[tuple[str, str]], detail: str = "") -> Iterable[Volume]:
+    """Split `images` by one tag after the other for as long as several of them lie at the same position."""
+    if not differences or len(images) == 1 or not repeats(np.array([i.position for i in images]), images[0].axes):
+        yield Volume(images, detail)
+        return
+    (name, tag), *others = differences
+    parts: dict[str, list[DicomImage]] = {}
+    for image in images:
+        parts.setdefault(image.tags[tag], []).append(image)
+    for value, part in parts.items():
+        label = f"{name} {value}" if len(parts) > 1 else ""
+        yield from _by_difference(part, others, ", ".join(text for text in (detail, label) if text))
+
+
+def _choose(volumes: list[Volume], folder: Path, selector: str | None) -> Volume:
+    chosen = volumes
+    if selector is not None and selector.isdecimal():
+        chosen = volumes[int(selector) - 1 : int(selector)] if int(selector) > 0 else []
+    elif selector is not None:
+        chosen = [volume for volume in volumes if volume.images[0].tags[SERIES_UID] == selector]
+    if len(chosen) == 1:
+        return chosen[0]
+    if selector is None or chosen:
+        found = f"holds {len(chosen)} volumes" + (f" of the series {selector}" if selector else "")
+    else:
+        found = f"has no series {selector}"
+    rows = [f"  {number}: {volume.title}" for number, volume in enumerate(volumes, start=1)]
+    if len(rows) > _LISTED:
+        rows = [*rows[:_LISTED], f"  ... and {len(rows) - _LISTED} more"]
+    raise SpineError(
+        f"{folder}: the folder {found}, choose one by its number, as in {folder.name}#1, or by its UID, as in "
+        f"{folder.name}#UID:\n" + "\n".join(rows)
+    )
+
+
+def _read(volume: Volume, monitor: Monitor) -> sitk.Image:
+    first = volume.images[0]
+    if first.has_frames:
+        image = _read_frames(first)
+    elif first.has_place:
+        image = _read_stack(volume.images, monitor)
+    else:
+        image = _read_radiograph(first, monitor)
+    return grey(image, str(first.path))
+
+
+def _read_stack(images: list[DicomImage], monitor: Monitor) -> sitk.Image:
+    first = images[0]
+    positions = np.array([image.position for image in images])
+    name = str(first.path.parent if len(images) > 1 else first.path)
+    placement = place(positions, first.axes, first.pixel_mm, first.thickness_mm, name)
+    if placement.note:
+        monitor.note(placement.note)
+    reader = sitk.ImageSeriesReader()
+    reader.SetImageIO(GDCM)
+    reader.SetFileNames([str(images[index].path) for index in placement.order])
+    if len({image.pixel_id for image in images}) > 1:
+        # Each slice may have its own rescale slope; ITK would convert all of them to the type of the first.
+        reader.SetOutputPixelType(sitk.sitkFloat32)
+    volume = read_pixels(reader, first.path.parent)
+    return _placed(volume, placement)
+
+
+def _read_frames(image: DicomImage) -> sitk.Image:
+    geometry = frame_geometry(image)
+    placement = place(geometry.positions, geometry.axes, geometry.pixel_mm, geometry.thickness_mm, str(image.path))
+    frames = _read_one(image)
+    ordered = sitk.GetArrayViewFromImage(frames)[placement.order]
+    return _placed(sitk.GetImageFromArray(ordered, isVector=frames.GetNumberOfComponentsPerPixel() > 1), placement)
+
+
+def _read_radiograph(image: DicomImage, monitor: Monitor) -> sitk.Image:
+    """One image in the plane that its Patient Orientation names, or sagittal when it does not say."""
+    letters = [value[:1] for value in image.tags[PATIENT_ORIENTATION].split("\\")]
+    axes = [np.array(_DIRECTIONS[letter]) for letter in letters if letter in _DIRECTIONS]
+    if len(axes) == 2 and axes[0] @ axes[1] == 0:
+        direction = np.stack([*axes, np.cross(*axes)], axis=1).ravel().astype(float).tolist()
+    else:
+        direction = SAGITTAL
+        monitor.note(f"{image.path.name}: the image does not say how it was taken, a lateral view is assumed.")
+    check_pixel_size(image.pixel_mm, str(image.path))
+    picture = _read_one(image)
+    picture.SetOrigin((0.0, 0.0, 0.0))
+    picture.SetSpacing((*image.pixel_mm, image.thickness_mm))
+    picture.SetDirection(direction)
+    return picture
+
+
+def _read_one(image: DicomImage) -> sitk.Image:
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(GDCM)
+    reader.SetFileName(str(image.path))
+    return read_pixels(reader, image.path)
+
+
+def _placed(volume: sitk.Image, placement: Placement) -> sitk.Image:
+    placement.apply(volume)
+    return volume

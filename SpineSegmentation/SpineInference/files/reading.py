@@ -1,0 +1,195 @@
+"""From what a person has on disk to a volume: an image file, a DICOM series, or a 2D picture.
+
+Every scan becomes a 3D scalar image that has been checked, so that nothing after this has to ask again. How a 2D
+picture gets its place in space is told in `pictures.py`, how a DICOM series is put together in `dicom.py`.
+"""
+
+import math
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import SpineError
+from ..monitor import Monitor
+from ..volume.geometry import check_geometry
+from . import dicom
+from .completeness import NOT_FINITE, check_complete
+from .itk_files import open_header, read_pixels
+from .pictures import as_volume, grey
+
+IMAGE_IO = {
+    ".nii.gz": "NiftiImageIO",
+    ".nii": "NiftiImageIO",
+    ".nrrd": "NrrdImageIO",
+    ".nhdr": "NrrdImageIO",
+    ".mha": "MetaImageIO",
+    ".mhd": "MetaImageIO",
+    ".png": "PNGImageIO",
+    ".tif": "TIFFImageIO",
+    ".tiff": "TIFFImageIO",
+}
+"""ITK's name of the format behind each suffix. DICOM files are known by their content, whatever their suffix."""
+
+_PICTURES = ("PNGImageIO", "TIFFImageIO")
+_COMPLEX = (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
+
+
+def read_volume(path: Path | str, monitor: Monitor | None = None) -> sitk.Image:
+    """The scan at `path` as a checked 3D scalar image (integer or float32), in LPS mm.
+
+    `path` is an image file, a folder with one DICOM series, or `FOLDER#2` or `FOLDER#SERIES_UID` for one of
+    several series. One file of a DICOM series stands for its whole series (see `dicom.read_file`).
+    Raises SpineError for anything that is not such a scan.
+    """
+    image = _load(Path(path), monitor or Monitor())
+    check_volume(image, str(path))
+    return image
+
+
+def read_labels(path: Path | str, monitor: Monitor | None = None) -> sitk.Image:
+    """The label map at `path` as a 3D uint8 or uint16 image; unlike a scan it may be empty.
+
+    Raises SpineError for what `read_volume` refuses, and for values that are not whole numbers of 0 to 65535.
+    """
+    image = _load(Path(path), monitor or Monitor())
+    _check_kind(image, str(path))
+    values = sitk.GetArrayViewFromImage(image)
+    low, high = values.min(), values.max()
+    whole = values.dtype.kind != "f" or np.array_equal(values, np.rint(values))
+    if not (whole and low >= 0 and high <= np.iinfo(np.uint16).max):
+        raise SpineError(f"{path}: a label map must hold whole numbers from 0 to 65535 only, and this does not.")
+    return sitk.Cast(image, sitk.sitkUInt8 if high <= np.iinfo(np.uint8).max else sitk.sitkUInt16)
+
+
+def find_scans(path: Path | str) -> list[Path]:
+    """The scans that `path` stands for, sorted by path.
+
+    A file (or `FOLDER#SERIES`): itself. A folder with DICOM files: this folder, whatever else is in it. Any other
+    folder: the image files in it, and the DICOM folders at any depth below it (exports nest patient, study and
+    series). Hidden files and unknown suffixes are passed over. Raises SpineError when nothing is found.
+    """
+    path = Path(path)
+    target, selector = dicom.split_selector(path)
+    _check_exists(target)
+    if selector is not None or not path.is_dir() or dicom.holds_series(path):
+        return [path]
+    found = [file for file in path.iterdir() if _suffix(file) and file.is_file() and not file.name.startswith(".")]
+    for folder, subfolders, _ in os.walk(path):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        found += [Path(folder, name) for name in subfolders if dicom.holds_series(Path(folder, name))]
+    if not found:
+        raise SpineError(f"{path}: the folder holds no scan (NIfTI, NRRD, MHA, DICOM, PNG or TIFF).")
+    return sorted(found)
+
+
+def scan_name(path: Path | str) -> str:
+    """What to call the scan at `path`, safe as a folder name: "case.nii.gz" -> "case", "ct#2" -> "ct_2"."""
+    target, selector = dicom.split_selector(Path(path))
+    name = Path(os.path.abspath(target)).name  # "." and ".." have no name of their own
+    suffix = _suffix(target) or (".dcm" if name.lower().endswith(".dcm") else "")
+    name = name[: len(name) - len(suffix)] + (f"_{selector}" if selector else "")
+    # What Windows forbids, and leading or trailing dots and blanks, which hide a folder or get lost.
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f#]', "_", name).strip(" .") or "scan"
+
+
+def check_volume(image: sitk.Image, name: str) -> None:
+    """Raise SpineError, beginning with `name`, unless `image` is a 3D scalar image of usable values and geometry."""
+    _check_kind(image, name)
+    values = sitk.GetArrayViewFromImage(image)
+    low, high = values.min(), values.max()  # both are NaN as soon as one voxel is
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise SpineError(f"{name}: {NOT_FINITE}")
+    if low == high:
+        raise SpineError(f"{name}: every voxel has the same value ({low:g}), so there is nothing to see in this image.")
+
+
+def _check_kind(image: sitk.Image, name: str) -> None:
+    if image.GetDimension() != 3:
+        raise SpineError(
+            f"{name}: the image has {image.GetDimension()} dimensions (a time or channel series?), "
+            "export one volume of it."
+        )
+    if image.GetPixelID() in _COMPLEX:
+        raise SpineError(f"{name}: the image holds complex numbers, export its magnitude.")
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        raise SpineError(
+            f"{name}: the image has {image.GetNumberOfComponentsPerPixel()} values in each voxel (colours or vectors), "
+            "export a scalar volume."
+        )
+    if 0 in image.GetSize():
+        raise SpineError(f"{name}: the image has no voxels ({_times(image.GetSize())}), export it again.")
+    try:
+        check_geometry(image)
+    except SpineError as error:
+        raise SpineError(f"{name}: {error}") from None
+
+
+def _load(path: Path, monitor: Monitor) -> sitk.Image:
+    target, selector = dicom.split_selector(path)
+    _check_exists(target)
+    if target.is_dir():
+        image = dicom.read_folder(target, selector, monitor)
+    elif selector is not None:
+        raise SpineError(f"{path}: a series can be chosen in a folder only, and {target.name} is a file.")
+    elif suffix := _suffix(target):
+        image = _load_file(target, IMAGE_IO[suffix], monitor)
+    elif dicom.is_dicom(target):
+        image = dicom.read_file(target, monitor)
+    else:
+        known = ", ".join(IMAGE_IO)
+        raise SpineError(f"{path}: this is neither a DICOM file nor one of {known}: convert it to one of these.")
+    # Double precision is more than any scanner measures, and twice the memory.
+    return sitk.Cast(image, sitk.sitkFloat32) if image.GetPixelID() == sitk.sitkFloat64 else image
+
+
+def _load_file(path: Path, image_io: str, monitor: Monitor) -> sitk.Image:
+    check_complete(path, image_io)
+    try:
+        header = open_header(path, image_io)
+    except RuntimeError as error:
+        if "orthonormal" in str(error):
+            raise SpineError(
+                f"{path}: the axes of the scan are not at right angles (sheared): resample it to a regular grid."
+            ) from error
+        raise SpineError(
+            f"{path}: the header cannot be understood (a corrupt file, or a pixel type that is not supported), "
+            "export it again."
+        ) from error
+    _check_header(header, path)
+    image = read_pixels(header, path)
+    if image_io in _PICTURES:
+        if image.GetDimension() != 2:
+            raise SpineError(f"{path}: the picture has several pages and no geometry, save it as NIfTI or NRRD.")
+        image.SetSpacing((1.0, 1.0))  # the resolution in such a file is that of a print, not of the body
+        monitor.note(f"{path.name}: a picture has no scale, so lengths are in pixels (1 mm each).")
+    return as_volume(grey(image, str(path))) if image.GetDimension() == 2 else image
+
+
+def _check_header(header: sitk.ImageFileReader, path: Path) -> None:
+    """Refuse what ITK would change in silence (negative spacing) or fail at only after all voxels are read."""
+    size, spacing = header.GetSize(), header.GetSpacing()
+    if not all(0 < count < 2**31 for count in size):
+        raise SpineError(f"{path}: the header gives an image of {_times(size)} voxels, export it again.")
+    if header.GetDimension() > 3:
+        raise SpineError(
+            f"{path}: the image has {header.GetDimension()} dimensions ({_times(size)}), export one volume of it."
+        )
+    if not all(math.isfinite(mm) and mm > 0 for mm in spacing):
+        raise SpineError(f"{path}: the voxel spacing {spacing} mm is not positive: correct the header of the scan.")
+
+
+def _suffix(path: Path) -> str:
+    """The suffix of `path` among those of `IMAGE_IO`, as long as possible, or an empty string."""
+    return next((suffix for suffix in IMAGE_IO if path.name.lower().endswith(suffix)), "")
+
+
+def _check_exists(path: Path) -> None:
+    if not path.exists():
+        raise SpineError(f"{path}: there is no such file or folder.")
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(str(count) for count in size)

@@ -1,0 +1,1 @@
+"""What is measured of a result, and its agreement with a reference."""

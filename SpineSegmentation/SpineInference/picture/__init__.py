@@ -1,0 +1,1 @@
+"""The overview picture of a result."""

@@ -1,0 +1,145 @@
+"""Which vertebrae a scan shows, read off its anchors: the sacrum under L5, and C2 with its dens.
+
+A small network looks at a patch around each vertebral body and says how much it looks like each level. Bodies follow
+each other without a gap, so that the level of the topmost one decides about all: every possibility is weighed by what
+the network says of the whole chain. A wrong name is worse than none. Nothing is proposed where no anchor is seen, where
+the chain fits in more than one place or in none, or where a body may be missing or doubled in between.
+
+Five lumbar vertebrae are taken for granted, as radiologists do who see only the sacrum: in the one person of about ten
+who has four or six, or a transitional vertebra, what is counted from the sacrum is off by one. Only the user can know.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from ..models.manifest import InputSpec, Manifest
+from .levels import LEVELS
+
+if TYPE_CHECKING:
+    from ..engines import Engine
+
+NEIGHBOUR_MM = 5.0
+"""How far beside the middle of a body the two other sagittal slices of a patch lie."""
+OUTSIDE = -3.0
+"""What stands where the scan has ended: darker than anything in it."""
+CERTAIN = 0.95
+"""From this confidence on levels are proposed."""
+DOUBT = 0.25
+"""Share of chance in what the network says of one body, so that no single one decides against all others."""
+CONTRADICTION = 1e-3
+"""How likely it is that bodies do not follow each other as they seem to: a false one, a missed one, an odd spine."""
+SURE_ANCHOR = 0.8
+"""How sure the network must be of an anchor, before `DOUBT`. As `CERTAIN`, chosen on validation cases: none wrong."""
+ANCHORS = {"C2": "C2", "L5": "the sacrum", "S1": "the sacrum"}
+"""The levels that can be recognised by themselves, and what is seen there."""
+ABOVE_C2_MM, BELOW_L5_MM = 20.0, 35.0
+"""How far the scan must go on beyond the middle of a body to show the dens, or the upper half of S1."""
+UNEVEN = (0.5, 1.6)
+"""Distances between bodies, relative to those of the neighbours, beyond which one is doubled or missing."""
+
+Spacing = tuple[float, float, float]
+_NAMES = [name for name in LEVELS if name != "L6"]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The level of the topmost body, the probability that it is right, and in words what it was counted from."""
+
+    top_level: str
+    confidence: float
+    anchor: str
+
+
+def propose_levels(
+    volume: np.ndarray,
+    spacing_ipl: Spacing,
+    centres: Sequence[tuple[float, float, float]],
+    manifest: Manifest,
+    engine: "Engine",
+) -> Proposal | None:
+    """The levels of the bodies at `centres` (voxel indices I, P, L; from top to bottom), or None where they are unsure.
+
+    `volume` [I, P, L] is the canonical scan, normalised as `manifest` says, which is that of the network in `engine`.
+    """
+    points = np.asarray(centres, float).reshape(-1, 3)
+    if not len(points) or uneven(points * spacing_ipl):
+        return None
+    patches = np.stack([make_patch(volume, spacing_ipl, point, manifest.input) for point in points])
+    found = engine.probabilities(patches).reshape(len(points), -1)
+    by_value = np.zeros((len(points), len(LEVELS) + 1))
+    by_value[:, [0, *(label.value for label in manifest.labels)]] = found
+    proposal = decide(by_value)
+    if proposal is None or not _shows_anchor(proposal, points[:, 0], volume.shape[0], spacing_ipl[0]):
+        return None
+    return proposal
+
+
+def make_patch(
+    volume: np.ndarray,
+    spacing_ipl: Spacing,
+    centre: np.ndarray,
+    spec: InputSpec,
+    turn: np.ndarray | None = None,
+    neighbour_mm: float = NEIGHBOUR_MM,
+) -> np.ndarray:
+    """What the network sees of a body: float32 [3, rows, cols], sagittal slices of `spec.canvas`, around its `centre`.
+
+    `OUTSIDE` fills what lies above, below, in front of or behind the scan; beside it, its outermost slices go on. In
+    training, `turn` (2 x 2, default unity) takes mm down and back in the patch to those in the scan.
+    """
+    # Each pixel is the mean of 2 x 2 points.
+    down, back = np.meshgrid(*((np.arange(2 * n) - n + 0.5) * spec.spacing_mm / 2 for n in spec.canvas), indexing="ij")
+    if turn is not None:
+        down, back = np.tensordot(turn, [down, back], axes=1)
+    down, back = centre[0] + down / spacing_ipl[0], centre[1] + back / spacing_ipl[1]
+    left = centre[2] + np.array([-1, 0, 1]) * neighbour_mm / spacing_ipl[2]
+    points = np.broadcast_arrays(down, back, left[:, None, None])
+    values = ndimage.map_coordinates(volume, points, order=1, mode="nearest")
+    inside = (np.abs(down / (volume.shape[0] - 1) - 0.5) <= 0.5) & (np.abs(back / (volume.shape[1] - 1) - 0.5) <= 0.5)
+    values = np.where(inside, values, OUTSIDE)
+    return values.reshape(3, spec.canvas[0], 2, spec.canvas[1], 2).mean(axis=(2, 4), dtype=np.float32)
+
+
+def decide(probabilities: np.ndarray) -> Proposal | None:
+    """The only possibility that a chain of bodies leaves, or None.
+
+    `probabilities` [bodies, 27] are those of being no vertebra, then of the levels by their label values (C1 is 1).
+    """
+    count = len(probabilities)
+    by_level = probabilities[:, [LEVELS[name].label for name in _NAMES]]
+    believed = np.log((1 - DOUBT) * by_level + DOUBT / by_level.shape[1])
+    tops = range(len(_NAMES) - count + 1)
+    fits = [believed[np.arange(count), top + np.arange(count)].sum() for top in tops]
+    if not fits:
+        return None
+    one_by_one = believed.max(axis=1).sum() + np.log(CONTRADICTION)
+    weights = np.exp(np.array([*fits, one_by_one]) - max(fits))
+    top = int(np.argmax(fits))
+    confidence = float(weights[top] / weights.sum())
+    anchors = [name for body, name in enumerate(_NAMES[top : top + count]) if by_level[body, top + body] >= SURE_ANCHOR]
+    anchor = next((ANCHORS[name] for name in anchors if name in ANCHORS), None)
+    if anchor is None or confidence < CERTAIN:
+        return None
+    return Proposal(_NAMES[top], confidence, anchor)
+
+
+def _shows_anchor(proposal: Proposal, rows: np.ndarray, height: int, spacing: float) -> bool:
+    """Whether a scan of `height` rows goes far enough beyond the bodies at `rows` to show what they are named from."""
+    first = _NAMES.index(proposal.top_level)
+    if proposal.anchor == ANCHORS["C2"]:
+        return rows[0] * spacing >= ABOVE_C2_MM
+    return (height - rows[_NAMES.index("L5") - first]) * spacing >= BELOW_L5_MM
+
+
+def uneven(centres_mm: np.ndarray) -> bool:
+    """Whether bodies at `centres_mm` [n, 3] do not follow each other evenly: one may be missing, or counted twice."""
+    steps = np.linalg.norm(np.diff(centres_mm, axis=0), axis=1)
+    for index, step in enumerate(steps):
+        others = np.delete(steps[max(0, index - 2) : index + 3], min(index, 2))
+        if len(others) and not UNEVEN[0] <= step / np.median(others) <= UNEVEN[1]:
+            return True
+    return False

@@ -1,0 +1,199 @@
+"""From what fusion has decided to clean classes: each step its own function on a mask, `apply` in the right order.
+
+Arrays are canonical `[I, P, L]` (superior to inferior, anterior to posterior, right to left) and `spacing_ipl` is in
+mm in the same order. No function changes its input.
+"""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from scipy import ndimage
+
+from ..models.manifest import PostprocessingSpec
+from ..monitor import Monitor
+from .boxes import bounding_box
+
+Spacing = tuple[float, float, float]
+
+SAGITTAL_AXIS, CORONAL_AXIS = 2, 1
+SAGITTAL_HOLE_MM2 = 50.0
+"""Holes of a sagittal slice up to this size are filled: enough for the basivertebral vein (about 5 x 10 mm), too
+little for a disc between two bodies that touch in front and behind."""
+INTERPOLATED_GAP_MM = 12.0
+"""Between slices further apart than this nothing is made up."""
+
+
+def interpolate_slices(
+    mask: np.ndarray, spacing_ipl: Spacing, axis: int, missing: np.ndarray | None = None
+) -> np.ndarray:
+    """`mask` with the `missing` slices along `axis` filled from the nearest segmented slices on either side.
+
+    Shape-based interpolation: the signed distances to the two outlines are mixed by position and cut at zero (Raya and
+    Udupa, IEEE TMI 9, 1990, 32-42). `missing` is boolean, one per slice, and means slices that were not computed; by
+    default it is every empty slice between two that are not. Gaps wider than `INTERPOLATED_GAP_MM` stay.
+    """
+    stacked = np.moveaxis(mask, axis, 0)
+    segmented = stacked.any(axis=(1, 2)) if missing is None else ~missing
+    known = np.flatnonzero(segmented)
+    in_plane = tuple(mm for other, mm in enumerate(spacing_ipl) if other != axis)
+    filled = stacked
+    for before, after in pairwise(known):
+        if after - before == 1 or (after - before) * spacing_ipl[axis] > INTERPOLATED_GAP_MM:
+            continue
+        if filled is stacked:
+            filled = stacked.copy()
+        filled[before + 1 : after] = _slices_between(stacked[before], stacked[after], after - before, in_plane)
+    return np.moveaxis(filled, 0, axis)
+
+
+def remove_small_islands(mask: np.ndarray, spacing_ipl: Spacing, min_mm3: float) -> np.ndarray:
+    """`mask` without the connected parts (26-neighbourhood) of less than `min_mm3`."""
+    box = bounding_box(mask)
+    if box is None:
+        return mask
+    parts, _ = ndimage.label(mask[box], structure=np.ones((3, 3, 3)))
+    keep = np.bincount(parts.ravel()) * math.prod(spacing_ipl) >= min_mm3
+    keep[0] = False
+    cleaned = np.zeros_like(mask)
+    cleaned[box] = keep[parts]
+    return cleaned
+
+
+def fill_cavities(mask: np.ndarray) -> np.ndarray:
+    """`mask` with the background filled that it encloses wholly; in a mask of a single slice, within that slice."""
+    box = bounding_box(mask, margin=1)
+    if box is None:
+        return mask
+    filled = mask.copy()
+    filled[box] |= _enclosed(mask[box], structure=ndimage.generate_binary_structure(3, 1))
+    return filled
+
+
+def fill_holes(mask: np.ndarray, spacing_ipl: Spacing) -> np.ndarray:
+    """`mask` of vertebral bodies with its holes filled: the cavities, and small holes of sagittal slices.
+
+    In sagittal slices holes of up to `SAGITTAL_HOLE_MM2` are filled: a vertebral body has no opening to its sides, but
+    the canal of the basivertebral vein often stays dark. Axial and coronal slices are left alone, where the spinal
+    canal and the foramina are holes.
+    """
+    box = bounding_box(mask, margin=1)
+    if box is None:
+        return mask
+    filled = fill_cavities(mask)
+    within_slices = ndimage.generate_binary_structure(3, 1)
+    within_slices[:, :, [0, 2]] = False
+    most_voxels = SAGITTAL_HOLE_MM2 / (spacing_ipl[0] * spacing_ipl[1])
+    filled[box] |= _enclosed(filled[box], structure=within_slices, most_voxels=most_voxels)
+    return filled
+
+
+def smooth_border(mask: np.ndarray, spacing_ipl: Spacing, radius_mm: float) -> np.ndarray:
+    """`mask` with a smoother border and the same volume.
+
+    The mask is blurred by a Gaussian with a standard deviation of `radius_mm` (in mm along every axis, so that thick
+    slices are not mixed) and cut at the grey value that keeps the number of voxels. At the border of the volume it is
+    taken to go on beyond it. Details smaller than the radius disappear.
+    """
+    reach = 3.0
+    sigma = [radius_mm / mm for mm in spacing_ipl]
+    box = bounding_box(mask, margin=tuple(math.ceil(reach * voxels) for voxels in sigma))
+    if box is None or radius_mm <= 0:
+        return mask
+    blurred = ndimage.gaussian_filter(mask[box].astype(np.float32), sigma, mode="nearest", truncate=reach)
+    voxels = int(np.count_nonzero(mask[box]))
+    cut = np.partition(blurred, blurred.size - voxels, axis=None)[blurred.size - voxels]
+    smoothed = np.zeros_like(mask)
+    # Far from one half the cut would no longer be a border but grow or eat whole structures: thin ones may vanish.
+    smoothed[box] = blurred >= np.clip(cut, 0.35, 0.65)
+    return smoothed
+
+
+def apply(
+    classes: np.ndarray,
+    spec: PostprocessingSpec,
+    spacing_ipl: Spacing,
+    vertebra_class: int | None = None,
+    monitor: Monitor | None = None,
+) -> np.ndarray:
+    """Canonical `classes` (uint8 `[I, P, L]`: 0, 1, 2, ...), each of them cleaned as `spec` says. Raises Cancelled.
+
+    What a step adds to a class never takes voxels that another one holds. What encloses something in the picture of a
+    projection, as ribs do, does not enclose it in the body: in a single slice only vertebral bodies have holes to fill.
+    """
+    monitor = monitor or Monitor()
+    cleaned = classes.copy()
+    steps = {
+        number: _steps(spec, spacing_ipl, number == vertebra_class, is_single_slice=1 in classes.shape)
+        for number in range(1, int(classes.max()) + 1)
+    }
+    done, total = 0, sum(map(len, steps.values()))
+    for number, steps_of_class in steps.items():
+        mask = before = classes == number
+        for step in steps_of_class:
+            monitor.progress("post-processing", done, total)
+            mask = step(mask)
+            done += 1
+        cleaned[before & ~mask] = 0
+        cleaned[mask & (cleaned == 0)] = number
+    monitor.progress("post-processing", total, total)
+    return cleaned
+
+
+def _steps(
+    spec: PostprocessingSpec, spacing_ipl: Spacing, is_vertebrae: bool, is_single_slice: bool
+) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """What is done with a mask, in this order.
+
+    Slices that dropped out come first, because every later step would take their place for background; small islands
+    go before the smoothing, which else might glue them to a body.
+    """
+    steps = []
+    if spec.interpolate_slices:
+        # Never axial: an axial slice without vertebra is a disc. A spine has no such gaps in the other planes.
+        steps += [
+            lambda mask: interpolate_slices(mask, spacing_ipl, SAGITTAL_AXIS),
+            lambda mask: interpolate_slices(mask, spacing_ipl, CORONAL_AXIS),
+        ]
+    if spec.min_island_mm3 > 0:
+        steps.append(lambda mask: remove_small_islands(mask, spacing_ipl, spec.min_island_mm3))
+    if spec.fill_holes and is_vertebrae:
+        steps.append(lambda mask: fill_holes(mask, spacing_ipl))
+    elif spec.fill_holes and not is_single_slice:
+        steps.append(fill_cavities)
+    if spec.smooth_mm > 0:
+        steps.append(lambda mask: smooth_border(mask, spacing_ipl, spec.smooth_mm))
+    return steps
+
+
+def _slices_between(before: np.ndarray, after: np.ndarray, distance: int, in_plane: tuple[float, ...]) -> np.ndarray:
+    """The `distance - 1` slices between two that are `distance` apart."""
+    if not before.any() or not after.any():  # an outline that ends: there is nothing to interpolate towards
+        return np.zeros((distance - 1, *before.shape), bool)
+    first, last = _signed_distance(before, in_plane), _signed_distance(after, in_plane)
+    weights = (np.arange(1, distance) / distance)[:, None, None]
+    return first * (1 - weights) + last * weights > 0
+
+
+def _signed_distance(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
+    """Distance in mm from the outline of `mask`, positive inside."""
+    # One background pixel around gives a mask that fills its slice an outline too.
+    padded = np.pad(mask, 1)
+    inside = ndimage.distance_transform_edt(padded, sampling=spacing)
+    outside = ndimage.distance_transform_edt(~padded, sampling=spacing)
+    return (inside - outside)[1:-1, 1:-1]
+
+
+def _enclosed(mask: np.ndarray, structure: np.ndarray, most_voxels: float = math.inf) -> np.ndarray:
+    """Background parts, connected by `structure`, of up to `most_voxels` that do not reach the border of the array.
+
+    An axis of one slice, or one along which `structure` connects nothing, has no border in this sense.
+    """
+    parts, count = ndimage.label(~mask, structure=structure)
+    enclosed = np.bincount(parts.ravel(), minlength=count + 1) <= most_voxels
+    enclosed[0] = False
+    for axis in range(mask.ndim):
+        if mask.shape[axis] > 1 and np.take(structure, [0, 2], axis=axis).any():
+            enclosed[np.unique(np.take(parts, [0, -1], axis=axis))] = False
+    return enclosed[parts]
