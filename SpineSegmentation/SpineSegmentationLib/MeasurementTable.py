@@ -6,9 +6,13 @@ segmentation and its charts by node references, so that they are found again in 
 
 import math
 
+import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
+from vtk.util.numpy_support import vtk_to_numpy
+
+from .SegmentationScene import segmentsOf
 
 Cell = str | float | int | bool | None
 
@@ -63,6 +67,40 @@ def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tupl
     world = [0.0, 0.0, 0.0]
     segmentationNode.TransformPointToWorld([-lps[0], -lps[1], lps[2]], world)
     return tuple(world)
+
+
+def stateOf(segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> tuple[tuple[str, int], ...]:
+    """What changes whenever a segment is edited, renamed, added or removed."""
+    return tuple((name, labelmap.GetMTime()) for name, labelmap, _value in _labelmapsOf(segmentationNode))
+
+
+def isUpToDate(tableNode: "slicer.vtkMRMLTableNode") -> bool:
+    """Whether the segments still have the names and the volumes that were measured."""
+    counts: dict[vtk.vtkImageData, np.ndarray] = {}  # many segments share a label map
+    volumes = {}
+    for name, labelmap, value in _labelmapsOf(segmentationOf(tableNode)):
+        if labelmap not in counts:
+            scalars = labelmap.GetPointData().GetScalars()
+            counts[labelmap] = (
+                np.bincount(vtk_to_numpy(scalars), minlength=value + 1) if scalars else np.zeros(value + 1)
+            )
+        volumes[name] = counts[labelmap][value] * math.prod(labelmap.GetSpacing())
+    measured = {row["level"]: row.get("volume_mm3") for row in measurementsOf(tableNode)}
+    return volumes.keys() <= measured.keys() and all(
+        volume is None or math.isclose(volume, volumes.get(name, 0), rel_tol=1e-3) for name, volume in measured.items()
+    )
+
+
+def _labelmapsOf(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode | None",
+) -> "list[tuple[str, slicer.vtkOrientedImageData, int]]":
+    """Of each segment the name, the label map that holds it, and its value there."""
+    if segmentationNode is None:
+        return []
+    kind = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    segments = segmentsOf(segmentationNode)
+    maps = [(each.GetName(), each.GetRepresentation(kind), each.GetLabelValue()) for each in segments]
+    return [entry for entry in maps if entry[1] is not None]
 
 
 def _column(name: str, values: list[Cell]) -> vtk.vtkAbstractArray:

@@ -11,7 +11,16 @@ from SpineInference.models.manifest import LOOK_FIRST_BELOW
 
 from . import Dialogs, ResultExport
 from .ChoiceBox import ChoiceBox
-from .MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE, centreOf, measurementsOf, scanOf, segmentationOf
+from .MeasurementTable import (
+    DICE_CHART_ROLE,
+    HEIGHT_CHART_ROLE,
+    centreOf,
+    isUpToDate,
+    measurementsOf,
+    scanOf,
+    segmentationOf,
+    stateOf,
+)
 from .PanelSection import PanelSection
 from .ResultViews import ResultViews, editInSegmentEditor, jumpTo
 from .SegmentationReplacement import SegmentationReplacement
@@ -54,7 +63,12 @@ class ResultSection(PanelSection):
         segmentationNode = self._segmentation()
         self.ui.resultCollapsibleButton.setVisible(segmentationNode is not None)
         self._updateRestoreButton(segmentationNode, isRunning)
-        shown = (tableNode and tableNode.GetID(), segmentationNode and segmentationNode.GetID(), self._isOfOtherScan())
+        shown = (
+            tableNode and tableNode.GetID(),
+            segmentationNode and segmentationNode.GetID(),
+            stateOf(segmentationNode),
+            self._isOfOtherScan(),
+        )
         if shown != self._shown:
             self._shown = shown
             self._showTable(tableNode, segmentationNode)
@@ -106,7 +120,10 @@ class ResultSection(PanelSection):
             sentences.append(_("HD95 in mm."))
         if any(row.get("partial") == "yes" for row in self._rows):
             sentences.append(_("* cut off by the border of the scan."))
-        return " ".join([*sentences, self.parameters.result.GetDescription() or ""]).strip()
+        sentences.append(self.parameters.result.GetDescription() or "")
+        if not isUpToDate(self.parameters.result):
+            sentences.append(_("Edited since: this was measured before."))
+        return " ".join(filter(None, sentences))
 
     def _onRow(self) -> None:
         row = self.ui.resultTable.currentRow()
@@ -143,8 +160,6 @@ class ResultSection(PanelSection):
         text = _("The previous segments are back.") if self._replacement.isUndone else _("The new segments are back.")
         if slicer.mrmlScene.IsNodePresent(self._otherResult):
             self._otherResult, self.parameters.result = self.parameters.result, self._otherResult
-        elif self._replacement.isUndone:
-            text += " " + _("The measurements below are those of the new ones.")
         self.ui.statusLabel.setText(text)
         self.logic.changed()
 

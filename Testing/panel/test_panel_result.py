@@ -63,6 +63,20 @@ def test_a_result_of_another_scan_says_so(host, panel):
     assert "scan vertebral bodies: not the scan that is chosen above." in panel.ui.resultLabel.text
 
 
+def test_after_an_edit_the_table_says_that_it_is_older(host, panel):
+    import slicer
+
+    assert "Edited since" not in panel.ui.resultLabel.text
+    node = panel._parameterNode.result.GetNodeReference("segmentation")
+    segmentId = node.GetSegmentation().GetSegmentIdBySegmentName("L4")
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segmentId, panel._parameterNode.inputVolume)
+    array[12] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segmentId, panel._parameterNode.inputVolume)
+    panel.enter()  # as when the user comes back from the Segment Editor
+    assert panel.ui.resultLabel.text.endswith("Edited since: this was measured before.")
+    assert panel.ui.resultTable.item(1, 0).text() == "L5"
+
+
 def test_a_click_on_a_row_shows_the_vertebra(host, panel):
     import slicer
 

@@ -28,6 +28,7 @@ def lib(scene):
         importResult = staticmethod(ResultImport.importResult)
         measurementsOf = staticmethod(MeasurementTable.measurementsOf)
         centreOf = staticmethod(MeasurementTable.centreOf)
+        isUpToDate = staticmethod(MeasurementTable.isUpToDate)
         labelsOfReference = staticmethod(SegmentationLabels.labelsOfReference)
         labelsOfSegmentation = staticmethod(SegmentationLabels.labelsOfSegmentation)
 
@@ -127,6 +128,7 @@ def test_a_structure_that_was_not_found_has_a_row_but_no_segment(lib, tmp_path):
     rows = lib.measurementsOf(result.tableNode)
     assert [(row["level"], row["area_mm2"]) for row in rows] == [("Lung", 0), ("Heart", 88)]
     assert lib.centreOf(rows[0], result.tableNode) is None
+    assert lib.isUpToDate(result.tableNode)
 
     empty = lib.importResult(event_of_structures(tmp_path, labels * 0, []), volumeNode)
     assert (empty.segmentationNode, empty.isSpine, empty.notes) == (None, False, ["A note."])
@@ -159,6 +161,24 @@ def test_a_rows_centre_is_in_the_world(lib, scene, tmp_path):
     row = lib.measurementsOf(result.tableNode)[1]
     left, posterior, superior = (row[f"centroid_{name}_mm"] for name in ("left", "posterior", "superior"))
     assert np.allclose(lib.centreOf(row, result.tableNode), (10 - left, 20 - posterior, 30 + superior))
+
+
+def test_a_table_knows_whether_its_segments_have_been_edited(lib, scene, tmp_path):
+    scan, labels = make_case("oblique 12")
+    volumeNode = lib.addVolume(scan, "scan")
+    event = event_of(tmp_path, labels)
+    record = tmp_path / "record.json"
+    measured = {"measurements": as_json(measure(labels, SEGMENTS, set()))}
+    record.write_text(json.dumps(json.loads(record.read_text()) | measured), encoding="ascii")
+    result = lib.importResult(event, volumeNode)
+    assert lib.isUpToDate(result.tableNode)
+    segment = result.segmentationNode.GetSegmentation().GetNthSegment(0)
+    segment.SetName("another")
+    assert not lib.isUpToDate(result.tableNode)
+    segment.SetName(SEGMENTS[0].name)
+    assert lib.isUpToDate(result.tableNode)
+    result.segmentationNode.GetSegmentation().RemoveSegment(segment)
+    assert not lib.isUpToDate(result.tableNode)
 
 
 def test_nothing_found_leaves_the_scene_as_it_was(lib, tmp_path):

@@ -110,7 +110,7 @@ def steps(facts):
     resultNode = slicer.util.getNode(choices["result"])
     assert _choices(resultNode) == choices, f"{choices} became {_choices(resultNode)}"
     assert np.array_equal(label_array(resultNode, volumeNode), voxels), "the saved voxels are others"
-    assert ui.levelSelector.currentText == "T12"
+    assert ui.levelSelector.currentText == "T12" and "Edited since" not in ui.resultLabel.text
     assert ui.inputSelector.currentNode() is volumeNode
 
     ui.editButton.click()

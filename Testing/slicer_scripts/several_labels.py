@@ -57,7 +57,7 @@ def steps(facts):
         yield "its end", lambda: not panel().logic.isRunning
         yield 1  # what Slicer's own widgets do to new segments, they do later
         assert sorted(segment_names(resultNode)) == sorted(names + BESIDE)
-        assert ui.resultTable.item(0, 0).text() == names[0]
+        assert ui.resultTable.item(0, 0).text() == names[0] and "Edited since" not in ui.resultLabel.text
         assert all(display.GetSegmentVisibility(each) for each in segmentation.GetSegmentIDs())
         assert segmentation.ContainsRepresentation("Closed surface")
     slicer.util.resetThreeDViews()
