@@ -1,22 +1,37 @@
 """Draws where the bundled models fail, for Resources/Models/README.md: on generated spines, no patients' scans.
 
 segtraining phantom DATA/Dataset902_Unseen --kind varied-spine --count 12 --seed 30000
-segtraining evaluate --dataset Dataset902_Unseen --data DATA --model vertebral-bodies-mr -o EVALUATION
-python Resources/Sources/failure_pictures.py EVALUATION
+python Resources/Sources/failure_pictures.py DATA/Dataset902_Unseen
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
+from SegTraining.data_settings import Dataset  # noqa: E402
+from SegTraining.datasets import find_cases  # noqa: E402
+from SegTraining.evaluate import evaluate  # noqa: E402
 from SegTraining.evaluation_folder import EXAMPLES  # noqa: E402
 from SegTraining.examples import read_examples  # noqa: E402
 from SegTraining.report_pictures import overlays  # noqa: E402
-from SegTraining.scoring import FUSED  # noqa: E402
+from SpineInference.models.catalog import open_set  # noqa: E402
+from SpineInference.requests import DEFAULT_MODEL  # noqa: E402
+from SpineInference.spine.levels import LEVELS  # noqa: E402
+
+PICTURE = PROJECT / "Resources" / "Models" / "failures.webp"
+
+
+def main(folder: Path) -> None:
+    """Evaluate the cases of the data set in `folder`, and draw the worst slices."""
+    dataset = Dataset(name=folder.name, ignore_labels=[LEVELS["S1"].label])
+    with tempfile.TemporaryDirectory() as scores:
+        evaluate(open_set(DEFAULT_MODEL), find_cases(dataset, folder.parent), Path(scores), each_plane=False)
+        worst = [example for example in read_examples(Path(scores, EXAMPLES)) if example.kind == "worst"]
+    PICTURE.write_bytes(overlays(worst))
+
 
 if __name__ == "__main__":
-    examples = read_examples(Path(sys.argv[1], EXAMPLES))
-    worst = [example for example in examples if example.planes == FUSED and example.kind == "worst"]
-    (PROJECT / "Resources" / "Models" / "failures.webp").write_bytes(overlays(worst))
+    main(Path(sys.argv[1]).absolute())

@@ -74,7 +74,7 @@ def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monito
     """
     offered = {package.manifest.plane for package in models.packages}
     if missing := set(options.planes or ()) - offered:
-        raise SpineError(f'the model "{models.name}" has no network for the {" and ".join(sorted(missing))} plane.')
+        raise SpineError(f'the model "{models.name}" has no network for the {_named(sorted(missing))}.')
     packages = sorted(
         (package for package in models.packages if package.manifest.plane in (options.planes or offered)),
         key=lambda package: PLANES.index(package.manifest.plane),
@@ -87,13 +87,13 @@ def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monito
     }
     bearable = max(TOO_COARSE, min(coarseness.values()))
     if too_coarse := [plane for plane, value in coarseness.items() if value > bearable]:
-        monitor.note(f"The scan's slices are too thick to look at them in the {' and '.join(too_coarse)} plane.")
+        monitor.note(f"The scan's slices are too thick to look at them in the {_named(too_coarse)}.")
     widths = {
         p.manifest.plane: min(_in_plane(p, canonical_extent(scan))) for p in packages if p.manifest.vertebra_class
     }
     enough = min(TOO_NARROW_MM, max(widths.values(), default=0.0))
     if too_narrow := [plane for plane, mm in widths.items() if mm < enough and plane not in too_coarse]:
-        monitor.note(f"The scan is too narrow to look at it in the {' and '.join(too_narrow)} plane.")
+        monitor.note(f"The scan is too narrow to look at it in the {_named(too_narrow)}.")
     return [package for package in packages if package.manifest.plane not in (*too_coarse, *too_narrow)]
 
 
@@ -104,9 +104,11 @@ def note_precision(packages: list[ModelPackage], options: Options, device: Devic
     if device.kind != "cpu":
         monitor.note(f"The precision int8 is for the CPU only: {device.name} computes in its own.")
     elif without := [package.manifest.plane for package in packages if not package.has_int8]:
-        monitor.note(
-            f"The model has no int8 version for the {' and '.join(without)} plane: computing in full precision there."
-        )
+        monitor.note(f"The model has no int8 version for the {_named(without)}: computing in full precision there.")
+
+
+def _named(planes: list[str]) -> str:
+    return f"{' and '.join(planes)} plane{'s' if len(planes) > 1 else ''}"
 
 
 def _in_plane(package: ModelPackage, lengths_ipl: tuple[float, float, float]) -> list[float]:

@@ -29,7 +29,7 @@ def test_what_the_scan_shows_becomes_names_and_the_user_is_told_how_sure_they_ar
     names, naming, notes = name(5, Options())
     assert names == ["L1", "L2", "L3", "L4", "L5"]
     assert naming == Naming("proposed", 0.97, "the sacrum")
-    assert notes == ["Levels from the sacrum, confidence 0.97; choose another top level if it is wrong."]
+    assert notes == ["Levels from the sacrum, confidence 0.97; name the topmost vertebra if it is wrong."]
 
 
 @pytest.mark.parametrize("options", [Options(top_level="T12"), Options(bottom_level="L4")])

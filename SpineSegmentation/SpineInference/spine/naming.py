@@ -25,6 +25,6 @@ def name_bodies(
         return assign_levels(count), Naming("numbered")
     confidence = int(100 * proposal.confidence) / 100  # rounded down: what is not certain shall not look so
     monitor.note(
-        f"Levels from {proposal.anchor}, confidence {confidence:.2f}; choose another top level if it is wrong."
+        f"Levels from {proposal.anchor}, confidence {confidence:.2f}; name the topmost vertebra if it is wrong."
     )
     return assign_levels(count, proposal.top_level), Naming("proposed", confidence, proposal.anchor)
