@@ -117,6 +117,16 @@ def test_fused_without_a_trace_of_doubt():
     assert_separated(instances, bodies, labels)
 
 
+def test_a_mask_too_thin_all_along_is_not_cut_at_the_waists_of_its_bodies():
+    """As a network draws bodies of which it is not sure: here of the neck, 9.5 mm deep and 15 mm high."""
+    labels = column(3, {"height": 15.0, "depth": 9.5, "width": 13.0, "disc": 4.0}, (1.0, 1.0, 1.0))
+    for number in range(1, 4):
+        middle = int(np.flatnonzero((labels == number).any(axis=(1, 2))).mean())
+        for row in labels[middle - 1 : middle + 2]:
+            row[(row == number) & ~ndimage.binary_erosion(row == number, iterations=2)] = 0
+    assert_separated(*separate(labels > 0, (1.0, 1.0, 1.0)), labels)
+
+
 def test_pieces_of_one_body_become_one():
     """A body parted by a dark line, across or along, and a crumb beside it stay one body."""
     labels = column(4, LUMBAR, (2.0, 2.0, 2.0))

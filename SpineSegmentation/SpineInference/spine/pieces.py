@@ -15,6 +15,8 @@ DEPTH_PER_WIDTH = 0.7
 NEIGHBOURHOOD_MM = 60.0
 """How far along the spine (standard deviation) bodies have about the same size."""
 
+_HIGHEST_RATIOS = 1.4, 1.8
+"""Up to where a piece is taken for one body, in `HEIGHT_PER_THICKNESS`; beyond the first only where nothing else is."""
 _CRUMB, _SLIVER = 0.1, 0.02
 """What holds less than this share of a body is no body of its own; the latter where the scan ends and cuts it."""
 _ROUNDING_MM = 1e-6
@@ -109,14 +111,18 @@ def whole_bodies(pieces: list[Piece]) -> list[Whole]:
     """What a whole body would measure at each of the pieces.
 
     The height comes from the thickness of the column there, by the ratio of both in this very spine as far as it shows
-    whole bodies.
+    whole bodies. A mask that is too thin all along makes them look high; two bodies in one piece are higher still.
     """
     extent, thickness, area, voxels, middle = np.array(
         [(piece.extent, piece.thickness, piece.area, len(piece), piece.middle) for piece in pieces]
     ).T
     ratios = extent / thickness
-    plausible = ratios[(ratios > 0.6 * HEIGHT_PER_THICKNESS) & (ratios < 1.4 * HEIGHT_PER_THICKNESS)]
-    ratio = np.median(plausible) if len(plausible) >= 3 else HEIGHT_PER_THICKNESS
+    ratio = HEIGHT_PER_THICKNESS
+    for highest in _HIGHEST_RATIOS:
+        plausible = ratios[(ratios > 0.6 * HEIGHT_PER_THICKNESS) & (ratios < highest * HEIGHT_PER_THICKNESS)]
+        if len(plausible) >= 3:
+            ratio = np.median(plausible)
+            break
     # The size of bodies changes along the spine: each piece counts by its volume, and by how near it is.
     weights = voxels * np.exp(-0.5 * np.square((middle[:, None] - middle) / NEIGHBOURHOOD_MM))
     medians = [_weighted_medians(values, weights) for values in (ratio * thickness, area, voxels)]
