@@ -46,10 +46,15 @@ class Body:
     label: int
     dice: float
 
+    @property
+    def level(self) -> str:
+        """The name of the level; a value that is none stands for itself."""
+        return _LEVEL_NAMES.get(self.label, str(self.label))
+
     def as_dict(self) -> dict[str, Value]:
-        """The columns of `bodies.csv`; a value that is no level stands for itself."""
-        named = {"dataset": self.dataset, "case": self.case, "planes": self.planes}
-        return named | {"level": _LEVEL_NAMES.get(self.label, str(self.label)), "dice": round(self.dice, 4)}
+        """The columns of `bodies.csv`."""
+        named = {"dataset": self.dataset, "case": self.case, "planes": self.planes, "level": self.level}
+        return named | {"dice": round(self.dice, 4)}
 
 
 _LEVEL_NAMES = {segment.label: name for name, segment in LEVELS.items()}
@@ -123,7 +128,7 @@ def levels(bodies: list[Body]) -> list[dict[str, Value]]:
     return [
         {
             "planes": planes,
-            "level": members[0].as_dict()["level"],
+            "level": members[0].level,
             "bodies": len(members),
             "found": sum(body.dice > 0 for body in members),
             "dice": round(float(np.mean([body.dice for body in members])), 4),

@@ -24,7 +24,7 @@ from .engines import Engine, open_engine
 from .measuring.measurements import Measurements, measure
 from .measuring.reference import check_values
 from .models.catalog import ModelSet
-from .models.manifest import LOOK_FIRST_BELOW, Manifest
+from .models.manifest import Manifest, deserves_a_look
 from .models.model_package import ModelPackage
 from .monitor import Monitor
 from .options import Options, check_options, note_precision, packages_to_run
@@ -189,7 +189,7 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
             f"{what}: the model is made for {recipe.modality} of the {recipe.anatomy}; check that this is what the "
             "scan shows."
         )
-    doubtful = [body.level for body in measurements.vertebrae if body.quality < LOOK_FIRST_BELOW]
+    doubtful = [body.level for body in measurements.vertebrae if deserves_a_look(body.quality)]
     if doubtful:
         monitor.note(f"Look first at {', '.join(doubtful)}: there the planes disagree or the network is not sure.")
     compared = any(measured.dice is not None for measured in measurements.structures)

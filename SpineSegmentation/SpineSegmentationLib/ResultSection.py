@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import LOOK_FIRST_BELOW
+from SpineInference.models.manifest import deserves_a_look
 
 from . import Dialogs, ResultExport
 from .ChoiceBox import ChoiceBox
@@ -112,7 +112,7 @@ class ResultSection(PanelSection):
         sentences = [other if self._isOfOtherScan() else f"{name}."]
         if "quality" in columns:
             sentences.append(_("Quality: how sure the model is, from 0 to 1."))
-        if any(_isDoubtful(row) for row in self._rows):
+        if any(deserves_a_look(row.get("quality")) for row in self._rows):
             sentences.append(_("! look here first."))
         if "anterior_height_mm" in columns:
             sentences.append(_("Heights (anterior, middle, posterior) in mm, tilt in degrees."))
@@ -224,11 +224,6 @@ def _columns() -> list[tuple[str, str, int]]:
     ]
 
 
-def _isDoubtful(row: dict) -> bool:
-    quality = row.get("quality")
-    return quality is not None and quality < LOOK_FIRST_BELOW
-
-
 def _item(row: dict, name: str, digits: int) -> "qt.QTableWidgetItem":
     value = row.get(name)
     if isinstance(value, float | int):
@@ -237,6 +232,6 @@ def _item(row: dict, name: str, digits: int) -> "qt.QTableWidgetItem":
         text = "" if value is None else str(value)
     if name == "level" and row.get("partial") == "yes":
         text += " *"
-    if name == "quality" and _isDoubtful(row):
+    if name == "quality" and deserves_a_look(row.get("quality")):
         text += " !"
     return qt.QTableWidgetItem(text)

@@ -57,6 +57,11 @@ LOOK_FIRST_BELOW = 0.8
 """A body of a lower quality (see `OutputSpec.quality_exponent`) deserves a person's look before the others."""
 
 
+def deserves_a_look(quality: float | None) -> bool:
+    """Whether a person should look at a body of this quality before the others; not where it is not known."""
+    return quality is not None and quality < LOOK_FIRST_BELOW
+
+
 @dataclass(frozen=True)
 class OutputSpec:
     """What makes probabilities of the logits, and where the foreground begins.

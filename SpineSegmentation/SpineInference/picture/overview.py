@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from ..files.writing import atomic
 from ..measuring.measurements import ReferenceSummary, StructureMeasurement, VertebraMeasurement
-from ..models.manifest import LOOK_FIRST_BELOW
+from ..models.manifest import deserves_a_look
 from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
 from .views import View, make_views
 
@@ -147,8 +147,7 @@ class _Column:
         return "–" if value is None else f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"  # never "-0"
 
     def look_first(self, row: VertebraMeasurement | StructureMeasurement) -> bool:
-        value = self.value(row)
-        return self.field == "quality" and value is not None and value < LOOK_FIRST_BELOW
+        return self.field == "quality" and deserves_a_look(self.value(row))
 
 
 _COLUMNS = (
