@@ -65,8 +65,8 @@ class Augmentation(Strict):
 
     slice_order_flip: Transform | None = None
     """Reverses the neighbouring slices: the mirror image across the plane."""
-    slice_distance: Ranged | None = None
-    """Distance of the neighbouring slices in voxels, as in thick-slice scans."""
+    thick_slices: Ranged | None = None
+    """Slices of so many voxels, of which each is the mean, as in thick-slice scans."""
     thick_rows: Ranged | None = None
     """Resolution along the columns or the rows lowered by this factor, as in slices across a thick-slice scan."""
     field_of_view: Ranged | None = None

@@ -62,11 +62,12 @@ class Samples(Dataset):
             shown = int(rng.choice(list(self._slices[number])))
         index = int(rng.choice(self._slices[number][shown]) if shown else rng.integers(len(image)))
         centre = self._centre(rng, target[index], shown)
-        neighbours = self._neighbours(rng, index, len(image))
+        slabs = self._slabs(rng, index, len(image))
         rows, columns = (side + 2 * MARGIN for side in self._config.training.crop)
         window = (centre[0] - rows // 2, centre[1] - columns // 2, rows, columns)
         background = case.record.background
-        return cut(image, neighbours, window, background), cut(target, np.array([index]), window, 0)[0], background
+        slices = cut(image, slabs.ravel(), window, background).reshape(*slabs.shape, rows, columns)
+        return slices.mean(axis=1), cut(target, np.array([index]), window, 0)[0], background
 
     def _centre(self, rng: np.random.Generator, target: np.ndarray, shown: int) -> tuple[int, int]:
         """The middle of the crop: so that it holds a random pixel of the class `shown`, or anywhere (0); little air."""
@@ -82,13 +83,15 @@ class Samples(Dataset):
             for middle, length, side in zip(pixel, target.shape, self._config.training.crop, strict=True)
         )
 
-    def _neighbours(self, rng: np.random.Generator, index: int, count: int) -> np.ndarray:
+    def _slabs(self, rng: np.random.Generator, index: int, count: int) -> np.ndarray:
+        """For each channel the slices [channels, n] whose mean it is: one, or those that a thick slice would hold."""
         context = self._config.input.context_slices
-        distance = self._config.augmentation.slice_distance
+        thick = self._config.augmentation.thick_slices
         step = 1
-        if distance is not None and rng.random() < distance.p:
-            step = int(rng.integers(round(distance.low), round(distance.high) + 1))
-        return np.clip(index + step * np.arange(-context, context + 1), 0, count - 1)
+        if thick is not None and rng.random() < thick.p:
+            step = int(rng.integers(round(thick.low), round(thick.high) + 1))
+        middles = index + step * np.arange(-context, context + 1)
+        return np.clip(middles[:, None] + np.arange(step) - step // 2, 0, count - 1)
 
 
 def _within(middle: int, length: int, side: int) -> int:

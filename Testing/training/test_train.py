@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -147,6 +148,20 @@ def test_most_samples_show_the_target_and_some_do_not(folders):
     samples = Samples(cases(folders), config(training={"foreground_fraction": 0.7}))
     with_target = sum(int((samples[number][1] == 1).any()) for number in range(100))
     assert 70 <= with_target < 100
+
+
+def test_thick_slices_are_means_of_thin_ones_and_as_far_apart(folders):
+    case = cases(folders)[0]
+    position = np.arange(case.image.shape[2], dtype=np.float16)
+    case.image = np.broadcast_to(position, case.image.shape)
+    thick = {"thick_slices": {"p": 1, "low": 3, "high": 3}}
+    samples = Samples([case], config(augmentation=thick), raw=True)
+    largest = np.array([samples[number][0].amax(dim=(1, 2)).tolist() for number in range(30)])
+    middle = (largest[:, 0] >= 1) & (largest[:, 2] <= position[-1] - 1)  # not where the scan ends
+    assert middle.any() and np.allclose(np.diff(largest[middle], axis=1), 3, atol=1e-2)
+    assert np.allclose(largest[middle] % 1, 0, atol=1e-2)  # three slices are centred on one of them
+    alone = Samples([case], config(augmentation={"thick_slices": None}), raw=True)
+    assert np.allclose(np.diff(alone[0][0].amax(dim=(1, 2))), 1)
 
 
 def test_validation_scores_the_truth_with_one_and_leaves_out_what_nobody_labelled(folders):

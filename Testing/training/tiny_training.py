@@ -71,7 +71,7 @@ def settings(**changes: dict[str, Any]) -> dict[str, Any]:
         "augmentation": {
             "rotation": {"low": -20, "high": 20},
             "gaussian_noise": {"low": 0.01, "high": 0.01},
-            "slice_distance": {"low": 1, "high": 3},
+            "thick_slices": {"low": 1, "high": 3},
         },
         "optimiser": {"learning_rate": 0.01},
         "schedule": {"warmup_steps": 2},
