@@ -62,8 +62,9 @@ class Dataset(Strict):
     """How far below the lowest labelled voxel nothing is taught; further down is background."""
     patient_pattern: str = r"(.+)"
     """Regular expression whose first group, searched in a case's name, is its patient."""
-    sampling_weight: float | None = Field(None, gt=0)
-    """Share of the training samples relative to the other data sets; by default its number of training cases."""
+    sampling_weight: float | None = Field(None, ge=0)
+    """Share of the training samples relative to the other data sets; by default its number of training cases. With 0
+    it teaches nothing: it is there for its validation and test cases."""
 
     def values_of(self, label: Label) -> tuple[int, ...]:
         """The values that stand for `label` in the label maps of this data set."""

@@ -104,8 +104,9 @@ def split_cases(data: Data, data_folder: Path) -> dict[str, list[Case]]:
     for case in cases:
         parts[part_of.get(case.name, "training")].append(case)
     _check_leakage(parts)
+    parts["training"] = [case for case in parts["training"] if case.dataset.sampling_weight != 0]
     if not parts["training"]:
-        raise SpineError("The split leaves no case for training: shorten its lists.")
+        raise SpineError("The split leaves no case for training: shorten its lists, or give a data set some weight.")
     if data.split.training_cases is not None:
         parts["training"] = _limited(parts["training"], data.split)
     return parts

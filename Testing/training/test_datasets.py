@@ -27,6 +27,16 @@ def test_cases_are_found_and_split_by_the_lists(tmp_path):
     assert names(parts) == {"training": ["a", "c"], "validation": ["b"], "test": ["d"]}
 
 
+def test_a_data_set_without_weight_teaches_nothing_and_still_judges(tmp_path):
+    make_dataset(tmp_path)
+    make_dataset(tmp_path, ("e",), dataset="Other")
+    datasets = [{"name": DATASET, "sampling_weight": 0}, {"name": "Other"}]
+    parts = split_cases(Data.model_validate({"datasets": datasets, "split": {"validation": ["b"]}}), tmp_path)
+    assert names(parts) == {"training": ["e"], "validation": ["b"], "test": []}
+    with pytest.raises(SpineError, match="some weight"):
+        split_cases(data({"validation": ["b"]}, sampling_weight=0), tmp_path)
+
+
 def test_instances_are_preferred_to_the_plain_mask(tmp_path):
     folder = make_dataset(tmp_path, ("a",))
     assert find_cases(Dataset(name=DATASET), folder)[0].labels_are_instances

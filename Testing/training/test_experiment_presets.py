@@ -92,3 +92,14 @@ def test_small_versions_are_small_and_run_without_a_gpu():
             assert pixels <= many / 16 and steps <= most / 20
             assert config.name != large.name
         assert (PRESETS / "small" / f"{preset}.yaml").read_text("utf-8").count("\n") < 60
+
+
+def test_the_ablation_differs_in_what_teaches_only():
+    found = {name: run.config.model_dump() for name, run in runs("vertebral-bodies-ablation").items()}
+    taught = {
+        name: [dataset.pop("sampling_weight") > 0 for dataset in config["data"]["datasets"]]
+        for name, config in found.items()
+    }
+    assert taught == {"both": [True] * 4, "patients": [True] * 3 + [False], "phantoms": [False] * 3 + [True]}
+    both, *others = ({**config, "name": None} for config in found.values())
+    assert all(other == both for other in others) and both["fine_tuning"] is None

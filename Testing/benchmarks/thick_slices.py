@@ -1,0 +1,99 @@
+"""Scans as most hospitals take them: thick sagittal slices with gaps, made of scans and references with thin ones.
+
+    python Testing/benchmarks/thick_slices.py DATA/Dataset501_Chu THICK/Dataset501_Chu --cases chu_14 chu_16
+    python Testing/benchmarks/accuracy.py THICK/Dataset501_Chu
+
+Both folders are data sets in nnU-Net's raw layout. A thick slice is the mean over its thickness; its reference is what
+was drawn at its middle.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "SpineSegmentation")]
+
+import SimpleITK as sitk  # noqa: E402
+
+from SegTraining.data_settings import Dataset  # noqa: E402
+from SegTraining.datasets import Case, find_cases  # noqa: E402
+from SpineInference.errors import SpineError  # noqa: E402
+from SpineInference.volume.geometry import canonical, spacing_ipl  # noqa: E402
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the data set; 0, or 2 for folders or cases that cannot be used."""
+    options = _parse(arguments)
+    try:
+        cases = find_cases(Dataset(name=options.source.name), options.source.absolute().parent)
+        if unknown := set(options.cases or ()) - {case.name for case in cases}:
+            raise SpineError(f'"{options.source}" has no case "{min(unknown)}": correct --cases.')
+        if options.target.exists():
+            raise SpineError(f'"{options.target}" exists already: give a new folder.')
+        for case in cases:
+            if not options.cases or case.name in options.cases:
+                _write(case, options)
+    except SpineError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if (description := options.source / "dataset.json").is_file():
+        shutil.copyfile(description, options.target / "dataset.json")
+    return 0
+
+
+def thick_slices(
+    image: sitk.Image, labels: sitk.Image, thickness_mm: float, distance_mm: float
+) -> tuple[sitk.Image, sitk.Image]:
+    """`image` (float32) and `labels` as slices of `thickness_mm`, `distance_mm` from middle to middle, canonical.
+
+    Raises SpineError where the scan is narrower than one slice or its own slices are thicker.
+    """
+    image, labels = canonical(image), canonical(labels)
+    own_mm, count = spacing_ipl(image)[2], image.GetSize()[0]
+    if own_mm > thickness_mm or own_mm * count < thickness_mm:
+        raise SpineError(f"Slices of {thickness_mm:g} mm cannot be made of {count} slices of {own_mm:g} mm.")
+    starts = np.arange(0, own_mm * count - thickness_mm + 1e-6, distance_mm)
+    lower = own_mm * np.arange(count)
+    shared = np.minimum(lower + own_mm, starts[:, None] + thickness_mm) - np.maximum(lower, starts[:, None])
+    weights = np.maximum(shared, 0) / thickness_mm
+    middles = ((starts + thickness_mm / 2) / own_mm).astype(int)
+    arrays = (
+        (sitk.GetArrayViewFromImage(image) @ weights.T).astype(np.float32),
+        sitk.GetArrayViewFromImage(labels)[:, :, middles],
+    )
+    origin = image.TransformContinuousIndexToPhysicalPoint([thickness_mm / 2 / own_mm - 0.5, 0, 0])
+    made = []
+    for array in arrays:
+        thick = sitk.GetImageFromArray(np.ascontiguousarray(array))
+        thick.SetSpacing((distance_mm, *image.GetSpacing()[1:]))
+        thick.SetDirection(image.GetDirection())
+        thick.SetOrigin(origin)
+        made.append(thick)
+    return made[0], made[1]
+
+
+def _write(case: Case, options: argparse.Namespace) -> None:
+    labels = "instancesTr" if case.labels_are_instances else "labelsTr"
+    thick = thick_slices(*case.read(), options.thickness, options.distance)
+    for part, name, image in zip(("imagesTr", labels), (f"{case.name}_0000", case.name), thick, strict=True):
+        (options.target / part).mkdir(parents=True, exist_ok=True)
+        sitk.WriteImage(image, options.target / part / f"{name}.nii.gz", True)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path, help="a data set in nnU-Net's raw layout")
+    parser.add_argument("target", type=Path, help="a new folder for the other one")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these")
+    parser.add_argument("--thickness", type=float, default=4.0, metavar="MM", help="of a slice (4)")
+    parser.add_argument("--distance", type=float, default=4.4, metavar="MM", help="between middles of slices (4.4)")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
