@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import InputSpec
-from SpineInference.spine.level_recognition import NEIGHBOUR_MM, make_patch
+from SpineInference.spine.level_recognition import NEIGHBOUR_MM, TO_S1, make_patch, turned_back
 from SpineInference.spine.levels import LEVELS
 from SpineInference.spine.vertebrae import separate
 from SpineInference.volume.geometry import canonical, resample, spacing_ipl, working_grid
@@ -30,9 +30,8 @@ _SLAB = {"spacing": (1.3, 1.3, 2.2), "field_of_view": (200.0, 300.0, 26.4)}
 _BESIDE = 0.25
 """Patches beside the spine, as a share of those of bodies."""
 
-# The curve of the sacrum: length of the way to the next body relative to the last one, and degrees that it turns back.
-# From L5 to S1 it is 0.84-1.05 and 12-20 degrees in phantoms and in the scans of Chu where both are found.
-_TO_S1, _BELOW_S1 = (0.93, 16.0), (0.8, 20.0)
+_BELOW_S1 = (0.8, 20.0)
+"""The way from S1 to S2, as `TO_S1`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,17 +113,11 @@ def _continued(centres: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     last = order[-1]
     way = centres[last] - centres[order[-2]]
     if last == L5:
-        way = _turned_back(way, *_TO_S1)
+        way = turned_back(way, *TO_S1)
         result[S1] = centres[L5] + way
         last = S1
     elif last < L5:
         result[last + 1] = centres[last] + way
     if last == S1:
-        result[NO_VERTEBRA] = result[S1] + _turned_back(way, *_BELOW_S1)
+        result[NO_VERTEBRA] = result[S1] + turned_back(way, *_BELOW_S1)
     return result
-
-
-def _turned_back(way: np.ndarray, length: float, degrees: float) -> np.ndarray:
-    """A way (I, P, L) down the spine, `length` times as long and turned backwards."""
-    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return length * np.array([cos * way[0] - sin * way[1], sin * way[0] + cos * way[1], way[2]])

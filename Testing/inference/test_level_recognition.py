@@ -41,6 +41,17 @@ def test_a_chain_down_to_the_sacrum_is_named_from_it():
     assert CERTAIN <= proposal.confidence <= 1
 
 
+def test_what_lies_below_the_last_body_decides_between_neighbours():
+    unclear = np.concatenate([seen("L1", "L2", "L3"), unsure(1, "L3", "L4"), unsure(1, "L4", "L5")])
+    assert decide(unclear) is None
+    proposal = decide(unclear, seen("S1", certainty=0.95)[0])
+    assert (proposal.top_level, proposal.anchor) == ("L1", "the sacrum")
+    assert decide(unclear, seen("L5", certainty=0.95)[0]) is None  # no anchor, and the sacrum is no body yet
+    assert decide(seen("L1", "L2", "L3", "L4", "L5"), seen("L4", certainty=0.95)[0]) is None
+    with_sacrum = seen("L2", "L3", "L4", "L5", "S1"), unsure(1, "S1", "L5")[0]
+    assert decide(with_sacrum[0], np.eye(len(LEVELS) + 1)[0]).confidence > decide(*with_sacrum).confidence
+
+
 def test_the_first_body_of_the_sacrum_is_part_of_the_chain():
     assert decide(seen("L2", "L3", "L4", "L5", "S1")).top_level == "L2"
 

@@ -1,9 +1,10 @@
 """Which vertebrae a scan shows, read off its anchors: the sacrum under L5, and C2 with its dens.
 
-A small network looks at a patch around each vertebral body and says how much it looks like each level. Bodies follow
-each other without a gap, so that the level of the topmost one decides about all: every possibility is weighed by what
-the network says of the whole chain. A wrong name is worse than none. Nothing is proposed where no anchor is seen, where
-the chain fits in more than one place or in none, or where a body may be missing or doubled in between.
+A small network looks at a patch around each vertebral body, and around the place below the last one where the sacrum
+would begin, and says how much it looks like each level. Bodies follow each other without a gap, so that the level of
+the topmost one decides about all: every possibility is weighed by what the network says of the whole chain. A wrong
+name is worse than none. Nothing is proposed where no anchor is seen, where the chain fits in more than one place or in
+none, or where a body may be missing or doubled in between.
 
 Five lumbar vertebrae are taken for granted, as radiologists do who see only the sacrum: in the one person of about ten
 who has four or six, or a transitional vertebra, what is counted from the sacrum is off by one. Only the user can know.
@@ -38,6 +39,9 @@ ANCHORS = {"C2": "C2", "L5": "the sacrum", "S1": "the sacrum"}
 """The levels that can be recognised by themselves, and what is seen there."""
 ABOVE_C2_MM, BELOW_L5_MM = 20.0, 35.0
 """How far the scan must go on beyond the middle of a body to show the dens, or the upper half of S1."""
+TO_S1 = (0.93, 16.0)
+"""The way from L5 to S1: its length relative to that from L4 to L5, and the degrees by which it is turned backwards. In
+phantoms and in the scans of Chu where both are found they are 0.84 to 1.05 and 12 to 20."""
 UNEVEN = (0.5, 1.6)
 """Distances between bodies, relative to those of the neighbours, beyond which one is doubled or missing."""
 
@@ -68,11 +72,12 @@ def propose_levels(
     points = np.asarray(centres, float).reshape(-1, 3)
     if not len(points) or uneven(points * spacing_ipl):
         return None
-    patches = np.stack([make_patch(volume, spacing_ipl, point, manifest.input) for point in points])
-    found = engine.probabilities(patches).reshape(len(points), -1)
-    by_value = np.zeros((len(points), len(LEVELS) + 1))
-    by_value[:, [0, *(label.value for label in manifest.labels)]] = found
-    proposal = decide(by_value)
+    below = _place_of_s1(points, spacing_ipl, volume.shape)
+    places = points if below is None else np.vstack([points, below])
+    patches = np.stack([make_patch(volume, spacing_ipl, place, manifest.input) for place in places])
+    by_value = np.zeros((len(places), len(LEVELS) + 1))
+    by_value[:, [0, *(label.value for label in manifest.labels)]] = engine.probabilities(patches)[..., 0, 0]
+    proposal = decide(by_value[: len(points)], None if below is None else by_value[-1])
     if proposal is None or not _shows_anchor(proposal, points[:, 0], volume.shape[0], spacing_ipl[0]):
         return None
     return proposal
@@ -104,27 +109,52 @@ def make_patch(
     return values.reshape(3, spec.canvas[0], 2, spec.canvas[1], 2).mean(axis=(2, 4), dtype=np.float32)
 
 
-def decide(probabilities: np.ndarray) -> Proposal | None:
+def decide(probabilities: np.ndarray, below: np.ndarray | None = None) -> Proposal | None:
     """The only possibility that a chain of bodies leaves, or None.
 
-    `probabilities` [bodies, 27] are those of being no vertebra, then of the levels by their label values (C1 is 1).
+    `probabilities` [bodies, 27] are those of being no vertebra, then of the levels by their label values (C1 is 1);
+    `below` [27] those of the place where the next body would be.
     """
-    count = len(probabilities)
-    by_level = probabilities[:, [LEVELS[name].label for name in _NAMES]]
-    believed = np.log((1 - DOUBT) * by_level + DOUBT / by_level.shape[1])
+    count, values = len(probabilities), [LEVELS[name].label for name in _NAMES]
+    by_level = probabilities[:, values]
+    believed = _believed(by_level)
+    # By the level of the last body: what then must be below it, and below S1 there is no body.
+    follower = np.ones(len(values)) if below is None else below[[*values[1:], 0]]
+    believed_below = _believed(follower)
     tops = range(len(_NAMES) - count + 1)
-    fits = [believed[np.arange(count), top + np.arange(count)].sum() for top in tops]
+    fits = [believed[np.arange(count), top + np.arange(count)].sum() + believed_below[top + count - 1] for top in tops]
     if not fits:
         return None
-    one_by_one = believed.max(axis=1).sum() + np.log(CONTRADICTION)
+    one_by_one = believed.max(axis=1).sum() + believed_below.max() + np.log(CONTRADICTION)
     weights = np.exp(np.array([*fits, one_by_one]) - max(fits))
     top = int(np.argmax(fits))
     confidence = float(weights[top] / weights.sum())
-    anchors = [name for body, name in enumerate(_NAMES[top : top + count]) if by_level[body, top + body] >= SURE_ANCHOR]
+    names = _NAMES[top : top + count]
+    anchors = [name for body, name in enumerate(names) if by_level[body, top + body] >= SURE_ANCHOR]
+    if below is not None and names[-1] == "L5" and below[LEVELS["S1"].label] >= SURE_ANCHOR:
+        anchors.append("S1")
     anchor = next((ANCHORS[name] for name in anchors if name in ANCHORS), None)
     if anchor is None or confidence < CERTAIN:
         return None
     return Proposal(_NAMES[top], confidence, anchor)
+
+
+def turned_back(way: np.ndarray, length: float, degrees: float) -> np.ndarray:
+    """A way (I, P, L) down the spine, `length` times as long and turned backwards."""
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return length * np.array([cos * way[0] - sin * way[1], sin * way[0] + cos * way[1], way[2]])
+
+
+def _believed(probability: np.ndarray) -> np.ndarray:
+    return np.log((1 - DOUBT) * probability + DOUBT / len(_NAMES))
+
+
+def _place_of_s1(points: np.ndarray, spacing_ipl: Spacing, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Where S1 lies if the last of `points` (voxels) is L5; None where the scan does not reach as far."""
+    if len(points) < 2 or (shape[0] - points[-1, 0]) * spacing_ipl[0] < BELOW_L5_MM:
+        return None
+    place = points[-1] + turned_back((points[-1] - points[-2]) * spacing_ipl, *TO_S1) / spacing_ipl
+    return place if (place >= 0).all() and (place < shape).all() else None
 
 
 def _shows_anchor(proposal: Proposal, rows: np.ndarray, height: int, spacing: float) -> bool:
