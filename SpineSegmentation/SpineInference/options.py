@@ -16,8 +16,11 @@ from .spine.levels import parse_level
 from .volume.fusion import FUSIONS
 from .volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
 
-TOO_COARSE = 3.0
+TOO_COARSE = 6.0
 """A plane is left out by default when its pixels are this many times larger than its model was trained on."""
+
+COARSE = 2.0
+"""From here on a plane counts the less the larger its pixels are."""
 
 TOO_NARROW_MM = 32.0
 """A plane is left out by default when its slices are narrower, as coronal and axial ones of few sagittal slices are: a
@@ -82,9 +85,7 @@ def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monito
     _check_common_preprocessing(packages, models.name)
     if options.planes:
         return packages
-    coarseness = {
-        p.manifest.plane: max(_in_plane(p, canonical_spacing(scan))) / p.manifest.input.spacing_mm for p in packages
-    }
+    coarseness = {package.manifest.plane: _coarseness(package, scan) for package in packages}
     bearable = max(TOO_COARSE, min(coarseness.values()))
     if too_coarse := [plane for plane, value in coarseness.items() if value > bearable]:
         monitor.note(f"The scan's slices are too thick to look at them in the {_named(too_coarse)}.")
@@ -95,6 +96,12 @@ def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monito
     if too_narrow := [plane for plane, mm in widths.items() if mm < enough and plane not in too_coarse]:
         monitor.note(f"The scan is too narrow to look at it in the {_named(too_narrow)}.")
     return [package for package in packages if package.manifest.plane not in (*too_coarse, *too_narrow)]
+
+
+def weighted(packages: list[ModelPackage], scan: sitk.Image) -> list[tuple[ModelPackage, float]]:
+    """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border."""
+    weights = [min(1.0, COARSE / _coarseness(package, scan)) for package in packages]
+    return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
 
 
 def note_precision(packages: list[ModelPackage], options: Options, device: Device, monitor: Monitor) -> None:
@@ -109,6 +116,11 @@ def note_precision(packages: list[ModelPackage], options: Options, device: Devic
 
 def _named(planes: list[str]) -> str:
     return f"{' and '.join(planes)} plane{'s' if len(planes) > 1 else ''}"
+
+
+def _coarseness(package: ModelPackage, scan: sitk.Image) -> float:
+    """How many times larger the pixels of a package's plane are than what its model was trained on."""
+    return max(_in_plane(package, canonical_spacing(scan))) / package.manifest.input.spacing_mm
 
 
 def _in_plane(package: ModelPackage, lengths_ipl: tuple[float, float, float]) -> list[float]:

@@ -27,7 +27,7 @@ from .models.catalog import ModelSet
 from .models.manifest import Manifest, deserves_a_look
 from .models.model_package import ModelPackage
 from .monitor import Monitor
-from .options import Options, check_options, note_precision, packages_to_run
+from .options import Options, check_options, note_precision, packages_to_run, weighted
 from .spine import quality, vertebrae
 from .spine.level_recognition import Proposal, propose_levels
 from .spine.levels import Naming, Segment
@@ -98,6 +98,7 @@ def segment(
     packages = packages_to_run(models, options, scan, monitor)
     device = choose_device(options.device, options.precision)
     note_precision(packages, options, device, monitor)
+    members = weighted(packages, scan)
     recipe = packages[0].manifest
     if options.reference is not None and recipe.vertebra_class is None:
         check_values(options.reference, list(recipe.structures.values()))
@@ -116,16 +117,17 @@ def segment(
         # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
         whole_slices = recipe.input.canvas is not None or 1 in volume.shape
         if options.restrict_to_spine and recipe.vertebra_class and not whole_slices:
-            box = find_region(volume, spacing_ipl(working), recipe, engine_for(packages[0]), monitor)
+            sharpest, _ = max(members, key=lambda member: member[1])
+            box = find_region(volume, spacing_ipl(working), sharpest.manifest, engine_for(sharpest), monitor)
         if nothing_there := box is None:
             box = (slice(0, 1),) * 3
         region = crop(working, box)
 
     shape = tuple(reversed(region.GetSize()))
-    fusion = Fusion(shape, len(packages), options.fusion, recipe.output, len(recipe.labels))
-    for package in [] if nothing_there else packages:
+    fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels))
+    for package, weight in [] if nothing_there else members:
         with seconds(f"network, {package.manifest.plane}"):
-            _add_prediction(fusion, region, package, engine_for(package), monitor)
+            _add_prediction(fusion, region, package, weight, engine_for(package), monitor)
 
     with seconds("post-processing"):
         monitor.progress("post-processing", 0, 1)
@@ -198,7 +200,7 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
 
 
 def _add_prediction(
-    fusion: Fusion, region: sitk.Image, package: ModelPackage, engine: Engine, monitor: Monitor
+    fusion: Fusion, region: sitk.Image, package: ModelPackage, weight: float, engine: Engine, monitor: Monitor
 ) -> None:
     """Run every slice of the package's plane over `region` and add the probabilities to `fusion`."""
     manifest = package.manifest
@@ -207,7 +209,7 @@ def _add_prediction(
     slices = predict_plane(sitk.GetArrayViewFromImage(image), manifest, engine, monitor)
     if image is region:
         for index, probability in slices:
-            fusion.add(probability, axis, index)
+            fusion.add(probability, axis, index, weight)
         return
     # The slices lie at the same places on both grids, so that some at a time can go from one to the other.
     while block := list(islice(slices, SLICES_RESAMPLED_AT_ONCE)):
@@ -218,7 +220,7 @@ def _add_prediction(
             predicted = sitk.GetImageFromArray(probability.astype(np.float32, copy=False))
             predicted.CopyInformation(source)
             on_region.append(sitk.GetArrayFromImage(resample(predicted, target)))
-        fusion.add(np.moveaxis(np.stack(on_region), axis + 1, 1), axis, span)
+        fusion.add(np.moveaxis(np.stack(on_region), axis + 1, 1), axis, span, weight)
 
 
 def _slab(image: sitk.Image, axis: int, span: slice) -> sitk.Image:

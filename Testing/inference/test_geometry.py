@@ -109,8 +109,8 @@ def test_canonical_axes_run_down_back_and_left(name):
 def fused(*probabilities: np.ndarray) -> Fusion:
     """A single member's opinion: one probability `[I, P, L]` for each label."""
     output = OutputSpec("sigmoid" if len(probabilities) == 1 else "softmax")
-    fusion = Fusion(probabilities[0].shape, 1, "mean", output, len(probabilities))
-    fusion.add(np.stack(probabilities), 0, slice(None))
+    fusion = Fusion(probabilities[0].shape, "mean", output, len(probabilities))
+    fusion.add(np.stack(probabilities), 0, slice(None), 1.0)
     return fusion
 
 

@@ -11,7 +11,7 @@ from small_packages import fields, write_package
 from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models.catalog import open_set
 from SpineInference.monitor import Monitor
-from SpineInference.options import Options
+from SpineInference.options import Options, packages_to_run, weighted
 from SpineInference.pipeline import Engines, segment
 from SpineInference.volume.geometry import PLANES, Grid
 
@@ -78,10 +78,20 @@ def test_named_bodies_on_the_scans_own_grid(models, name):
     for number, found in enumerate(result.segments, start=1):
         assert dice(result.labels, column_.truth, found.label, number) > 0.95, found.name
     assert result.partial == set()
-    thick = name == "thick sagittal slices"
-    assert result.planes == (["sagittal"] if thick else list(PLANES))
-    assert any("too thick" in note for note in result.notes) == thick
+    assert result.planes == list(PLANES) and not result.notes
     assert set(result.timings) >= {"preprocessing", "region", "network, sagittal", "vertebrae", "measuring"}
+
+
+def test_coarse_planes_count_less_and_the_coarsest_are_left_out(models):
+    def weights(thickness: float) -> tuple[list[float], list[str]]:
+        scan, notes = column((0.8, 0.8, thickness), PERMUTED).scan, []
+        packages = packages_to_run(models, Options(), scan, Monitor(on_note=notes.append))
+        return [round(weight, 2) for _, weight in weighted(packages, scan)], notes
+
+    assert weights(1.0) == ([0.33, 0.33, 0.33], [])
+    assert weights(4.0) == ([0.5, 0.25, 0.25], [])
+    alone, notes = weights(7.0)
+    assert alone == [1.0] and "too thick to look at them in the coronal and axial planes" in notes[0]
 
 
 def test_a_few_sagittal_slices_are_looked_at_in_their_own_plane_only(models):

@@ -177,30 +177,31 @@ def test_only_the_border_of_the_scan_cuts_bodies_off():
     assert np.array_equal(mask, expected)
 
 
-def test_mean_fusion_weighs_members_equally():
+@pytest.mark.parametrize("weights", [(1 / 3, 1 / 3, 1 / 3), (0.5, 0.2, 0.3)])
+def test_mean_fusion_weighs_members(weights):
     members = [np.stack([volume((4, 5, 6), seed), volume((4, 5, 6), seed + 9)]) for seed in range(3)]
-    fusion = Fusion((4, 5, 6), 3, "mean", OutputSpec(threshold=0.4), labels=2)
+    fusion = Fusion((4, 5, 6), "mean", OutputSpec(threshold=0.4), labels=2)
     for axis, member in enumerate(members):
         for index in range(member.shape[axis + 1]):
-            fusion.add(np.take(member, index, axis + 1), axis, index)
+            fusion.add(np.take(member, index, axis + 1), axis, index, weights[axis])
     assert fusion.shares.dtype == np.float16
-    assert np.allclose(fusion.shares, np.mean(members, axis=0), atol=2e-3)
+    assert np.allclose(fusion.shares, np.average(members, axis=0, weights=weights), atol=2e-3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 7, 14])
 def test_a_vote_needs_more_than_half(count):
     for votes in range(count + 1):
-        fusion = Fusion((1, 1, 1), count, "vote", OutputSpec(threshold=0.4))
+        fusion = Fusion((1, 1, 1), "vote", OutputSpec(threshold=0.4))
         for member in range(count):
-            fusion.add(np.full((1, 1, 1), 0.41 if member < votes else 0.39, np.float32), 0, 0)
+            fusion.add(np.full((1, 1, 1), 0.41 if member < votes else 0.39, np.float32), 0, 0, 1 / count)
         assert fusion.classes()[0, 0, 0] == (votes > count / 2)
 
 
 def decided(rule: str, output: OutputSpec, *members: tuple[float, ...]) -> int:
     """The class of a voxel to whose labels the members give these probabilities."""
-    fusion = Fusion((1, 1, 1), len(members), rule, output, len(members[0]))
+    fusion = Fusion((1, 1, 1), rule, output, len(members[0]))
     for member in members:
-        fusion.add(np.array(member, np.float32)[:, None, None], 0, 0)
+        fusion.add(np.array(member, np.float32)[:, None, None], 0, 0, 1 / len(members))
     return int(fusion.classes()[0, 0, 0])
 
 

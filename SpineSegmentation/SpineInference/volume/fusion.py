@@ -17,26 +17,27 @@ MAJORITY = 0.51
 class Fusion:
     """For each label its mean probability, or the share of members that vote for it (pixel-wise majority vote).
 
+    Members count by their weights, whose sum is 1.
+
     A voxel belongs to the label that is ahead of all others and of the background. What the background has: with the
     mean, the threshold of the model; of a softmax over several labels, its own probability (what the labels leave);
     with the vote, half of the members (a tie is background). One float16 array `shares` `[labels, I, P, L]` is all that
     is kept.
     """
 
-    def __init__(self, shape: tuple[int, int, int], members: int, rule: str, output: OutputSpec, labels: int = 1):
+    def __init__(self, shape: tuple[int, int, int], rule: str, output: OutputSpec, labels: int = 1):
         self.shares = np.zeros((labels, *shape), np.float16)
         own = None if output.activation == "softmax" and labels > 1 else output.threshold
         self._background = MAJORITY if rule == "vote" else own
         self._voting, self._background_of_member = rule == "vote", own
-        self._members = members
 
-    def add(self, probability: np.ndarray, axis: int, index: int | slice) -> None:
-        """Add one member's slice `[labels, rows, columns]`, or slices `[labels, n, rows, columns]`, along `axis`."""
+    def add(self, probability: np.ndarray, axis: int, index: int | slice, weight: float) -> None:
+        """Add the slice `[labels, rows, columns]`, or slices `[labels, n, rows, columns]`, of a member along `axis`."""
         if self._voting:
             choice = _classes(probability, self._background_of_member)
             probability = np.stack([choice == number for number in range(1, len(probability) + 1)])
         target = np.moveaxis(self.shares, axis + 1, 1)[:, index]
-        share = np.where(probability < NEGLIGIBLE, np.float32(0), probability) / np.float32(self._members)
+        share = np.where(probability < NEGLIGIBLE, np.float32(0), probability) * np.float32(weight)
         np.add(target, share, out=target, casting="same_kind")
 
     def classes(self) -> np.ndarray:
