@@ -21,7 +21,7 @@ LevelName = Literal[tuple(LEVELS)]
 class Phantoms(Strict):
     """Spines of `segtraining phantom`, made for the training: thin slabs around the midline in all contrasts."""
 
-    training: int = Field(240, ge=0)
+    training: int = Field(600, ge=0)
     validation: int = Field(36, ge=0)
     seed: int = 70_000
     """Of the first one; the others follow, those for validation last."""
@@ -30,10 +30,10 @@ class Phantoms(Strict):
 class LevelTraining(Strict):
     copies: int = Field(12, ge=1)
     """Patches drawn of each body of a scan, all turned, scaled and shifted differently."""
-    phantom_copies: int = Field(3, ge=1)
-    batches: int = Field(2000, ge=1)
+    phantom_copies: int = Field(4, ge=1)
+    batches: int = Field(8000, ge=1)
     batch_size: int = Field(32, ge=2)
-    phantom_share: float = Field(0.3, ge=0, le=1)
+    phantom_share: float = Field(0.4, ge=0, le=1)
     """Of the patches of a level that both scans and phantoms show."""
     learning_rate: float = Field(4e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
