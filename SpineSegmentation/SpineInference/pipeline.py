@@ -158,9 +158,12 @@ def segment(
                 engine = engine_for(models.levels)
                 return propose_levels(volume, spacing_ipl(working), centres, models.levels.manifest, engine)
 
-            bodies, naming = name_bodies(len(found), options, proposal, monitor)
+            bodies, naming = name_bodies(qualities, options, proposal, monitor)
+            found, qualities = found[: len(bodies)], qualities[: len(bodies)]
             partial = {named.label for named, body in zip(bodies, found, strict=True) if body.touches_border}
-            labels += np.array([0, *(body.label for body in bodies)], np.uint8)[instances]
+            label_of_body = np.zeros(256, np.uint8)
+            label_of_body[1 : len(bodies) + 1] = [body.label for body in bodies]
+            labels += label_of_body[instances]
 
     with seconds("back to the scan"):
         labels = to_scan_grid(labels, classes, fusion, region, scan)

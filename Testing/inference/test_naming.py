@@ -19,9 +19,9 @@ from SpineInference.spine.naming import name_bodies
 PROPOSAL = Proposal("L1", 0.9789, "the sacrum")
 
 
-def name(count: int, options: Options, proposal: Proposal | None = PROPOSAL):
-    notes = []
-    segments, naming = name_bodies(count, options, lambda: proposal, Monitor(on_note=notes.append))
+def name(count: int, options: Options, proposal: Proposal | None = PROPOSAL, lowest_quality: float = 0.95):
+    notes, qualities = [], [*[0.9] * (count - 1), lowest_quality]
+    segments, naming = name_bodies(qualities, options, lambda: proposal, Monitor(on_note=notes.append))
     return [segment.name for segment in segments], naming, notes
 
 
@@ -34,7 +34,7 @@ def test_what_the_scan_shows_becomes_names_and_the_user_is_told_how_sure_they_ar
 
 @pytest.mark.parametrize("options", [Options(top_level="T12"), Options(bottom_level="L4")])
 def test_the_users_level_wins_unasked(options):
-    segments, naming = name_bodies(5, options, lambda: pytest.fail("was asked"), Monitor())
+    segments, naming = name_bodies([0.9] * 5, options, lambda: pytest.fail("was asked"), Monitor())
     assert [segment.name for segment in segments] == ["T12", "L1", "L2", "L3", "L4"]
     assert naming == Naming("given")
 
@@ -54,8 +54,17 @@ def test_a_users_level_that_cannot_be_is_not_replaced_by_a_proposal():
     assert "L4" in notes[0]
 
 
+@pytest.mark.parametrize("options", [Options(), Options(top_level="L1")])
+def test_a_doubtful_piece_of_the_sacrum_is_left_out_and_the_user_is_told(options):
+    names, _, notes = name(6, options, lowest_quality=0.5)
+    assert names == ["L1", "L2", "L3", "L4", "L5"] and "A piece of S1 was found and left out" in notes[-1]
+    assert name(6, options, lowest_quality=0.9)[0][-1] == "S1"
+    assert name(5, options, lowest_quality=0.5)[0][-1] == "L5"  # any other doubtful body is kept
+    assert name(6, Options(bottom_level="s1"), lowest_quality=0.5)[0][-1] == "S1"  # asked for
+
+
 def test_nothing_found_is_nothing_named():
-    assert name_bodies(0, Options(), lambda: pytest.fail("was asked"), Monitor())[0] == []
+    assert name_bodies([], Options(), lambda: pytest.fail("was asked"), Monitor())[0] == []
 
 
 def test_table_and_record_say_where_names_come_from(tmp_path):

@@ -94,6 +94,16 @@ def test_coarse_planes_count_less_and_the_coarsest_are_left_out(models):
     assert alone == [1.0] and "too thick to look at them in the coronal and axial planes" in notes[0]
 
 
+def test_what_is_left_out_of_the_names_is_left_out_of_everything(models, monkeypatch):
+    monkeypatch.setattr("SpineInference.spine.naming.deserves_a_look", lambda quality: True)
+    column_ = column()
+    result = segment(column_.scan, models, Options(top_level="L2", threads=2))
+    assert [found.name for found in result.segments] == ["L2", "L3", "L4", "L5"]
+    assert [measured.level for measured in result.measurements.vertebrae] == ["L2", "L3", "L4", "L5"]
+    values = np.unique(sitk.GetArrayViewFromImage(result.labels))
+    assert values.tolist() == [0, *(found.label for found in result.segments)]
+
+
 def test_a_few_sagittal_slices_are_looked_at_in_their_own_plane_only(models):
     scan = column().scan
     width = scan.GetSize()[0]
