@@ -59,7 +59,7 @@ LESSONS = {
     },
     # Nothing but one pixel is left of a small crop where this one begins to put the picture together again.
     "fpn, resnet50": Lesson("fpn", {"encoder": "resnet50"}, steps=0, rate=5e-4),
-    "unet, resnet50": Lesson("unet", {"encoder": "resnet50"}, 32, steps=15),
+    "unet, resnet50": Lesson("unet", {"encoder": "resnet50"}, 32, steps=30),
     **{f"custom-v3-{size}": Lesson(f"custom-v3-{size}") for size in ("large32", "large64", "small32", "small64")},
     "custom-v1": Lesson("custom-v1"),
     "custom-v2": Lesson("custom-v2", side=32, steps=30),
