@@ -28,6 +28,7 @@ NARROWEST = 150
 AXIAL_HEIGHT = 250, 500
 FACTS_WIDTH, NAME_WIDTH = 200, 170
 ROW_HEIGHT, HEAD_HEIGHT, SUMMARY_HEIGHT = 28, 50, 34
+NOTE_HEIGHT, NOTE_CHARACTERS = 20, 88
 FEWEST_COLUMNS = 5
 """Fewer columns of the table do not spread over its width."""
 
@@ -211,11 +212,11 @@ def _agreement(reference: ReferenceSummary) -> str:
 
 
 def _draw_notes(canvas: Canvas, side: Rectangle, notes: list[str]) -> None:
-    """As many of the notes as there is room for."""
-    lines = [line for note in notes for line in textwrap.wrap(note, width=78)]
+    """As many of the notes as there is room for, none of them cut off."""
     y = side.top + 14
-    for line in lines:
-        if y > side.bottom:
+    for lines in (textwrap.wrap(note, width=NOTE_CHARACTERS) for note in notes):
+        if y + NOTE_HEIGHT * (len(lines) - 1) > side.bottom:
             return
-        canvas.text(side.left, y, line, 14, MUTED)
-        y += 20
+        for line in lines:
+            canvas.text(side.left, y, line, 14, MUTED)
+            y += NOTE_HEIGHT

@@ -25,7 +25,7 @@ def name_bodies(
     segments, naming = _named(len(qualities), options, propose, monitor)
     wanted = options.bottom_level is not None and parse_level(options.bottom_level).name == SACRUM
     if segments and segments[-1].name == SACRUM and deserves_a_look(qualities[-1]) and not wanted:
-        monitor.note(f"A piece of {SACRUM} was found and left out: the model has not been taught the sacrum.")
+        monitor.note(f"A piece of {SACRUM} was found and left out: the model does not know the sacrum.")
         segments = segments[:-1]
     return segments, naming
 
