@@ -25,7 +25,7 @@ from .evaluation_folder import BODIES, CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
 from .examples import Examples
 from .network_pictures import look_inside, write_network_pictures
 from .package import package
-from .prediction import Prediction, predict
+from .prediction import Prediction, predict_or_nothing
 from .references import Reference, read_reference
 from .scoring import FUSED, BodyCount, Matches, match_bodies, score_classes, score_slices
 from .summaries import Body, Row, levels, summaries, worst_bodies
@@ -144,7 +144,7 @@ def _predictions(
     elif each_plane:
         choices = [*((plane, (plane,)) for plane in dict.fromkeys(planes)), *choices]
     for name, chosen in choices:
-        yield name, predict(scan, model_set, replace(options, planes=chosen), engines)
+        yield name, predict_or_nothing(scan, model_set, replace(options, planes=chosen), engines)
 
 
 def _look_inside(model_set: ModelSet, case: Case, scan: sitk.Image, reference: Reference, output: Path) -> None:

@@ -1,10 +1,12 @@
 """What models find in a scan, as classes: the runtime's pipeline, and whose segments are of which label."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
 
+from SpineInference.errors import Implausible
 from SpineInference.models.catalog import ModelSet
 from SpineInference.options import Options
 from SpineInference.pipeline import Engines, segment
@@ -33,3 +35,18 @@ def predict(scan: sitk.Image, model_set: ModelSet, options: Options, engines: En
         class_of[[body.label for body in result.segments if body.is_vertebra]] = recipe.vertebra_class
     only_bodies = recipe.vertebra_class and not recipe.structures
     return Prediction(class_of[values], values if only_bodies else None, sum(result.timings.values()))
+
+
+def predict_or_nothing(scan: sitk.Image, model_set: ModelSet, options: Options, engines: Engines) -> Prediction:
+    """Like `predict`, but what `pipeline.segment` refuses, as no spine looks like that, is nothing found.
+
+    So it counts as a Dice of 0 and as bodies missed. Networks that have hardly been trained do such things.
+    """
+    start = time.perf_counter()
+    try:
+        return predict(scan, model_set, options, engines)
+    except Implausible as error:
+        print(f"{error} It counts as nothing found.", flush=True)
+    nothing = np.zeros(sitk.GetArrayViewFromImage(canonical(scan)).shape, np.uint8)
+    only_bodies = not model_set.packages[0].manifest.structures
+    return Prediction(nothing, nothing if only_bodies else None, time.perf_counter() - start)

@@ -1,7 +1,6 @@
 """Single bodies out of masks: synthetic columns of every shape, and the reference masks of real scans."""
 
 import os
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
-from SpineInference.errors import SpineError
+from SpineInference.errors import Implausible, SpineError
 from SpineInference.spine.vertebrae import assign_levels, separate
 
 LUMBAR = {"height": 28.0, "depth": 34.0, "width": 48.0, "disc": 8.0}
@@ -191,22 +190,18 @@ def test_empty_full_and_single():
     assert (instances == labels).all() and bodies[0].voxels == labels.sum() and not bodies[0].touches_border
 
 
-def test_noise_is_refused_quickly():
+def test_noise_is_refused():
     noise = ndimage.gaussian_filter(np.random.default_rng(0).random((100, 100, 50)), 1.5)
-    start = time.process_time()
-    with pytest.raises(SpineError, match=r"The mask falls into \d+ bodies, more than any spine has"):
+    with pytest.raises(Implausible, match=r"The mask falls into \d+ bodies, more than any spine has"):
         separate(noise > np.quantile(noise, 0.99), (1.0, 1.0, 1.0))
-    assert time.process_time() - start < 10
 
 
-def test_a_large_scan_is_fast():
+def test_a_large_scan():
     labels = column(8, LUMBAR, (1.0, 1.0, 1.0), margin=10)
     mask = np.zeros((381, 381, 77), bool)
     mask[20 : 20 + labels.shape[0], 150 : 150 + labels.shape[1], : labels.shape[2]] = bridged(labels, (1, 1, 1), 6)
-    start = time.process_time()
     _, bodies = separate(mask, (1.0, 1.0, 1.0))
     assert len(bodies) == 8
-    assert time.process_time() - start < 5
 
 
 def names(*arguments):

@@ -18,6 +18,7 @@ from SegTraining.evaluation_folder import NETWORK
 from SegTraining.examples import read_examples
 from SegTraining.network_pictures import read_network_pictures
 from SegTraining.prediction import predict
+from SpineInference.errors import Implausible
 from SpineInference.models.catalog import open_set
 from SpineInference.options import Options
 from SpineInference.pipeline import Engines
@@ -103,6 +104,27 @@ def test_what_the_report_shows_is_kept(evaluated):
 def test_mistakes_are_told_before_any_work(arguments, part_of_message, tmp_path, capsys):
     assert main(["evaluate", "--data", str(tmp_path), *arguments]) == 2
     assert part_of_message in capsys.readouterr().err
+
+
+def test_what_no_spine_looks_like_counts_as_nothing_found_and_stops_no_other_case(tmp_path, capsys):
+    bodies = 200
+    labels = np.zeros((10 * bodies, 12, 12), np.uint8)
+    for body in range(bodies):
+        labels[10 * body + 1 : 10 * body + 9, 1:11, 1:11] = body % 5 + 1
+    two_of_them = np.where(np.arange(len(labels)) < 20, labels.T, 0).T
+    image = np.where(labels, 100, 40).astype(np.int16)
+    image[:, [0, -1]] = 0  # air
+    write_case(tmp_path / DATASET, "a", image, two_of_them)
+    write_case(tmp_path / DATASET, "b", *make_case(2))
+    model_set = open_set(write_model(tmp_path / "model", "axial", BRIGHT))
+    cases = find_cases(Dataset(name=DATASET), tmp_path)
+    evaluate(model_set, cases, tmp_path / "scores", options=Options(threads=1))
+    assert "The mask falls into 200 bodies" in capsys.readouterr().out
+    hopeless, usual = rows(tmp_path / "scores" / "cases.csv")
+    assert [hopeless[key] for key in ("dice", "bodies", "found", "spurious")] == ["0.0", "2", "0", "0"]
+    assert float(hopeless["seconds"]) > 0 and usual["found"] == "2"
+    with pytest.raises(Implausible):  # whoever wants the segmentation is told
+        predict(cases[0].read_image(), model_set, Options(threads=1), Engines())
 
 
 def three_levels(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..errors import SpineError
+from ..errors import Implausible, SpineError
 from ..volume.boxes import Box, bounding_box
 from .levels import LEVELS, NUMBERED_OFFSET, Segment, numbered, parse_level
 from .pieces import Piece, Spacing, join_pieces, thickness_of, whole_bodies
@@ -48,7 +48,8 @@ def separate(
 
     Connected parts that hold several bodies are cut (`touching`), pieces of one body are put together again, and what
     is clearly no vertebra is dropped: parts far beside the column, and crumbs. The order is that along a curve through
-    the column (`spine_curve`), so that curved, scoliotic and oblique spines come out right.
+    the column (`spine_curve`), so that curved, scoliotic and oblique spines come out right. Raises Implausible where
+    there are more than MOST_BODIES.
     """
     instances = np.zeros(mask.shape, np.uint8)
     box = bounding_box(mask, margin=1)
@@ -63,7 +64,7 @@ def separate(
 
     pieces = join_pieces(_cut_touching(parts, position, depth, spacing_ipl), parts.shape)
     if len(pieces) > MOST_BODIES:
-        raise SpineError(
+        raise Implausible(
             f"The mask falls into {len(pieces)} bodies, more than any spine has: check that the scan is of the kind "
             "that the model was made for."
         )
