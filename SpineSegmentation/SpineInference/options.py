@@ -32,8 +32,8 @@ class Options:
     """Choices for one scan. None stands for the model's or the scan's own default.
 
     `planes`: some of `geometry.PLANES`; `fusion`: "mean" or "vote"; `top_level` or `bottom_level`: the first or last
-    vertebra of the scan, and `propose_levels` whether they are read off the scan where neither is given (see
-    `level_recognition`); `device` and `precision` ("full" or "int8"): see `devices.choose_device`; `reference`: a mask
+    vertebra of the scan, and `propose_levels` whether levels are read off the scan (see `level_recognition`): proposed
+    where neither is given, otherwise only compared; `device` and `precision` ("full" or "int8"): see `devices.choose_device`; `reference`: a mask
     on the scan's grid; `restrict_to_spine`: compute only the region that can hold vertebrae (off only to measure what
     that costs).
     """

@@ -33,10 +33,21 @@ def test_what_the_scan_shows_becomes_names_and_the_user_is_told_how_sure_they_ar
 
 
 @pytest.mark.parametrize("options", [Options(top_level="T12"), Options(bottom_level="L4")])
-def test_the_users_level_wins_unasked(options):
-    segments, naming = name_bodies([0.9] * 5, options, lambda: pytest.fail("was asked"), Monitor())
-    assert [segment.name for segment in segments] == ["T12", "L1", "L2", "L3", "L4"]
+def test_the_users_level_wins_and_a_contradiction_of_the_scan_is_told(options):
+    names, naming, notes = name(5, options)
+    assert names == ["T12", "L1", "L2", "L3", "L4"]
     assert naming == Naming("given")
+    assert notes == [
+        "The topmost vertebra looks like L1, counted from the sacrum (confidence 0.97), not like T12: check the level "
+        "that you gave."
+    ]
+
+
+@pytest.mark.parametrize(
+    "options", [Options(top_level="L1"), Options(bottom_level="L5"), Options(top_level="T12", propose_levels=False)]
+)
+def test_who_agrees_with_the_scan_or_wants_no_proposal_hears_nothing(options):
+    assert name(5, options)[1:] == (Naming("given"), [])
 
 
 def test_without_a_proposal_bodies_are_numbered():
@@ -54,13 +65,37 @@ def test_a_users_level_that_cannot_be_is_not_replaced_by_a_proposal():
     assert "L4" in notes[0]
 
 
-@pytest.mark.parametrize("options", [Options(), Options(top_level="L1")])
+LUMBAR = ["L1", "L2", "L3", "L4", "L5"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [Options(), Options(top_level="L1"), Options(bottom_level="L5"), Options(top_level="L1", bottom_level="L5")],
+)
 def test_a_doubtful_piece_of_the_sacrum_is_left_out_and_the_user_is_told(options):
     names, _, notes = name(6, options, lowest_quality=0.5)
-    assert names == ["L1", "L2", "L3", "L4", "L5"] and "A piece of S1 was found and left out" in notes[-1]
-    assert name(6, options, lowest_quality=0.9)[0][-1] == "S1"
-    assert name(5, options, lowest_quality=0.5)[0][-1] == "L5"  # any other doubtful body is kept
-    assert name(6, Options(bottom_level="s1"), lowest_quality=0.5)[0][-1] == "S1"  # asked for
+    assert names == LUMBAR and "A piece of S1 was found and left out" in " ".join(notes)
+    assert name(5, options, lowest_quality=0.5)[0] == LUMBAR  # any other doubtful body is kept
+
+
+def test_a_sacrum_beyond_doubt_or_asked_for_is_kept():
+    assert name(6, Options())[0] == [*LUMBAR, "S1"]
+    assert name(6, Options(bottom_level="s1"), lowest_quality=0.5)[0] == [*LUMBAR, "S1"]
+
+
+def test_only_the_user_may_name_the_sacrum_where_the_scan_does_not_show_it():
+    assert name(6, Options(top_level="L1"), None, lowest_quality=0.5)[0] == LUMBAR
+    assert name(6, Options(bottom_level="L5"), None, lowest_quality=0.5)[0] == ["T12", *LUMBAR]
+
+
+def test_a_doubtful_last_body_is_kept_where_the_user_took_the_topmost_for_one_too_low():
+    names, _, notes = name(5, Options(top_level="L2"), lowest_quality=0.5)
+    assert names == ["L2", "L3", "L4", "L5", "S1"] and "looks like L1" in notes[0] and len(notes) == 1
+
+
+@pytest.mark.parametrize("options", [Options(bottom_level="L6"), Options(top_level="L1", bottom_level="L6")])
+def test_a_sixth_lumbar_vertebra_that_the_user_sees_is_no_piece_of_the_sacrum(options):
+    assert name(6, options, lowest_quality=0.5)[0] == [*LUMBAR, "L6"]
 
 
 def test_nothing_found_is_nothing_named():

@@ -16,34 +16,59 @@ SACRUM = "S1"
 def name_bodies(
     qualities: Sequence[float], options: Options, propose: Callable[[], Proposal | None], monitor: Monitor
 ) -> tuple[list[Segment], Naming]:
-    """The segments of bodies with these `qualities` from top to bottom; `propose` is asked only where the user gives no
-    level.
+    """The segments of bodies with these `qualities` from top to bottom.
 
-    One segment fewer than bodies where the last one turns out to be a piece of the sacrum that nobody asked for: the
-    models have not been taught the sacrum, and now and then take the upper part of it for one more body.
+    The user's level always wins; where what the scan shows, which `propose` says, contradicts it, a note tells so.
+
+    One segment fewer than bodies where the last one is a doubtful piece of the sacrum that nobody asked for: the models
+    have not been taught the sacrum, and now and then take the upper part of it for one more body.
     """
-    segments, naming = _named(len(qualities), options, propose, monitor)
-    wanted = options.bottom_level is not None and parse_level(options.bottom_level).name == SACRUM
-    if segments and segments[-1].name == SACRUM and deserves_a_look(qualities[-1]) and not wanted:
+    proposal = propose() if len(qualities) and options.propose_levels else None
+    count = len(qualities)
+    if _ends_in_the_sacrum(count, options, proposal) and deserves_a_look(qualities[-1]):
         monitor.note(f"A piece of {SACRUM} was found and left out: the model does not know the sacrum.")
-        segments = segments[:-1]
-    return segments, naming
+        count -= 1
+    if not (options.top_level or options.bottom_level):
+        return _proposed(count, proposal, monitor)
+    try:
+        segments = assign_levels(count, options.top_level, options.bottom_level)
+    except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
+        monitor.note(f"{error} Until then the vertebrae are numbered.")
+        return assign_levels(count), Naming("numbered")
+    if proposal is not None and segments and segments[0].name != proposal.top_level:
+        monitor.note(
+            f"The topmost vertebra looks like {proposal.top_level}, counted from {proposal.anchor} (confidence "
+            f"{_rounded_down(proposal.confidence)}), not like {segments[0].name}: check the level that you gave."
+        )
+    return segments, Naming("given")
 
 
-def _named(
-    count: int, options: Options, propose: Callable[[], Proposal | None], monitor: Monitor
-) -> tuple[list[Segment], Naming]:
-    if options.top_level or options.bottom_level:
-        try:
-            return assign_levels(count, options.top_level, options.bottom_level), Naming("given")
-        except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
-            monitor.note(f"{error} Until then the vertebrae are numbered.")
-            return assign_levels(count), Naming("numbered")
-    proposal = propose() if count and options.propose_levels else None
+def _ends_in_the_sacrum(count: int, options: Options, proposal: Proposal | None) -> bool:
+    """Whether the last of `count` bodies is S1 by what the scan shows, or else by the user, who did not ask for it."""
+    top, bottom = options.top_level, options.bottom_level
+    # Where the user sees a sixth lumbar vertebra, the scan's S1 is that.
+    if bottom is not None and parse_level(bottom).name in (SACRUM, "L6"):
+        return False
+    seen = top if proposal is None else proposal.top_level
+    return _last(count, seen) == SACRUM and (top is None or bottom is None or _last(count, top, bottom) is None)
+
+
+def _last(count: int, top: str | None, bottom: str | None = None) -> str | None:
+    """The name of the last of `count` bodies; None where the levels do not fit or there are none."""
+    try:
+        return assign_levels(count, top, bottom)[-1].name if count else None
+    except SpineError:
+        return None
+
+
+def _proposed(count: int, proposal: Proposal | None, monitor: Monitor) -> tuple[list[Segment], Naming]:
     if proposal is None:
         return assign_levels(count), Naming("numbered")
-    confidence = int(100 * proposal.confidence) / 100  # rounded down: what is not certain shall not look so
-    monitor.note(
-        f"Levels from {proposal.anchor}, confidence {confidence:.2f}; name the topmost vertebra if it is wrong."
-    )
-    return assign_levels(count, proposal.top_level), Naming("proposed", confidence, proposal.anchor)
+    confidence = _rounded_down(proposal.confidence)
+    monitor.note(f"Levels from {proposal.anchor}, confidence {confidence}; name the topmost vertebra if it is wrong.")
+    return assign_levels(count, proposal.top_level), Naming("proposed", float(confidence), proposal.anchor)
+
+
+def _rounded_down(confidence: float) -> str:
+    """Two digits: what is not certain shall not look so."""
+    return f"{int(100 * confidence) / 100:.2f}"
