@@ -33,9 +33,9 @@ class Options:
 
     `planes`: some of `geometry.PLANES`; `fusion`: "mean" or "vote"; `top_level` or `bottom_level`: the first or last
     vertebra of the scan, and `propose_levels` whether levels are read off the scan (see `level_recognition`): proposed
-    where neither is given, otherwise only compared; `device` and `precision` ("full" or "int8"): see `devices.choose_device`; `reference`: a mask
-    on the scan's grid; `restrict_to_spine`: compute only the region that can hold vertebrae (off only to measure what
-    that costs).
+    where neither is given, otherwise only compared; `device` and `precision` ("full" or "int8"): see
+    `devices.choose_device`; `reference`: a mask on the scan's grid; `restrict_to_spine`: compute only the region that
+    can hold vertebrae (off only to measure what that costs).
     """
 
     planes: tuple[str, ...] | None = None
