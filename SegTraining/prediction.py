@@ -47,6 +47,6 @@ def predict_or_nothing(scan: sitk.Image, model_set: ModelSet, options: Options, 
         return predict(scan, model_set, options, engines)
     except Implausible as error:
         print(f"{error} It counts as nothing found.", flush=True)
-    nothing = np.zeros(sitk.GetArrayViewFromImage(canonical(scan)).shape, np.uint8)
+    nothing = np.zeros(canonical(scan).GetSize()[::-1], np.uint8)
     only_bodies = not model_set.packages[0].manifest.structures
     return Prediction(nothing, nothing if only_bodies else None, time.perf_counter() - start)

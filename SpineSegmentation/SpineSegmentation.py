@@ -275,22 +275,14 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         from SpineSegmentationLib.SegmentationScene import loadTerminology
         from SpineSegmentationLib.WorkerProcess import WorkerProcess
 
-        if self.isRunning:
-            raise RuntimeError("another volume is being segmented: wait, or cancel it")
-        outcome = []
-
-        def ended(result, error):
-            self.isRunning = self.isCancelling = False
-            outcome.extend((result, error))
-            if onEnd:
-                onEnd(result, error)
-
         loadTerminology()
         self._worker = self._worker or WorkerProcess("SpineInference.worker", keepAlive=True)
-        self._run = SegmentationRun(self._worker, onProgress or (lambda event: None), onText or print, ended)
-        self.isRunning = True
-        try:
-            self._run.start(
+
+        def make(ended):
+            return SegmentationRun(self._worker, onProgress or (lambda event: None), onText or print, ended)
+
+        def start(run):
+            run.start(
                 volumeNode,
                 outputSegmentation,
                 referenceSegmentation,
@@ -303,6 +295,37 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
                 postprocessing=postprocessing,
                 device=affordableDevice(device),
             )
+
+        return self._carryOut(make, wait, onEnd, start)
+
+    def measure(self, tableNode, referenceSegmentation=None, wait=True, onEnd=None):
+        """Measure the segments of a result again, as they are now: after they were corrected, or to compare them.
+
+        `tableNode` is the table of the result, `referenceSegmentation` a segmentation or a label map to compare with.
+        With `wait`, blocks and returns a new table, beside the first one and instead of that of an earlier call, or
+        raises SpineError with a sentence for the user. Otherwise returns None at once and calls
+        `onEnd(newTableNode, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.
+        """
+        from SpineSegmentationLib.Remeasurement import Remeasurement
+
+        return self._carryOut(Remeasurement, wait, onEnd, lambda run: run.start(tableNode, referenceSegmentation))
+
+    def _carryOut(self, make, wait, onEnd, start):
+        """Start what `make(ended)` has made; its result if it is waited for."""
+        if self.isRunning:
+            raise RuntimeError("another scan is being segmented or measured: wait, or cancel it")
+        outcome = []
+
+        def ended(result, error):
+            self.isRunning = self.isCancelling = False
+            outcome.extend((result, error))
+            if onEnd:
+                onEnd(result, error)
+
+        self._run = make(ended)
+        self.isRunning = True
+        try:
+            start(self._run)
         except Exception:
             self.isRunning = False
             raise
@@ -323,6 +346,8 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def close(self):
         """Stop what is running and end the worker process; returns when it is gone."""
-        self.cancel()
+        if self.isRunning:
+            self.isCancelling = True
+            self._run.close()
         if self._worker is not None:
             self._worker.close()

@@ -7,23 +7,37 @@ reads one errand as a line of JSON and answers in the words of `worker`, with th
     download   name: the set that is now complete
     import     name: the set that was made of the file or folder
     devices    automatic: what "auto" takes; others: what else can be chosen; each a dict of wish, name and reason
+    measure    measurements and dice_per_slice: see `measuring.again`
 """
 
 import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .errors import SpineError
 from .models.schema import parse_json
 from .monitor import Monitor
 from .worker import serve
 
 
 @dataclass(frozen=True)
-class Errand:
-    """`model`: the name of the set to download, or the path of the package or packages to import."""
+class Drawn:
+    """Files of label maps on the same grid; the label value and name of each vertebra, and of each other structure."""
 
-    task: Literal["download", "import", "devices"]
+    labels: str
+    bodies: tuple[tuple[int, str], ...]
+    structures: tuple[tuple[int, str], ...]
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Errand:
+    """`model`: the name of the set to download, or the path of the package or packages to import; `drawn`: what is to
+    be measured."""
+
+    task: Literal["download", "import", "devices", "measure"]
     model: str = ""
+    drawn: Drawn | None = None
 
 
 def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
@@ -31,6 +45,8 @@ def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
     errand = parse_json(line, Errand, "the errand")
     if errand.task == "devices":
         return _devices()
+    if errand.task == "measure":
+        return _measure(errand.drawn, monitor)
     from .models import catalog
 
     if errand.task == "download":
@@ -46,6 +62,17 @@ def _devices() -> dict[str, Any]:
         return {"wish": str(device), "name": device.name, "reason": device.reason}
 
     return {"automatic": describe(choose_device("auto")), "others": [describe(device) for device in list_devices()]}
+
+
+def _measure(drawn: Drawn | None, monitor: Monitor) -> dict[str, Any]:
+    if drawn is None:
+        raise SpineError('the errand is not valid: "measure" needs "drawn".')
+    monitor.progress("measuring", 0, 1)
+    from .files.reading import read_labels
+    from .measuring.again import measure_again
+
+    reference = read_labels(drawn.reference) if drawn.reference else None
+    return measure_again(read_labels(drawn.labels), dict(drawn.bodies), dict(drawn.structures), reference)
 
 
 if __name__ == "__main__":

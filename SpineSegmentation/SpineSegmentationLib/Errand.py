@@ -22,9 +22,13 @@ class Errand:
         self._worker = WorkerProcess("SpineInference.errands", keepAlive=False)
         self._cancelled = False
 
-    def start(self, task: str, model: str = "") -> None:
-        """Start the errand; `model` is the name or path that it is about, if any."""
-        self._worker.send(json.dumps({"task": task, "model": model}), self._protocol, self._onWorkerEnd)
+    def start(self, task: str, **about: object) -> None:
+        """Start the errand; `about` are the fields of `SpineInference.errands.Errand` that it needs."""
+        self._worker.send(json.dumps({"task": task, **about}), self._protocol, self._onWorkerEnd)
+
+    def wait(self) -> None:
+        """Block until the end: for scripts."""
+        self._worker.wait()
 
     def cancel(self) -> None:
         """Stop it; nothing half-finished stays. `onEnd` follows with Cancelled."""

@@ -124,7 +124,7 @@ class ModelSection(PanelSection):
         self._message = ""
         self.ui.modelProgressBar.setMaximum(0)  # until it is known how much there is to do
         self._errand = Errand(self._onErrandEnd, self._onErrandProgress)
-        self._errand.start(task, model)
+        self._errand.start(task, model=model)
         self.logic.changed()
 
     def _onErrandProgress(self, event: dict) -> None:

@@ -1,5 +1,7 @@
 """What the parts of the panel have in common."""
 
+_ERROR_STYLE = "color: #b35900"
+
 
 class PanelSection:
     """A part of the panel with one job. It shows what the parameter node says, and writes there what the user chooses.
@@ -20,6 +22,11 @@ class PanelSection:
     def obstacle(self) -> str:
         """Why nothing can be segmented with the parameters, as a sentence; empty if this part is content."""
         return ""
+
+    def say(self, text: str, isError: bool = False) -> None:
+        """Show a sentence where everybody looks."""
+        self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if isError else "")
+        self.ui.statusLabel.setText(text)
 
     def set(self, name: str, value: object) -> None:
         """Write a parameter that the user has chosen."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import slicer
 import vtk
-from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 from SpineInference.files.writing import atomic, write_labelmap
@@ -21,14 +20,7 @@ def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str
 
     A file that is there is replaced. Raises SpineError if the scan is gone, or the file cannot be written.
     """
-    volumeNode = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
-    if volumeNode is None:
-        raise SpineError(
-            _('the scan of "{name}" is not in the scene any more: load it, then export again.').format(
-                name=segmentationNode.GetName()
-            )
-        )
-    write_labelmap(labelsOfSegmentation(segmentationNode, volumeNode), path)
+    write_labelmap(labelsOfSegmentation(segmentationNode)[0], path)
 
 
 def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:

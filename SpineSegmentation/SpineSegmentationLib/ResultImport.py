@@ -55,7 +55,6 @@ def importResult(
         return SegmentationResult(None, None, record["notes"], event["seconds"], device, isSpine=isSpine)
     segments = [Segment(**{**fields, "colour": tuple(fields["colour"])}) for fields in event["segments"]]
     labels = sitk.ReadImage(event["files"]["labels"])
-    rows = [_namedReference(row, referenceNames or {}) for row in (*bodies, *structures)]
     name, scene = volumeNode.GetName(), slicer.mrmlScene
     title = f"{name} segmentation" if structures else f"{name} vertebral bodies"
 
@@ -63,14 +62,10 @@ def importResult(
     try:
         made.append(addSegmentation(labels, segments, volumeNode, scene.GenerateUniqueName(title)))
         segmentationNode = outputNode or made[0]
-        made.append(addMeasurementTable(rows, segmentationNode, scene.GenerateUniqueName(f"{name} measurements")))
-        tableNode = made[-1]
-        tableNode.SetDescription(_comparison(measurements.get("reference")))
-        if bodies:
-            made += addHeightChart(tableNode)
-        if event.get("dice_per_slice"):
-            made += addDiceChart(event["dice_per_slice"], tableNode)
-        gatherInFolder(made[1:], volumeNode, tableNode.GetName())
+        made += addMeasurements(
+            measurements, event.get("dice_per_slice"), segmentationNode, volumeNode, "measurements", referenceNames
+        )
+        tableNode = made[1]
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
     except Exception:
         for node in made:
@@ -78,6 +73,37 @@ def importResult(
         raise
     known = (record["notes"], event["seconds"], device, replacement, tuple(segments), isSpine)
     return SegmentationResult(segmentationNode, tableNode, *known)
+
+
+def addMeasurements(
+    measurements: dict,
+    dicePerSlice: dict | None,
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    volumeNode: "slicer.vtkMRMLVolumeNode",
+    title: str,
+    referenceNames: dict[int, str] | None = None,
+) -> "list[slicer.vtkMRMLNode]":
+    """A table of `measurements`, as `SpineInference.measuring.measurements.as_json` puts them, and its charts.
+
+    They lie in a folder beside the volume. Returns all nodes that were made, the table first; on errors there are none.
+    """
+    bodies = measurements["vertebrae"]
+    rows = [_namedReference(row, referenceNames or {}) for row in (*bodies, *measurements.get("structures", []))]
+    name = slicer.mrmlScene.GenerateUniqueName(f"{volumeNode.GetName()} {title}")
+    made = [addMeasurementTable(rows, segmentationNode, name)]
+    try:
+        tableNode = made[0]
+        tableNode.SetDescription(_comparison(measurements.get("reference")))
+        if bodies:
+            made += addHeightChart(tableNode)
+        if dicePerSlice:
+            made += addDiceChart(dicePerSlice, tableNode)
+        gatherInFolder(made, volumeNode, tableNode.GetName())
+    except Exception:
+        for node in made:
+            removeNode(node)
+        raise
+    return made
 
 
 def _comparison(summary: dict | None) -> str:

@@ -6,7 +6,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SpineInference.errors import SpineError
+from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models.manifest import deserves_a_look
 
 from . import Dialogs, ResultExport
@@ -43,6 +43,7 @@ class ResultSection(PanelSection):
         ui.resultTable.connect("itemSelectionChanged()", self._onRow)
         ui.tableAndPlotButton.connect("toggled(bool)", self._onTableAndPlot)
         ui.editButton.connect("clicked(bool)", lambda _checked=False: editInSegmentEditor(self._segmentation()))
+        ui.measureButton.connect("clicked(bool)", self._onMeasure)
         ui.restoreButton.connect("clicked(bool)", self._onRestore)
         self._menu = self._makeExportMenu()
         ui.exportButton.setMenu(self._menu)
@@ -63,6 +64,7 @@ class ResultSection(PanelSection):
         segmentationNode = self._segmentation()
         self.ui.resultCollapsibleButton.setVisible(segmentationNode is not None)
         self._updateRestoreButton(segmentationNode, isRunning)
+        self.ui.measureButton.setEnabled(not isRunning)
         shown = (
             tableNode and tableNode.GetID(),
             segmentationNode and segmentationNode.GetID(),
@@ -122,7 +124,7 @@ class ResultSection(PanelSection):
             sentences.append(_("* cut off by the border of the scan."))
         sentences.append(self.parameters.result.GetDescription() or "")
         if not isUpToDate(self.parameters.result):
-            sentences.append(_("Edited since: this was measured before."))
+            sentences.append(_("Edited since: press Measure again."))
         return " ".join(filter(None, sentences))
 
     def _onRow(self) -> None:
@@ -143,6 +145,29 @@ class ResultSection(PanelSection):
             chart = self.parameters.result.GetNodeReference(self._plots.value or HEIGHT_CHART_ROLE)
             self._views.show(self.parameters.result, chart)
 
+    # --- measuring what was corrected ---
+
+    def _onMeasure(self, _checked: bool = False) -> None:
+        parameters = self.parameters
+        self.ui.progressBar.setValue(0)
+        self.say(_("Measuring ..."))
+        try:
+            self.logic.measure(parameters.result, parameters.referenceSegmentation, wait=False, onEnd=self._onMeasured)
+        except SpineError as error:
+            self.say(sentence(error), isError=True)
+
+    def _onMeasured(self, tableNode: "slicer.vtkMRMLTableNode | None", error: Exception | None) -> None:
+        if isinstance(error, Cancelled):
+            self.say(_("Cancelled. The scene is as it was."))
+        elif error is not None:
+            self.say(sentence(error), isError=True)
+        else:
+            self.logic.getParameterNode().result = tableNode  # another module may be shown by now
+            self.say(_("Measured again."))
+        self.logic.changed()
+        if tableNode is not None and self.parameters is not None:
+            self._showViews()
+
     # --- bringing back what was replaced ---
 
     def _updateRestoreButton(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None", isRunning: bool) -> None:
@@ -160,7 +185,7 @@ class ResultSection(PanelSection):
         text = _("The previous segments are back.") if self._replacement.isUndone else _("The new segments are back.")
         if slicer.mrmlScene.IsNodePresent(self._otherResult):
             self._otherResult, self.parameters.result = self.parameters.result, self._otherResult
-        self.ui.statusLabel.setText(text)
+        self.say(text)
         self.logic.changed()
 
     # --- export ---
@@ -203,9 +228,9 @@ class ResultSection(PanelSection):
         try:
             write()
         except SpineError as error:
-            self.ui.statusLabel.setText(sentence(error))
+            self.say(sentence(error), isError=True)
         else:
-            self.ui.statusLabel.setText(_("Written: {path}").format(path=where))
+            self.say(_("Written: {path}").format(path=where))
 
 
 def _columns() -> list[tuple[str, str, int]]:

@@ -19,8 +19,6 @@ from .RunProgress import RunProgress
 from .Sentences import duration, sentence
 from .WorkerProtocol import UnexpectedError
 
-_ERROR_STYLE = "color: #b35900"
-
 
 class RunSection(PanelSection):
     """Starts a run with the parameters, follows it, and says how it ended in one place."""
@@ -49,11 +47,6 @@ class RunSection(PanelSection):
             else self._obstacle or _("Find, name and measure the vertebral bodies.")
         )
         self.ui.progressBar.setVisible(isRunning)
-
-    def say(self, text: str, isError: bool = False) -> None:
-        """Show a sentence where everybody looks."""
-        self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if isError else "")
-        self.ui.statusLabel.setText(text)
 
     def _onButton(self, _checked: bool = False) -> None:
         if self.logic.isRunning:

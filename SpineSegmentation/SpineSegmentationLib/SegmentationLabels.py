@@ -4,6 +4,7 @@ import numpy as np
 import SimpleITK as sitk
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 
@@ -35,11 +36,20 @@ def labelsOfReference(
     return labels, names
 
 
-def labelsOfSegmentation(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
-) -> sitk.Image:
-    """The segments on the voxels of the volume (uint16) with their own label values, if these tell them apart."""
-    return _merged(segmentationNode, volumeNode, _ownValues(segmentationNode))[0]
+def labelsOfSegmentation(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> tuple[sitk.Image, dict[int, str]]:
+    """The segments on the voxels of their scan (uint16) with their own label values, if these tell them apart, and the
+    name of each value.
+
+    Raises SpineError if the scan is gone.
+    """
+    volumeNode = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
+    if volumeNode is None:
+        raise SpineError(
+            _('the scan of "{name}" is not in the scene any more: load it, then try again.').format(
+                name=segmentationNode.GetName()
+            )
+        )
+    return _merged(segmentationNode, volumeNode, _ownValues(segmentationNode))
 
 
 def _ownValues(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> list[int] | None:

@@ -19,7 +19,9 @@ from .VolumeExchange import imageFromVolume
 from .WorkerProcess import WorkerProcess
 from .WorkerProtocol import UnexpectedError, WorkerProtocol
 
-_PREFIX = "SpineSegmentation-"
+TEMPORARY_PREFIX = "SpineSegmentation-"
+"""Folders for a worker begin so."""
+
 _FORGOTTEN_S = 24 * 3600
 
 
@@ -68,7 +70,7 @@ class SegmentationRun:
         image = imageFromVolume(volumeNode)
         self._volumeId, self._outputId = volumeNode.GetID(), outputNode and outputNode.GetID()
         _removeForgotten()
-        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, ignore_cleanup_errors=True)
         try:
             scan = Path(self._folder.name) / "scan.nrrd"
             sitk.WriteImage(image, str(scan), useCompression=False)
@@ -86,6 +88,10 @@ class SegmentationRun:
     def cancel(self) -> None:
         """Stop the worker and take nothing over; `onEnd` follows when it has ended."""
         self._stop(Cancelled())
+
+    def close(self) -> None:
+        """Stop for good: whoever owns the worker waits for its end."""
+        self.cancel()
 
     def wait(self) -> None:
         """Block until the end: for scripts."""
@@ -154,7 +160,7 @@ class SegmentationRun:
 
 def _removeForgotten() -> None:
     """Remove what a Slicer that crashed or was killed has left behind: a scan must not lie around for ever."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(OSError):  # that of another user
             if time.time() - folder.stat().st_mtime > _FORGOTTEN_S:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,24 +1,12 @@
 """Errands beside segmenting, as the panel sees them: a real process, one line in, JSON lines out."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from errand_process import send
 from small_packages import fields, write_package
 
 from SpineInference.models import catalog
-
-
-def send(line: str) -> dict:
-    """The last event of the process for one line of input, which stays open: closing it would be Cancel."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "SpineInference.errands"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        return json.loads(process.stdout.read().splitlines()[-1])
 
 
 def test_a_package_is_imported(tmp_path, monkeypatch):

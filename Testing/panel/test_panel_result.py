@@ -1,47 +1,15 @@
 """What can be done with a result in the panel: look at a vertebra, at table and charts, edit, export."""
 
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from painted_result import erase, with_result
 from painted_scan import addScan
-
-from SpineInference.files.writing import write_labelmap
-from SpineInference.measuring.slice_agreement import dice_per_slice
-from SpineInference.spine.levels import LEVELS
 
 
 @pytest.fixture
 def panel(host, small_models, tmp_path):
-    """The panel with a result of two vertebrae that was compared with a reference."""
-    from SpineInference.measuring.measurements import as_json, measure
-
-    panel = host.openModule("SpineSegmentation")
-    volumeNode = addScan()
-    panel._parameterNode.inputVolume = volumeNode
-    from SpineSegmentationLib.ResultImport import importResult
-    from SpineSegmentationLib.VolumeExchange import imageOn
-
-    array = np.zeros((96, 40, 40), np.uint8)
-    array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = 23, 24
-    labels = imageOn(volumeNode, array)
-    segments = [LEVELS["L4"], LEVELS["L5"]]
-    write_labelmap(labels, tmp_path / "labels.nii.gz")
-    record = {
-        "measurements": as_json(measure(labels, segments, {23}, labels, quality=[0.93, 0.61])),
-        "device": {"name": "CPU", "reason": "it is there"},
-        "notes": [],
-    }
-    (tmp_path / "record.json").write_text(json.dumps(record))
-    files = {"labels": str(tmp_path / "labels.nii.gz"), "record": str(tmp_path / "record.json")}
-    event = {"files": files, "segments": [asdict(each) for each in segments], "seconds": 1.0}
-    panel._parameterNode.result = importResult(
-        event | {"dice_per_slice": dice_per_slice(labels, labels)}, volumeNode
-    ).tableNode
-    host.process()
-    return panel
+    return with_result(host, tmp_path)
 
 
 def test_the_table_shows_what_was_measured(panel):
@@ -64,16 +32,10 @@ def test_a_result_of_another_scan_says_so(host, panel):
 
 
 def test_after_an_edit_the_table_says_that_it_is_older(host, panel):
-    import slicer
-
     assert "Edited since" not in panel.ui.resultLabel.text
-    node = panel._parameterNode.result.GetNodeReference("segmentation")
-    segmentId = node.GetSegmentation().GetSegmentIdBySegmentName("L4")
-    array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segmentId, panel._parameterNode.inputVolume)
-    array[12] = 0
-    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segmentId, panel._parameterNode.inputVolume)
+    erase(panel, "L4", slice(12, 13))
     panel.enter()  # as when the user comes back from the Segment Editor
-    assert panel.ui.resultLabel.text.endswith("Edited since: this was measured before.")
+    assert panel.ui.resultLabel.text.endswith("Edited since: press Measure again.")
     assert panel.ui.resultTable.item(1, 0).text() == "L5"
 
 

@@ -267,6 +267,6 @@ def test_a_script_waits_for_the_result_and_it_is_that_of_the_command_line(host, 
     [labels] = (tmp_path / "out").rglob("*_labels.nii.gz")
     from SpineSegmentationLib.SegmentationLabels import labelsOfSegmentation
 
-    found = sitk.GetArrayFromImage(labelsOfSegmentation(result.segmentationNode, volumeNode))
+    found = sitk.GetArrayFromImage(labelsOfSegmentation(result.segmentationNode)[0])
     assert found.any()
     assert np.array_equal(found, sitk.GetArrayFromImage(sitk.ReadImage(str(labels))))

@@ -252,7 +252,7 @@ def test_a_reference_is_written_on_the_voxels_of_the_scan(lib, tmp_path, geometr
     array = sitk.GetArrayFromImage(labels)
     for value, segment in zip(names, SEGMENTS, strict=True):
         assert np.array_equal(sitk.GetArrayFromImage(reference) == value, array == segment.label)
-    exported = lib.labelsOfSegmentation(node, volumeNode)
+    exported = lib.labelsOfSegmentation(node)[0]
     assert np.array_equal(sitk.GetArrayFromImage(exported), array)
     assert np.allclose(exported.GetDirection(), scan.GetDirection())
     assert counts()["LabelMapVolume"] == 0

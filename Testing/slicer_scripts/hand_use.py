@@ -118,6 +118,36 @@ def steps(facts):
     assert slicer.util.selectedModule() == "SegmentEditor"
     grab_window("edit")
 
+    _halve("L3", resultNode, volumeNode)
+    slicer.util.selectModule("SpineSegmentation")
+    yield 1
+    assert "Edited since" in ui.resultLabel.text
+    tables, volume = len(nodes("vtkMRMLTableNode")), _volume(ui.resultTable, "L3")
+    started = time.perf_counter()
+    ui.measureButton.click()
+    yield "the new measurements", lambda: not panel().logic.isRunning
+    facts["measured again in, s"] = round(time.perf_counter() - started, 1)
+    assert ui.statusLabel.text == "Measured again." and "Edited since" not in ui.resultLabel.text
+    assert 0.3 * volume < _volume(ui.resultTable, "L3") < 0.7 * volume
+    assert len(nodes("vtkMRMLTableNode")) > tables, "the first measurements are gone"
+    grab_panel(panel(), "measured-again")
+
+
+def _halve(name, segmentationNode, volumeNode):
+    """Erase half of a segment, as strokes of the Segment Editor's eraser do."""
+    segmentId = segmentationNode.GetSegmentation().GetSegmentIdBySegmentName(name)
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode)
+    filled = np.argwhere(array)
+    array[: int(np.median(filled[:, 0]))] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, segmentationNode, segmentId, volumeNode)
+
+
+def _volume(table, level) -> float:
+    """What the panel's table says of a level, in cm3."""
+    titles = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
+    row = next(row for row in range(table.rowCount) if table.item(row, 0).text().rstrip(" *") == level)
+    return float(table.item(row, titles.index("cm³")).text())
+
 
 def _truth(volumeNode):
     from SpineSegmentationLib.SampleScan import loadSampleTruth

@@ -13,13 +13,16 @@ from session import arguments, label_array, run, segment_names
 def steps(facts):
     yield 0.5
     from SpineSegmentation import SpineSegmentationLogic
-    from SpineSegmentationLib.SampleScan import SCAN, TOP_LEVEL, loadSampleScan
+    from SpineSegmentationLib.SampleScan import SCAN, TOP_LEVEL, loadSampleScan, loadSampleTruth
 
     assert slicer.util.mainWindow() is None
     volumeNode = loadSampleScan()
-    result = SpineSegmentationLogic().segment(volumeNode, topLevel=TOP_LEVEL)
+    logic = SpineSegmentationLogic()
+    result = logic.segment(volumeNode, topLevel=TOP_LEVEL)
     facts["bodies"] = segment_names(result.segmentationNode)
     assert result.tableNode.GetNumberOfRows() == len(facts["bodies"])
+    again = logic.measure(result.tableNode, loadSampleTruth(volumeNode))
+    assert again.GetNumberOfRows() == len(facts["bodies"]) and "All together: Dice 0.9" in again.GetDescription()
 
     folder = arguments()["folder"]
     module = os.path.dirname(os.path.abspath(slicer.modules.spinesegmentation.path))

@@ -1,0 +1,16 @@
+"""An errand as the panel sends it: a real process, one line in, JSON lines out."""
+
+import json
+import subprocess
+import sys
+
+
+def send(line: str) -> dict:
+    """The last event of the process for one line of input, which stays open: closing it would be Cancel."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "SpineInference.errands"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.read().splitlines()[-1])

@@ -1,0 +1,54 @@
+"""The panel with a result, which no network had to be run for."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from painted_scan import addScan
+
+from SpineInference.files.writing import write_labelmap
+from SpineInference.measuring.measurements import as_json, measure
+from SpineInference.measuring.slice_agreement import dice_per_slice
+from SpineInference.spine.levels import LEVELS, Naming
+
+
+def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
+    """The panel with a result of two vertebrae, L4 and L5, that was compared with a reference: itself."""
+    panel = host.openModule("SpineSegmentation")
+    volumeNode = addScan()
+    panel._parameterNode.inputVolume = volumeNode
+    from SpineSegmentationLib.ResultImport import importResult
+    from SpineSegmentationLib.VolumeExchange import imageOn
+
+    array = np.zeros((96, 40, 40), np.uint8)
+    array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = 23, 24
+    labels = imageOn(volumeNode, array)
+    segments = [LEVELS["L4"], LEVELS["L5"]]
+    write_labelmap(labels, folder / "labels.nii.gz")
+    measurements = measure(labels, segments, {23}, labels, quality=[0.93, 0.61])
+    record = {
+        "measurements": as_json(replace(measurements, naming=naming)),
+        "device": {"name": "CPU", "reason": "it is there"},
+        "notes": [],
+    }
+    (folder / "record.json").write_text(json.dumps(record))
+    files = {"labels": str(folder / "labels.nii.gz"), "record": str(folder / "record.json")}
+    event = {"files": files, "segments": [asdict(each) for each in segments], "seconds": 1.0}
+    panel._parameterNode.result = importResult(
+        event | {"dice_per_slice": dice_per_slice(labels, labels)}, volumeNode
+    ).tableNode
+    host.process()
+    return panel
+
+
+def erase(panel: Any, segment: str, slices: slice) -> None:
+    """Erase what a segment of the result has in these slices of its scan, as the Segment Editor does."""
+    import slicer
+
+    node, volumeNode = panel._parameterNode.result.GetNodeReference("segmentation"), panel._parameterNode.inputVolume
+    segmentId = node.GetSegmentation().GetSegmentIdBySegmentName(segment)
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segmentId, volumeNode)
+    array[slices] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segmentId, volumeNode)

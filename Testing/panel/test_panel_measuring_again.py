@@ -1,0 +1,139 @@
+"""A corrected result is measured again: the numbers are those of the segments as they are now, and nothing is lost."""
+
+import pytest
+from painted_result import erase, with_result
+
+from SpineInference.spine.levels import Naming
+
+
+@pytest.fixture
+def panel(host, small_models, temporary, tmp_path):
+    return with_result(host, tmp_path, Naming("proposed", 0.97, "the sacrum"))
+
+
+def measure(host, panel) -> list[dict]:
+    """Press the button; the rows that are shown then."""
+    from SpineSegmentationLib.MeasurementTable import measurementsOf
+
+    panel.ui.measureButton.click()
+    assert panel.ui.statusLabel.text == "Measuring ..." and panel.ui.segmentButton.text == "Cancel"
+    assert not panel.ui.measureButton.enabled
+    host.process(until=lambda: not panel.logic.isRunning, timeout=60)
+    return measurementsOf(panel._parameterNode.result)
+
+
+def test_a_corrected_segment_has_new_numbers_and_the_first_ones_stay_in_the_scene(host, panel, temporary):
+    import slicer
+
+    from SpineSegmentationLib.MeasurementTable import measurementsOf
+
+    first = panel._parameterNode.result
+    before = {row["level"]: row for row in measurementsOf(first)}
+    erase(panel, "L4", slice(10, 14))
+    after = {row["level"]: row for row in measure(host, panel)}
+    assert panel.ui.statusLabel.text == "Measured again."
+    assert after["L4"]["volume_mm3"] == pytest.approx(0.8 * before["L4"]["volume_mm3"], abs=0.1)
+    assert after["L4"]["quality"] is None and after["L5"]["quality"] == before["L5"]["quality"]
+    assert after["L5"]["middle_height_mm"] == before["L5"]["middle_height_mm"]
+    assert "dice" not in after["L4"]  # nothing is chosen to compare with
+    assert {(row["level_source"], row["level_confidence"]) for row in after.values()} == {("proposed", 0.97)}
+    assert "Edited since" not in panel.ui.resultLabel.text
+    assert panel.ui.resultTable.item(0, 0).text() == "L4"
+    assert slicer.mrmlScene.IsNodePresent(first)
+    assert {row["level"]: row for row in measurementsOf(first)} == before
+    assert not list(temporary.iterdir())
+
+
+def test_it_can_be_compared_with_a_reference_afterwards(host, panel):
+    import slicer
+
+    reference = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Expert")
+    node = panel._parameterNode.result.GetNodeReference("segmentation")
+    reference.GetSegmentation().DeepCopy(node.GetSegmentation())
+    erase(panel, "L4", slice(10, 14))
+    panel._parameterNode.referenceSegmentation = reference
+    rows = measure(host, panel)
+    assert [row["reference_label"] for row in rows] == ["L4", "L5"]
+    assert rows[0]["dice"] == pytest.approx(2 * 16 / (16 + 20), abs=1e-3) and rows[1]["dice"] == 1
+    assert "All together: Dice 0.9" in panel.ui.resultLabel.text
+    assert panel.ui.plotSelector.count == 2
+
+
+def test_a_vertebra_that_was_drawn_since_is_one_more_and_an_erased_one_is_gone(host, panel):
+    import slicer
+
+    node, volumeNode = panel._parameterNode.result.GetNodeReference("segmentation"), panel._parameterNode.inputVolume
+    segmentId = node.GetSegmentation().AddEmptySegment("", "T12")
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segmentId, volumeNode)
+    array[70:90, 12:28, 10:26] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segmentId, volumeNode)
+    erase(panel, "L4", slice(None))
+    rows = measure(host, panel)
+    assert sorted(row["level"] for row in rows) == ["L5", "T12"]
+    drawn = next(row for row in rows if row["level"] == "T12")
+    assert drawn["level_source"] == "given" and drawn["quality"] is None and drawn["depth_mm"] > 0
+
+
+def test_measuring_over_and_over_leaves_no_more_nodes_than_once(host, panel):
+    import slicer
+
+    def count() -> dict[str, int]:
+        kinds = ("Table", "PlotChart", "PlotSeries")
+        return {kind: slicer.mrmlScene.GetNumberOfNodesByClass(f"vtkMRML{kind}Node") for kind in kinds}
+
+    measure(host, panel)
+    once = count()
+    for stop in (11, 12):
+        erase(panel, "L4", slice(10, stop))
+        measure(host, panel)
+    assert count() == once
+    table, chart = panel._parameterNode.result, panel._parameterNode.result.GetNodeReference("heightChart")
+    assert chart.GetNthPlotSeriesNode(0).GetTableNode() is table
+
+
+def test_what_cannot_be_measured_is_told(host, panel):
+    import slicer
+
+    first = panel._parameterNode.result
+    panel._parameterNode.referenceSegmentation = first.GetNodeReference("segmentation")
+    panel.ui.measureButton.click()
+    assert "cannot be compared with itself" in panel.ui.statusLabel.text and not panel.logic.isRunning
+    panel._parameterNode.referenceSegmentation = None
+    for name in ("L4", "L5"):
+        erase(panel, name, slice(None))
+    measure(host, panel)
+    assert panel.ui.statusLabel.text.startswith("Nothing is left to be measured")
+    assert panel._parameterNode.result is first
+    slicer.mrmlScene.RemoveNode(panel._parameterNode.inputVolume)
+    panel.ui.measureButton.click()
+    assert "not in the scene any more" in panel.ui.statusLabel.text
+    with pytest.raises(Exception, match="not in the scene any more"):
+        panel.logic.measure(first)
+
+
+def test_cancel_and_a_closed_scene_leave_everything_as_it_was(host, panel, temporary):
+    import slicer
+
+    first, tables = panel._parameterNode.result, slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode")
+    panel.ui.measureButton.click()
+    panel.ui.segmentButton.click()
+    host.process(until=lambda: not panel.logic.isRunning, timeout=60)
+    assert panel.ui.statusLabel.text == "Cancelled. The scene is as it was."
+    assert panel._parameterNode.result is first
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode") == tables
+    panel.ui.measureButton.click()
+    slicer.mrmlScene.Clear(0)
+    host.process(until=lambda: not panel.logic.isRunning, timeout=60)
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 0
+    assert not list(temporary.iterdir())
+
+
+def test_a_script_gets_the_table(host, panel):
+    from SpineSegmentationLib.MeasurementTable import measurementsOf
+
+    erase(panel, "L5", slice(40, 42))
+    table = panel.logic.measure(panel._parameterNode.result)
+    assert [row["level"] for row in measurementsOf(table)] == [
+        row["level"] for row in measurementsOf(panel._parameterNode.result)
+    ]
+    assert measurementsOf(table)[1]["volume_mm3"] != measurementsOf(panel._parameterNode.result)[1]["volume_mm3"]
