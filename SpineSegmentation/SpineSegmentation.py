@@ -327,7 +327,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         try:
             start(self._run)
         except Exception:
-            self.isRunning = False
+            self.isRunning, self._run = False, None
             raise
         self.changed()
         if not wait:
@@ -346,8 +346,8 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def close(self):
         """Stop what is running and end the worker process; returns when it is gone."""
-        if self.isRunning:
-            self.isCancelling = True
+        self.isCancelling = self.isRunning
+        if self._run is not None:
             self._run.close()
         if self._worker is not None:
             self._worker.close()

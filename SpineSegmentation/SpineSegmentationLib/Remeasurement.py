@@ -112,26 +112,28 @@ class Remeasurement:
         if not all(node is not None and slicer.mrmlScene.IsNodePresent(node) for node in nodes):
             raise SpineError(_("the result was removed from the scene while it was measured."))
         measurements = answer["measurements"]
-        before = {row["level"]: row for row in measurementsOf(self._tableNode)}
+        before = measurementsOf(self._tableNode)
         measurements["vertebrae"] = [_withOrigin(row, before) for row in measurements["vertebrae"]]
-        title = _("measurements, corrected")
-        slices = answer["dice_per_slice"]
+        slices, title = answer["dice_per_slice"], "measurements, corrected"
         newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames)[0]
         newTableNode.SetAttribute(_AGAIN, "yes")
         return newTableNode
 
 
-def _withOrigin(row: dict[str, Cell], before: dict[str, dict[str, Cell]]) -> dict[str, Cell]:
-    """A row with what is known of its name, and of the model's certainty unless the segment was changed."""
-    old = before.get(row["level"])
+def _withOrigin(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dict[str, Cell]:
+    """A row with what is known of its name, unless the user has changed that, and of the model's certainty, unless the
+    voxels were changed. `before` are the rows of the earlier table."""
+    # A new name leaves the label value, and what Slicer does to the value when it is drawn over leaves the name.
+    candidates = [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
+    old = next(iter(candidates), {})
     result = {name: row[name] for name in ("level", "label", "partial")}
-    known = next(iter(before.values()))
-    if "quality" in known:
-        result["quality"] = old.get("quality") if old is not None and _isSame(row, old) else None
+    if "quality" in before[0]:
+        result["quality"] = old.get("quality") if _isSame(row, old) else None
     result |= row
-    if "level_source" in known:
-        result["level_source"] = old["level_source"] if old is not None else "given"
-        result["level_confidence"] = old.get("level_confidence") if old is not None else None
+    if "level_source" in before[0]:
+        isNamedAsBefore = old.get("level") == row["level"]
+        result["level_source"] = old["level_source"] if isNamedAsBefore else "given"
+        result["level_confidence"] = old["level_confidence"] if isNamedAsBefore else None
     return result
 
 

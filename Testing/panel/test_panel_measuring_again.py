@@ -74,6 +74,17 @@ def test_a_vertebra_that_was_drawn_since_is_one_more_and_an_erased_one_is_gone(h
     assert drawn["level_source"] == "given" and drawn["quality"] is None and drawn["depth_mm"] > 0
 
 
+def test_vertebrae_that_the_user_renamed_keep_their_quality_but_not_where_their_names_came_from(host, panel):
+    segmentation = panel._parameterNode.result.GetNodeReference("segmentation").GetSegmentation()
+    for before, after in (("L5", "S1"), ("L4", "L5")):
+        segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName(before)).SetName(after)
+    rows = measure(host, panel)
+    assert [(row["level"], row["quality"], row["level_source"], row["level_confidence"]) for row in rows] == [
+        ("L5", 0.93, "given", None),
+        ("S1", 0.61, "given", None),
+    ]
+
+
 def test_measuring_over_and_over_leaves_no_more_nodes_than_once(host, panel):
     import slicer
 
