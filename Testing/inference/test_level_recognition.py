@@ -78,6 +78,14 @@ def test_a_contradiction_is_not_named():
     assert decide(seen("L3", "L4", "L5", "L4", "L5")) is None
 
 
+def test_a_body_that_was_missed_or_counted_twice_is_noticed_by_what_lies_on_both_sides_of_it():
+    assert decide(seen("T12", "L1", "L2", "L3", "L4", "L5")) is not None
+    assert decide(seen("T12", "L1", "L3", "L4", "L5")) is None
+    assert decide(seen("T12", "L1", "L1", "L2", "L3", "L4", "L5")) is None
+    # A doubt about single ones is no doubt about all: neighbours are taken for each other.
+    assert decide(seen("T12", "L1", "L2", "L2", "L4", "L5")).top_level == "T12"
+
+
 def test_a_chain_that_is_no_spine_is_not_named():
     assert decide(seen("C5", "L1", "T3", "C2", "S1", "T9", "L5")) is None
 
@@ -89,6 +97,8 @@ def test_a_chain_longer_than_a_spine_is_not_named():
 @pytest.mark.parametrize(("steps", "expected"), [
     ([30, 31, 32, 34, 36, 33], False),
     ([30, 31, 62, 34, 36], True),
+    ([30, 31, 47, 34, 36], True),
+    ([30, 31, 40, 34, 36], False),
     ([30, 12, 18, 34, 36], True),
     ([25, 33, 34], False),
     ([60], False),
