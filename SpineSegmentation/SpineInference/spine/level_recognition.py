@@ -37,7 +37,7 @@ those below it are one level further down or up."""
 NONSENSE = 1e-4
 """How likely it is that the bodies are no chain at all, so that each may be what it looks like."""
 SURE_ANCHOR = 0.6
-"""How sure the network must be of an anchor, before `DOUBT`. As the other numbers, chosen on the validation cases and on
+"""How sure the network must be of an anchor, before `DOUBT`. As the other numbers, chosen on the validation cases and
 1,020 phantoms that this network's predecessors had not seen: none wrong."""
 ANCHORS = {"C2": "C2", "L5": "the sacrum", "S1": "the sacrum"}
 """The levels that can be recognised by themselves, and what is seen there."""
@@ -47,8 +47,8 @@ TO_S1 = (0.93, 16.0)
 """The way from L5 to S1: its length relative to that from L4 to L5, and the degrees by which it is turned backwards. In
 phantoms and in the scans of Chu where both are found they are 0.84 to 1.05 and 12 to 20."""
 UNEVEN = (0.55, 1.4)
-"""Distances between bodies, relative to those of the neighbours, beyond which one is doubled or missing. No patient of 62
-and two of 300 phantoms have one; a body in two halves always makes one, two bodies in one in two cases of three."""
+"""Distances between bodies, relative to those of the neighbours, beyond which one is doubled or missing. No patient of
+62 and two of 300 phantoms have one; a body in two halves always makes one, two bodies in one in two cases of three."""
 
 Spacing = tuple[float, float, float]
 _NAMES = [name for name in LEVELS if name != "L6"]
