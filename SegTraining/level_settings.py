@@ -21,8 +21,8 @@ LevelName = Literal[tuple(LEVELS)]
 class Phantoms(Strict):
     """Spines of `segtraining phantom`, made for the training: thin slabs around the midline in all contrasts."""
 
-    training: int = Field(600, ge=0)
-    validation: int = Field(36, ge=0)
+    training: int = Field(2400, ge=0)
+    validation: int = Field(300, ge=0)
     seed: int = 70_000
     """Of the first one; the others follow, those for validation last."""
 
@@ -30,8 +30,8 @@ class Phantoms(Strict):
 class LevelTraining(Strict):
     copies: int = Field(12, ge=1)
     """Patches drawn of each body of a scan, all turned, scaled and shifted differently."""
-    phantom_copies: int = Field(4, ge=1)
-    batches: int = Field(8000, ge=1)
+    phantom_copies: int = Field(3, ge=1)
+    batches: int = Field(30_000, ge=1)
     batch_size: int = Field(32, ge=2)
     phantom_share: float = Field(0.4, ge=0, le=1)
     """Of the patches of a level that both scans and phantoms show."""

@@ -19,7 +19,7 @@ from .volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spa
 TOO_COARSE = 6.0
 """A plane is left out by default when its pixels are this many times larger than its model was trained on."""
 
-COARSE = 2.0
+COARSE = 3.0
 """From here on a plane counts the less the larger its pixels are."""
 
 TOO_NARROW_MM = 32.0
@@ -102,6 +102,11 @@ def weighted(packages: list[ModelPackage], scan: sitk.Image) -> list[tuple[Model
     """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border."""
     weights = [min(1.0, COARSE / _coarseness(package, scan)) for package in packages]
     return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
+
+
+def sharpest(packages: list[ModelPackage], scan: sitk.Image) -> ModelPackage:
+    """The package whose plane has the smallest pixels in this scan."""
+    return min(packages, key=lambda package: _coarseness(package, scan))
 
 
 def note_precision(packages: list[ModelPackage], options: Options, device: Device, monitor: Monitor) -> None:

@@ -27,7 +27,7 @@ from .models.catalog import ModelSet
 from .models.manifest import Manifest, deserves_a_look
 from .models.model_package import ModelPackage
 from .monitor import Monitor
-from .options import Options, check_options, note_precision, packages_to_run, weighted
+from .options import Options, check_options, note_precision, packages_to_run, sharpest, weighted
 from .spine import quality, vertebrae
 from .spine.level_recognition import Proposal, propose_levels
 from .spine.levels import Naming, Segment
@@ -117,8 +117,8 @@ def segment(
         # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
         whole_slices = recipe.input.canvas is not None or 1 in volume.shape
         if options.restrict_to_spine and recipe.vertebra_class and not whole_slices:
-            sharpest, _ = max(members, key=lambda member: member[1])
-            box = find_region(volume, spacing_ipl(working), sharpest.manifest, engine_for(sharpest), monitor)
+            seeker = sharpest(packages, scan)
+            box = find_region(volume, spacing_ipl(working), seeker.manifest, engine_for(seeker), monitor)
         if nothing_there := box is None:
             box = (slice(0, 1),) * 3
         region = crop(working, box)

@@ -36,7 +36,7 @@ BREAK = 0.01
 those below it are one level further down or up."""
 NONSENSE = 1e-4
 """How likely it is that the bodies are no chain at all, so that each may be what it looks like."""
-SURE_ANCHOR = 0.6
+SURE_ANCHOR = 0.8
 """How sure the network must be of an anchor, before `DOUBT`. As the other numbers, chosen on the validation cases and
 1,020 phantoms that this network's predecessors had not seen: none wrong."""
 ANCHORS = {"C2": "C2", "L5": "the sacrum", "S1": "the sacrum"}
