@@ -1,4 +1,4 @@
-"""Trains the network that recognises levels, and makes its package: half an hour on one thread of a CPU."""
+"""Trains the network that recognises levels, and makes its package: forty minutes on one thread of a CPU."""
 
 import datetime
 import time

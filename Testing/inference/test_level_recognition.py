@@ -1,5 +1,7 @@
 """Levels are proposed where an anchor is seen and the chain of bodies is beyond doubt, and never otherwise."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -42,11 +44,13 @@ def test_a_chain_down_to_the_sacrum_is_named_from_it():
 
 
 def test_what_lies_below_the_last_body_decides_between_neighbours():
-    unclear = np.concatenate([seen("L1", "L2", "L3"), unsure(1, "L3", "L4"), unsure(1, "L4", "L5")])
+    names = ["T11", "T12", "L1", "L2", "L3", "L4"]
+    last = 0.7 * seen("L5", certainty=1) + 0.3 * seen("L4", certainty=1)
+    unclear = np.concatenate([*(unsure(1, *pair) for pair in pairwise(names)), last])
     assert decide(unclear) is None
     proposal = decide(unclear, seen("S1", certainty=0.95)[0])
-    assert (proposal.top_level, proposal.anchor) == ("L1", "the sacrum")
-    assert decide(unclear, seen("L5", certainty=0.95)[0]) is None  # no anchor, and the sacrum is no body yet
+    assert (proposal.top_level, proposal.anchor) == ("T12", "the sacrum")
+    assert decide(unclear, seen("L5", certainty=0.95)[0]) is None
     assert decide(seen("L1", "L2", "L3", "L4", "L5"), seen("L4", certainty=0.95)[0]) is None
     with_sacrum = seen("L2", "L3", "L4", "L5", "S1"), unsure(1, "S1", "L5")[0]
     assert decide(with_sacrum[0], np.eye(len(LEVELS) + 1)[0]).confidence > decide(*with_sacrum).confidence
@@ -54,6 +58,10 @@ def test_what_lies_below_the_last_body_decides_between_neighbours():
 
 def test_the_first_body_of_the_sacrum_is_part_of_the_chain():
     assert decide(seen("L2", "L3", "L4", "L5", "S1")).top_level == "L2"
+
+
+def test_a_steep_last_body_that_looks_like_the_sacrum_is_not_enough():
+    assert decide(np.concatenate([seen("T12", "L1", "L2", "L3", "L4"), unsure(1, "L4", "L5"), seen("S1")])) is None
 
 
 def test_a_neck_is_named_from_the_axis():

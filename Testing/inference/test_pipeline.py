@@ -11,7 +11,7 @@ from small_packages import fields, write_package
 from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models.catalog import open_set
 from SpineInference.monitor import Monitor
-from SpineInference.options import Options, packages_to_run, weighted
+from SpineInference.options import Options, packages_to_run, sharpest, weighted
 from SpineInference.pipeline import Engines, segment
 from SpineInference.volume.geometry import PLANES, Grid
 
@@ -86,10 +86,13 @@ def test_coarse_planes_count_less_and_the_coarsest_are_left_out(models):
     def weights(thickness: float) -> tuple[list[float], list[str]]:
         scan, notes = column((0.8, 0.8, thickness), PERMUTED).scan, []
         packages = packages_to_run(models, Options(), scan, Monitor(on_note=notes.append))
+        if thickness > 1:
+            assert sharpest(packages[::-1], scan).manifest.plane == "sagittal"
         return [round(weight, 2) for _, weight in weighted(packages, scan)], notes
 
     assert weights(1.0) == ([0.33, 0.33, 0.33], [])
-    assert weights(4.0) == ([0.5, 0.25, 0.25], [])
+    assert weights(2.0) == ([0.33, 0.33, 0.33], [])
+    assert weights(4.0) == ([0.4, 0.3, 0.3], [])
     alone, notes = weights(7.0)
     assert alone == [1.0] and "too thick to look at them in the coronal and axial planes" in notes[0]
 

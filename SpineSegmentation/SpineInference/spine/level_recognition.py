@@ -36,11 +36,12 @@ BREAK = 0.01
 those below it are one level further down or up."""
 NONSENSE = 1e-4
 """How likely it is that the bodies are no chain at all, so that each may be what it looks like."""
-SURE_ANCHOR = 0.8
+SURE_ANCHOR = 0.7
 """How sure the network must be of an anchor, before `DOUBT`. As the other numbers, chosen on the validation cases and
 1,020 phantoms that this network's predecessors had not seen: none wrong."""
-ANCHORS = {"C2": "C2", "L5": "the sacrum", "S1": "the sacrum"}
-"""The levels that can be recognised by themselves, and what is seen there."""
+ANCHORS = {"C2": "C2", "L5": "the sacrum"}
+"""The bodies that can be recognised by themselves, and by what is seen there. S1 is none: where the last body is steep
+and badly seen, L5 looks like it."""
 ABOVE_C2_MM, BELOW_L5_MM = 20.0, 35.0
 """How far the scan must go on beyond the middle of a body to show the dens, or the upper half of S1."""
 TO_S1 = (0.93, 16.0)
@@ -137,13 +138,10 @@ def decide(probabilities: np.ndarray, below: np.ndarray | None = None) -> Propos
     confidence = float(weights[top] / weights.sum())
     names = _NAMES[top : top + count]
     anchors = [name for body, name in enumerate(names) if by_level[body, top + body] >= SURE_ANCHOR]
-    if below is not None and names[-1] == "L5" and below.max() >= SURE_ANCHOR:
-        seen_below = int(below.argmax())
-        if seen_below not in (0, LEVELS["S1"].label):
-            return None  # one more lumbar vertebra lies where the sacrum should be
-        anchors += ["S1"] if seen_below else []
     anchor = next((ANCHORS[name] for name in anchors if name in ANCHORS), None)
-    if anchor is None or confidence < CERTAIN:
+    # One more lumbar vertebra where the sacrum should be contradicts whatever the others look like.
+    others = [] if below is None or names[-1] != "L5" else np.delete(below, [0, LEVELS["S1"].label])
+    if anchor is None or confidence < CERTAIN or np.max(others, initial=0) >= SURE_ANCHOR:
         return None
     return Proposal(_NAMES[top], confidence, anchor)
 
