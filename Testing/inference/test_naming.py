@@ -38,8 +38,7 @@ def test_the_users_level_wins_and_a_contradiction_of_the_scan_is_told(options):
     assert names == ["T12", "L1", "L2", "L3", "L4"]
     assert naming == Naming("given")
     assert notes == [
-        "The topmost vertebra looks like L1, counted from the sacrum (confidence 0.97), not like T12: check the level "
-        "that you gave."
+        "The topmost vertebra looks like L1, counted from the sacrum (confidence 0.97): check the level that you gave."
     ]
 
 
@@ -62,7 +61,7 @@ def test_who_wants_numbers_gets_numbers():
 def test_a_users_level_that_cannot_be_is_not_replaced_by_a_proposal():
     names, naming, notes = name(5, Options(top_level="L4"))
     assert names[0] == "Vertebra 1" and naming == Naming("numbered")
-    assert "L4" in notes[0]
+    assert "L4" in notes[0] and "looks like L1" in notes[1]
 
 
 LUMBAR = ["L1", "L2", "L3", "L4", "L5"]

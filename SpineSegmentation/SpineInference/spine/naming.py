@@ -30,17 +30,21 @@ def name_bodies(
         count -= 1
     if not (options.top_level or options.bottom_level):
         return _proposed(count, proposal, monitor)
-    try:
-        segments = assign_levels(count, options.top_level, options.bottom_level)
-    except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
-        monitor.note(f"{error} Until then the vertebrae are numbered.")
-        return assign_levels(count), Naming("numbered")
+    segments, naming = _given(count, options, monitor)
     if proposal is not None and segments and segments[0].name != proposal.top_level:
         monitor.note(
             f"The topmost vertebra looks like {proposal.top_level}, counted from {proposal.anchor} (confidence "
-            f"{_rounded_down(proposal.confidence)}), not like {segments[0].name}: check the level that you gave."
+            f"{_rounded_down(proposal.confidence)}): check the level that you gave."
         )
-    return segments, Naming("given")
+    return segments, naming
+
+
+def _given(count: int, options: Options, monitor: Monitor) -> tuple[list[Segment], Naming]:
+    try:
+        return assign_levels(count, options.top_level, options.bottom_level), Naming("given")
+    except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
+        monitor.note(f"{error} Until then the vertebrae are numbered.")
+        return assign_levels(count), Naming("numbered")
 
 
 def _ends_in_the_sacrum(count: int, options: Options, proposal: Proposal | None) -> bool:
