@@ -153,8 +153,8 @@ class ResultSection(PanelSection):
         self.say(_("Measuring ..."))
         try:
             self.logic.measure(parameters.result, parameters.referenceSegmentation, wait=False, onEnd=self._onMeasured)
-        except SpineError as error:
-            self.say(sentence(error), isError=True)
+        except Exception as error:
+            self._onMeasured(None, error)
 
     def _onMeasured(self, tableNode: "slicer.vtkMRMLTableNode | None", error: Exception | None) -> None:
         if isinstance(error, Cancelled):
