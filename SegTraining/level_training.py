@@ -43,14 +43,14 @@ def train_levels(config: LevelConfig, data_folder: Path, output: Path) -> ModelP
     """
     started = time.perf_counter()
     parts = split_cases(config.data, data_folder)
-    people = [read_scan(case, config) for case in parts["training"]]
     seeds = range(config.phantoms.seed, config.phantoms.seed + config.phantoms.training + config.phantoms.validation)
-    phantoms = [phantom_scan(seed, config) for seed in seeds[: config.phantoms.training]]
-    print(f"{len(people)} scans and {len(phantoms)} phantoms read, {time.perf_counter() - started:.0f} s", flush=True)
-
     spec, rng = config.training, np.random.default_rng(config.training.seed)
+    # One scan after the other: thousands of them would not fit into the memory of a laptop.
+    people = (read_scan(case, config) for case in parts["training"])
+    phantoms = (phantom_scan(seed, config) for seed in seeds[: config.phantoms.training])
     drawn = [draw_patches(scan, config.input, spec.copies, rng) for scan in people]
     made = [draw_patches(scan, config.input, spec.phantom_copies, rng) for scan in phantoms]
+    print(f"{len(drawn)} scans and {len(made)} phantoms read, {time.perf_counter() - started:.0f} s", flush=True)
     patches = torch.from_numpy(np.concatenate([patches for patches, _ in drawn + made]))
     values = torch.from_numpy(np.concatenate([values for _, values in drawn + made]))
     from_phantom = torch.arange(len(values)) >= sum(len(values) for _, values in drawn)

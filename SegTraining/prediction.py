@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from SpineInference.errors import Implausible
 from SpineInference.models.catalog import ModelSet
+from SpineInference.models.manifest import Manifest
 from SpineInference.options import Options
 from SpineInference.pipeline import Engines, segment
 from SpineInference.volume.geometry import canonical
@@ -33,8 +34,7 @@ def predict(scan: sitk.Image, model_set: ModelSet, options: Options, engines: En
         class_of[structure.label] = number
     if recipe.vertebra_class:
         class_of[[body.label for body in result.segments if body.is_vertebra]] = recipe.vertebra_class
-    only_bodies = recipe.vertebra_class and not recipe.structures
-    return Prediction(class_of[values], values if only_bodies else None, sum(result.timings.values()))
+    return Prediction(class_of[values], values if _finds_only_bodies(recipe) else None, sum(result.timings.values()))
 
 
 def predict_or_nothing(scan: sitk.Image, model_set: ModelSet, options: Options, engines: Engines) -> Prediction:
@@ -48,5 +48,9 @@ def predict_or_nothing(scan: sitk.Image, model_set: ModelSet, options: Options, 
     except Implausible as error:
         print(f"{error} It counts as nothing found.", flush=True)
     nothing = np.zeros(canonical(scan).GetSize()[::-1], np.uint8)
-    only_bodies = not model_set.packages[0].manifest.structures
-    return Prediction(nothing, nothing if only_bodies else None, time.perf_counter() - start)
+    instances = nothing if _finds_only_bodies(model_set.packages[0].manifest) else None
+    return Prediction(nothing, instances, time.perf_counter() - start)
+
+
+def _finds_only_bodies(recipe: Manifest) -> bool:
+    return recipe.vertebra_class is not None and not recipe.structures

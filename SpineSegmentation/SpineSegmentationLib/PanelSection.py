@@ -1,5 +1,14 @@
 """What the parts of the panel have in common."""
 
+import traceback
+
+from slicer.i18n import tr as _
+
+from SpineInference.errors import Cancelled, SpineError
+
+from .Sentences import sentence
+from .WorkerProtocol import UnexpectedError
+
 _ERROR_STYLE = "color: #b35900"
 
 
@@ -28,7 +37,32 @@ class PanelSection:
         self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if isError else "")
         self.ui.statusLabel.setText(text)
 
+    def sayError(self, error: Exception) -> None:
+        """Say how something ended that was cancelled or has failed, with what a developer wants to know below."""
+        if isinstance(error, Cancelled):
+            text = _("Cancelled. The scene is as it was.")
+        else:
+            text = sentence(error)
+            self.showDetails(_detailsOf(error))
+        self.say(text, isError=not isinstance(error, Cancelled))
+        self.ui.logText.appendPlainText(text)
+
+    def showDetails(self, details: str) -> None:
+        """Show the details of an error, folded; or none."""
+        self.ui.errorDetailsText.setPlainText(details)
+        self.ui.errorDetailsCollapsibleButton.setVisible(bool(details))
+        self.ui.errorDetailsCollapsibleButton.collapsed = True
+        if details:
+            self.ui.logText.appendPlainText(details)
+
     def set(self, name: str, value: object) -> None:
         """Write a parameter that the user has chosen."""
         if self.parameters is not None:
             setattr(self.parameters, name, value)
+
+
+def _detailsOf(error: Exception) -> str:
+    """What a developer wants to know; nothing for an error that the sentence explains."""
+    if isinstance(error, UnexpectedError):
+        return error.details
+    return "" if isinstance(error, SpineError) else "".join(traceback.format_exception(error))

@@ -6,7 +6,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SpineInference.errors import Cancelled, SpineError
+from SpineInference.errors import SpineError
 from SpineInference.models.manifest import deserves_a_look
 
 from . import Dialogs, ResultExport
@@ -149,6 +149,7 @@ class ResultSection(PanelSection):
 
     def _onMeasure(self, _checked: bool = False) -> None:
         parameters = self.parameters
+        self.showDetails("")
         self.ui.progressBar.setValue(0)
         self.say(_("Measuring ..."))
         try:
@@ -157,10 +158,8 @@ class ResultSection(PanelSection):
             self._onMeasured(None, error)
 
     def _onMeasured(self, tableNode: "slicer.vtkMRMLTableNode | None", error: Exception | None) -> None:
-        if isinstance(error, Cancelled):
-            self.say(_("Cancelled. The scene is as it was."))
-        elif error is not None:
-            self.say(sentence(error), isError=True)
+        if error is not None:
+            self.sayError(error)
         else:
             self.logic.getParameterNode().result = tableNode  # another module may be shown by now
             self.say(_("Measured again."))

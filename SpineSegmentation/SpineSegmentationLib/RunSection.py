@@ -1,12 +1,10 @@
 """The part of the panel that segments: the button, the progress, how it ended, and the log."""
 
-import traceback
 from collections.abc import Callable
 
 import qt
 from slicer.i18n import tr as _
 
-from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models.manifest import PostprocessingSpec
 
 from . import Dialogs
@@ -17,7 +15,6 @@ from .PanelSection import PanelSection
 from .ResultImport import SegmentationResult
 from .RunProgress import RunProgress
 from .Sentences import duration, sentence
-from .WorkerProtocol import UnexpectedError
 
 
 class RunSection(PanelSection):
@@ -63,7 +60,7 @@ class RunSection(PanelSection):
         return not count or Dialogs.confirm(question.format(count=count, name=node.GetName()))
 
     def _start(self) -> None:
-        self._showDetails("")
+        self.showDetails("")
         self.ui.logText.clear()
         self.ui.progressBar.setValue(0)
         self.say(_("Starting ..."))
@@ -105,36 +102,18 @@ class RunSection(PanelSection):
         self.ui.progressBar.setValue(round(1000 * self._progress.fraction))
 
     def _onEnd(self, result: SegmentationResult | None, error: Exception | None) -> None:
-        if isinstance(error, Cancelled):
-            text = _("Cancelled. The scene is as it was.")
-        elif error is not None:
-            text = sentence(error)
-            self._showDetails(_detailsOf(error))
+        if error is not None:
+            self.sayError(error)
         else:
             text = _outcome(result)
-        self.say(text, isError=error is not None and not isinstance(error, Cancelled))
-        self.ui.logText.appendPlainText(text)
-        if result is not None:
+            self.say(text)
+            self.ui.logText.appendPlainText(text)
             self.ui.logText.appendPlainText(_("Computed on {device}.").format(device=result.device))
             self._onResult(result)
         self.logic.changed()
 
-    def _showDetails(self, details: str) -> None:
-        self.ui.errorDetailsText.setPlainText(details)
-        self.ui.errorDetailsCollapsibleButton.setVisible(bool(details))
-        self.ui.errorDetailsCollapsibleButton.collapsed = True
-        if details:
-            self.ui.logText.appendPlainText(details)
-
     def _onCopyLog(self, _checked: bool = False) -> None:
         qt.QApplication.clipboard().setText(self.ui.logText.toPlainText())
-
-
-def _detailsOf(error: Exception) -> str:
-    """What a developer wants to know; nothing for an error that the sentence explains."""
-    if isinstance(error, UnexpectedError):
-        return error.details
-    return "" if isinstance(error, SpineError) else "".join(traceback.format_exception(error))
 
 
 def _outcome(result: SegmentationResult) -> str:

@@ -122,6 +122,17 @@ def test_what_cannot_be_measured_is_told(host, panel):
         panel.logic.measure(first)
 
 
+def test_what_should_never_happen_is_told_with_details(host, panel, monkeypatch):
+    def fail(*arguments, **choices):
+        raise RuntimeError("the disk is on fire")
+
+    monkeypatch.setattr(panel.logic, "measure", fail)
+    panel.ui.measureButton.click()
+    assert panel.ui.statusLabel.text == "The disk is on fire"
+    assert "RuntimeError" in panel.ui.errorDetailsText.plainText
+    assert panel.ui.measureButton.enabled
+
+
 def test_cancel_and_a_closed_scene_leave_everything_as_it_was(host, panel, temporary):
     import slicer
 
