@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from SpineInference.models.catalog import ModelSet
 
-    from .config import Config
-    from .datasets import Case
+    from .config.config import Config
+    from .data.datasets import Case
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -164,7 +164,7 @@ def _add_data(command: argparse.ArgumentParser) -> None:
 
 
 def _config(options: argparse.Namespace) -> "Config":
-    from .config import load_config
+    from .config.config import load_config
 
     return load_config(options.config, _changes(options))
 
@@ -191,25 +191,25 @@ def _data(options: argparse.Namespace) -> Path:
 
 def _phantom(options: argparse.Namespace) -> None:
     if options.kind in ("spine", "varied-spine"):
-        from .phantom_dataset import write_dataset
+        from .synthetic.spine.dataset import write_dataset
 
         variety = "plain" if options.kind == "spine" else "full"
         write_dataset(options.output, options.count, options.seed, variety)
     else:
-        from .flat_phantoms import write_flat_dataset
+        from .synthetic.planar.dataset import write_flat_dataset
 
         write_flat_dataset(options.output, options.kind, options.count, options.seed)
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from .prepare import prepare
+    from .data.prepare import prepare
 
     parts = prepare(_config(options), _data(options), options.cache, options.processes)
     print(", ".join(f"{len(cases)} cases for {part}" for part, cases in parts.items()))
 
 
 def _inspect(options: argparse.Namespace) -> None:
-    from .inspection import inspect
+    from .reporting.inspect import inspect
 
     fatal = [fault for fault in inspect(_config(options), _data(options), options.output) if fault.fatal]
     print(options.output)
@@ -218,8 +218,8 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _show_augmentations(options: argparse.Namespace) -> None:
-    from .pictures import show_augmentations
-    from .prepare import prepare
+    from .data.prepare import prepare
+    from .reporting.batch_pictures import show_augmentations
 
     config = _config(options)
     show_augmentations(prepare(config, _data(options), options.cache)["training"], config, options.output)
@@ -227,7 +227,7 @@ def _show_augmentations(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from .train import train
+    from .training.train import train
 
     folder = options.output or Path("runs") / Path(options.config).stem
     print(train(_config(options), _data(options), options.cache, folder, options.resume))
@@ -243,7 +243,7 @@ def _check_models(options: argparse.Namespace) -> None:
 def _models(options: argparse.Namespace) -> "AbstractContextManager[ModelSet]":
     from SpineInference.models.catalog import open_set
 
-    from .evaluate import open_runs
+    from .evaluation.evaluate import open_runs
 
     return open_runs(options.run_folders) if options.run_folders else nullcontext(open_set(options.model))
 
@@ -260,7 +260,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from SpineInference.options import Options
 
-    from .evaluate import evaluate
+    from .evaluation.evaluate import evaluate
 
     choices = Options(threads=options.threads, restrict_to_spine=not options.whole_volume)
     with _models(options) as models:
@@ -274,9 +274,9 @@ def _predict(options: argparse.Namespace) -> None:
 
     from SpineInference.options import Options
 
-    from .config import load_config
-    from .datasets import split_cases
-    from .predict_command import predict_scans, scans_at, scans_of_cases
+    from .config.config import load_config
+    from .data.datasets import split_cases
+    from .evaluation.predict import predict_scans, scans_at, scans_of_cases
 
     if options.scans:
         scans = scans_at(options.scans, options.output)
@@ -290,10 +290,10 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _experiment(options: argparse.Namespace) -> None:
-    from .cluster import run_in_cluster
-    from .experiment_local import run_locally
-    from .experiment_runner import plan, report_experiment, run_experiment
-    from .experiment_settings import load_experiment
+    from .config.experiment import load_experiment
+    from .experiments.local_executor import run_locally
+    from .experiments.ray_executor import run_in_cluster
+    from .experiments.runner import plan, report_experiment, run_experiment
 
     experiment, changes = load_experiment(options.experiment), _changes(options)
     output = options.output or Path("experiments") / experiment.name
@@ -309,15 +309,15 @@ def _experiment(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from .report import write_report
+    from .reporting.report import write_report
 
     for path in write_report(options.run_folders, options.output):
         print(path)
 
 
 def _cases(options: argparse.Namespace) -> "list[Case]":
-    from .data_settings import Dataset
-    from .datasets import find_cases, split_cases
+    from .config.data import Dataset
+    from .data.datasets import find_cases, split_cases
 
     if options.dataset is not None:
         # Nothing is known of it, so what lies beyond its labels is not judged.
@@ -333,22 +333,22 @@ def _cases(options: argparse.Namespace) -> "list[Case]":
 
 
 def _levels(options: argparse.Namespace) -> None:
-    from .level_settings import load_level_config
-    from .level_training import train_levels
+    from .config.levels import load_level_config
+    from .levels.train import train_levels
 
     made = train_levels(load_level_config(options.config), _data(options), options.output)
     print(f"{options.output}: {made.size_bytes / 1e6:.2f} MB, {made.manifest.metrics}")
 
 
 def _package(options: argparse.Namespace) -> None:
-    from .package import package
+    from .export.package import package
 
     folder = options.output or Path("models") / options.run_folder.resolve().name
     data = _data(options) if options.int8 else None
     made = package(options.run_folder, folder, options.evaluation)
     if data is not None:
-        from .config import load_config
-        from .quantisation import add_int8
+        from .config.config import load_config
+        from .evaluation.quantisation import add_int8
 
         made = add_int8(made, load_config(options.run_folder / "config.yaml"), data)
         print(

@@ -9,8 +9,8 @@ from segmentation_models_pytorch.base import SegmentationModel
 from torch import nn
 
 from SpineInference.errors import SpineError
-from SpineInference.networks.fdn import DilatedMaxPool
-from SpineInference.networks.segnet import MaxPool, MaxUnpool
+from SpineInference.networks.published.fdn import DilatedMaxPool
+from SpineInference.networks.published.segnet import MaxPool, MaxUnpool
 
 Interval = tuple[int, int]
 """First and last row."""

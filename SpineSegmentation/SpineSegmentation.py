@@ -25,7 +25,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from SpineInference.requests import DEFAULT_MODEL
+from SpineInference.app.requests import DEFAULT_MODEL
 from SpineSegmentationLib.SelfTest import SpineSegmentationTest  # noqa: F401  Slicer looks for it here
 
 
@@ -51,7 +51,7 @@ class SpineSegmentation(ScriptedLoadableModule):
 
 
 def _registerSampleScan():
-    from SpineSegmentationLib.SampleScan import registerSampleScan
+    from SpineSegmentationLib.scene.SampleScan import registerSampleScan
 
     registerSampleScan()
 
@@ -93,11 +93,11 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self._parameterNodeGuiTag = None
 
     def setup(self):
-        from SpineSegmentationLib.InputSection import InputSection
-        from SpineSegmentationLib.ModelSection import ModelSection
-        from SpineSegmentationLib.OptionsSection import OptionsSection
-        from SpineSegmentationLib.ResultSection import ResultSection
-        from SpineSegmentationLib.RunSection import RunSection
+        from SpineSegmentationLib.panel.InputSection import InputSection
+        from SpineSegmentationLib.panel.ModelSection import ModelSection
+        from SpineSegmentationLib.panel.OptionsSection import OptionsSection
+        from SpineSegmentationLib.panel.ResultSection import ResultSection
+        from SpineSegmentationLib.panel.RunSection import RunSection
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineSegmentation.ui"))
@@ -266,17 +266,17 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         `outputSegmentation` gets the result instead of a new node, once it is complete; `referenceSegmentation`, a
         segmentation or a label map, is what the result is compared with.
 
-        `onProgress` gets the "progress" events of `SpineInference.worker`, `onText` lines for a log. Only one volume at
-        a time: RuntimeError otherwise. The worker process lives on for the next volume, for ten minutes or until
-        `close`.
+        `onProgress` gets the "progress" events of `SpineInference.app.worker`, `onText` lines for a log. Only one
+        volume at a time: RuntimeError otherwise. The worker process lives on for the next volume, for ten minutes or
+        until `close`.
         """
-        from SpineSegmentationLib.Dependencies import affordableDevice
-        from SpineSegmentationLib.SegmentationRun import SegmentationRun
-        from SpineSegmentationLib.SegmentationScene import loadTerminology
-        from SpineSegmentationLib.WorkerProcess import WorkerProcess
+        from SpineSegmentationLib.panel.Dependencies import affordableDevice
+        from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
+        from SpineSegmentationLib.worker.SegmentationRun import SegmentationRun
+        from SpineSegmentationLib.worker.WorkerProcess import WorkerProcess
 
         loadTerminology()
-        self._worker = self._worker or WorkerProcess("SpineInference.worker", keepAlive=True)
+        self._worker = self._worker or WorkerProcess("SpineInference.app.worker", keepAlive=True)
 
         def make(ended):
             return SegmentationRun(self._worker, onProgress or (lambda event: None), onText or print, ended)
@@ -306,7 +306,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         raises SpineError with a sentence for the user. Otherwise returns None at once and calls
         `onEnd(newTableNode, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.
         """
-        from SpineSegmentationLib.Remeasurement import Remeasurement
+        from SpineSegmentationLib.worker.Remeasurement import Remeasurement
 
         return self._carryOut(Remeasurement, wait, onEnd, lambda run: run.start(tableNode, referenceSegmentation))
 

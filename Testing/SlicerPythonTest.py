@@ -18,7 +18,7 @@ class SlicerPythonTest(unittest.TestCase):
 
     def test_the_worker_starts_and_ends_with_its_standard_input(self):
         done = subprocess.run(
-            [sys.executable, "-m", "SpineInference.worker"],
+            [sys.executable, "-m", "SpineInference.app.worker"],
             cwd=SpineInference.__path__[0] + "/..",
             stdin=subprocess.DEVNULL,
             timeout=60,

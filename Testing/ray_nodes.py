@@ -12,7 +12,7 @@ from unittest import mock
 import psutil
 import pytest
 
-from SpineInference.cluster import remove
+from SpineInference.app.cluster import remove
 
 if find_spec("ray") is None:
     pytest.skip("Ray is not installed: pip install ray", allow_module_level=True)

@@ -11,15 +11,15 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
-from SegTraining.data_settings import Dataset  # noqa: E402
-from SegTraining.datasets import find_cases  # noqa: E402
-from SegTraining.evaluate import evaluate  # noqa: E402
-from SegTraining.evaluation_folder import EXAMPLES  # noqa: E402
-from SegTraining.examples import read_examples  # noqa: E402
-from SegTraining.report_pictures import overlays  # noqa: E402
+from SegTraining.config.data import Dataset  # noqa: E402
+from SegTraining.data.datasets import find_cases  # noqa: E402
+from SegTraining.evaluation.evaluate import evaluate  # noqa: E402
+from SegTraining.evaluation.examples import read_examples  # noqa: E402
+from SegTraining.evaluation.output import EXAMPLES  # noqa: E402
+from SegTraining.reporting.figures import overlays  # noqa: E402
+from SpineInference.anatomy import LEVELS  # noqa: E402
+from SpineInference.app.requests import DEFAULT_MODEL  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
-from SpineInference.requests import DEFAULT_MODEL  # noqa: E402
-from SpineInference.spine.levels import LEVELS  # noqa: E402
 
 PICTURE = PROJECT / "Resources" / "Models" / "failures.webp"
 

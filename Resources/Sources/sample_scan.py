@@ -3,7 +3,7 @@
     python Resources/Sources/sample_scan.py
 
 The spine is one that no network has been trained on (its seed is far from those of the training). Print the SHA-256
-sums into SpineSegmentationLib/SampleScan.py when the files have changed.
+sums into SpineSegmentationLib/scene/SampleScan.py when the files have changed.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from PIL import Image
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
-from SegTraining.phantom import Phantom, make_phantom  # noqa: E402
+from SegTraining.synthetic.spine.phantom import Phantom, make_phantom  # noqa: E402
+from SpineInference.anatomy import LEVELS, Segment  # noqa: E402
 from SpineInference.files.writing import write_segmentation  # noqa: E402
-from SpineInference.spine.levels import LEVELS, Segment  # noqa: E402
 
 SEED = 2027
 RESOURCES = PROJECT / "SpineSegmentation" / "Resources"

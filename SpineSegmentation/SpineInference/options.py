@@ -5,15 +5,15 @@ from typing import get_args
 
 import SimpleITK as sitk
 
-from .devices import Device, Precision
+from .anatomy import parse_level
+from .engines.devices import Device, Precision
 from .errors import SpineError
 from .measuring.reference import check_reference
 from .models.catalog import ModelSet
 from .models.manifest import PostprocessingSpec
 from .models.model_package import ModelPackage
 from .monitor import Monitor
-from .spine.levels import parse_level
-from .volume.fusion import FUSIONS
+from .prediction.fusion import FUSIONS
 from .volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
 
 TOO_COARSE = 6.0

@@ -19,8 +19,9 @@ from itertools import islice
 import numpy as np
 import SimpleITK as sitk
 
-from .devices import Device, choose_device
-from .engines import Engine, open_engine
+from .anatomy import Naming, Segment
+from .engines.devices import Device, choose_device
+from .engines.engines import Engine, open_engine
 from .measuring.measurements import Measurements, measure
 from .measuring.reference import check_values
 from .models.catalog import ModelSet
@@ -28,17 +29,16 @@ from .models.manifest import Manifest, deserves_a_look
 from .models.model_package import ModelPackage
 from .monitor import Monitor
 from .options import Options, check_options, note_precision, packages_to_run, sharpest, weighted
+from .prediction.fusion import Fusion
+from .prediction.region import clear_inner_faces, find_region
+from .prediction.regridding import to_scan_grid
+from .prediction.slices import predict_plane
 from .spine import quality, vertebrae
 from .spine.level_recognition import Proposal, propose_levels
-from .spine.levels import Naming, Segment
 from .spine.naming import name_bodies
 from .volume import postprocessing
-from .volume.fusion import Fusion
 from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
 from .volume.preprocessing import preprocess
-from .volume.region import clear_inner_faces, find_region
-from .volume.regridding import to_scan_grid
-from .volume.slices import predict_plane
 
 SLICES_RESAMPLED_AT_ONCE = 16
 

@@ -11,8 +11,8 @@ import slicer
 import vtk
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
+from SpineInference.anatomy import LEVELS
 from SpineInference.errors import Cancelled, SpineError
-from SpineInference.spine.levels import LEVELS
 
 
 class SpineSegmentationTest(ScriptedLoadableModuleTest):

@@ -39,17 +39,17 @@ from accuracy_cases import (  # noqa: E402
 )
 from accuracy_tables import report, results_of, row_of  # noqa: E402
 
-from SegTraining.csv_tables import write_rows  # noqa: E402
-from SegTraining.datasets import Case  # noqa: E402
+from SegTraining.data.datasets import Case  # noqa: E402
+from SegTraining.reporting.csv_tables import write_rows  # noqa: E402
 from SpineInference import __version__  # noqa: E402
+from SpineInference.app.requests import DEFAULT_MODEL, Request, check_request  # noqa: E402
+from SpineInference.app.runner import Runner  # noqa: E402
 from SpineInference.errors import SpineError  # noqa: E402
 from SpineInference.files.reading import read_labels  # noqa: E402
 from SpineInference.files.writing import atomic  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
 from SpineInference.models.model_package import ModelPackage  # noqa: E402
 from SpineInference.monitor import Monitor  # noqa: E402
-from SpineInference.requests import DEFAULT_MODEL, Request, check_request  # noqa: E402
-from SpineInference.runner import Runner  # noqa: E402
 from SpineInference.volume.geometry import canonical  # noqa: E402
 
 BUSY = 0.5

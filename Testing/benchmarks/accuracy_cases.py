@@ -1,7 +1,7 @@
 """What `accuracy.py` judges, and the judgement of one scan.
 
-The rules, which `RULES` tells to whoever reads the numbers, are those of `SegTraining.scoring`; what is added here are
-the levels, bodies cut off by the scan's upper or lower border, and references of whole vertebrae.
+The rules, which `RULES` tells to whoever reads the numbers, are those of `SegTraining.evaluation.metrics`; what is
+added here are the levels, bodies cut off by the scan's upper or lower border, and references of whole vertebrae.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from SegTraining.data_settings import Dataset, Label
-from SegTraining.datasets import Case, find_cases
-from SegTraining.references import Reference, read_reference
-from SegTraining.scoring import MATCH_IOU, Score, match_bodies, score_classes
+from SegTraining.config.data import Dataset, Label
+from SegTraining.data.datasets import Case, find_cases
+from SegTraining.evaluation.metrics import MATCH_IOU, Score, match_bodies, score_classes
+from SegTraining.evaluation.references import Reference, read_reference
+from SpineInference.anatomy import LEVELS, NUMBERED_OFFSET
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_labels
 from SpineInference.measuring.metrics import agreement_of, labelled_slices
-from SpineInference.spine.levels import LEVELS, NUMBERED_OFFSET
 from SpineInference.spine.vertebrae import assign_levels, separate
 from SpineInference.volume.boxes import bounding_box
 from SpineInference.volume.geometry import canonical

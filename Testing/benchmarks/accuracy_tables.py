@@ -6,8 +6,8 @@ from typing import Any
 
 from accuracy_cases import BodyScore, CaseScore, Source
 
-from SegTraining.comparison import Statistics, statistics
-from SpineInference.spine.levels import LEVELS
+from SegTraining.evaluation.statistics import Statistics, statistics
+from SpineInference.anatomy import LEVELS
 
 Value = float | bool | None
 

@@ -21,15 +21,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
 from SpineInference import networks  # noqa: E402
+from SpineInference.anatomy import LEVELS  # noqa: E402
 from SpineInference.measuring.metrics import dice  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
 from SpineInference.models.model_package import SAFETENSORS, ModelPackage  # noqa: E402
 from SpineInference.options import Options  # noqa: E402
 from SpineInference.pipeline import Engines, segment  # noqa: E402
-from SpineInference.spine.levels import LEVELS  # noqa: E402
+from SpineInference.prediction.slices import foreground_channel, pad  # noqa: E402
 from SpineInference.volume.geometry import SLICE_AXIS, Grid, canonical, resample, restore  # noqa: E402
 from SpineInference.volume.preprocessing import preprocess  # noqa: E402
-from SpineInference.volume.slices import foreground_channel, pad  # noqa: E402
 
 if TYPE_CHECKING:
     import torch  # imported where it is used: the pipeline must not pay for it
@@ -40,7 +40,7 @@ FIELD_OF_VIEW = (358.4, 358.4, 168.0)  # mm, front to back, top to bottom, left 
 
 def phantom(folder: Path, shape: list[int], seed: int) -> dict:
     """Make the volume: a lumbar spine of `shape` voxels in a field of view that holds the whole trunk."""
-    from SegTraining.phantom import make_phantom
+    from SegTraining.synthetic.spine.phantom import make_phantom
 
     spacing = tuple(mm / voxels for mm, voxels in zip(FIELD_OF_VIEW, shape, strict=True))
     spine = make_phantom(seed, spacing, FIELD_OF_VIEW, contrast="T2")

@@ -20,8 +20,8 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "SpineSegmentation")
 
 import SimpleITK as sitk  # noqa: E402
 
-from SegTraining.data_settings import Dataset  # noqa: E402
-from SegTraining.datasets import Case, find_cases  # noqa: E402
+from SegTraining.config.data import Dataset  # noqa: E402
+from SegTraining.data.datasets import Case, find_cases  # noqa: E402
 from SpineInference.errors import SpineError  # noqa: E402
 from SpineInference.volume.geometry import canonical, spacing_ipl  # noqa: E402
 

@@ -30,13 +30,13 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "SpineSegmentation")]
 
-from SegTraining.cache import CachedCase  # noqa: E402
-from SegTraining.config import Config  # noqa: E402
-from SegTraining.lightning_module import Run  # noqa: E402
-from SegTraining.losses import soft_dice_loss  # noqa: E402
-from SegTraining.prepare import prepare  # noqa: E402
-from SegTraining.sampling import Samples, cut  # noqa: E402
-from SegTraining.train import train  # noqa: E402
+from SegTraining.config.config import Config  # noqa: E402
+from SegTraining.data.cache import CachedCase  # noqa: E402
+from SegTraining.data.prepare import prepare  # noqa: E402
+from SegTraining.data.sampling import Samples, cut  # noqa: E402
+from SegTraining.training.losses import soft_dice_loss  # noqa: E402
+from SegTraining.training.module import Run  # noqa: E402
+from SegTraining.training.train import train  # noqa: E402
 from SpineInference.networks import build  # noqa: E402
 
 BATCH = 8

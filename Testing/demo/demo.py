@@ -22,12 +22,12 @@ from SlicerHost.core import startScene  # noqa: E402
 from SlicerHost.views import canDrawOffScreen  # noqa: E402
 from worker_process import run_worker  # noqa: E402
 
-from SegTraining.phantom import make_phantom  # noqa: E402
+from SegTraining.synthetic.spine.phantom import make_phantom  # noqa: E402
+from SpineInference.app.requests import Request  # noqa: E402
 from SpineInference.errors import SpineError  # noqa: E402
 from SpineInference.files.reading import read_volume, scan_name  # noqa: E402
-from SpineInference.requests import Request  # noqa: E402
-from SpineSegmentationLib.ResultImport import importResult  # noqa: E402
-from SpineSegmentationLib.VolumeExchange import addVolume  # noqa: E402
+from SpineSegmentationLib.scene.ResultImport import importResult  # noqa: E402
+from SpineSegmentationLib.scene.VolumeExchange import addVolume  # noqa: E402
 
 PHANTOM_SEED = 7
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from SpineInference.spine.levels import LEVELS
+from SpineInference.anatomy import LEVELS
 
 _NAMES = {segment.label: segment.name for segment in LEVELS.values()}
 

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from SpineInference.app.requests import Request, to_json
 from SpineInference.errors import SpineError
-from SpineInference.requests import Request, to_json
 
 
 def run_worker(request: Request, on_event: Callable[[dict], None]) -> dict:
@@ -15,7 +15,7 @@ def run_worker(request: Request, on_event: Callable[[dict], None]) -> dict:
     Raises SpineError with the worker's own sentence, or with the end of what it printed if it died.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "SpineInference.worker"],
+        [sys.executable, "-m", "SpineInference.app.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from SpineInference.requests import DEFAULT_MODEL, Request, to_json
+from SpineInference.app.requests import DEFAULT_MODEL, Request, to_json
 
 STAND_IN = Path(__file__).resolve().parent / "slicer_package"
 SCRIPTED_MODULES = Path("lib/Slicer/qt-scripted-modules")
@@ -75,7 +75,7 @@ def test_the_installed_worker_segments_the_installed_sample_scan(installed, tmp_
         str(sample), str(tmp_path / "result"), planes=("sagittal",), top_level="T11", device="cpu", overview=False
     )
     with subprocess.Popen(
-        [sys.executable, "-m", "SpineInference.worker"],
+        [sys.executable, "-m", "SpineInference.app.worker"],
         cwd=installed,
         env=environment(),
         stdin=subprocess.PIPE,

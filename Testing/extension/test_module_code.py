@@ -41,7 +41,7 @@ SHOWN_BY_CALLS = {
 @pytest.fixture(scope="module")
 def sources(project) -> dict[Path, ast.Module]:
     module = project / "SpineSegmentation"
-    files = [module / "SpineSegmentation.py", *(module / "SpineSegmentationLib").glob("*.py")]
+    files = [module / "SpineSegmentation.py", *(module / "SpineSegmentationLib").rglob("*.py")]
     return {path: ast.parse(path.read_text("utf-8")) for path in files}
 
 

@@ -38,7 +38,7 @@ def panel(project):
 def sources(project) -> dict[Path, ast.Module]:
     """The Slicer side, parsed."""
     module = project / "SpineSegmentation"
-    files = [module / "SpineSegmentation.py", *(module / "SpineSegmentationLib").glob("*.py")]
+    files = [module / "SpineSegmentation.py", *(module / "SpineSegmentationLib").rglob("*.py")]
     return {path: ast.parse(path.read_text("utf-8")) for path in files}
 
 

@@ -27,7 +27,7 @@ def test_in_the_real_slicer(project, tmp_path, name):
         (Ended(1, "", 1.0, [], []), "exit code 1"),
         (Ended(None, "", 1.0, [], []), "not finished"),
         (Ended(0, "Traceback (most recent call last):\n", 1.0, [], []), "1 traceback"),
-        (Ended(0, "", 1.0, ["python -m SpineInference.worker"], []), "left behind: python"),
+        (Ended(0, "", 1.0, ["python -m SpineInference.app.worker"], []), "left behind: python"),
         (Ended(0, "", 1.0, [], ["SpineSegmentation-x"]), "SpineSegmentation-x"),
     ],
 )

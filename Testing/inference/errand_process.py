@@ -8,7 +8,10 @@ import sys
 def send(line: str) -> dict:
     """The last event of the process for one line of input, which stays open: closing it would be Cancel."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "SpineInference.errands"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "SpineInference.app.background_tasks"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with process:
         process.stdin.write(line + "\n")

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SegTraining.export import TOLERANCE, engine_difference
-from SegTraining.phantom import make_phantom
+from SegTraining.export.onnx_export import TOLERANCE, engine_difference
+from SegTraining.synthetic.spine.phantom import make_phantom
+from SpineInference.app.requests import DEFAULT_MODEL
 from SpineInference.files.reading import read_labels, read_volume
 from SpineInference.measuring.reference import compare
 from SpineInference.models.catalog import list_sets, open_set, verify
 from SpineInference.options import Options
 from SpineInference.pipeline import segment
-from SpineInference.requests import DEFAULT_MODEL
 from SpineInference.volume.geometry import PLANES
 
 TEST_CASES = {

@@ -13,12 +13,12 @@ import pytest
 import SimpleITK as sitk
 from small_packages import fields, write_package
 
-from SpineInference import cli
+from SpineInference.anatomy import LEVELS, Segment
+from SpineInference.app import cli
+from SpineInference.app.requests import Request, to_json
+from SpineInference.app.runner import Outcome
 from SpineInference.errors import SpineError
 from SpineInference.files.result_folder import result_folder
-from SpineInference.requests import Request, to_json
-from SpineInference.runner import Outcome
-from SpineInference.spine.levels import LEVELS, Segment
 
 
 class FakeRun:
@@ -201,7 +201,7 @@ def model(tmp_path_factory) -> Path:
 
 
 def spine_segment(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "SpineInference.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "SpineInference.app.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
 
 
@@ -377,7 +377,7 @@ def test_the_whole_way_from_a_scan_to_the_files(model, spine, tmp_path, capsys):
 
 def test_the_worker_with_the_real_pipeline(model, spine, tmp_path):
     """Two requests to one worker; the second finds the network open."""
-    command = [sys.executable, "-m", "SpineInference.worker", "--keep-alive"]
+    command = [sys.executable, "-m", "SpineInference.app.worker", "--keep-alive"]
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     for number in range(2):
         request = Request(str(spine), str(tmp_path / f"{number}"), str(model), device="cpu", threads=1, overview=False)

@@ -21,8 +21,8 @@ from cluster_work import die, kill_node_once, tell_process
 from ray_nodes import RayNodes, two_nodes
 from small_packages import fields, write_package
 
-from SpineInference import cli
-from SpineInference.cluster import Needs, connected
+from SpineInference.app import cli
+from SpineInference.app.cluster import Needs, connected
 from SpineInference.errors import SpineError
 from SpineInference.monitor import Monitor
 
@@ -164,7 +164,7 @@ def test_results_are_those_of_one_computer_and_nothing_is_left_behind(archive, t
     folders = set(Path("/tmp").glob("spine-ray-*"))
     ended = {}
     for name, more in (("alone", []), ("cluster", ["--cluster", "local"])):
-        command = [sys.executable, "-m", "SpineInference.cli", *arguments(archive, tmp_path / name), *more]
+        command = [sys.executable, "-m", "SpineInference.app.cli", *arguments(archive, tmp_path / name), *more]
         ended[name] = subprocess.run(
             command, capture_output=True, text=True, timeout=300, env=os.environ | {"HOME": str(home)}
         )

@@ -6,8 +6,8 @@ import types
 import numpy as np
 import pytest
 
-from SpineInference import devices
-from SpineInference.devices import choose_device, list_devices
+from SpineInference.engines import devices
+from SpineInference.engines.devices import choose_device, list_devices
 from SpineInference.errors import SpineError
 
 

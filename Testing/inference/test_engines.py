@@ -15,10 +15,11 @@ import torch
 from onnx import numpy_helper
 from small_packages import contents, fields, onnx_model, write_package
 
-from SegTraining.export import export_package
-from SpineInference import engines, networks
-from SpineInference.devices import Device, choose_device
-from SpineInference.engines import PASSES_AT_A_TIME, OnnxEngine, TorchEngine, open_engine
+from SegTraining.export.onnx_export import export_package
+from SpineInference import networks
+from SpineInference.engines import engines
+from SpineInference.engines.devices import Device, choose_device
+from SpineInference.engines.engines import PASSES_AT_A_TIME, OnnxEngine, TorchEngine, open_engine
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 from SpineInference.monitor import Monitor
@@ -261,7 +262,7 @@ def test_software_that_is_not_installed(package, monkeypatch, device, missing):
 
 def test_importing_needs_neither_torch_nor_onnxruntime():
     code = (
-        "import sys, SpineInference.engines, SpineInference.models.catalog, SpineInference.devices;"
+        "import sys, SpineInference.engines.engines, SpineInference.models.catalog, SpineInference.engines.devices;"
         "import SpineInference.networks;"
         "heavy = {'torch', 'onnxruntime', 'safetensors', 'segmentation_models_pytorch', 'SimpleITK', 'scipy'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"

@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import OutputSpec
-from SpineInference.volume.fusion import Fusion
+from SpineInference.prediction.fusion import Fusion
+from SpineInference.prediction.regridding import to_scan_grid
 from SpineInference.volume.geometry import (
     Grid,
     canonical,
@@ -25,7 +26,6 @@ from SpineInference.volume.geometry import (
     spacing_ipl,
     working_grid,
 )
-from SpineInference.volume.regridding import to_scan_grid
 
 IDENTITY = np.eye(3)
 

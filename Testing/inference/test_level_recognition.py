@@ -5,17 +5,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from SegTraining.export import TOLERANCE, engine_difference
-from SegTraining.level_patches import phantom_scan
-from SegTraining.level_settings import load_level_config
-from SpineInference.devices import choose_device
-from SpineInference.engines import open_engine
+from SegTraining.config.levels import load_level_config
+from SegTraining.export.onnx_export import TOLERANCE, engine_difference
+from SegTraining.levels.patches import phantom_scan
+from SpineInference.anatomy import LEVELS
+from SpineInference.app.requests import DEFAULT_MODEL
+from SpineInference.engines.devices import choose_device
+from SpineInference.engines.engines import open_engine
 from SpineInference.errors import SpineError
 from SpineInference.models.catalog import open_set
 from SpineInference.models.manifest import InputSpec
-from SpineInference.requests import DEFAULT_MODEL
 from SpineInference.spine.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, propose_levels, uneven
-from SpineInference.spine.levels import LEVELS
 from SpineInference.volume.intensity import IntensityRule
 
 SPEC = InputSpec(1, 2.0, IntensityRule(), pad_multiple=64, canvas=(64, 64))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
 from SpineInference.measuring.measurements import as_json, as_rows, measure, write_csv
-from SpineInference.spine.levels import LEVELS
 
 SEGMENTS = [LEVELS[name] for name in ("L1", "L2", "L3", "L4")]
 SPACING, FIRST = 1.5, np.array([-44.25, -29.25, 60.75])  # the voxel at the right, anterior, superior corner, LPS mm

@@ -7,10 +7,10 @@ import pytest
 import SimpleITK as sitk
 from errand_process import send
 
+from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
-from SpineInference.measuring.again import measure_again
 from SpineInference.measuring.measurements import as_json, measure
-from SpineInference.spine.levels import LEVELS
+from SpineInference.measuring.remeasure import measure_again
 
 NAMES = ("L1", "L2", "L3")
 

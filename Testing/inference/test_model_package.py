@@ -9,12 +9,12 @@ import pytest
 from onnx import TensorProto, helper
 from small_packages import contents, fields, onnx_model, write_package
 
+from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import Manifest, read_manifest
 from SpineInference.models.model_package import ModelPackage, open_packages, pack
 from SpineInference.models.package_files import atomic_folder
-from SpineInference.models.schema import as_json
-from SpineInference.spine.levels import LEVELS, numbered
+from SpineInference.schema import as_json
 
 TRAINING = fields()["training"]
 

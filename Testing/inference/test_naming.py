@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 from small_packages import fields, write_package
 
+from SpineInference.anatomy import LEVELS, Naming
 from SpineInference.errors import SpineError
 from SpineInference.measuring.measurements import Measurements, VertebraMeasurement, as_json, write_csv
 from SpineInference.models import catalog
@@ -13,7 +14,6 @@ from SpineInference.models.model_package import pack
 from SpineInference.monitor import Monitor
 from SpineInference.options import Options
 from SpineInference.spine.level_recognition import Proposal
-from SpineInference.spine.levels import LEVELS, Naming
 from SpineInference.spine.naming import name_bodies
 
 PROPOSAL = Proposal("L1", 0.9789, "the sacrum")

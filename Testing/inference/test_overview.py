@@ -11,13 +11,13 @@ import pytest
 import SimpleITK as sitk
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from SpineInference.devices import Device
+from SpineInference.anatomy import LEVELS, Segment, numbered
+from SpineInference.engines.devices import Device
 from SpineInference.measuring.measurements import measure
 from SpineInference.picture.canvas import WARNING
 from SpineInference.picture.overview import draw_overview, write_overview
 from SpineInference.picture.views import make_views
 from SpineInference.pipeline import Result
-from SpineInference.spine.levels import LEVELS, Segment, numbered
 
 
 def as_scan(array: np.ndarray, spacing=(1.0, 1.0, 1.0)) -> sitk.Image:

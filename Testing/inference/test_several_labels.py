@@ -9,13 +9,13 @@ import pytest
 import SimpleITK as sitk
 from small_packages import brightness_model, contents, fields, write_package
 
+from SpineInference.app.requests import Request
+from SpineInference.app.runner import Runner
 from SpineInference.errors import SpineError
 from SpineInference.models.catalog import ModelSet, open_set
 from SpineInference.monitor import Monitor
 from SpineInference.options import Options
 from SpineInference.pipeline import segment
-from SpineInference.requests import Request
-from SpineInference.runner import Runner
 from SpineInference.volume.geometry import Grid
 
 MIDDLE, BRIGHT = 0.5, 1.0

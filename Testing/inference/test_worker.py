@@ -14,7 +14,7 @@ import psutil
 import pytest
 import SimpleITK as sitk
 
-from SpineInference.requests import Request, to_json
+from SpineInference.app.requests import Request, to_json
 
 POSIX = os.name == "posix"
 
@@ -213,7 +213,7 @@ def test_garbage_is_refused_in_one_sentence_and_at_once(line, says):
 
 def test_bad_request_is_refused_before_anything_heavy_is_imported(request_line):
     code = (
-        "import atexit\nfrom SpineInference import worker\nfrom SpineInference.runner import Runner\n"
+        "import atexit\nfrom SpineInference import worker\nfrom SpineInference.app.runner import Runner\n"
         "run = Runner().run\natexit.register(lambda: Path(sys.argv[1]).write_text(' '.join(sys.modules)))\n"
     )
     code = "import sys\nsys.argv.append(REPORT)\n" + code

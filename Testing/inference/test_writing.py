@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_labels
 from SpineInference.files.terminology import terminology_context, terminology_entry
 from SpineInference.files.writing import atomic, write_labelmap, write_segmentation
-from SpineInference.spine.levels import LEVELS, numbered
 
 OBLIQUE = sitk.Euler3DTransform((0, 0, 0), 0.2, -0.7, 0.1).GetMatrix()
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from SpineInference import networks
 from SpineInference.errors import SpineError
-from SpineInference.networks.fdn import DilatedMaxPool
-from SpineInference.networks.segnet import MaxPool, MaxUnpool
+from SpineInference.networks.published.fdn import DilatedMaxPool
+from SpineInference.networks.published.segnet import MaxPool, MaxUnpool
 
 
 def parameters(family: str, in_channels: int = 1, classes: int = 1, **arguments) -> int:

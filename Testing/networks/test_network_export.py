@@ -6,10 +6,10 @@ import pytest
 import torch
 from network_cases import FAMILIES, SMALL, settle, small
 
-from SegTraining.export import TOLERANCE, export_package
+from SegTraining.export.onnx_export import TOLERANCE, export_package
 from SpineInference import networks
-from SpineInference.devices import choose_device
-from SpineInference.engines import OnnxEngine, TorchEngine
+from SpineInference.engines.devices import choose_device
+from SpineInference.engines.engines import OnnxEngine, TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
 from SpineInference.volume.intensity import IntensityRule

@@ -8,7 +8,7 @@ from torch import nn
 from SegTraining.receptive_field import receptive_field
 from SpineInference import networks
 from SpineInference.errors import SpineError
-from SpineInference.networks import custom, fdn, scintigraphy_rivals
+from SpineInference.networks.published import custom, fdn, scintigraphy_baselines
 
 ANY_SIZE = [f"fdn{variant}" for variant in ("5", "11", "11e", "11be", "13", "16", "16e", "16be")] + [
     "custom-v1",
@@ -104,7 +104,7 @@ def few_filters(monkeypatch):
     monkeypatch.setattr(custom, "_FLAT", {name: [1] * len(filters) for name, filters in custom._FLAT.items()})
     halves = {name: ([1] * len(down), [1] * len(up)) for name, (down, up) in custom._DOWN_AND_UP.items()}
     monkeypatch.setattr(custom, "_DOWN_AND_UP", halves)
-    monkeypatch.setattr(scintigraphy_rivals, "_DLN_FILTERS", [1] * len(scintigraphy_rivals._DLN_FILTERS))
+    monkeypatch.setattr(scintigraphy_baselines, "_DLN_FILTERS", [1] * len(scintigraphy_baselines._DLN_FILTERS))
 
 
 @pytest.mark.parametrize(

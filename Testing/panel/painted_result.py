@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from painted_scan import addScan
 
+from SpineInference.anatomy import LEVELS, Naming
 from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
 from SpineInference.measuring.slice_agreement import dice_per_slice
-from SpineInference.spine.levels import LEVELS, Naming
 
 
 def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
@@ -19,8 +19,8 @@ def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
     panel = host.openModule("SpineSegmentation")
     volumeNode = addScan()
     panel._parameterNode.inputVolume = volumeNode
-    from SpineSegmentationLib.ResultImport import importResult
-    from SpineSegmentationLib.VolumeExchange import imageOn
+    from SpineSegmentationLib.scene.ResultImport import importResult
+    from SpineSegmentationLib.scene.VolumeExchange import imageOn
 
     array = np.zeros((96, 40, 40), np.uint8)
     array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = 23, 24

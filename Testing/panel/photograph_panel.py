@@ -37,7 +37,7 @@ def photograph(folder: Path) -> None:
     ui.postprocessingSelector.currentIndex = 0
     ui.advancedCollapsibleButton.collapsed = True
 
-    from SpineSegmentationLib.SampleScan import loadSampleTruth
+    from SpineSegmentationLib.scene.SampleScan import loadSampleTruth
 
     parameters.referenceSegmentation = loadSampleTruth(parameters.inputVolume)
     ui.segmentButton.click()

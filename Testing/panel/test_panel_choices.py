@@ -195,7 +195,7 @@ def test_everything_can_be_reached_and_is_explained(panel):
 def test_every_choice_reaches_the_worker(host, panel, small_models, monkeypatch):
     import json
 
-    from SpineSegmentationLib.WorkerProcess import WorkerProcess
+    from SpineSegmentationLib.worker.WorkerProcess import WorkerProcess
 
     sent = []
     monkeypatch.setattr(WorkerProcess, "send", lambda self, line, protocol, onEnd: sent.append(json.loads(line)))

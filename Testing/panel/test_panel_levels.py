@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from painted_scan import addScan
 
+from SpineInference.anatomy import LEVELS, Naming, numbered
 from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
-from SpineInference.spine.levels import LEVELS, Naming, numbered
 
 
 def add_result(panel, tmp_path, naming: Naming) -> None:
     """A result of two vertebrae that were named in this way."""
-    from SpineSegmentationLib.ResultImport import importResult
-    from SpineSegmentationLib.VolumeExchange import imageOn
+    from SpineSegmentationLib.scene.ResultImport import importResult
+    from SpineSegmentationLib.scene.VolumeExchange import imageOn
 
     volumeNode = addScan()
     segments = [numbered(1), numbered(2)] if naming.source == "numbered" else [LEVELS["L4"], LEVELS["L5"]]
@@ -68,7 +68,7 @@ def test_a_scan_without_an_anchor_asks_for_the_level(host, panel, tmp_path):
 def test_the_choice_reaches_the_worker(host, panel, monkeypatch, chosen, level, propose):
     asked = {}
     monkeypatch.setattr(panel.logic, "segment", lambda _volume, **choices: asked.update(choices))
-    monkeypatch.setattr("SpineSegmentationLib.RunSection.ensureInstalled", lambda _device: None)
+    monkeypatch.setattr("SpineSegmentationLib.panel.RunSection.ensureInstalled", lambda _device: None)
     panel._parameterNode.inputVolume = addScan()
     panel._parameterNode.topLevel = chosen
     host.process()

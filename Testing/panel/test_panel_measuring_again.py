@@ -3,7 +3,7 @@
 import pytest
 from painted_result import erase, with_result
 
-from SpineInference.spine.levels import Naming
+from SpineInference.anatomy import Naming
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def panel(host, small_models, temporary, tmp_path):
 
 def measure(host, panel) -> list[dict]:
     """Press the button; the rows that are shown then."""
-    from SpineSegmentationLib.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
 
     panel.ui.measureButton.click()
     assert panel.ui.statusLabel.text == "Measuring ..." and panel.ui.segmentButton.text == "Cancel"
@@ -25,7 +25,7 @@ def measure(host, panel) -> list[dict]:
 def test_a_corrected_segment_has_new_numbers_and_the_first_ones_stay_in_the_scene(host, panel, temporary):
     import slicer
 
-    from SpineSegmentationLib.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
 
     first = panel._parameterNode.result
     before = {row["level"]: row for row in measurementsOf(first)}
@@ -151,7 +151,7 @@ def test_cancel_and_a_closed_scene_leave_everything_as_it_was(host, panel, tempo
 
 
 def test_a_script_gets_the_table(host, panel):
-    from SpineSegmentationLib.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
 
     erase(panel, "L5", slice(40, 42))
     table = panel.logic.measure(panel._parameterNode.result)

@@ -251,8 +251,8 @@ def test_a_reference_is_compared_with(host, panel):
 
 
 def test_a_script_waits_for_the_result_and_it_is_that_of_the_command_line(host, small_models, temporary, tmp_path):
-    from SpineInference import cli
-    from SpineSegmentationLib.VolumeExchange import imageFromVolume
+    from SpineInference.app import cli
+    from SpineSegmentationLib.scene.VolumeExchange import imageFromVolume
 
     host.loadModule("SpineSegmentation")
     from SpineSegmentation import SpineSegmentationLogic
@@ -265,7 +265,7 @@ def test_a_script_waits_for_the_result_and_it_is_that_of_the_command_line(host, 
     arguments = [str(tmp_path / "scan.nrrd"), "-o", str(tmp_path / "out"), "--model", small_models]
     assert cli.main([*arguments, "--top-level", "L1", "--device", "cpu"]) == 0
     [labels] = (tmp_path / "out").rglob("*_labels.nii.gz")
-    from SpineSegmentationLib.SegmentationLabels import labelsOfSegmentation
+    from SpineSegmentationLib.scene.SegmentationLabels import labelsOfSegmentation
 
     found = sitk.GetArrayFromImage(labelsOfSegmentation(result.segmentationNode)[0])
     assert found.any()

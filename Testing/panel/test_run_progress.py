@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture
 def progress(host):
     host.loadModule("SpineSegmentation")
-    from SpineSegmentationLib.RunProgress import RunProgress
+    from SpineSegmentationLib.panel.RunProgress import RunProgress
 
     return RunProgress(planes=2)
 

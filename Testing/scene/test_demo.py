@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SpineInference.anatomy import LEVELS
+from SpineInference.app.requests import Request
 from SpineInference.errors import SpineError
-from SpineInference.requests import Request
-from SpineInference.spine.levels import LEVELS
 
 
 def test_the_sentence_of_the_worker_is_raised(tmp_path):
@@ -34,9 +34,9 @@ def test_the_saved_scene_holds_everything(scene, tmp_path):
 
     from scene_files import save_scene
 
-    from SpineSegmentationLib.MeasurementTable import addMeasurementTable
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.MeasurementTable import addMeasurementTable
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     labels = sitk.GetImageFromArray(np.full((4, 5, 6), LEVELS["L3"].label, np.uint8))
     volumeNode = addVolume(sitk.Cast(labels, sitk.sitkInt16), "scan")

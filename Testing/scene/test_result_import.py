@@ -8,11 +8,11 @@ import pytest
 import SimpleITK as sitk
 from test_scene import SEGMENTS, by_name, make_case, voxels
 
+from SpineInference.anatomy import Segment
 from SpineInference.errors import SpineError
 from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
 from SpineInference.measuring.slice_agreement import dice_per_slice
-from SpineInference.spine.levels import Segment
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -21,7 +21,7 @@ HEIGHTS = {"anterior_height_mm": 24.5, "middle_height_mm": 23.0, "posterior_heig
 
 @pytest.fixture
 def lib(scene):
-    from SpineSegmentationLib import MeasurementTable, ResultImport, SegmentationLabels, VolumeExchange
+    from SpineSegmentationLib.scene import MeasurementTable, ResultImport, SegmentationLabels, VolumeExchange
 
     class Lib:
         addVolume = staticmethod(VolumeExchange.addVolume)
@@ -220,7 +220,7 @@ def test_a_chosen_segmentation_is_replaced_and_can_be_brought_back(lib, scene, t
 
 @pytest.mark.parametrize("replace", [False, True])
 def test_a_result_that_cannot_be_imported_leaves_the_scene_as_it_was(lib, scene, tmp_path, replace, monkeypatch):
-    from SpineSegmentationLib import ResultImport
+    from SpineSegmentationLib.scene import ResultImport
 
     scan, labels = make_case()
     volumeNode = lib.addVolume(scan, "scan")
@@ -292,7 +292,7 @@ def test_a_label_map_is_a_reference_too(lib, scene):
 
 
 def test_label_maps_and_colours_are_no_scans(lib, scene):
-    from SpineSegmentationLib.VolumeExchange import imageFromVolume
+    from SpineSegmentationLib.scene.VolumeExchange import imageFromVolume
 
     labelNode = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "manual")
     slicer.util.updateVolumeFromArray(labelNode, np.ones((3, 4, 5), np.uint8))
@@ -305,7 +305,7 @@ def test_label_maps_and_colours_are_no_scans(lib, scene):
 
 
 def test_files_for_other_programs(lib, scene, tmp_path):
-    from SpineSegmentationLib import ResultExport
+    from SpineSegmentationLib.scene import ResultExport
 
     scan, labels = make_case("oblique 12")
     result = lib.importResult(event_of(tmp_path, labels), lib.addVolume(scan, "scan"))

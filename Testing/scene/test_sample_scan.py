@@ -10,17 +10,17 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
+from SpineInference.anatomy import LEVELS
+from SpineInference.app.requests import DEFAULT_MODEL
 from SpineInference.files.reading import read_labels, read_volume
 from SpineInference.models.catalog import open_set
 from SpineInference.options import Options
 from SpineInference.pipeline import segment
-from SpineInference.requests import DEFAULT_MODEL
-from SpineInference.spine.levels import LEVELS
 
 
 @pytest.fixture
 def sample(scene):
-    from SpineSegmentationLib import SampleScan
+    from SpineSegmentationLib.scene import SampleScan
 
     return SampleScan
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
 from SpineInference.files.terminology import terminology_entry
-from SpineInference.spine.levels import LEVELS, numbered
 
 vtk = pytest.importorskip("vtk", reason="slicer-core is not installed")
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -81,7 +81,7 @@ def linear_transform(scene, matrix: np.ndarray):
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_volume_node_and_image_are_the_same(scene, geometry):
-    from SpineSegmentationLib.VolumeExchange import addVolume, ijkToRas, imageFromVolume, isOnGridOf
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume, ijkToRas, imageFromVolume, isOnGridOf
 
     scan, _ = make_case(geometry)
     volumeNode = addVolume(scan, "scan")
@@ -99,8 +99,8 @@ def test_volume_node_and_image_are_the_same(scene, geometry):
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_segmentation_is_voxel_exact(scene, geometry):
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     scan, labels = make_case(geometry)
     volumeNode = addVolume(scan, "scan")
@@ -112,8 +112,8 @@ def test_segmentation_is_voxel_exact(scene, geometry):
 
 
 def test_segments_are_described_and_share_one_layer(scene):
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -133,8 +133,8 @@ def test_segments_are_described_and_share_one_layer(scene):
 
 
 def test_nothing_temporary_stays_in_the_scene(scene):
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -144,7 +144,7 @@ def test_nothing_temporary_stays_in_the_scene(scene):
 
 
 def test_every_code_is_in_the_terminology(scene):
-    from SpineSegmentationLib.SegmentationScene import loadTerminology
+    from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
 
     context = loadTerminology()
     logic = slicer.modules.terminologies.logic()
@@ -159,8 +159,8 @@ def test_every_code_is_in_the_terminology(scene):
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_linear_parent_transform_is_respected_once(scene, nested):
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume, volumeIjkToRas
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume, volumeIjkToRas
 
     scan, labels = make_case("oblique 12")
     volumeNode = addVolume(scan, "scan")
@@ -185,8 +185,8 @@ def test_a_linear_parent_transform_is_respected_once(scene, nested):
 
 
 def test_a_warped_volume_is_refused(scene):
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume, imageFromVolume
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -198,7 +198,7 @@ def test_a_warped_volume_is_refused(scene):
 
 
 def test_a_sheared_and_an_empty_volume_are_refused(scene):
-    from SpineSegmentationLib.VolumeExchange import addVolume, imageFromVolume
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
     matrix = np.eye(4)
@@ -211,8 +211,8 @@ def test_a_sheared_and_an_empty_volume_are_refused(scene):
 
 
 def test_a_label_map_of_another_volume_or_without_segments_is_refused(scene):
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -225,8 +225,8 @@ def test_a_label_map_of_another_volume_or_without_segments_is_refused(scene):
 
 
 def test_an_empty_result_is_a_segmentation_without_segments(scene):
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     scan, labels = make_case()
     segmentationNode = addSegmentation(labels * 0, [], addVolume(scan, "scan"), "bodies")
@@ -234,8 +234,8 @@ def test_an_empty_result_is_a_segmentation_without_segments(scene):
 
 
 def test_placed_in_the_study_of_the_volume(scene):
-    from SpineSegmentationLib.SegmentationScene import gatherInFolder, placeBeside
-    from SpineSegmentationLib.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.SegmentationScene import gatherInFolder, placeBeside
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
     tableNode = scene.AddNewNodeByClass("vtkMRMLTableNode", "table")
@@ -253,7 +253,7 @@ def test_placed_in_the_study_of_the_volume(scene):
 
 
 def test_measurements_become_a_table(scene):
-    from SpineSegmentationLib.MeasurementTable import addMeasurementTable
+    from SpineSegmentationLib.scene.MeasurementTable import addMeasurementTable
 
     rows = [
         {"level": "L4", "partial": False, "volume (mm3)": 41250.5, "Dice": None},

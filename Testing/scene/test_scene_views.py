@@ -15,10 +15,10 @@ def views():
     from scene_picture import draw_scene
     from SlicerHost.core import startScene
 
-    from SegTraining.phantom import make_phantom
-    from SpineInference.spine.levels import LEVELS
-    from SpineSegmentationLib.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.VolumeExchange import addVolume
+    from SegTraining.synthetic.spine.phantom import make_phantom
+    from SpineInference.anatomy import LEVELS
+    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     phantom = make_phantom(1, (2.0, 2.0, 2.0), (150.0, 200.0, 70.0), contrast="T2")
     startScene()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SpineInference.anatomy import LEVELS, Segment, numbered
 from SpineInference.files.terminology import CONTEXT, terminology_entry
 from SpineInference.files.writing import write_segmentation
-from SpineInference.spine.levels import LEVELS, Segment, numbered
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed: make setup")
 vtk = pytest.importorskip("vtk")

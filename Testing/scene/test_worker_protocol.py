@@ -5,7 +5,7 @@ import json
 import pytest
 
 from SpineInference.errors import Cancelled, SpineError
-from SpineSegmentationLib.WorkerProtocol import UnexpectedError, WorkerProtocol
+from SpineSegmentationLib.worker.WorkerProtocol import UnexpectedError, WorkerProtocol
 
 PROGRESS = {"event": "progress", "stage": "network", "done": 3, "total": 9, "plane": "axial", "seconds_left": 1.5}
 RESULT = {"event": "result", "folder": "f", "files": {}, "segments": [], "seconds": 2.0}

@@ -150,7 +150,7 @@ def _volume(table, level) -> float:
 
 
 def _truth(volumeNode):
-    from SpineSegmentationLib.SampleScan import loadSampleTruth
+    from SpineSegmentationLib.scene.SampleScan import loadSampleTruth
 
     return loadSampleTruth(volumeNode)
 
@@ -221,7 +221,7 @@ def _check_export(resultNode, voxels) -> None:
     """Behind the menu Export: a label map, a surface for each body, and a table are written and hold the result."""
     import SimpleITK as sitk
 
-    from SpineSegmentationLib import ResultExport
+    from SpineSegmentationLib.scene import ResultExport
 
     folder = arguments()["folder"]
     labels = os.path.join(folder, "exported.nii.gz")

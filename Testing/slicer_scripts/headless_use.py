@@ -13,7 +13,7 @@ from session import arguments, label_array, run, segment_names
 def steps(facts):
     yield 0.5
     from SpineSegmentation import SpineSegmentationLogic
-    from SpineSegmentationLib.SampleScan import SCAN, TOP_LEVEL, loadSampleScan, loadSampleTruth
+    from SpineSegmentationLib.scene.SampleScan import SCAN, TOP_LEVEL, loadSampleScan, loadSampleTruth
 
     assert slicer.util.mainWindow() is None
     volumeNode = loadSampleScan()
@@ -27,7 +27,7 @@ def steps(facts):
     folder = arguments()["folder"]
     module = os.path.dirname(os.path.abspath(slicer.modules.spinesegmentation.path))
     # The worker's own interpreter and packages, as a person's shell would start it.
-    command = [sys.executable, "-m", "SpineInference.cli", str(SCAN.path), "-o", folder]
+    command = [sys.executable, "-m", "SpineInference.app.cli", str(SCAN.path), "-o", folder]
     subprocess.run([*command, "--top-level", TOP_LEVEL, "--no-overview", "--quiet"], cwd=module, check=True)
     [labels] = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if "_labels" in name]
     by_command_line = sitk.GetArrayFromImage(sitk.ReadImage(labels))

@@ -14,7 +14,7 @@ BESIDE = ["Disc", "Canal"]
 
 
 def steps(facts):
-    from SpineSegmentationLib import Dialogs
+    from SpineSegmentationLib.panel import Dialogs
 
     Dialogs.askOpenFile = lambda title, filter_: arguments()["model"]
     Dialogs.confirm = lambda question: True

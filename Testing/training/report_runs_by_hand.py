@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from SegTraining.csv_tables import write_rows
-from SegTraining.evaluation_folder import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
-from SegTraining.examples import Examples
-from SegTraining.network_pictures import NetworkPictures, write_network_pictures
-from SegTraining.references import Reference
-from SegTraining.scoring import BodyCount, Score, score_slices
-from SegTraining.summaries import Row, summaries
+from SegTraining.evaluation.examples import Examples
+from SegTraining.evaluation.metrics import BodyCount, Score, score_slices
+from SegTraining.evaluation.output import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
+from SegTraining.evaluation.references import Reference
+from SegTraining.evaluation.summary import Row, summaries
+from SegTraining.reporting.activation_maps import NetworkPictures, write_network_pictures
+from SegTraining.reporting.csv_tables import write_rows
 
 
 def write_run(folder: Path, family: str, plane: str = "sagittal", corrected: bool = False, **arguments) -> Path:

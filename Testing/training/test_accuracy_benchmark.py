@@ -12,10 +12,10 @@ import SimpleITK as sitk
 from handmade_models import BRIGHT, write_model
 from tiny_training import as_image, write_case
 
-from SegTraining.references import Reference
+from SegTraining.evaluation.references import Reference
+from SpineInference.app.runner import Runner
 from SpineInference.errors import SpineError
 from SpineInference.measuring.metrics import labelled_slices
-from SpineInference.runner import Runner
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 

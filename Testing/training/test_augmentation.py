@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from SegTraining.augmentation import augment
-from SegTraining.augmentation_settings import Augmentation
-from SegTraining.sampling import MARGIN, cut
+from SegTraining.config.augmentation import Augmentation
+from SegTraining.data.intensity_transforms import augment
+from SegTraining.data.sampling import MARGIN, cut
 
 CROP = (96, 64)
 AIR = -1.0

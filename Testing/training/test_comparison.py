@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from SegTraining.comparison import holm, paired_test, statistics
+from SegTraining.evaluation.statistics import holm, paired_test, statistics
 from SpineInference.errors import SpineError
 
 NAMES = [f"case{n}" for n in range(8)]

@@ -3,7 +3,7 @@
 import pytest
 from tiny_training import write_settings
 
-from SegTraining.config import PRESETS, load_config, save_config
+from SegTraining.config.config import PRESETS, load_config, save_config
 from SpineInference.errors import SpineError
 
 

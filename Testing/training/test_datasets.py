@@ -5,12 +5,12 @@ import pytest
 import SimpleITK as sitk
 from tiny_training import DATASET, as_image, make_case, make_dataset, settings, write_case
 
-from SegTraining.cache import CachedCase
-from SegTraining.config import Config
-from SegTraining.data_settings import Data, Dataset
-from SegTraining.datasets import find_cases, split_cases
-from SegTraining.prepare import prepare
-from SegTraining.targets import IGNORE, training_target
+from SegTraining.config.config import Config
+from SegTraining.config.data import Data, Dataset
+from SegTraining.data.cache import CachedCase
+from SegTraining.data.datasets import find_cases, split_cases
+from SegTraining.data.prepare import prepare
+from SegTraining.data.targets import IGNORE, training_target
 from SpineInference.errors import SpineError
 
 

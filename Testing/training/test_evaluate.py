@@ -11,13 +11,13 @@ from handmade_models import BRIGHT, LEVELS, ORGAN, write_model
 from tiny_training import DATASET, as_image, make_case, make_dataset, write_case
 
 from SegTraining.cli import main
-from SegTraining.data_settings import Dataset, Label
-from SegTraining.datasets import find_cases
-from SegTraining.evaluate import evaluate
-from SegTraining.evaluation_folder import NETWORK
-from SegTraining.examples import read_examples
-from SegTraining.network_pictures import read_network_pictures
-from SegTraining.prediction import predict
+from SegTraining.config.data import Dataset, Label
+from SegTraining.data.datasets import find_cases
+from SegTraining.evaluation.evaluate import evaluate
+from SegTraining.evaluation.examples import read_examples
+from SegTraining.evaluation.output import NETWORK
+from SegTraining.evaluation.prediction import predict
+from SegTraining.reporting.activation_maps import read_network_pictures
 from SpineInference.errors import Implausible
 from SpineInference.models.catalog import open_set
 from SpineInference.options import Options

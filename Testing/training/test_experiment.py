@@ -14,13 +14,13 @@ import safetensors.torch
 import yaml
 from tiny_training import make_dataset, settings
 
-from SegTraining.claims import claimed
 from SegTraining.cli import main
-from SegTraining.csv_tables import read_rows
-from SegTraining.experiment import Outcome, Task, run_task
-from SegTraining.experiment_local import run_locally
-from SegTraining.experiment_runner import plan, run_experiment
-from SegTraining.experiment_settings import load_experiment
+from SegTraining.config.experiment import load_experiment
+from SegTraining.experiments.local_executor import run_locally
+from SegTraining.experiments.runner import plan, run_experiment
+from SegTraining.experiments.task import Outcome, Task, run_task
+from SegTraining.reporting.csv_tables import read_rows
+from SegTraining.training.run_lock import claimed
 from SpineInference.errors import SpineError
 
 FLAT = {"family": "fdn5", "arguments": {}}

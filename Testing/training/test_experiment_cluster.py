@@ -13,10 +13,10 @@ from ray_nodes import RayNodes, two_nodes
 from tiny_training import make_dataset, settings
 
 from SegTraining.cli import main
-from SegTraining.config import parse_config
-from SegTraining.csv_tables import read_rows
-from SegTraining.experiment import TRAINED, run_task
-from SegTraining.prepare import Job, prepare
+from SegTraining.config.config import parse_config
+from SegTraining.data.prepare import Job, prepare
+from SegTraining.experiments.task import TRAINED, run_task
+from SegTraining.reporting.csv_tables import read_rows
 
 LONG = {"training": {"max_epochs": 3, "steps_per_epoch": 15}}
 
@@ -57,7 +57,7 @@ def cut_power(nodes: RayNodes, run: Path) -> None:
 @pytest.mark.slow
 def test_a_node_that_dies_costs_no_run_and_changes_none(tmp_path, monkeypatch, capfd):
     runs = {"long": LONG, "short": {}}
-    monkeypatch.setattr("SegTraining.experiment_local.run_locally", here)
+    monkeypatch.setattr("SegTraining.experiments.local_executor.run_locally", here)
     assert main(arguments(tmp_path / "alone", runs, "--only", "long")) == 0
     nodes = RayNodes()
     try:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from SegTraining import report_published as published
-from SegTraining.config import PRESETS
-from SegTraining.experiment_settings import Run, expand, load_experiment
-from SegTraining.report_runs import ARCHITECTURES, ENCODERS
+from SegTraining.config.config import PRESETS
+from SegTraining.config.experiment import Run, expand, load_experiment
+from SegTraining.reporting import published as published
+from SegTraining.reporting.runs import ARCHITECTURES, ENCODERS
 
 EXPERIMENTS = ("thesis-grid", "fdn-family", "xray-segnet", "xray-robustness")
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from tiny_training import settings
 
-from SegTraining.experiment_settings import expand, load_experiment
+from SegTraining.config.experiment import expand, load_experiment
 from SpineInference.errors import SpineError
 
 AXES = {

@@ -10,10 +10,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from SegTraining import export
-from SegTraining.export import engine_difference, export_package
+from SegTraining.export import onnx_export
+from SegTraining.export.onnx_export import engine_difference, export_package
 from SpineInference import networks
-from SpineInference.engines import OnnxEngine
+from SpineInference.engines.engines import OnnxEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
 from SpineInference.models.model_package import ModelPackage
@@ -153,7 +153,7 @@ def test_engines_that_disagree(package, tmp_path, monkeypatch):
     other = trained()
     with torch.no_grad():
         other.segmentation_head[0].bias.add_(0.1)
-    monkeypatch.setattr(export, "_onnx_bytes", lambda *_: package.read("model.onnx"))
+    monkeypatch.setattr(onnx_export, "_onnx_bytes", lambda *_: package.read("model.onnx"))
     refuse(tmp_path, 'torch and onnxruntime disagree on "tiny"', other)
 
 

@@ -7,10 +7,10 @@ import safetensors.torch
 import torch
 from tiny_training import make_dataset, settings
 
-from SegTraining.config import Config
-from SegTraining.lightning_module import Run, start_network
-from SegTraining.package import package
-from SegTraining.train import train
+from SegTraining.config.config import Config
+from SegTraining.export.package import package
+from SegTraining.training.module import Run, start_network
+from SegTraining.training.train import train
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 

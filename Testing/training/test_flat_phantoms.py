@@ -11,17 +11,17 @@ import yaml
 from scipy import ndimage
 from tiny_training import settings
 
-from SegTraining import radiograph_phantom, scintigraphy_skeleton
 from SegTraining.cli import main
-from SegTraining.config import Config, load_config
-from SegTraining.datasets import split_cases
-from SegTraining.disc_solids import Film, ellipsoid, filled, tube
-from SegTraining.flat_phantoms import KINDS, write_flat_dataset
-from SegTraining.inspection import examine
-from SegTraining.prepare import prepare
-from SegTraining.radiograph_phantom import Radiograph, make_radiograph
-from SegTraining.scintigraphy_phantom import Scan, make_scans
-from SegTraining.train import train
+from SegTraining.config.config import Config, load_config
+from SegTraining.data.datasets import split_cases
+from SegTraining.data.prepare import prepare
+from SegTraining.reporting.inspect import examine
+from SegTraining.synthetic.planar import skeleton
+from SegTraining.synthetic.planar.dataset import KINDS, write_flat_dataset
+from SegTraining.synthetic.planar.radiograph import STRUCTURES, Radiograph, make_radiograph
+from SegTraining.synthetic.planar.scintigraphy import Scan, make_scans
+from SegTraining.synthetic.planar.solids import Film, ellipsoid, filled, tube
+from SegTraining.training.train import train
 
 RIGHT_LUNG, LEFT_LUNG, HEART = 1, 2, 3
 
@@ -37,7 +37,7 @@ def scans(seed: int = 3) -> dict[str, Scan]:
 
 
 def bone(name: str) -> int:
-    return scintigraphy_skeleton.STRUCTURES[name]
+    return skeleton.STRUCTURES[name]
 
 
 def middle(mask: np.ndarray) -> tuple[float, float]:
@@ -79,7 +79,7 @@ def test_the_seed_decides_every_pixel():
 def test_lungs_are_dark_between_what_is_bright(seed):
     made = radiograph(seed)
     assert made.image.dtype == np.uint16 and np.ptp(made.image.astype(int)) > 40_000
-    assert set(np.unique(made.truth)) == {0, *radiograph_phantom.STRUCTURES.values()}
+    assert set(np.unique(made.truth)) == {0, *STRUCTURES.values()}
     lungs = np.isin(made.truth, (RIGHT_LUNG, LEFT_LUNG, 6, 7))
     image = made.image.astype(float)
     assert image[lungs].mean() < 0.75 * image[made.truth == HEART].mean()
@@ -96,7 +96,7 @@ def test_a_radiograph_is_seen_from_the_front_as_it_hangs_on_the_wall():
     assert right < heart < left and heart > 128
     assert (truth == RIGHT_LUNG).sum() > (truth == LEFT_LUNG).sum()
     for name in ("Right", "Left"):
-        whole, over = (radiograph_phantom.STRUCTURES[f"{name} clavicle{part}"] for part in ("", " over the lung"))
+        whole, over = (STRUCTURES[f"{name} clavicle{part}"] for part in ("", " over the lung"))
         own = truth == {"Right": RIGHT_LUNG, "Left": LEFT_LUNG}[name]
         assert middle(truth == over)[0] < middle(own)[0] and middle(truth == whole)[0] < middle(own)[0]
         assert ndimage.binary_dilation(own, iterations=2)[truth == over].any()
@@ -106,7 +106,7 @@ def test_a_radiograph_is_seen_from_the_front_as_it_hangs_on_the_wall():
 def test_the_skeleton_is_hot(seed):
     for scan in scans(seed).values():
         assert scan.image.dtype == np.uint16
-        assert set(np.unique(scan.truth)) == {0, *scintigraphy_skeleton.STRUCTURES.values()}
+        assert set(np.unique(scan.truth)) == {0, *skeleton.STRUCTURES.values()}
         counts = scan.image.astype(float)
         near = ndimage.binary_dilation(scan.truth > 0, iterations=6)
         beside = near & ~ndimage.binary_dilation(scan.truth > 0, iterations=2)

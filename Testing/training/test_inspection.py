@@ -7,8 +7,8 @@ import SimpleITK as sitk
 from tiny_training import DATASET, make_dataset, settings, write_settings
 
 from SegTraining.cli import main
-from SegTraining.config import Config
-from SegTraining.inspection import examine
+from SegTraining.config.config import Config
+from SegTraining.reporting.inspect import examine
 
 
 def config(**changes) -> Config:

@@ -13,13 +13,13 @@ import safetensors.torch
 import torch
 from tiny_training import make_dataset, settings, write_settings
 
-from SegTraining.claims import claimed
 from SegTraining.cli import main
-from SegTraining.config import Config, load_config
-from SegTraining.lightning_module import Run
-from SegTraining.memory import is_out_of_memory
-from SegTraining.prepare import prepare
-from SegTraining.train import train
+from SegTraining.config.config import Config, load_config
+from SegTraining.data.prepare import prepare
+from SegTraining.training.memory import is_out_of_memory
+from SegTraining.training.module import Run
+from SegTraining.training.run_lock import claimed
+from SegTraining.training.train import train
 from SpineInference.errors import SpineError
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_never_reached_a_checkpoint_is_resumed_from_the_beginning(fol
 
 
 def test_a_run_folder_belongs_to_one_process_and_is_free_when_that_dies(tmp_path):
-    code = "import sys, time; from pathlib import Path; from SegTraining.claims import claimed\n"
+    code = "import sys, time; from pathlib import Path; from SegTraining.training.run_lock import claimed\n"
     code += "with claimed(Path(sys.argv[1])): print('claimed', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "claimed\n"
@@ -105,7 +105,7 @@ def test_a_disk_that_fills_up_harms_nothing_and_the_run_goes_on_when_there_is_ro
 
     save = torch.save
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("SegTraining.run_folder.torch.save", full_at_the_second_epoch)
+        patch.setattr("SegTraining.training.run_folder.torch.save", full_at_the_second_epoch)
         with pytest.raises(SpineError, match="No space left"):
             train(config(), *folders, run)
     assert torch.load(run / "last.ckpt", weights_only=True)["epoch"] == 0
@@ -116,7 +116,7 @@ def test_a_disk_that_fills_up_harms_nothing_and_the_run_goes_on_when_there_is_ro
 
 def test_a_disk_that_fills_up_while_preparing_leaves_no_half_case(folders, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("SegTraining.prepare.write_record", full_disk)
+        patch.setattr("SegTraining.data.prepare.write_record", full_disk)
         with pytest.raises(SpineError, match=r"No space left.*make room"):
             prepare(config(), folders[0], tmp_path / "cache")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]

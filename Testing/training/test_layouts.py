@@ -8,11 +8,11 @@ import pytest
 import SimpleITK as sitk
 from tiny_training import as_image, make_case, settings
 
-from SegTraining.cache import CachedCase
-from SegTraining.config import Config
-from SegTraining.data_settings import Dataset
-from SegTraining.datasets import find_cases
-from SegTraining.prepare import prepare
+from SegTraining.config.config import Config
+from SegTraining.config.data import Dataset
+from SegTraining.data.cache import CachedCase
+from SegTraining.data.datasets import find_cases
+from SegTraining.data.prepare import prepare
 from SpineInference.errors import SpineError
 
 TWO = [

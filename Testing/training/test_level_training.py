@@ -7,12 +7,12 @@ import torch
 import yaml
 
 from SegTraining.cli import main
-from SegTraining.datasets import find_cases
-from SegTraining.level_patches import L5, NO_VERTEBRA, S1, draw_patches, phantom_scan, read_scan
-from SegTraining.level_settings import LevelConfig, LevelTraining, load_level_config
-from SegTraining.level_training import fit, targets
-from SegTraining.level_variation import varied
-from SegTraining.phantom_dataset import write_dataset
+from SegTraining.config.levels import LevelConfig, LevelTraining, load_level_config
+from SegTraining.data.datasets import find_cases
+from SegTraining.levels.augmentation import varied
+from SegTraining.levels.patches import L5, NO_VERTEBRA, S1, draw_patches, phantom_scan, read_scan
+from SegTraining.levels.train import fit, targets
+from SegTraining.synthetic.spine.dataset import write_dataset
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 from SpineInference.spine.level_recognition import OUTSIDE

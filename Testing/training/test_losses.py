@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from SegTraining.losses import cross_entropy_loss, segmentation_loss, soft_dice_loss, two_sided_dice_loss
-from SegTraining.moving_average import MovingAverage
-from SegTraining.targets import IGNORE
-from SegTraining.training_settings import Loss
+from SegTraining.config.training import Loss
+from SegTraining.data.targets import IGNORE
+from SegTraining.training.losses import cross_entropy_loss, segmentation_loss, soft_dice_loss, two_sided_dice_loss
+from SegTraining.training.moving_average import MovingAverage
 
 SURE = 50.0
 

@@ -4,7 +4,7 @@ import json
 
 from handmade_models import BRIGHT, write_model
 
-from SegTraining.model_card import model_card
+from SegTraining.export.model_card import model_card
 from SpineInference.models.manifest import Manifest, read_manifest
 
 

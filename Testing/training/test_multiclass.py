@@ -10,17 +10,17 @@ import SimpleITK as sitk
 import torch
 from tiny_training import settings
 
-from SegTraining.config import Config
-from SegTraining.package import package
-from SegTraining.prepare import prepare
-from SegTraining.sampling import Samples
-from SegTraining.targets import IGNORE
-from SegTraining.train import train
-from SegTraining.validation import validate
-from SpineInference.engines import OnnxEngine
+from SegTraining.config.config import Config
+from SegTraining.data.prepare import prepare
+from SegTraining.data.sampling import Samples
+from SegTraining.data.targets import IGNORE
+from SegTraining.export.package import package
+from SegTraining.training.train import train
+from SegTraining.training.validation import validate
+from SpineInference.app.requests import Request
+from SpineInference.app.runner import Runner
+from SpineInference.engines.engines import OnnxEngine
 from SpineInference.monitor import Monitor
-from SpineInference.requests import Request
-from SpineInference.runner import Runner
 
 LABELS = [
     {"name": "Field", "code": "1", "meaning": "Field", "values": [1]},

@@ -15,15 +15,15 @@ import pytest
 import torch
 from tiny_training import make_dataset, settings
 
-from SegTraining.cache import CachedCase
-from SegTraining.config import Config
-from SegTraining.lightning_module import start_network, training_output
-from SegTraining.losses import segmentation_loss
-from SegTraining.phantom_dataset import write_dataset
-from SegTraining.prepare import prepare
-from SegTraining.sampling import Samples
-from SegTraining.targets import IGNORE
-from SegTraining.train import train
+from SegTraining.config.config import Config
+from SegTraining.data.cache import CachedCase
+from SegTraining.data.prepare import prepare
+from SegTraining.data.sampling import Samples
+from SegTraining.data.targets import IGNORE
+from SegTraining.synthetic.spine.dataset import write_dataset
+from SegTraining.training.losses import segmentation_loss
+from SegTraining.training.module import start_network, training_output
+from SegTraining.training.train import train
 
 SLIM = {
     "encoder": "tu-resnet18",

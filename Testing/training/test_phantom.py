@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SegTraining.phantom import Phantom, make_phantom
-from SegTraining.phantom_dataset import write_dataset
-from SpineInference.spine.levels import LEVELS
+from SegTraining.synthetic.spine.dataset import write_dataset
+from SegTraining.synthetic.spine.phantom import Phantom, make_phantom
+from SpineInference.anatomy import LEVELS
 
 COARSE = {"spacing": (2.0, 2.0, 2.0), "field_of_view": (200.0, 280.0, 80.0)}
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from SegTraining.phantom_anatomy import Spine, build_spine
-from SegTraining.phantom_contrasts import CONTRASTS, draw_tissues
-from SegTraining.phantom_dataset import draw_recipe
+from SegTraining.synthetic.spine.anatomy import Spine, build_spine
+from SegTraining.synthetic.spine.contrasts import CONTRASTS, draw_tissues
+from SegTraining.synthetic.spine.dataset import draw_recipe
 
 
 def people(disease: float, count: int = 40) -> list[Spine]:

@@ -7,9 +7,9 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
-from SegTraining.phantom import Phantom, make_phantom
-from SegTraining.phantom_structures import Structure
-from SpineInference.spine.levels import LEVELS
+from SegTraining.synthetic.spine.phantom import Phantom, make_phantom
+from SegTraining.synthetic.spine.structures import Structure
+from SpineInference.anatomy import LEVELS
 
 
 @cache

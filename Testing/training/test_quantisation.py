@@ -11,12 +11,12 @@ from handmade_models import BRIGHT, Rule, onnx_graph, write_model
 from onnx import TensorProto, helper, numpy_helper
 from tiny_training import make_dataset, settings
 
-from SegTraining import quantisation
-from SegTraining.config import Config
-from SegTraining.datasets import split_cases
-from SegTraining.export import write_files
-from SegTraining.quantisation import add_int8, quantise, runtime_slices
-from SpineInference.engines import OnnxEngine
+from SegTraining.config.config import Config
+from SegTraining.data.datasets import split_cases
+from SegTraining.evaluation import quantisation
+from SegTraining.evaluation.quantisation import add_int8, quantise, runtime_slices
+from SegTraining.export.onnx_export import write_files
+from SpineInference.engines.engines import OnnxEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 

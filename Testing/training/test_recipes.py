@@ -8,8 +8,8 @@ import pytest
 import torch
 from tiny_training import make_dataset, settings
 
-from SegTraining.config import Config
-from SegTraining.train import train
+from SegTraining.config.config import Config
+from SegTraining.training.train import train
 
 STILL = {
     "network": {"family": "fdn5", "arguments": {}},

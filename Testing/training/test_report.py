@@ -14,10 +14,10 @@ from PIL import Image
 from report_runs_by_hand import everything_judged, write_evaluation, write_run
 
 from SegTraining.cli import main
-from SegTraining.examples import COUNT, Examples, read_examples
-from SegTraining.report import write_report
-from SegTraining.report_charts import all_runs
-from SegTraining.report_pictures import INVENTED, MISSED, overlays
+from SegTraining.evaluation.examples import COUNT, Examples, read_examples
+from SegTraining.reporting.charts import all_runs
+from SegTraining.reporting.figures import INVENTED, MISSED, overlays
+from SegTraining.reporting.report import write_report
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_tables_lie_beside_it(report):
 
 
 def test_a_report_needs_no_torch():
-    code = "import sys; import SegTraining.report; print([m for m in ('torch', 'onnx') if m in sys.modules])"
+    code = "import sys; import SegTraining.reporting.report; print([m for m in ('torch', 'onnx') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 

@@ -3,10 +3,10 @@
 import pytest
 from report_runs_by_hand import write_evaluation, write_run, write_training_cases
 
-from SegTraining import report_published as published
-from SegTraining.report_comparison import comparisons
-from SegTraining.report_runs import read_runs
-from SegTraining.report_tables import MISSING, Pair, mean_and_sd, published_tables, run_table, score_table
+from SegTraining.reporting import published as published
+from SegTraining.reporting.comparison import comparisons
+from SegTraining.reporting.runs import read_runs
+from SegTraining.reporting.thesis_tables import MISSING, Pair, mean_and_sd, published_tables, run_table, score_table
 from SpineInference.errors import SpineError
 
 GRID = {key: dict(zip(published.PLANES, values, strict=True)) for key, values in published.GRID.items()}

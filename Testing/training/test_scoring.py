@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from SegTraining.references import Reference
-from SegTraining.scoring import BodyCount, Score, match_bodies, score_classes, score_slices
-from SegTraining.summaries import ALL, Row, summaries, summarise
+from SegTraining.evaluation.metrics import BodyCount, Score, match_bodies, score_classes, score_slices
+from SegTraining.evaluation.references import Reference
+from SegTraining.evaluation.summary import ALL, Row, summaries, summarise
 
 SPACING = (1.0, 1.0, 1.0)
 SHAPE = (60, 20, 20)

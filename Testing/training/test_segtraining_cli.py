@@ -57,7 +57,7 @@ def test_the_straight_path(tmp_path, monkeypatch, capsys):
     summary = json.loads(Path("scores/summary.json").read_text("utf-8"))
     assert summary["cases"] == ["d"] and summary["results"][0]["planes"] == "sagittal"
     # Whether so small a network can do with 8 bits is not the question here.
-    monkeypatch.setattr("SegTraining.quantisation.LARGEST_LOSS", 1.0)
+    monkeypatch.setattr("SegTraining.evaluation.quantisation.LARGEST_LOSS", 1.0)
     assert main(["package", "runs/tiny", "--evaluation", "scores/summary.json", "--int8"]) == 0
     assert main(["predict", "--run", "runs/tiny", "--split", "test", "-o", "predictions"]) == 0
     assert [path.name for path in Path("predictions").iterdir()] == ["d.nii.gz"]

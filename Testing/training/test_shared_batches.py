@@ -9,8 +9,8 @@ import safetensors.torch
 import torch
 from tiny_training import make_dataset, settings
 
-from SegTraining.config import Config
-from SegTraining.train import train
+from SegTraining.config.config import Config
+from SegTraining.training.train import train
 
 
 def result(devices: int, folders: tuple[Path, Path], run_folder: Path) -> tuple[dict, list[float], dict]:

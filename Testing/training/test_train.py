@@ -11,12 +11,12 @@ import torch
 from tiny_training import DATASET, make_dataset, settings
 from torch.utils.data import DataLoader
 
-from SegTraining.cache import CachedCase
-from SegTraining.config import Config
-from SegTraining.prepare import prepare
-from SegTraining.sampling import Samples
-from SegTraining.train import train
-from SegTraining.validation import validate
+from SegTraining.config.config import Config
+from SegTraining.data.cache import CachedCase
+from SegTraining.data.prepare import prepare
+from SegTraining.data.sampling import Samples
+from SegTraining.training.train import train
+from SegTraining.training.validation import validate
 from SpineInference.errors import SpineError
 
 
@@ -84,7 +84,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(folders, tmp_path, schedule):
         return validate(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("SegTraining.lightning_module.validate", pull_the_plug)
+        patch.setattr("SegTraining.training.module.validate", pull_the_plug)
         with pytest.raises(PulledPlug):
             train(config(schedule=kind), *folders, stopped)
     train(config(schedule=kind), *folders, stopped, resume=True)

@@ -9,7 +9,7 @@ file is made again, in the folder SpineSegmentation, by
 
 import json
 
-from ..spine.levels import LEVELS, Segment, numbered
+from ..anatomy import LEVELS, Segment, numbered
 
 CONTEXT = "SpineSegmentation"
 _ANATOMIC_CONTEXT = "Anatomic codes - DICOM master list"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from ..anatomy import Segment
 from ..errors import SpineError
-from ..spine.levels import Segment
 from .completeness import check_complete
 from .itk_files import silent
 from .terminology import terminology_entry

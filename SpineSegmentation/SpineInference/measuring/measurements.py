@@ -10,8 +10,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..anatomy import Naming, Segment
 from ..files.writing import atomic
-from ..spine.levels import Naming, Segment
 from ..volume.geometry import canonical, spacing_ipl
 from .body_shape import SUPERIOR, BodyShape, shape_of
 from .reference import Comparison, check_reference, compare

@@ -15,8 +15,8 @@ import SimpleITK as sitk
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
+from ..anatomy import Segment
 from ..errors import SpineError
-from ..spine.levels import Segment
 from ..spine.vertebrae import separate
 from .metrics import Agreement, Spacing, agreement_of, labelled_slices, no_agreement
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SpineError
+from ..schema import load_json, parse
 from .manifest import SCHEMA_VERSION, check_schema_version, is_plain_name
-from .schema import load_json, parse
 
 CATALOG = "catalog.json"
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..anatomy import NUMBERED_OFFSET, STRUCTURE_OFFSET, VERTEBRA_CODE, Segment
 from ..errors import SpineError
 from ..networks import check_family
-from ..spine.levels import NUMBERED_OFFSET, STRUCTURE_OFFSET, VERTEBRA_CODE, Segment
+from ..schema import load_json, parse
 from ..volume.intensity import IntensityRule
-from .schema import load_json, parse
 
 SCHEMA_VERSION = 1
 LEVELS_TASK = "levels"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SpineError
+from ..schema import as_json
 from .manifest import Manifest, read_manifest
 from .package_files import PackageFiles
-from .schema import as_json
 from .weight_files import check_weights
 
 MANIFEST, ONNX, SAFETENSORS, INT8_ONNX, CARD = (

@@ -50,20 +50,20 @@ class _Family:
 
 
 _FAMILIES = {
-    **{name: _Family("library", name) for name in ("unet", "fpn", "linknet")},
+    **{name: _Family("smp_models", name) for name in ("unet", "fpn", "linknet")},
     "pspnet": _Family("pspnet", "pspnet"),
     **{
-        f"custom-{version}": _Family("custom", "custom", {"version": version})
+        f"custom-{version}": _Family("published.custom", "custom", {"version": version})
         for version in ("v1", "v2", "v3-large32", "v3-large64", "v3-small32", "v3-small64")
     },
     **{
-        f"fdn{variant}": _Family("fdn", "fdn", {"variant": variant})
+        f"fdn{variant}": _Family("published.fdn", "fdn", {"variant": variant})
         for variant in ("5", "11", "11e", "11be", "13", "16", "16e", "16be")
     },
-    "dln11": _Family("scintigraphy_rivals", "dln11"),
-    "urinet": _Family("scintigraphy_rivals", "urinet"),
-    "segnet": _Family("segnet", "segnet"),
-    "poster-unet": _Family("poster_unet", "poster_unet"),
+    "dln11": _Family("published.scintigraphy_baselines", "dln11"),
+    "urinet": _Family("published.scintigraphy_baselines", "urinet"),
+    "segnet": _Family("published.segnet", "segnet"),
+    "poster-unet": _Family("published.milesial_unet", "poster_unet"),
     "residual-unet": _Family("residual_unet", "residual_unet"),
 }
 _CLASSIFIERS = {"patch-classifier": _Family("patch_classifier", "patch_classifier")}

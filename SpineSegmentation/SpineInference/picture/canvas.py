@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from ..spine.levels import Segment
+from ..anatomy import Segment
 from .views import View
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from ..anatomy import LEVELS
 from ..models.manifest import InputSpec, Manifest
-from .levels import LEVELS
 
 if TYPE_CHECKING:
-    from ..engines import Engine
+    from ..engines.engines import Engine
 
 NEIGHBOUR_MM = 5.0
 """How far beside the middle of a body the two other sagittal slices of a patch lie."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+from ..anatomy import Naming, Segment, parse_level
 from ..errors import SpineError
 from ..models.manifest import deserves_a_look
 from ..monitor import Monitor
 from ..options import Options
 from .level_recognition import Proposal
-from .levels import Naming, Segment, parse_level
 from .vertebrae import assign_levels
 
 SACRUM = "S1"

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..models.manifest import OutputSpec
-from .pieces import Spacing
+from .fragments import Spacing
 
 REACH_MM = 5.0
 """Doubtful voxels this far around a body are held against it; farther ones belong to something else."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ..anatomy import LEVELS, NUMBERED_OFFSET, Segment, numbered, parse_level
 from ..errors import Implausible, SpineError
 from ..volume.boxes import Box, bounding_box
-from .levels import LEVELS, NUMBERED_OFFSET, Segment, numbered, parse_level
-from .pieces import Piece, Spacing, join_pieces, thickness_of, whole_bodies
+from .fragments import Piece, Spacing, join_pieces, thickness_of, whole_bodies
+from .instance_separation import certain_depth, cut_to_length, split_at_waists
 from .spine_curve import SpineCurve, fit_spine_curve
-from .touching import certain_depth, cut_to_length, split_at_waists
 
 THICKNESS_PER_BEND = 2.8
 """The column may bend once for every so many thicknesses of its length, which is about every other body."""

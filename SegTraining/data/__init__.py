@@ -1,0 +1,1 @@
+"""From files to training batches: cases, splits, targets, the cache, sampling and augmentation."""

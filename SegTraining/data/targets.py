@@ -1,0 +1,121 @@
+"""From the label map of a data set to what is taught: background, classes, and voxels that say nothing."""
+
+import numpy as np
+from scipy import ndimage
+
+from SpineInference.errors import SpineError
+
+from ..config.data import Dataset, Label
+
+IGNORE = 255
+"""Voxels of this value belong to no class and are no background: loss and metrics leave them out."""
+
+_SURFACE_MM = 15.0
+"""The upper surface of the topmost body lies at most this far below its highest point."""
+_OVERHANG_MM = 12.0
+"""How far around the topmost body its upper surface is continued, since the body above may jut out."""
+_WALL_MM = 3.0
+"""How far the front wall of the canal may be off where it is taken from a neighbouring row or slice."""
+_WALL_REACH_MM = 10.0
+"""From how far away it is taken at most."""
+
+
+def training_target(
+    labels: np.ndarray, spacing: tuple[float, float, float], dataset: Dataset, classes: tuple[Label, ...] = (Label(),)
+) -> np.ndarray:
+    """uint8 [I, P, L]: 0 background, 1 to n the `classes`, 255 ignored, from a canonical label map [I, P, L].
+
+    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `data_settings.Dataset`).
+    Raises SpineError for a value that no rule speaks of.
+    """
+    target = labelled_classes(labels, spacing, dataset, classes)
+    body = is_target(target)
+    rows = np.flatnonzero(body.any(axis=(1, 2)))
+    if not len(rows):
+        return target
+    if dataset.unlabelled_above == "ignore":
+        above = np.arange(len(labels))[:, None, None] < _upper_surface(body, int(rows[0]), spacing)
+        target[above & ~body] = IGNORE
+    below = int(rows[-1]) + 1
+    target[below : below + round(dataset.ignore_below_mm / spacing[0])] = IGNORE
+    return target
+
+
+def labelled_classes(
+    labels: np.ndarray, spacing: tuple[float, float, float], dataset: Dataset, classes: tuple[Label, ...]
+) -> np.ndarray:
+    """The `class_map` of a canonical label map [I, P, L], of whole vertebrae the bodies where `dataset` asks for it."""
+    if dataset.body_in_front_of is None:
+        return class_map(labels, dataset, classes)
+    bodies, unclear = _bodies_only(labels, dataset.body_in_front_of, spacing)
+    result = class_map(bodies, dataset, classes)
+    result[unclear & is_target(result)] = IGNORE
+    return result
+
+
+def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) -> np.ndarray:
+    """uint8, the shape of the label map `labels`: 0 background, 1 to n the `classes`, 255 ignored.
+
+    Raises SpineError for a value that stands for no class and is neither ignored nor background.
+    """
+    values = [dataset.values_of(label) for label in classes]
+    named = {value: number for number, own in enumerate(values, start=1) for value in own}
+    named |= dict.fromkeys(dataset.background_labels, 0) | dict.fromkeys(dataset.ignore_labels, IGNORE)
+    result = np.zeros(labels.shape, np.uint8)
+    for value in np.unique(labels[labels > 0]).tolist():
+        if value not in named and any(values):
+            raise SpineError(
+                f'The value {value} of the label map stands for no class of "{dataset.name}": list it with a label of '
+                "the card, or among ignore_labels or background_labels."
+            )
+        result[labels == value] = named.get(value, 1)
+    return result
+
+
+def _bodies_only(labels: np.ndarray, canal: int, spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """The label map [I, P, L] without the canal and what lies behind its front wall, and where that is not known.
+
+    The wall is where the canal begins in its row of a sagittal slice. Where no canal was drawn, at the pedicles above
+    all, the wall of the nearest row and slice is taken; far from any it is not known.
+    """
+    inside = labels == canal
+    known = inside.any(axis=1)
+    if not known.any():
+        return np.where(inside, 0, labels), np.ones(labels.shape, bool)
+    distance, nearest = ndimage.distance_transform_edt(~known, sampling=(spacing[0], spacing[2]), return_indices=True)
+    wall, distance = inside.argmax(axis=1)[tuple(nearest)][:, None, :], distance[:, None, :]
+    column = np.arange(labels.shape[1])[None, :, None]
+    within_reach = distance <= _WALL_REACH_MM
+    bodies = np.where(inside | ((column >= wall) & within_reach), 0, labels)
+    uncertainty = np.minimum(distance, _WALL_MM) / spacing[1]
+    return bodies, ~within_reach | ((distance > 0) & (column >= wall - uncertainty))
+
+
+def is_target(target: np.ndarray) -> np.ndarray:
+    """Which voxels belong to a class (bool), whatever class it is."""
+    return (target > 0) & (target != IGNORE)
+
+
+def _upper_surface(body: np.ndarray, top: int, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Index [P, L] along axis 0 of the upper surface of the topmost body, continued around it; elsewhere `top`.
+
+    The unlabelled body above follows the tilt of the topmost one, so a level cut at `top` would leave a wedge of it
+    as background.
+    """
+    slab = body[top : top + round(_SURFACE_MM / spacing[0])]
+    covered = slab.any(axis=0)
+    first = slab.argmax(axis=0)
+    distance, nearest = ndimage.distance_transform_edt(~covered, sampling=spacing[1:], return_indices=True)
+    return top + np.where(distance <= _OVERHANG_MM, first[tuple(nearest)], 0)
+
+
+def judged_rows(target: np.ndarray, dataset: Dataset) -> tuple[int, int]:
+    """First row (axis 0) that can be judged by `target` and the one after the last.
+
+    All rows, unless the data set shows bodies beyond the labelled ones: then those of the labelled ones; (0, 0) where
+    there is none.
+    """
+    if dataset.unlabelled_above == "background":
+        return 0, len(target)
+    rows = np.flatnonzero(is_target(target).any(axis=(1, 2)))
+    return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)

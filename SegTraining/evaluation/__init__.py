@@ -1,0 +1,1 @@
+"""Predictions and scores of whole volumes, and their statistics."""

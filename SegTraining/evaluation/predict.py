@@ -1,0 +1,102 @@
+"""What models find in scans, written as label maps on the scans' own grids. No reference is needed."""
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from SpineInference.anatomy import Segment
+from SpineInference.app.batch import plan
+from SpineInference.app.requests import Request
+from SpineInference.errors import SpineError
+from SpineInference.files.reading import read_volume
+from SpineInference.files.writing import write_labelmap, write_segmentation
+from SpineInference.models.catalog import ModelSet
+from SpineInference.models.manifest import LabelSpec
+from SpineInference.options import Options
+from SpineInference.pipeline import Engines
+from SpineInference.volume.geometry import canonical, restore
+
+from ..data.datasets import Case
+from .prediction import predict
+
+FORMATS = ("nii.gz", "nrrd", "seg.nrrd")
+_FIRST_CHANNEL = "_0000"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan that is read when its turn comes; `read` raises SpineError."""
+
+    name: str
+    read: Callable[[], sitk.Image]
+
+
+def scans_of_cases(cases: Sequence[Case]) -> list[Scan]:
+    """The images of a data set's cases; their label maps are not looked at."""
+    return [Scan(case.name, case.read_image) for case in cases]
+
+
+def scans_at(paths: Sequence[str], output: Path) -> list[Scan]:
+    """The scans that files, DICOM folders and folders of scans stand for. A path without any gives one that fails.
+
+    They are called as their files, without the number of the channel that nnU-Net appends.
+    """
+    requests, failures = plan(paths, str(output), None, Request(input="", output=""))
+    names = [Path(request.output).name.removesuffix(_FIRST_CHANNEL) for request in requests]
+    found = [Scan(name, partial(read_volume, r.input)) for name, r in zip(names, requests, strict=True)]
+    return found + [Scan("", partial(_raise, failure)) for failure in failures]
+
+
+def predict_scans(model_set: ModelSet, scans: Sequence[Scan], output: Path, format_: str, options: Options) -> None:
+    """Write OUTPUT/NAME.FORMAT for every scan: the value of a label where it was found, 0 elsewhere.
+
+    A scan that cannot be used does not stop the others. Raises SpineError at the end if there was one.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    engines = Engines()
+    failed = 0
+    for number, scan in enumerate(scans, start=1):
+        path = output / f"{scan.name}.{format_}"
+        try:
+            seconds = _predict(model_set, scan, path, options, engines)
+        except Exception as error:
+            failed += 1
+            if not isinstance(error, SpineError):
+                traceback.print_exc()
+            print(f"{number} of {len(scans)}: {scan.name or 'no scan'}: {error}", file=sys.stderr, flush=True)
+        else:
+            print(f"{number} of {len(scans)}: {path}, {seconds:.1f} s", flush=True)
+    if failed:
+        raise SpineError(f"{failed} of {len(scans)} scans have no prediction: see above.")
+
+
+def _predict(model_set: ModelSet, scan: Scan, path: Path, options: Options, engines: Engines) -> float:
+    if path.exists():
+        raise SpineError(f"{path} exists already: remove it, or choose another folder with --output.")
+    image = scan.read()
+    found = predict(image, model_set, options, engines)
+    labels = model_set.packages[0].manifest.labels
+    label_map = restore(_label_map(found.classes, labels, canonical(image)), image)
+    if path.name.endswith(".seg.nrrd"):
+        write_segmentation(label_map, [Segment(x.value, x.name, x.colour, x.code, x.meaning) for x in labels], path)
+    else:
+        write_labelmap(label_map, path)
+    return found.seconds
+
+
+def _label_map(classes: np.ndarray, labels: Sequence[LabelSpec], like: sitk.Image) -> sitk.Image:
+    """The classes 1, 2, ... as the values that the package gives its labels."""
+    values = np.array([0, *(label.value for label in labels)])
+    image = sitk.GetImageFromArray(values.astype(np.min_scalar_type(values.max()))[classes])
+    image.CopyInformation(like)
+    return image
+
+
+def _raise(error: SpineError) -> sitk.Image:
+    raise error

@@ -1,0 +1,46 @@
+"""Runs the tasks of an experiment in a Ray cluster, as many at a time as it has room for, each in a process of its own.
+
+A run whose process or node dies goes on where its last checkpoint was, wherever there is room; so all nodes must see
+the same files. What a run takes of a node is what the experiment `wants`, without GPUs where no node has any.
+"""
+
+from collections.abc import Callable, Sequence
+
+from SpineInference.app.cluster import Cluster, Finished, Needs, WorkerError, connected
+from SpineInference.errors import SpineError
+from SpineInference.monitor import Monitor
+
+from .task import Executor, Outcome, Task, run_task
+
+
+def run_in_cluster(address: str) -> Executor:
+    """The executor (see `experiment`) for the cluster at `address` or, as "local", for all cores of this computer.
+
+    It raises SpineError where the cluster cannot be used. Interrupted, it ends what is running.
+    """
+
+    def execute(tasks: Sequence[Task], on_outcome: Callable[[Outcome], None]) -> None:
+        items = {task.name: task for task in tasks}
+        monitor = Monitor(on_note=lambda text: print(text, flush=True))
+        with connected(address) as cluster:
+            needs = _needs(tasks, cluster)
+            for finished in cluster.spread(_run, items, needs, monitor, "runs", keep_workers=False):
+                on_outcome(_outcome(finished))
+
+    return execute
+
+
+def _needs(tasks: Sequence[Task], cluster: Cluster) -> Needs:
+    gpus = max(task.gpus for task in tasks) if cluster.most("GPU") else 0
+    return Needs(max(task.cpus for task in tasks), max(task.memory_gb for task in tasks), gpus)
+
+
+def _run(task: Task, monitor: Monitor) -> Outcome:
+    return run_task(task)
+
+
+def _outcome(finished: Finished) -> Outcome:
+    try:
+        return finished.outcome()
+    except (SpineError, WorkerError) as error:
+        return Outcome(finished.name, 0.0, error=str(error))

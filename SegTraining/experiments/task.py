@@ -1,0 +1,145 @@
+"""One configuration of an experiment as a task: trained and evaluated by whoever executes it, wherever that is.
+
+An executor is given tasks and calls back with an outcome for each; it may run them in any order and place, as long as
+they see the same files. `experiment_local` has the one that runs them one after the other on this computer.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from SpineInference.errors import SpineError
+from SpineInference.files.writing import atomic
+
+from ..evaluation.output import SUMMARY
+
+LOG = "log.txt"
+TRAINED = "trained"
+"""Lies in a run folder whose training has reached its end."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A configuration to train and evaluate, and what it wants of the computer that does so."""
+
+    name: str
+    config: Path
+    """The YAML file."""
+    run_folder: Path
+    data_folder: Path
+    cache_folder: Path
+    splits: tuple[str, ...] = ("test",)
+    """On whose cases the trained network is evaluated."""
+    cpus: int = 1
+    gpus: int = 0
+    memory_gb: float = 4.0
+
+    @property
+    def log(self) -> Path:
+        """What training and evaluation print."""
+        return self.run_folder / LOG
+
+    @property
+    def trained(self) -> bool:
+        """Whether the training has reached its end."""
+        return (self.run_folder / TRAINED).exists()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.trained and not self.missing_splits
+
+    @property
+    def missing_splits(self) -> list[str]:
+        """Those that have not been evaluated yet."""
+        return [split for split in self.splits if not (self.evaluation(split) / SUMMARY).exists()]
+
+    def evaluation(self, split: str) -> Path:
+        return self.run_folder / "evaluation" / split
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task has ended: `error` is a sentence, None for one that was done."""
+
+    name: str
+    minutes: float
+    result: str = ""
+    """What it has reached, for people."""
+    error: str | None = None
+
+
+Executor = Callable[[Sequence[Task], Callable[[Outcome], None]], None]
+"""`executor(tasks, on_outcome)` calls `on_outcome` once for each task, and returns when all of them have ended."""
+
+
+def run_task(task: Task) -> Outcome:
+    """Train and evaluate in this process, going on from whatever an earlier attempt has left; never raises Exception.
+
+    What is done already is not done again. Prints into the task's log.
+    """
+    started = time.monotonic()
+    result, error = "", None
+    try:
+        with _logged(task.log):
+            result = _train_and_evaluate(task)
+    except SpineError as told:
+        error = str(told)
+    except Exception as unexpected:
+        error = f'{type(unexpected).__name__}: {unexpected} (more in "{task.log}").'
+    return Outcome(task.name, (time.monotonic() - started) / 60, result, error)
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise SpineError(f'"{path}" cannot be written ({error.strerror}): choose another folder.') from error
+    with file, redirect_stdout(file), redirect_stderr(file):
+        print(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}", flush=True)
+        try:
+            yield
+        except BaseException:
+            traceback.print_exc(file=sys.stderr)
+            raise
+
+
+def _train_and_evaluate(task: Task) -> str:
+    from ..config.config import load_config
+    from ..training.run_folder import CONFIG
+    from ..training.train import train
+
+    config = load_config(task.config)
+    if not task.trained:
+        begun = (task.run_folder / CONFIG).exists()
+        train(config, task.data_folder, task.cache_folder, task.run_folder, resume=begun)
+        with atomic(task.run_folder / TRAINED) as aside:
+            aside.touch()
+    if missing := task.missing_splits:
+        from SpineInference.options import Options
+
+        from ..data.datasets import split_cases
+        from ..evaluation.evaluate import evaluate, open_runs
+
+        # Not only where the spine seems to be: networks trained on whole slices find nothing in parts of them.
+        options = Options(threads=config.training.threads, restrict_to_spine=False)
+        cases = split_cases(config.data, task.data_folder)
+        with open_runs([task.run_folder]) as models:
+            for split in missing:
+                evaluate(models, cases[split], task.evaluation(split), config.card.labels, options=options)
+    return _reached(task.run_folder)
+
+
+def _reached(run_folder: Path) -> str:
+    from ..reporting.runs import read_runs
+
+    (run,) = read_runs([run_folder])
+    dice = {"validation": run.validation_dice} | {split: run.dice(split) for split in run.evaluations}
+    return ", ".join(f"{split} Dice {value:.4f}" for split, value in dice.items() if value is not None)

@@ -1,0 +1,153 @@
+"""The model card: what a person should know of a model before using it, made of its manifest alone."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from SpineInference.models.manifest import Manifest
+from SpineInference.options import TOO_COARSE
+
+from ..evaluation.metrics import FUSED
+
+
+def model_card(manifest: Manifest) -> str:
+    """The README.md of the package of `manifest`, in Markdown."""
+    sections = {
+        "Intended use": _use(manifest),
+        "Labels": _labels(manifest),
+        "Training data": _data(manifest),
+        "How good it is": _metrics(manifest.metrics),
+        "Where it fails": _failures(manifest.metrics),
+        "How to use it": _how_to(manifest),
+        "Limits": _limits(manifest),
+        "Licence": manifest.licence,
+    }
+    parts = [f"# {manifest.title}", manifest.description]
+    parts += [f"## {title}\n\n{text}" for title, text in sections.items() if text]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _use(manifest: Manifest) -> str:
+    spec, encoder = manifest.input, manifest.network.arguments.get("encoder")
+    network = f"{manifest.network.family} with encoder {encoder}" if encoder else manifest.network.family
+    neighbours = f", each with {spec.context_slices} neighbours on both sides" if spec.context_slices else ""
+    return (
+        f"Finds {_names(manifest)} in {manifest.modality} images of the {manifest.anatomy}, for research. "
+        f"A 2D network ({network}) looks at {manifest.plane} slices with pixels of {spec.spacing_mm:g} mm{neighbours}; "
+        "together with the models of the other planes it is more reliable than alone."
+    )
+
+
+def _names(manifest: Manifest) -> str:
+    return ", ".join(label.name for label in manifest.labels)
+
+
+def _labels(manifest: Manifest) -> str:
+    return _table(
+        ("value", "name", "SNOMED CT", "colour"),
+        [
+            (x.value, x.name, f"{x.code} ({x.meaning})", "#{:02x}{:02x}{:02x}".format(*x.colour))
+            for x in manifest.labels
+        ],
+    )
+
+
+def _data(manifest: Manifest) -> str:
+    statement, details = manifest.training, manifest.training.details
+    parts = [statement.data]
+    if cases := details.get("training_cases"):
+        parts.append(_table(("data set", "cases trained on"), [(name, len(names)) for name, names in cases.items()]))
+        validation, test = (len(details.get(part, ())) for part in ("validation_cases", "test_cases"))
+        parts.append(f"Cases kept aside: {validation} to choose the best weights with, {test} to test them on.")
+    parts.append(f"Recipe: {statement.recipe}, {statement.date}.")
+    return "\n\n".join(parts)
+
+
+def _metrics(metrics: dict[str, Any]) -> str:
+    parts = []
+    if rows := metrics.get("evaluation"):
+        columns = ("data set", "planes", "label", "cases", "Dice (95 % interval)", "NSD", "HD95 mm", "ASSD mm")
+        parts.append("Whole volumes through the program's own pipeline, cases that were not trained on:")
+        parts.append(_table(columns, [_result(row) for row in rows]))
+        parts.append(
+            "NSD is the normalised surface Dice at 1 mm, HD95 the 95th percentile of the Hausdorff distance, ASSD the "
+            "mean distance of the surfaces; the intervals are bootstrapped over the patients."
+        )
+    else:
+        parts.append("It has not been evaluated on test cases.")
+    if (dice := metrics.get("validation_dice_raw_network")) is not None:
+        parts.append(
+            f"On the validation cases the network alone, without post-processing, reached a Dice of {dice:.4f}."
+        )
+    if int8 := metrics.get("int8"):
+        parts.append(
+            f"The 8-bit version for the CPU: Dice {int8['validation_dice']:.4f} on the "
+            f"{len(int8['validation_cases'])} validation cases, {int8['validation_dice_full_precision']:.4f} in full "
+            f"precision; {int8['speed_ratio']:.2f} times as fast, measured with one thread."
+        )
+    return "\n\n".join(parts)
+
+
+def _failures(metrics: dict[str, Any]) -> str:
+    """Single bodies, of the most complete choice of planes: by level, and the worst ones; empty where none is known."""
+    if not (rows := metrics.get("levels")):
+        return ""
+    planes = FUSED if any(row["planes"] == FUSED for row in rows) else rows[0]["planes"]
+    by_level, worst = ([row for row in metrics[key] if row["planes"] == planes] for key in ("levels", "worst_bodies"))
+    return "\n\n".join(
+        [
+            f"Body by body, {planes}; a body that was missed counts 0:",
+            _table(
+                ("level", "bodies", "found", "mean Dice"),
+                [(row["level"], row["bodies"], row["found"], _number(row["dice"], 3)) for row in by_level],
+            ),
+            "The worst ones:",
+            _table(
+                ("data set", "case", "level", "Dice"),
+                [
+                    (row["dataset"], row["case"], row["level"], _number(row["dice"], 3) if row["dice"] else "missed")
+                    for row in worst
+                ],
+            ),
+        ]
+    )
+
+
+def _result(row: dict[str, Any]) -> tuple[str, ...]:
+    dice = _number(row.get("dice"), 3)
+    if interval := row.get("dice_ci95"):
+        dice += f" ({interval[0]:.3f} to {interval[1]:.3f})"
+    distances = (_number(row.get(name), 2) for name in ("hd95_mm", "assd_mm"))
+    named = (str(row.get(key, "")) for key in ("dataset", "planes", "label", "cases"))
+    return (*named, dice, _number(row.get("nsd"), 3), *distances)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _how_to(manifest: Manifest) -> str:
+    command = "spine-segment SCAN -o RESULTS --model FOLDER-OF-THIS-FILE"
+    fast = " `--precision int8` takes the 8-bit version on a CPU." if "int8" in manifest.metrics else ""
+    return (
+        f"```\n{command}\n```\n\nOr import the folder in the panel of the 3D Slicer module. A folder that holds the "
+        f"models of several planes, each in its own folder, is used as one model whose planes are fused.{fast}"
+    )
+
+
+def _limits(manifest: Manifest) -> str:
+    coarse = TOO_COARSE * manifest.input.spacing_mm
+    return "\n".join(
+        [
+            "- Not a medical device: not for diagnosis or treatment. Every result has to be looked at.",
+            "- How good it is on anything but the data above is not known: in another part of the body than the "
+            f"{manifest.anatomy}, with another contrast, scanner or disease.",
+            f"- Where the pixels of the {manifest.plane} plane are larger than {coarse:g} mm, that plane is left out "
+            "unless it is asked for.",
+        ]
+    )
+
+
+def _table(header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
+    header = tuple(header)
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)

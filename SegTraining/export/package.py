@@ -1,0 +1,107 @@
+"""From a run folder to a model package, with everything about its making in the manifest."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+
+from SpineInference.errors import SpineError
+from SpineInference.models.model_package import ModelPackage
+from SpineInference.networks import architecture, build
+from SpineInference.volume.intensity import IntensityRule
+
+from ..config.config import Config, load_config
+from ..config.data import THESIS_RULE
+from ..evaluation.metrics import FUSED
+from ..training.callbacks import RESULT, WEIGHTS
+from .model_card import model_card
+from .onnx_export import export_package
+
+
+def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> ModelPackage:
+    """Write the best weights of the run as a package to `output`.
+
+    `evaluation` is the `summary.json` of `segtraining evaluate`: its numbers for this plane and for the fused planes
+    go into the manifest. Raises SpineError for a folder that holds no finished run.
+    """
+    config = load_config(run_folder / "config.yaml")
+    result, data = (_read_json(run_folder / name) for name in (RESULT, "fingerprint.json"))
+    spec = config.input
+    network = build(config.network.family, spec.channels, config.classes, **architecture(config.network.arguments))
+    try:
+        network.load_state_dict(safetensors.torch.load_file(run_folder / WEIGHTS))
+    except (OSError, RuntimeError) as error:
+        raise SpineError(f'The weights of "{run_folder}" cannot be used: {str(error).splitlines()[0]}') from None
+    fields = {
+        "name": config.name,
+        "title": config.card.title,
+        "description": config.card.description,
+        "task": "segmentation",
+        "anatomy": config.card.anatomy,
+        "modality": config.card.modality,
+        "plane": config.plane,
+        "labels": [
+            {"value": value, **label.model_dump(mode="json", exclude={"values"})}
+            for value, label in enumerate(config.card.labels, start=1)
+        ],
+        "input": {
+            "context_slices": spec.context_slices,
+            "spacing_mm": spec.spacing_mm,
+            "intensity": asdict(_intensity(spec.intensity)),
+            "pad_multiple": spec.pad_multiple,
+            "canvas": spec.canvas,
+            "bias_correction": spec.bias_correction,
+        },
+        "network": config.network.model_dump(mode="json"),
+        "output": {
+            "activation": config.activation,
+            "threshold": config.threshold,
+            "quality_exponent": config.quality_exponent,
+        },
+        "postprocessing": asdict(config.postprocessing),
+        "training": {
+            "data": config.card.data_statement,
+            "recipe": f"configuration {config.name} of SegTraining",
+            "date": result["date"],
+            "seed": config.training.seed,
+            "details": {
+                "training_cases": data["training_cases"],
+                "validation_cases": data["validation_cases"],
+                "test_cases": data["test_cases"],
+                "steps": result["step"],
+                "minutes": result["minutes"],
+                "config": config.model_dump(
+                    mode="json", include={"augmentation", "loss", "optimiser", "schedule", "fine_tuning"}
+                ),
+            },
+        },
+        "licence": config.card.licence,
+        "metrics": _metrics(config, result, evaluation),
+    }
+    return export_package(network, fields, output, card=model_card)
+
+
+def _intensity(rule: IntensityRule) -> IntensityRule:
+    """What the thesis's rule comes to without the reference mask: its last step undoes those before (`prepare`)."""
+    return IntensityRule("minmax") if rule.rule == THESIS_RULE else rule
+
+
+def _metrics(config: Config, result: dict, evaluation: Path | None) -> dict[str, Any]:
+    metrics: dict[str, Any] = {"validation_dice_raw_network": result["validation_dice"]}
+    if evaluation is not None:
+        summary = _read_json(evaluation)
+        metrics["evaluation_cases"] = summary["cases"]
+        own = config.plane, FUSED
+        metrics["evaluation"] = [result for result in summary["results"] if result["planes"] in own]
+        for key in ("levels", "worst_bodies"):
+            metrics[key] = [row for row in summary.get(key, ()) if row["planes"] in own]
+    return metrics
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise SpineError(f'"{path}" cannot be read: give a folder that "segtraining train" has finished.') from None

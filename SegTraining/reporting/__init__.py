@@ -1,0 +1,1 @@
+"""Reports, tables, charts and pictures of data and runs."""

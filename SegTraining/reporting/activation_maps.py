@@ -1,0 +1,105 @@
+"""What a network has learned, as far as one can see it: the kernels of its first layer and activation maps."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from SpineInference.files.writing import atomic
+from SpineInference.models.manifest import Manifest
+from SpineInference.models.model_package import SAFETENSORS, ModelPackage
+from SpineInference.networks import build
+from SpineInference.prediction.slices import pad
+from SpineInference.volume.geometry import SLICE_AXIS, plane_grid, resample
+from SpineInference.volume.preprocessing import preprocess
+
+MOST_KERNELS = 64
+LAYERS = 6
+CHANNELS = 8
+"""So many layers are shown, from the first to the last, and of each so many channels: those that vary most."""
+
+SMALLEST = 4
+"""Rows and columns of a map that shows anything."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkPictures:
+    """`kernels` float32 [kernel, rows, columns] of the first convolution, for the middle input channel; `input` the
+    middle channel of the slice that the network was shown; `layers` activation maps [channel, rows, columns] of some
+    convolutions by name, in the order in which they compute."""
+
+    plane: str
+    case: str
+    kernels: np.ndarray = field(repr=False)
+    input: np.ndarray = field(repr=False)
+    layers: dict[str, np.ndarray] = field(repr=False)
+
+
+def look_inside(package: ModelPackage, case: str, scan: sitk.Image, place: float) -> NetworkPictures:
+    """Show the network of `package` one slice of `scan`: the one at `place`, 0 to 1 from the first to the last."""
+    import safetensors.torch  # only here, so that a report can be written without torch
+    import torch
+
+    manifest = package.manifest
+    network = build(manifest.network.family, manifest.input.channels, manifest.classes, **manifest.network.arguments)
+    network.load_state_dict(safetensors.torch.load(package.read(SAFETENSORS)))
+    convolutions = {name: module for name, module in network.named_modules() if isinstance(module, torch.nn.Conv2d)}
+    maps: dict[str, np.ndarray] = {}
+
+    def keep(name: str, output: torch.Tensor) -> None:
+        if min(output.shape[2:]) >= SMALLEST:
+            maps.setdefault(name, output[0].numpy().copy())  # the next layer may work in place
+
+    for name, module in convolutions.items():
+        module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
+    sample = _input(manifest, scan, place)
+    with torch.inference_mode():
+        network.eval()(torch.from_numpy(sample[None]))
+    computed = list(maps)
+    weights = convolutions[computed[0]].weight.detach().float().numpy()
+    chosen = [computed[round(index)] for index in np.linspace(0, len(computed) - 1, min(LAYERS, len(computed)))]
+    return NetworkPictures(
+        manifest.plane,
+        case,
+        weights[:MOST_KERNELS, weights.shape[1] // 2],
+        sample[len(sample) // 2],
+        {name: _liveliest(maps[name]) for name in chosen},
+    )
+
+
+def _input(manifest: Manifest, scan: sitk.Image, place: float) -> np.ndarray:
+    """float32 [channels, rows, columns] as the pipeline gives it to the network, padded."""
+    spec = manifest.input
+    working = preprocess(scan, spec.spacing_mm, spec.intensity, spec.bias_correction)
+    image = resample(working, plane_grid(working, manifest.plane, spec.spacing_mm))
+    stack = np.moveaxis(sitk.GetArrayFromImage(image), SLICE_AXIS[manifest.plane], 0)
+    index = round(place * (len(stack) - 1))
+    context = np.arange(-spec.context_slices, spec.context_slices + 1)
+    sample = stack[np.clip(index + context, 0, len(stack) - 1)].astype(np.float32)
+    if spec.canvas is not None:
+        sample = sample[:, : spec.canvas[0], : spec.canvas[1]]
+    rows, columns = spec.canvas or (-(-side // spec.pad_multiple) * spec.pad_multiple for side in sample.shape[1:])
+    return pad(sample[None], rows, columns, float(stack.min()))[0][0]
+
+
+def _liveliest(maps: np.ndarray) -> np.ndarray:
+    order = np.argsort(maps.std(axis=(1, 2)))[::-1][:CHANNELS]
+    return maps[np.sort(order)].astype(np.float16)
+
+
+def write_network_pictures(pictures: NetworkPictures, path: Path) -> None:
+    layers = {f"layer_{number}": maps for number, maps in enumerate(pictures.layers.values())}
+    text = json.dumps({"plane": pictures.plane, "case": pictures.case, "layers": list(pictures.layers)})
+    with atomic(path) as aside:
+        np.savez_compressed(
+            aside, text=np.array(text), kernels=pictures.kernels, input=pictures.input.astype(np.float16), **layers
+        )
+
+
+def read_network_pictures(path: Path) -> NetworkPictures:
+    with np.load(path) as content:
+        text = json.loads(str(content["text"]))
+        layers = {name: content[f"layer_{number}"] for number, name in enumerate(text["layers"])}
+        return NetworkPictures(text["plane"], text["case"], content["kernels"], content["input"], layers)

@@ -1,0 +1,1 @@
+"""Synthetic planar images: bone scans and radiographs."""

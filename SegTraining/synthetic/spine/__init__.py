@@ -1,0 +1,1 @@
+"""The synthetic spine: MR and CT volumes with exact anatomy."""

@@ -1,0 +1,1 @@
+"""The training loop: losses, Lightning module, callbacks, validation, run folders."""

@@ -1,0 +1,47 @@
+"""Starting from a model that exists: the weights of a package instead of random ones."""
+
+import safetensors.torch
+import torch
+
+from SpineInference.errors import SpineError
+from SpineInference.models.model_package import SAFETENSORS, ModelPackage, open_packages
+
+from ..config.config import Config
+from .state_dict import first_difference
+
+
+def load_start(network: torch.nn.Module, config: Config) -> None:
+    """Give `network` the weights of the package that `config.fine_tuning` names, and freeze what it says.
+
+    Raises SpineError if the package cannot be used or holds another network than the configuration's.
+    """
+    package = _package(config)
+    weights = safetensors.torch.load(package.read(SAFETENSORS))
+    different = first_difference(network, weights)
+    if different is not None:
+        raise SpineError(
+            f'The model "{package.path}" holds another network than the configuration (first at "{different}"): '
+            "take over its network and its number of neighbouring slices."
+        )
+    network.load_state_dict(weights)
+    if config.fine_tuning.freeze_encoder:
+        encoder_of(network).requires_grad_(False)
+
+
+def encoder_of(network: torch.nn.Module) -> torch.nn.Module:
+    """The part of a network that can be frozen. Raises SpineError if it has no encoder of its own."""
+    encoder = getattr(network, "encoder", None)
+    if encoder is None:
+        raise SpineError("This network has no separate encoder that could be frozen: set freeze_encoder to false.")
+    return encoder
+
+
+def _package(config: Config) -> ModelPackage:
+    path = config.fine_tuning.package
+    packages = open_packages(path)
+    fitting = [package for package in packages if package.manifest.plane == config.plane]
+    if len(fitting) == 1:
+        return fitting[0]
+    if len(packages) == 1:  # another plane: wanted by whoever names a single package
+        return packages[0]
+    raise SpineError(f'"{path}" holds no model, or several, for the plane {config.plane}: name the folder of one.')

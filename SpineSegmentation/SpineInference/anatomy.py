@@ -1,0 +1,86 @@
+"""Vertebral levels: VerSe label values, names, colours and SNOMED CT codes.
+
+Label values follow VerSe (C1-C7 = 1-7, T1-T12 = 8-19, L1-L6 = 20-25, S1 = 26). A vertebra whose level nobody
+knows is numbered from the top and gets the label value 100 + its number, which cannot be taken for a level.
+
+What is no vertebra (a disc, an organ) keeps the value that its model gives it. Where the same model finds vertebrae,
+the value is 30 + that of the model: between 31 and 100 there is no vertebra.
+"""
+
+import colorsys
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import SpineError
+
+NUMBERED_OFFSET = 100
+STRUCTURE_OFFSET = 30
+VERTEBRA_CODE = ("51282000", "Vertebra")
+
+_SNOMED = [
+    *("14806007", "39976000", "113205007", "5329002", "36978003", "36054005", "87391001"),  # C1-C7
+    *("64864005", "53733008", "1626008", "73071006", "56401006", "45296009"),  # T1-T6
+    *("62487009", "11068009", "82687006", "7610001", "12989004", "23215003"),  # T7-T12
+    *("66794005", "14293000", "36470004", "11994002", "49668003"),  # L1-L5
+]
+_NAMES = [f"C{i}" for i in range(1, 8)] + [f"T{i}" for i in range(1, 13)] + [f"L{i}" for i in range(1, 7)] + ["S1"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment of a result: its label value, name, colour (r, g, b; 0-255) and SNOMED CT type.
+
+    `is_vertebra`: one of the bodies that were separated and named; otherwise all that there is of a structure.
+    """
+
+    label: int
+    name: str
+    colour: tuple[int, int, int]
+    code: str
+    meaning: str
+    is_vertebra: bool = True
+
+
+def _colour(position: int) -> tuple[int, int, int]:
+    # Steps of the golden angle keep neighbours far apart in hue, which is what tells touching levels apart.
+    red, green, blue = colorsys.hsv_to_rgb((0.08 + position * 0.381966) % 1.0, 0.55, 0.95)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def _make_levels() -> dict[str, Segment]:
+    codes = dict(zip(_NAMES, _SNOMED, strict=False)) | {"S1": "65985001"}
+    levels = {}
+    for label, name in enumerate(_NAMES, start=1):
+        # L6 is a variant without a code of its own: it is coded as a vertebra and named as what it is.
+        code, meaning = (codes[name], f"{name} vertebra") if name in codes else VERTEBRA_CODE
+        levels[name] = Segment(label, name, _colour(label), code, meaning)
+    return levels
+
+
+LEVELS: dict[str, Segment] = _make_levels()
+"""Every level by its name, from C1 down to S1."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How vertebrae got their names: their levels "given" by the user, "proposed" from the scan, or only "numbered".
+
+    What is proposed comes with a `confidence` from 0 to 1 and, in words, the `anchor` from which levels were counted.
+    """
+
+    source: Literal["given", "proposed", "numbered"]
+    confidence: float | None = None
+    anchor: str | None = None
+
+
+def parse_level(text: str) -> Segment:
+    """The level called `text` (any case, e.g. "c2"). Raises SpineError for a name that is not a level."""
+    try:
+        return LEVELS[text.strip().upper()]
+    except KeyError:
+        raise SpineError(f'"{text}" is not a vertebral level: use C1-C7, T1-T12, L1-L6 or S1.') from None
+
+
+def numbered(number: int) -> Segment:
+    """The segment of the `number`-th vertebra from the top (1, 2, ...) when its level is unknown."""
+    return Segment(NUMBERED_OFFSET + number, f"Vertebra {number}", _colour(number), *VERTEBRA_CODE)

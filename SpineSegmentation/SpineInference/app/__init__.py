@@ -1,0 +1,1 @@
+"""The programs around `pipeline`: command line, worker process, batches and clusters."""

@@ -1,0 +1,79 @@
+"""What takes a while besides segmenting: another worker, so that no window ever waits for it.
+
+    python -m SpineInference.app.background_tasks
+
+reads one errand as a line of JSON and answers in the words of `worker`, with these "result" events:
+
+    download   name: the set that is now complete
+    import     name: the set that was made of the file or folder
+    devices    automatic: what "auto" takes; others: what else can be chosen; each a dict of wish, name and reason
+    measure    measurements and dice_per_slice: see `measuring.again`
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..errors import SpineError
+from ..monitor import Monitor
+from ..schema import parse_json
+from .worker import serve
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Files of label maps on the same grid; the label value and name of each vertebra, and of each other structure."""
+
+    labels: str
+    bodies: tuple[tuple[int, str], ...]
+    structures: tuple[tuple[int, str], ...]
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Errand:
+    """`model`: the name of the set to download, or the path of the package or packages to import; `drawn`: what is to
+    be measured."""
+
+    task: Literal["download", "import", "devices", "measure"]
+    model: str = ""
+    drawn: Drawn | None = None
+
+
+def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
+    """Run the errand in one line of JSON. Raises SpineError and Cancelled."""
+    errand = parse_json(line, Errand, "the errand")
+    if errand.task == "devices":
+        return _devices()
+    if errand.task == "measure":
+        return _measure(errand.drawn, monitor)
+    from ..models import catalog
+
+    if errand.task == "download":
+        return {"name": catalog.download(errand.model, monitor).name}
+    monitor.progress("import", 0, 1)
+    return {"name": catalog.import_model(errand.model).name}
+
+
+def _devices() -> dict[str, Any]:
+    from ..engines.devices import choose_device, list_devices
+
+    def describe(device: Any) -> dict[str, str]:
+        return {"wish": str(device), "name": device.name, "reason": device.reason}
+
+    return {"automatic": describe(choose_device("auto")), "others": [describe(device) for device in list_devices()]}
+
+
+def _measure(drawn: Drawn | None, monitor: Monitor) -> dict[str, Any]:
+    if drawn is None:
+        raise SpineError('the errand is not valid: "measure" needs "drawn".')
+    monitor.progress("measuring", 0, 1)
+    from ..files.reading import read_labels
+    from ..measuring.remeasure import measure_again
+
+    reference = read_labels(drawn.reference) if drawn.reference else None
+    return measure_again(read_labels(drawn.labels), dict(drawn.bodies), dict(drawn.structures), reference)
+
+
+if __name__ == "__main__":
+    sys.exit(serve(run, keep_alive=False))

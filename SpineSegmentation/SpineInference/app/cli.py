@@ -1,0 +1,264 @@
+"""The command line `spine-segment`: scans in, one folder of results for each out. `--help` tells the rest.
+
+Nothing heavy is imported before the arguments are understood, so that `--help` and mistakes answer at once.
+"""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..errors import Cancelled, SpineError
+from .display import Display
+
+if TYPE_CHECKING:
+    from ..anatomy import Segment
+    from .requests import Request
+    from .runner import Outcome
+
+EXIT_OK, EXIT_UNEXPECTED, EXIT_BAD_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
+
+_EPILOG = """\
+examples:
+  spine-segment scan.nii.gz -o results
+  spine-segment dicom-folder -o results --top-level C2
+  spine-segment folder-of-scans -o results --planes sagittal --device cpu
+  spine-segment archive -o shared/results --cluster head-node:6379 --threads 4
+
+For every scan OUT gets a folder named after it, with the label map (.nii.gz), the same as a segmentation for
+3D Slicer (.seg.nrrd), the measurements (.csv), a record of the run (.json) and an overview picture (.png).
+The folder of an earlier run is replaced if its files have not been changed since; any other is refused.
+
+With --cluster each scan takes as many processor cores as it has --threads (default: up to 4), 4 GB of memory and, if
+there are any and --device allows it, a GPU. Scans whose worker or node dies are tried again. Every node needs
+spine-segmentation[cluster] and sees scans, models and results under the same paths.
+
+exit code: 0 all scans done (also when nothing was found in a scan), 2 a scan or an option cannot be used,
+1 something failed unexpectedly, 130 cancelled. Scans that cannot be used do not stop the others.
+
+Not for clinical use.
+"""
+
+
+def main(arguments: Sequence[str] | None = None, run: Callable | None = None) -> int:
+    """Do what the command line asks for; returns the exit code. `run` stands in for `runner.Runner().run`."""
+    options = _parse(arguments)
+    display = Display(options.quiet)
+    try:
+        if options.list_models:
+            return _list_models()
+        if options.list_devices:
+            return _list_devices()
+        with display.stoppable():
+            return _segment_all(options, run, display)
+    except SpineError as error:
+        display.error(str(error))
+        return EXIT_BAD_INPUT
+    except (Cancelled, KeyboardInterrupt):
+        display.error("Cancelled.")
+        return EXIT_CANCELLED
+
+
+def _segment_all(options: argparse.Namespace, run: Callable | None, display: Display) -> int:
+    from ..models.catalog import open_set
+    from .batch import plan
+    from .requests import check_choices
+    from .runner import Runner
+
+    choices = _choices(options)
+    check_choices(choices)
+    requests, failures = plan(options.scans, options.output, options.reference, choices)
+    for failure in failures:
+        display.error(str(failure))
+    if run is None:
+        open_set(choices.model)  # a mistake in its name is worth one sentence, not one for each scan
+        run = Runner().run
+    exit_codes = [EXIT_BAD_INPUT] * len(failures)
+    if options.cluster:
+        exit_codes += _segment_on_cluster(requests, options.cluster, display)
+    else:
+        exit_codes += [_segment(request, run, display) for request in requests]
+    if len(exit_codes) > 1:
+        display.line(f"{exit_codes.count(EXIT_OK)} of {len(exit_codes)} scans done.")
+    return EXIT_UNEXPECTED if EXIT_UNEXPECTED in exit_codes else max(exit_codes)
+
+
+def _segment(request: "Request", run: Callable, display: Display) -> int:
+    from .requests import check_request
+
+    def work() -> "Outcome":
+        check_request(request)
+        with display.scan(_title(request)) as monitor:
+            return run(request, monitor)
+
+    return _attempt(request, work, display)
+
+
+def _segment_on_cluster(requests: "Sequence[Request]", address: str, display: Display) -> list[int]:
+    from .batch import spread
+    from .cluster import connected
+    from .requests import check_request
+
+    sound, exit_codes = {}, []
+    for request in requests:
+        try:
+            check_request(request)
+            sound[_title(request)] = request
+        except SpineError as error:
+            display.error(_sentence(request, error))
+            exit_codes.append(EXIT_BAD_INPUT)
+    if sound:
+        with display.scan("cluster") as monitor, connected(address) as cluster:
+            for finished in spread(cluster, sound, monitor):
+                for note in finished.notes:
+                    display.note(f"{finished.name}: {note}")
+                exit_codes.append(_attempt(sound[finished.name], finished.outcome, display))
+    return exit_codes
+
+
+def _attempt(request: "Request", work: "Callable[[], Outcome]", display: Display) -> int:
+    """Do the work for one request; whatever goes wrong with it is told and does not stop the others."""
+    try:
+        outcome = work()
+    except SpineError as error:
+        display.error(_sentence(request, error))
+        return EXIT_BAD_INPUT
+    except Cancelled:
+        raise
+    except Exception as error:
+        display.error(traceback.format_exc())
+        display.error(f"{request.input}: failed unexpectedly ({type(error).__name__}: {error}), please report it.")
+        return EXIT_UNEXPECTED
+    display.line(f"{_title(request)}: {_found(outcome.segments)} in {outcome.seconds:.0f} s -> {outcome.folder}")
+    return EXIT_OK
+
+
+def _title(request: "Request") -> str:
+    return Path(request.output).name
+
+
+def _sentence(request: "Request", error: SpineError) -> str:
+    sentence = str(error)
+    return sentence if request.input in sentence else f"{request.input}: {sentence}"
+
+
+def _found(segments: "Sequence[Segment]") -> str:
+    bodies = [segment.name for segment in segments if segment.is_vertebra]
+    found = [segment.name for segment in segments if not segment.is_vertebra]
+    if len(bodies) == 1:
+        found.insert(0, f"1 vertebral body ({bodies[0]})")
+    elif bodies:
+        found.insert(0, f"{len(bodies)} vertebral bodies ({bodies[0]} to {bodies[-1]})")
+    return ", ".join(found) or "nothing was found"
+
+
+def _choices(options: argparse.Namespace) -> "Request":
+    from .requests import DEFAULT_MODEL, Request
+
+    return Request(
+        input="",
+        output="",
+        model=options.model or DEFAULT_MODEL,
+        planes=options.planes,
+        fusion=options.fusion,
+        device=options.device,
+        precision=options.precision,
+        top_level=options.top_level,
+        bottom_level=options.bottom_level,
+        propose_levels=not options.numbered,
+        bias_correction=options.n4,
+        format=options.format,
+        threads=options.threads,
+        overview=not options.no_overview,
+    )
+
+
+def _list_models() -> int:
+    from ..models.catalog import list_sets
+
+    models = list_sets()
+    if not models:
+        print("No models are installed: give the file of a model package with --model.")
+    for model in models:
+        origin = "to be downloaded first" if model.missing_bytes else model.origin
+        print(f"{model.name}\n    {model.title} ({model.modality}, {model.anatomy}; {origin})\n    {model.licence}")
+    return EXIT_OK
+
+
+def _list_devices() -> int:
+    from ..engines.devices import list_devices
+
+    for device in list_devices():
+        print(f"{device!s:8} {device.name}: {device.reason}")
+    return EXIT_OK
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not (options.list_models or options.list_devices):
+        if not options.scans:
+            parser.error("give at least one scan")
+        if not options.output:
+            parser.error("give a folder for the results with -o")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spine-segment",
+        description="Finds, names and measures the vertebral bodies in spine scans, or what else a model was made for.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "scans", nargs="*", metavar="SCAN", help="NIfTI, NRRD, MHA, PNG or TIFF file, DICOM folder, or folder of scans"
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", help="folder for the results")
+    parser.add_argument("--model", metavar="NAME|FILE", help="a model of --list-models, or a model package")
+    parser.add_argument(
+        "--planes", type=_comma_separated, metavar="P,P", help="some of sagittal,coronal,axial (default: all that help)"
+    )
+    parser.add_argument("--fusion", choices=("mean", "vote"), default="mean", help="how planes are fused (%(default)s)")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
+    parser.add_argument(
+        "--precision",
+        choices=("full", "int8"),
+        default="full",
+        help="int8 is faster on a CPU, where the model has it (%(default)s)",
+    )
+    parser.add_argument("--top-level", metavar="LEVEL", help="the first vertebra in the scan, such as C2")
+    parser.add_argument("--bottom-level", metavar="LEVEL", help="the last vertebra in the scan, such as L5")
+    parser.add_argument(
+        "--numbered", action="store_true", help="without a level, number the vertebrae even if the scan shows theirs"
+    )
+    parser.add_argument(
+        "--n4", action=argparse.BooleanOptionalAction, help="correct the bias field or not (default: as the model says)"
+    )
+    parser.add_argument(
+        "--reference", metavar="MASK", help="mask to compare with; for several scans a folder with masks of their names"
+    )
+    parser.add_argument("--format", choices=("nii.gz", "nrrd"), default="nii.gz", help="of the label map (%(default)s)")
+    parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all)")
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="spread the scans over the Ray cluster at host:port or ray://host:port, or over this computer (local)",
+    )
+    parser.add_argument("--no-overview", action="store_true", help="write no overview picture")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--list-models", action="store_true", help="list the models and stop")
+    parser.add_argument("--list-devices", action="store_true", help="list the devices and stop")
+    parser.add_argument("--version", action="version", version=f"spine-segment {__version__}")
+    return parser
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in text.split(","))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

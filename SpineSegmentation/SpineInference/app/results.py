@@ -1,0 +1,82 @@
+"""What is written for a scan: label map, segmentation, measurements, the record of the run, and a picture."""
+
+import dataclasses
+import importlib.util
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import SimpleITK as sitk
+
+from .. import __version__
+from ..files.result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
+from ..files.writing import atomic, write_labelmap, write_segmentation
+from ..measuring.measurements import as_json, write_csv
+from ..pipeline import Result
+from .requests import Request
+
+RECORD_VERSION = 1
+_PACKAGES = ("numpy", "scipy", "SimpleITK", "onnxruntime", "torch")
+
+
+def write_result(result: Result, scan: sitk.Image, folder: Path, request: Request) -> dict[str, Path]:
+    """Write `result` into `folder`, all of it or nothing, and return its files by kind.
+
+    The files are named after the folder: "labels" NAME_labels.nii.gz (or .nrrd), "segmentation" NAME.seg.nrrd,
+    "measurements" NAME_measurements.csv, "overview" NAME_overview.png if asked for, and "record" NAME_result.json.
+    Raises SpineError for a folder that cannot be written or holds files of somebody else (see `result_folder`).
+    """
+    name = folder.name
+    with result_folder(folder) as temporary:
+        files = {
+            "labels": temporary / f"{name}_labels.{request.format}",
+            "segmentation": temporary / f"{name}.seg.nrrd",
+            "measurements": temporary / f"{name}_measurements.csv",
+        }
+        write_labelmap(result.labels, files["labels"])
+        write_segmentation(result.labels, result.segments, files["segmentation"])
+        write_csv(result.measurements, files["measurements"])
+        # Slicer's own Python has no matplotlib, and looks at the result in better ways.
+        if request.overview and importlib.util.find_spec("matplotlib") is not None:
+            from ..picture.overview import write_overview
+
+            files["overview"] = temporary / f"{name}_overview.png"
+            write_overview(scan, result, name, files["overview"])
+        record = _record(result, request, {path.name: sha256(path) for path in files.values()})
+        files["record"] = temporary / f"{name}{RECORD_SUFFIX}"
+        with atomic(files["record"]) as path:
+            path.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="ascii")
+    return {kind: folder / path.name for kind, path in files.items()}
+
+
+def _record(result: Result, request: Request, files: dict[str, str]) -> dict[str, Any]:
+    """Everything that is known about the run, so that the result can be understood and repeated later."""
+    return {
+        "program": PROGRAM,
+        "record_version": RECORD_VERSION,
+        "scan": request.input,
+        "segments": [
+            {**dataclasses.asdict(segment), "partial": segment.label in result.partial} for segment in result.segments
+        ],
+        "measurements": as_json(result.measurements),
+        "models": result.models,
+        "planes": result.planes,
+        "device": {"used": str(result.device), "name": result.device.name, "reason": result.device.reason},
+        "seconds": {stage: round(seconds, 3) for stage, seconds in result.timings.items()},
+        "notes": result.notes,
+        "versions": _versions(),
+        "request": dataclasses.asdict(request),
+        "files": files,
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {PROGRAM: __version__, "Python": platform.python_version(), "system": platform.platform()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue  # not needed on this computer
+    return versions

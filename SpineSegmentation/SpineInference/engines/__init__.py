@@ -1,0 +1,1 @@
+"""Engines run a model's network on a device: one file each, behind one interface."""

@@ -1,0 +1,309 @@
+"""Runs a network on slices: onnxruntime on the CPU, torch on a GPU. Neither is imported before it is needed."""
+
+import importlib.util
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from .. import networks
+from ..errors import SpineError
+from ..models.model_package import INT8_ONNX, ONNX, SAFETENSORS, ModelPackage
+from ..monitor import Monitor
+from .devices import Device
+
+if TYPE_CHECKING:
+    import torch
+
+SLICES_AT_A_TIME = {"cuda": 8, "mps": 4, "cpu": 1}
+"""Slices in one pass through the network. More than one is slower on a CPU: they no longer fit its cache."""
+
+PASSES_AT_A_TIME = 4
+"""Slices computed at the same time on a CPU, at the most: each needs its own memory."""
+
+PASSES_PER_CALL = 4
+"""A call on CUDA should bring this many passes, so that one is copied while another is computed."""
+
+
+class Engine(Protocol):
+    """A network on a device."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many slices a call should bring. It may shrink from call to call when memory runs out."""
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        """float32 [n, channels, rows, cols], any n -> probabilities, float16 or float32 [n, classes, rows, cols].
+
+        rows and cols must be multiples of the manifest's pad_multiple. With sigmoid and one class that class is
+        the foreground; with softmax class 0 is the background.
+        """
+
+    def describe(self) -> str:
+        """What computes, for people: software, device, precision."""
+
+    def close(self) -> None:
+        """Give the memory back. The engine cannot be used afterwards."""
+
+
+def open_engine(
+    package: ModelPackage, device: Device, monitor: Monitor | None = None, threads: int | None = None
+) -> Engine:
+    """The engine for `device`; `threads` is for the CPU (None: as many as it has cores).
+
+    A device whose precision is int8 gets the package's `model.int8.onnx`, or `model.onnx` where there is none.
+
+    Raises SpineError for missing software and for a network that cannot be built or does not fit its weights.
+    """
+    if device.kind == "cpu":
+        return OnnxEngine(package, threads, int8=device.precision == "int8" and package.has_int8)
+    return TorchEngine(package, device, monitor, threads)
+
+
+class OnnxEngine:
+    """`model.onnx`, or `model.int8.onnx`, in onnxruntime on the CPU. The ONNX graph ends in probabilities.
+
+    Each slice is a pass of its own, several at the same time: threads that share a pass wait for each other, those with
+    passes of their own do not (1.4 times as fast with two threads).
+    """
+
+    def __init__(self, package: ModelPackage, threads: int | None = None, int8: bool = False):
+        _require("onnxruntime")
+        import onnxruntime
+
+        file = INT8_ONNX if int8 else ONNX
+
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        threads = _thread_count(threads)
+        self.batch_size = min(threads, PASSES_AT_A_TIME)
+        options.intra_op_num_threads = threads // self.batch_size
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        # Waiting threads must not burn the cores that the rest of the computer, Slicer above all, works with.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                package.read(file), options, providers=["CPUExecutionProvider"]
+            )
+        except SpineError:
+            raise
+        except Exception as error:  # the exceptions of onnxruntime share no base class
+            raise SpineError(
+                f'{file} of the model "{package.manifest.name}" cannot be used by onnxruntime '
+                f"{onnxruntime.__version__} ({error}): update onnxruntime or the model."
+            ) from error
+        self._input = self._session.get_inputs()[0].name
+        self._passes = ThreadPoolExecutor(self.batch_size)
+        self._description = (
+            f"onnxruntime {onnxruntime.__version__} on the CPU, {threads} threads{', int8' if int8 else ''}"
+        )
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        """See Engine. Returns float32."""
+        outputs = list(self._passes.map(self.run, np.split(batch, len(batch))))
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """As `probabilities`, but the whole batch in one pass: more memory, and slower."""
+        return self._session.run(None, {self._input: batch})[0]
+
+    def describe(self) -> str:
+        return self._description
+
+    def close(self) -> None:
+        self._passes.shutdown()
+        self._session = None
+
+
+class TorchEngine:
+    """The manifest's network in torch with the weights of `model.safetensors`.
+
+    CUDA: half precision (full where numbers overflow), channels-last, batches, copies that overlap with computing.
+    MPS and CPU: full precision.
+    When a GPU's memory runs out, fewer slices are computed at a time; when one is too much, the CPU takes over.
+    """
+
+    def __init__(
+        self, package: ModelPackage, device: Device, monitor: Monitor | None = None, threads: int | None = None
+    ):
+        _require("torch", "safetensors")
+        import torch
+
+        self._package, self._device, self._threads = package, device, threads
+        self._place = str(device)
+        self._monitor = monitor or Monitor()
+        self._slices = SLICES_AT_A_TIME[device.kind]
+        self._precision = torch.float16 if device.kind == "cuda" else torch.float32
+        self._cpu: OnnxEngine | None = None
+        self._description = f"PyTorch {torch.__version__} on {device.name} ({device})"
+        if device.kind == "cpu" and threads:
+            torch.set_num_threads(threads)
+        self._network = _load_network(package)
+        self._activation = package.manifest.output.activation
+        self._move_to_device()
+
+    @property
+    def batch_size(self) -> int:
+        if self._cpu:
+            return self._cpu.batch_size
+        return self._slices * (PASSES_PER_CALL if self._device.kind == "cuda" else 1)
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        """See Engine. Returns float16 from a GPU."""
+        while not self._cpu:
+            try:
+                return self._on_cuda(batch) if self._device.kind == "cuda" else self._in_passes(batch)
+            except RuntimeError as error:
+                if self._device.kind == "cpu" or not _is_out_of_memory(error):
+                    raise
+            # Outside the except block: the traceback keeps the tensors of the failed pass alive.
+            self._need_less_memory()
+        return self._cpu.probabilities(batch)
+
+    def describe(self) -> str:
+        if self._cpu:
+            return self._cpu.describe()
+        return f"{self._description}, {str(self._precision).removeprefix('torch.')}, {self._slices} slices at a time"
+
+    def close(self) -> None:
+        self._network = None
+        self._free_device_memory()
+        if self._cpu:
+            self._cpu.close()
+
+    def _move_to_device(self) -> None:
+        import torch
+
+        try:
+            self._network.to(self._place, memory_format=torch.channels_last)
+            if self._device.kind == "cuda":
+                _to_half(self._network)
+                self._copies = torch.cuda.Stream(self._place)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            self._slices = 1
+        else:
+            return
+        self._need_less_memory()
+
+    def _on_cuda(self, batch: np.ndarray) -> np.ndarray:
+        """The passes of one call, queued without waiting: one is uploaded while the one before is computed."""
+        import torch
+
+        result, overflow = None, False
+        with torch.cuda.device(self._place), torch.inference_mode():
+            compute = torch.cuda.current_stream()
+            for start in range(0, len(batch), self._slices):
+                part = torch.from_numpy(batch[start : start + self._slices])
+                # torch reuses pinned memory only after the copies from it have ended, so that none is overwritten.
+                staged = torch.empty(part.shape, dtype=self._precision, pin_memory=True).copy_(part)
+                with torch.cuda.stream(self._copies):
+                    slices = staged.to(self._place, non_blocking=True)
+                compute.wait_stream(self._copies)
+                slices.record_stream(compute)
+                probabilities = self._forward(slices)
+                if result is None:
+                    shape = (len(batch), *probabilities.shape[1:])
+                    result = torch.empty(shape, dtype=torch.float16, pin_memory=True)
+                result[start : start + self._slices].copy_(probabilities, non_blocking=True)
+                overflow = probabilities.isnan().any() | overflow
+            compute.synchronize()
+        if overflow and self._precision == torch.float16:
+            self._precision = torch.float32
+            self._network.float()
+            self._monitor.note(
+                "The numbers of this network are too large for half precision: computing in full precision."
+            )
+            return self._on_cuda(batch)
+        return result.numpy()
+
+    def _in_passes(self, batch: np.ndarray) -> np.ndarray:
+        import torch
+
+        dtype = torch.float32 if self._device.kind == "cpu" else torch.float16
+        with torch.inference_mode():
+            parts = [
+                self._forward(torch.from_numpy(part).to(self._place)).to(dtype).cpu().numpy()
+                for part in np.split(batch, range(self._slices, len(batch), self._slices))
+            ]
+        return np.concatenate(parts)
+
+    def _forward(self, slices: "torch.Tensor") -> "torch.Tensor":
+        import torch
+
+        logits = self._network(slices.contiguous(memory_format=torch.channels_last))
+        probabilities = torch.sigmoid(logits) if self._activation == "sigmoid" else torch.softmax(logits, 1)
+        return probabilities.contiguous()
+
+    def _need_less_memory(self) -> None:
+        """After running out of memory: half as many slices at a time, or the CPU."""
+        if self._slices > 1:
+            self._slices //= 2
+            self._free_device_memory()
+            self._monitor.note(
+                f"The memory of {self._device.name} is short: computing {self._slices} slices at a time from now on."
+            )
+            return
+        self._network = None
+        self._free_device_memory()
+        self._cpu = OnnxEngine(self._package, self._threads)
+        self._monitor.note(
+            f"The memory of {self._device.name} is too small for this network: continuing on the CPU, which is slower."
+        )
+
+    def _free_device_memory(self) -> None:
+        import torch
+
+        if self._device.kind == "cuda":
+            torch.cuda.empty_cache()
+        elif self._device.kind == "mps":
+            torch.mps.empty_cache()
+
+
+def _load_network(package: ModelPackage) -> "torch.nn.Module":
+    import safetensors.torch
+
+    manifest = package.manifest
+    network = networks.build(
+        manifest.network.family, manifest.input.channels, manifest.classes, **manifest.network.arguments
+    )
+    try:
+        network.load_state_dict(safetensors.torch.load(package.read(SAFETENSORS)))
+    except RuntimeError as error:
+        raise SpineError(
+            f'{SAFETENSORS} of the model "{manifest.name}" does not fit the network that its manifest names '
+            f"({str(error).splitlines()[-1].strip()}): get the package again."
+        ) from error
+    return network.eval()
+
+
+def _to_half(network: "torch.nn.Module") -> None:
+    # Batch normalisation keeps single precision: its running variances can exceed half, and cuDNN wants it so.
+    import torch
+
+    network.half()
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.float()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # torch's own type on CUDA is a RuntimeError too; MPS, cuDNN and cuBLAS only say it in words.
+    return any(words in str(error) for words in ("out of memory", "ALLOC_FAILED"))
+
+
+def _thread_count(wish: int | None) -> int:
+    """The threads wished for, else one for each core that this process may use."""
+    if wish is not None:
+        return max(1, wish)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _require(*packages: str) -> None:
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise SpineError(f'The Python package "{package}" is not installed: install it, or use another device.')

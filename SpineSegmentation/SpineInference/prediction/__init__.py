@@ -1,0 +1,1 @@
+"""From a prepared volume to class probabilities: region, slices, fusion of planes, back to the scan."""

@@ -1,0 +1,110 @@
+"""From the labelled region back to exactly the scan's own voxels."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from ..volume.boxes import bounding_box
+from ..volume.geometry import Grid, crop, orientation_of, reorient, resample, same_grid
+from .fusion import Fusion
+
+CLEARANCE = 0.05
+"""How far from the border the lead of a class is kept in a voxel that post-processing decided otherwise."""
+
+
+def to_scan_grid(
+    labels: np.ndarray, classes: np.ndarray, fusion: Fusion, region: sitk.Image, scan: sitk.Image
+) -> sitk.Image:
+    """`labels` (uint8 `[I, P, L]`) of the sub-volume `region` as a uint8 image on exactly the grid of `scan`.
+
+    On the scan's own voxels labels are copied. From a coarser working grid borders are found at the scan's resolution,
+    where the interpolated lead of a class ends: a class is one or several values of `labels`, whose number `classes`
+    tells and whose lead `fusion` knows. Each voxel inside takes the nearest label of its class.
+    """
+    whole = sitk.Image(scan.GetSize(), sitk.sitkUInt8)  # of the scan only its grid is needed
+    whole.CopyInformation(scan)
+    # One voxel of background around the labels is all that their borders need.
+    box = bounding_box(labels, margin=1)
+    if box is None:
+        return whole
+    labels, place = labels[box], crop(region, box)
+
+    def on_axes_of_scan(array: np.ndarray) -> sitk.Image:
+        image = sitk.GetImageFromArray(array)
+        image.CopyInformation(place)
+        return reorient(image, orientation_of(scan))
+
+    inside = on_axes_of_scan(labels)
+    start, grid = _window_of(inside, whole)
+    if not same_grid(inside, grid):
+        classes = np.where(labels > 0, classes[box], 0)
+        inside = _refined(labels, classes, partial(fusion.lead, box=box), fusion.border, on_axes_of_scan, grid)
+    return sitk.Paste(whole, inside, inside.GetSize(), [0, 0, 0], start)
+
+
+def _refined(
+    labels: np.ndarray,
+    classes: np.ndarray,
+    lead_of: Callable[[int], np.ndarray],
+    border: float,
+    as_image: Callable[[np.ndarray], sitk.Image],
+    grid: Grid,
+) -> sitk.Image:
+    """`labels` on a finer `grid`: each voxel is of the class that is ahead there, if it is beyond the `border`."""
+    numbers = _values(classes)
+
+    def lead_on_grid(number: int) -> np.ndarray:
+        lead = _decided(classes == number, lead_of(number), border)
+        return sitk.GetArrayFromImage(resample(as_image(lead), grid))
+
+    # Where several classes meet, interpolation leaves none beyond the border: they are compared with the background.
+    ahead = border if len(numbers) == 1 else lead_on_grid(0)
+    refined = np.zeros(grid.size[::-1], np.uint8)
+    for number in numbers:
+        lead = lead_on_grid(number)
+        nearest = as_image(_nearest_label(np.where(classes == number, labels, 0)))
+        nearest = sitk.GetArrayFromImage(resample(nearest, grid, nearest=True))
+        refined = np.where(lead > ahead, nearest, refined)
+        ahead = np.maximum(lead, ahead, out=lead)
+    image = sitk.GetImageFromArray(refined)
+    image.SetSpacing(grid.spacing)
+    image.SetDirection(grid.direction)
+    image.SetOrigin(grid.origin)
+    return image
+
+
+def _window_of(part: sitk.Image, whole: sitk.Image) -> tuple[list[int], Grid]:
+    """First index (x, y, z) and grid of the voxels of `whole` that `part`, which has the same axes, covers."""
+    first = whole.TransformPhysicalPointToContinuousIndex(part.GetOrigin())
+    start, size = [], []
+    for centre, mine, theirs, voxels, total in zip(
+        first, part.GetSpacing(), whole.GetSpacing(), part.GetSize(), whole.GetSize(), strict=True
+    ):
+        begin = centre + 0.5 - 0.5 * mine / theirs  # the outer face of the first voxel
+        end = begin + voxels * mine / theirs
+        low, high = max(0, math.floor(begin + 1e-3)), min(total, math.ceil(end - 1e-3))
+        start.append(low)
+        size.append(high - low)
+    origin = whole.TransformIndexToPhysicalPoint(start)
+    return start, Grid(tuple(size), whole.GetSpacing(), origin, whole.GetDirection())
+
+
+def _decided(mask: np.ndarray, lead: np.ndarray, border: float) -> np.ndarray:
+    # The interpolated lead shall end where it did, and where post-processing moved the border.
+    return np.where(mask, np.maximum(lead, border + CLEARANCE), np.minimum(lead, border - CLEARANCE))
+
+
+def _nearest_label(labels: np.ndarray) -> np.ndarray:
+    if len(values := _values(labels)) == 1:
+        return np.full_like(labels, values[0])
+    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    return labels[tuple(nearest)]
+
+
+def _values(labels: np.ndarray) -> list[int]:
+    """The values above 0 that occur."""
+    return [value for value, place in enumerate(ndimage.find_objects(labels), start=1) if place is not None]

@@ -1,0 +1,94 @@
+"""One plane of a volume through one network: slices out, padded batches in, probabilities back."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..engines.engines import Engine
+from ..models.manifest import Manifest
+from ..monitor import Monitor
+from ..volume.geometry import SLICE_AXIS
+
+TILE_OVERLAP = 0.25
+
+
+def predict_plane(
+    volume: np.ndarray,
+    manifest: Manifest,
+    engine: Engine,
+    monitor: Monitor,
+    indices: range | None = None,
+    stage: str = "network",
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Probabilities of the labels in slices of the manifest's plane, as `(index, [labels, rows, columns])`.
+
+    `volume` is canonical `[I, P, L]`, normalised and on the model's in-plane spacing; `indices` count along
+    `SLICE_AXIS[plane]`, and mean all slices by default.
+    """
+    spec = manifest.input
+    stack = np.moveaxis(volume, SLICE_AXIS[manifest.plane], 0)
+    indices = range(len(stack)) if indices is None else indices
+    background = float(volume.min())
+    done = 0
+    while done < len(indices):
+        monitor.progress(stage, done, len(indices), manifest.plane)
+        chunk = indices[done : done + engine.batch_size]
+        batch = np.stack([stack[_neighbours(i, spec.context_slices, len(stack))] for i in chunk])
+        probabilities = _predict_batch(batch.astype(np.float32, copy=False), manifest, engine, background)
+        yield from zip(chunk, probabilities, strict=True)
+        done += len(chunk)
+    monitor.progress(stage, len(indices), len(indices), manifest.plane)
+
+
+def _neighbours(index: int, context: int, count: int) -> np.ndarray:
+    # At the ends of the stack the outermost slice stands in for the missing neighbour.
+    return np.clip(np.arange(index - context, index + context + 1), 0, count - 1)
+
+
+def _predict_batch(batch: np.ndarray, manifest: Manifest, engine: Engine, background: float) -> np.ndarray:
+    """Probabilities `[n, labels, rows, columns]` of a batch `[n, channels, rows, columns]` of any size."""
+    spec = manifest.input
+    everywhere, labels = slice(None), slice(foreground_channel(manifest), None)
+    rows, columns = batch.shape[2:]
+    if spec.canvas is None:
+        padded, inside = pad(
+            batch, _multiple(rows, spec.pad_multiple), _multiple(columns, spec.pad_multiple), background
+        )
+        return engine.probabilities(padded)[(everywhere, labels, *inside)]
+
+    # A network tied to its canvas (PSPNet) sees larger slices as overlapping tiles, whose means are taken.
+    total = np.zeros((len(batch), len(manifest.labels), rows, columns), np.float32)
+    count = np.zeros((rows, columns), np.float32)
+    for top in tile_starts(rows, spec.canvas[0]):
+        for left in tile_starts(columns, spec.canvas[1]):
+            window = (slice(top, top + spec.canvas[0]), slice(left, left + spec.canvas[1]))
+            padded, inside = pad(batch[(everywhere, everywhere, *window)], *spec.canvas, background)
+            total[(everywhere, everywhere, *window)] += engine.probabilities(padded)[(everywhere, labels, *inside)]
+            count[window] += 1
+    return total / count
+
+
+def foreground_channel(manifest: Manifest) -> int:
+    """The output channel of the first label; with softmax channel 0 is the background."""
+    return 0 if manifest.output.activation == "sigmoid" else 1
+
+
+def pad(batch: np.ndarray, rows: int, columns: int, value: float) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """`batch` `[n, c, h, w]` centred on a canvas of `rows` x `columns`, and where in it the original lies."""
+    height, width = batch.shape[2:]
+    top, left = (rows - height) // 2, (columns - width) // 2
+    widths = ((0, 0), (0, 0), (top, rows - height - top), (left, columns - width - left))
+    padded = np.pad(batch, widths, constant_values=value)
+    return padded, (slice(top, top + height), slice(left, left + width))
+
+
+def tile_starts(length: int, tile: int) -> list[int]:
+    """First positions of the fewest tiles that cover `length` with at least a quarter of overlap."""
+    if length <= tile:
+        return [0]
+    count = int(np.ceil((length - tile) / (tile * (1 - TILE_OVERLAP)))) + 1
+    return [round(start) for start in np.linspace(0, length - tile, count)]
+
+
+def _multiple(length: int, of: int) -> int:
+    return -(-length // of) * of

@@ -1,0 +1,204 @@
+"""The part of the panel with the choices of how to segment: the topmost vertebra, and what is rarely needed."""
+
+import sys
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from SpineInference.anatomy import LEVELS, numbered
+from SpineInference.errors import SpineError
+from SpineInference.models.manifest import PostprocessingSpec
+
+from ..scene.MeasurementTable import measurementsOf, scanOf
+from ..worker.BackgroundTask import Errand
+from .ChoiceBox import ChoiceBox
+from .ModelDetails import planesOf
+from .PanelSection import PanelSection
+from .Sentences import sentence
+
+UNKNOWN_LEVEL, NUMBERED = "unknown", "numbered"
+"""The levels are read off the scan where it shows them; or nobody wants them."""
+TOP_LEVELS = [name for name in LEVELS if name not in ("L6", "S1")]
+FROM_MODEL, ADJUSTED = "model", "adjusted"
+_PREVIEWED = 6
+
+
+class OptionsSection(PanelSection):
+    """Shows only what the chosen model offers, and what its own choices are."""
+
+    def __init__(self, ui: object, logic: object):
+        super().__init__(ui, logic)
+        self._devices: Errand | None = None
+        self._planeBoxes = {
+            "sagittal": ui.sagittalCheckBox,
+            "coronal": ui.coronalCheckBox,
+            "axial": ui.axialCheckBox,
+        }
+        without = [(UNKNOWN_LEVEL, _("automatic")), (NUMBERED, _("none, number them"))]
+        levels = [*without, *((name, name) for name in TOP_LEVELS)]
+        self._level = self._choice(ui.levelSelector, "topLevel", levels)
+        self._fusion = self._choice(
+            ui.fusionSelector, "fusion", [("mean", _("mean probability")), ("vote", _("majority vote"))]
+        )
+        self._bias = self._choice(ui.biasSelector, "biasCorrection", [])
+        self._postprocessing = ChoiceBox(ui.postprocessingSelector, self._onPostprocessing)
+        self._postprocessing.fill([(FROM_MODEL, _("from the model")), (ADJUSTED, _("adjusted"))])
+        self._device = self._choice(ui.deviceSelector, "device", _knownDevices())
+        ui.automaticPlanesCheckBox.connect("toggled(bool)", self._onAutomaticPlanes)
+        for plane, box in self._planeBoxes.items():
+            box.connect("toggled(bool)", lambda on, plane=plane: self._onPlane(plane, on))
+        ui.advancedCollapsibleButton.connect("contentsCollapsed(bool)", self._onAdvanced)
+
+    def update(self, isRunning: bool) -> None:
+        parameters = self.parameters
+        manifests = self._manifests()
+        self.ui.advancedCollapsibleButton.setEnabled(not isRunning)
+        self._level.show(parameters.topLevel)
+        self.ui.namingLabel.setText(namingPreview(parameters.topLevel))
+        isAsked = parameters.topLevel == UNKNOWN_LEVEL and scanOf(parameters.result) is parameters.inputVolume
+        hint = namingHint(parameters.result) if isAsked else ""
+        self.ui.namingHintLabel.setText(hint)
+        self.ui.namingHintLabel.setVisible(bool(hint))
+        self._showPlanes(planesOf(manifests))
+        self._fusion.show(parameters.fusion)
+        self.ui.fusionSelector.setEnabled(len(parameters.planes or planesOf(manifests)) > 1)
+        modelCorrects = bool(manifests) and manifests[0][0].input.bias_correction
+        own = _("from the model (corrected)") if modelCorrects else _("from the model (not corrected)")
+        self._bias.fill([(FROM_MODEL, own), ("on", _("corrected (N4)")), ("off", _("not corrected"))])
+        self._bias.show(parameters.biasCorrection)
+        self._showPostprocessing(manifests)
+        self._device.show(parameters.device)
+
+    def close(self) -> None:
+        """End what is going on: the panel is going away."""
+        if self._devices is not None:
+            self._devices.close()
+
+    def _choice(self, comboBox: "qt.QComboBox", parameter: str, items: list[tuple[str, str]]) -> ChoiceBox:
+        box = ChoiceBox(comboBox, lambda value: self.set(parameter, value))
+        box.fill(items)
+        return box
+
+    def _manifests(self) -> list:
+        try:
+            return self.logic.manifestsOf(self.parameters.model)
+        except SpineError:  # the section of the model says so
+            return []
+
+    # --- planes: none chosen means automatic ---
+
+    def _showPlanes(self, offered: list[str]) -> None:
+        chosen = list(self.parameters.planes)
+        _showChecked(self.ui.automaticPlanesCheckBox, not chosen)
+        for plane, box in self._planeBoxes.items():
+            box.setEnabled(plane in offered and bool(chosen))
+            _showChecked(box, plane in (chosen or offered))
+
+    def _onAutomaticPlanes(self, automatic: bool) -> None:
+        self.set("planes", [] if automatic else planesOf(self._manifests()))
+
+    def _onPlane(self, plane: str, on: bool) -> None:
+        chosen = set(self.parameters.planes) | {plane} if on else set(self.parameters.planes) - {plane}
+        self.set("planes", [each for each in self._planeBoxes if each in chosen])
+
+    # --- post-processing ---
+
+    def _showPostprocessing(self, manifests: list) -> None:
+        adjusted = self.parameters.postprocessing == ADJUSTED
+        self._postprocessing.show(self.parameters.postprocessing)
+        self.ui.postprocessingWidget.setVisible(adjusted)
+        self.ui.postprocessingInfoLabel.setVisible(not adjusted and bool(manifests))
+        if manifests:
+            self.ui.postprocessingInfoLabel.setText(_describe(manifests[0][0].postprocessing))
+
+    def _onPostprocessing(self, choice: str) -> None:
+        manifests = self._manifests()
+        if choice == ADJUSTED and manifests:  # what is adjusted begins with what the model would do
+            spec = manifests[0][0].postprocessing
+            self.set("minIslandMm3", float(spec.min_island_mm3))
+            self.set("fillHoles", spec.fill_holes)
+            self.set("smoothMm", float(spec.smooth_mm))
+            self.set("interpolateSlices", spec.interpolate_slices)
+        self.set("postprocessing", choice)
+
+    # --- device ---
+
+    def _onAdvanced(self, collapsed: bool) -> None:
+        """Look for graphics cards, in another process, when somebody looks: it can take seconds."""
+        if not collapsed and self._devices is None:
+            self.ui.deviceInfoLabel.setText(_("Looking for graphics cards ..."))
+            self._devices = Errand(self._onDevices)
+            self._devices.start("devices")
+
+    def _onDevices(self, answer: dict | None, error: Exception | None) -> None:
+        if error is not None:
+            self.ui.deviceInfoLabel.setText(sentence(error))
+            return
+        automatic = answer["automatic"]
+        text = _("Automatic takes: {name}, because {reason}.").format(
+            name=automatic["name"], reason=automatic["reason"].rstrip(".")
+        )
+        self.ui.deviceInfoLabel.setText(text)
+        self._device.fill(_knownDevices([device for device in answer["others"] if device["wish"] != "cpu"]))
+        if self.parameters is not None:
+            self._device.show(self.parameters.device)
+
+
+def namingPreview(topLevel: str) -> str:
+    """How the first vertebrae will be called."""
+    numbers = ", ".join(numbered(number).name for number in (1, 2, 3))
+    if topLevel == UNKNOWN_LEVEL:
+        return _("Named from the sacrum or C2 if the scan shows it, otherwise {names} ...").format(names=numbers)
+    if topLevel == NUMBERED:
+        return _("Named {names} ...").format(names=numbers)
+    levels = list(LEVELS)
+    first = levels.index(topLevel) if topLevel in levels else 0
+    names = [name for name in levels[first:] if name != "L6"][:_PREVIEWED]
+    more = " ..." if names[-1] != "S1" else ""
+    return _("Named {names}").format(names=", ".join(names)) + more
+
+
+def namingHint(tableNode: "slicer.vtkMRMLTableNode | None") -> str:
+    """How the vertebrae of a result got their names, for somebody who left that to the program."""
+    row = next(iter(measurementsOf(tableNode)), {}) if tableNode is not None else {}
+    if row.get("level_source") == "proposed":
+        return _(
+            "Last result: levels read off the scan, confidence {confidence}. Choose the topmost one if they are wrong."
+        ).format(confidence=f"{row['level_confidence']:.2f}")
+    if row.get("level_source") == "numbered":
+        return _(
+            "Last result: the scan does not show the levels for certain. Choose the topmost vertebra to name them."
+        )
+    return ""
+
+
+def _knownDevices(found: list[dict] | None = None) -> list[tuple[str, str]]:
+    """Value and text of each device; `found` are graphics cards that passed their test."""
+    cards = [(device["wish"], _cardText(device)) for device in found or []]
+    if not cards:
+        # Offered even if none was found: choosing it offers to install what it needs.
+        cards = [("mps", _("Apple GPU"))] if sys.platform == "darwin" else [("cuda", _("graphics card (NVIDIA)"))]
+    return [("auto", _("automatic")), ("cpu", _("processor (CPU)")), *cards]
+
+
+def _cardText(device: dict) -> str:
+    # The reason holds the memory: "NVIDIA ... with 24 GB passed its test".
+    return device["reason"].removesuffix(" passed its test").removeprefix("the ")
+
+
+def _describe(spec: PostprocessingSpec) -> str:
+    steps = [_("parts below {volume} mm³ removed").format(volume=round(spec.min_island_mm3))]
+    if spec.fill_holes:
+        steps.append(_("holes filled"))
+    if spec.smooth_mm:
+        steps.append(_("smoothed by {length} mm").format(length=spec.smooth_mm))
+    if spec.interpolate_slices:
+        steps.append(_("missed slices interpolated"))
+    return ", ".join(steps)
+
+
+def _showChecked(box: "qt.QCheckBox", on: bool) -> None:
+    box.blockSignals(True)
+    box.setChecked(on)
+    box.blockSignals(False)

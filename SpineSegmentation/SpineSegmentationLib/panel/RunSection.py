@@ -1,0 +1,148 @@
+"""The part of the panel that segments: the button, the progress, how it ended, and the log."""
+
+from collections.abc import Callable
+
+import qt
+from slicer.i18n import tr as _
+
+from SpineInference.models.manifest import PostprocessingSpec
+
+from ..scene.ResultImport import SegmentationResult
+from . import Dialogs
+from .Dependencies import ensureInstalled
+from .ModelDetails import planesOf
+from .OptionsSection import ADJUSTED, FROM_MODEL, NUMBERED, UNKNOWN_LEVEL
+from .PanelSection import PanelSection
+from .RunProgress import RunProgress
+from .Sentences import duration, sentence
+
+
+class RunSection(PanelSection):
+    """Starts a run with the parameters, follows it, and says how it ended in one place."""
+
+    def __init__(self, ui: object, logic: object, onResult: Callable[[SegmentationResult], None]):
+        super().__init__(ui, logic)
+        self._onResult = onResult
+        self._progress: RunProgress | None = None
+        self._obstacle = ""
+        ui.segmentButton.connect("clicked(bool)", self._onButton)
+        ui.copyLogButton.connect("clicked(bool)", self._onCopyLog)
+        ui.progressBar.setVisible(False)
+        ui.errorDetailsCollapsibleButton.setVisible(False)
+
+    def showObstacle(self, obstacle: str) -> None:
+        """Why nothing can be segmented at the moment; empty if everything is there."""
+        self._obstacle = obstacle
+
+    def update(self, isRunning: bool) -> None:
+        button = self.ui.segmentButton
+        button.setText(_("Cancel") if isRunning else _("Segment"))
+        button.setEnabled(not self.logic.isCancelling if isRunning else not self._obstacle)
+        button.setToolTip(
+            _("Stop. The scene stays as it is.")
+            if isRunning
+            else self._obstacle or _("Find, name and measure the vertebral bodies.")
+        )
+        self.ui.progressBar.setVisible(isRunning)
+
+    def _onButton(self, _checked: bool = False) -> None:
+        if self.logic.isRunning:
+            self.say(_("Cancelling ..."))
+            self.logic.cancel()
+            self.logic.changed()
+        elif self._mayReplaceOutput():
+            self._start()
+
+    def _mayReplaceOutput(self) -> bool:
+        node = self.parameters.outputSegmentation
+        count = node.GetSegmentation().GetNumberOfSegments() if node is not None else 0
+        question = _('Replace the {count} segments of "{name}"? You can bring them back, until you segment again.')
+        return not count or Dialogs.confirm(question.format(count=count, name=node.GetName()))
+
+    def _start(self) -> None:
+        self.showDetails("")
+        self.ui.logText.clear()
+        self.ui.progressBar.setValue(0)
+        self.say(_("Starting ..."))
+        parameters = self.parameters
+        try:
+            planes = parameters.planes or planesOf(self.logic.manifestsOf(parameters.model))
+            self._progress = RunProgress(len(planes))
+            ensureInstalled(parameters.device)
+            self.logic.segment(
+                parameters.inputVolume,
+                model=parameters.model,
+                planes=tuple(parameters.planes) or None,
+                fusion=parameters.fusion,
+                topLevel=None if parameters.topLevel in (UNKNOWN_LEVEL, NUMBERED) else parameters.topLevel,
+                proposeLevels=parameters.topLevel != NUMBERED,
+                biasCorrection={FROM_MODEL: None, "on": True, "off": False}[parameters.biasCorrection],
+                postprocessing=self._postprocessing(),
+                device=parameters.device,
+                outputSegmentation=parameters.outputSegmentation,
+                referenceSegmentation=parameters.referenceSegmentation,
+                wait=False,
+                onProgress=self._onProgress,
+                onText=self.ui.logText.appendPlainText,
+                onEnd=self._onEnd,
+            )
+        except Exception as error:
+            self._onEnd(None, error)
+
+    def _postprocessing(self) -> PostprocessingSpec | None:
+        parameters = self.parameters
+        if parameters.postprocessing != ADJUSTED:
+            return None
+        return PostprocessingSpec(
+            parameters.minIslandMm3, parameters.fillHoles, parameters.smoothMm, parameters.interpolateSlices
+        )
+
+    def _onProgress(self, event: dict) -> None:
+        self.say(self._progress.update(event))
+        self.ui.progressBar.setValue(round(1000 * self._progress.fraction))
+
+    def _onEnd(self, result: SegmentationResult | None, error: Exception | None) -> None:
+        if error is not None:
+            self.sayError(error)
+        else:
+            text = _outcome(result)
+            self.say(text)
+            self.ui.logText.appendPlainText(text)
+            self.ui.logText.appendPlainText(_("Computed on {device}.").format(device=result.device))
+            self._onResult(result)
+        self.logic.changed()
+
+    def _onCopyLog(self, _checked: bool = False) -> None:
+        qt.QApplication.clipboard().setText(self.ui.logText.toPlainText())
+
+
+def _outcome(result: SegmentationResult) -> str:
+    """What was found, and what the user should know about it."""
+    time = duration(result.seconds)
+    notes = [sentence(Exception(note)) for note in result.notes]
+    if result.segmentationNode is None and not result.isSpine:
+        return "\n".join(
+            [_("Nothing was found, so nothing was added to the scene ({time}).").format(time=time), *notes]
+        )
+    if result.segmentationNode is None:
+        lines = [_("No vertebral body was found, so nothing was added to the scene ({time}).").format(time=time)]
+        lines.append(
+            _(
+                "Likely reasons: another kind of scan than the model is made for, another part of the body, or only a "
+                "small part of the spine in the picture."
+            )
+        )
+        return "\n".join(lines)
+    bodies = [segment.name for segment in result.segments if segment.is_vertebra]
+    others = ", ".join(segment.name for segment in result.segments if not segment.is_vertebra)
+    if not bodies:
+        text = _("Found in {time}: {names}.").format(time=time, names=others)
+    elif len(bodies) == 1:
+        text = _("One vertebral body found in {time}: {first}.").format(time=time, first=bodies[0])
+    else:
+        text = _("{count} vertebral bodies found in {time}: {first} to {last}.").format(
+            count=len(bodies), time=time, first=bodies[0], last=bodies[-1]
+        )
+    if bodies and others:
+        text = " ".join([text, _("Also found: {names}.").format(names=others)])
+    return "\n".join([text, *notes])

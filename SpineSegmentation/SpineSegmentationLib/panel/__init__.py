@@ -1,0 +1,1 @@
+"""The parts of the module's panel, and its dialogs."""

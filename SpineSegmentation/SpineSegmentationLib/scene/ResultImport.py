@@ -1,0 +1,127 @@
+"""The result of a worker, as its "result" event describes it, becomes nodes beside the volume it was made from."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import SimpleITK as sitk
+import slicer
+from slicer.i18n import tr as _
+
+from SpineInference.anatomy import Segment
+
+from .MeasurementTable import addMeasurementTable
+from .ResultPlots import addDiceChart, addHeightChart
+from .SegmentationReplacement import SegmentationReplacement
+from .SegmentationScene import addSegmentation, gatherInFolder, removeNode
+
+
+class SegmentationResult(NamedTuple):
+    """What came of a volume. Both nodes are None if nothing was found; then `notes` say why that may be.
+
+    `notes` are sentences for the user, `seconds` is the time of the worker, `device` where the networks ran, and why.
+    `replacement` can bring back the segments of a segmentation that was overwritten; None for a new one. `segments` are
+    what was found; `isSpine`: vertebrae were found, or nothing else was looked for.
+    """
+
+    segmentationNode: "slicer.vtkMRMLSegmentationNode | None"
+    tableNode: "slicer.vtkMRMLTableNode | None"
+    notes: list[str]
+    seconds: float
+    device: str
+    replacement: SegmentationReplacement | None = None
+    segments: tuple[Segment, ...] = ()
+    isSpine: bool = True
+
+
+def importResult(
+    event: dict,
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    outputNode: "slicer.vtkMRMLSegmentationNode | None" = None,
+    referenceNames: dict[int, str] | None = None,
+) -> SegmentationResult:
+    """The segmentation, the table of measurements and the charts of a "result" event (see `SpineInference.app.worker`).
+
+    The segmentation is new, or replaces the segments of `outputNode`, which happens last, when everything else is
+    there. `referenceNames` are those of the reference's labels. Raises SpineError if the result was made from another
+    volume, or the volume is warped; then the scene is as before.
+    """
+    record = json.loads(Path(event["files"]["record"]).read_text(encoding="ascii"))
+    device = "{name} ({reason})".format(**record["device"])
+    measurements = record["measurements"]
+    bodies, structures = measurements["vertebrae"], measurements.get("structures", [])
+    isSpine = bool(bodies) or not structures
+    if not event["segments"]:
+        return SegmentationResult(None, None, record["notes"], event["seconds"], device, isSpine=isSpine)
+    segments = [Segment(**{**fields, "colour": tuple(fields["colour"])}) for fields in event["segments"]]
+    labels = sitk.ReadImage(event["files"]["labels"])
+    name, scene = volumeNode.GetName(), slicer.mrmlScene
+    title = f"{name} segmentation" if structures else f"{name} vertebral bodies"
+
+    made = []
+    try:
+        made.append(addSegmentation(labels, segments, volumeNode, scene.GenerateUniqueName(title)))
+        segmentationNode = outputNode or made[0]
+        made += addMeasurements(
+            measurements, event.get("dice_per_slice"), segmentationNode, volumeNode, "measurements", referenceNames
+        )
+        tableNode = made[1]
+        replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
+    except Exception:
+        for node in made:
+            removeNode(node)
+        raise
+    known = (record["notes"], event["seconds"], device, replacement, tuple(segments), isSpine)
+    return SegmentationResult(segmentationNode, tableNode, *known)
+
+
+def addMeasurements(
+    measurements: dict,
+    dicePerSlice: dict | None,
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    volumeNode: "slicer.vtkMRMLVolumeNode",
+    title: str,
+    referenceNames: dict[int, str] | None = None,
+) -> "list[slicer.vtkMRMLNode]":
+    """A table of `measurements`, as `SpineInference.measuring.measurements.as_json` puts them, and its charts.
+
+    They lie in a folder beside the volume. Returns all nodes that were made, the table first; on errors there are none.
+    """
+    bodies = measurements["vertebrae"]
+    rows = [_namedReference(row, referenceNames or {}) for row in (*bodies, *measurements.get("structures", []))]
+    name = slicer.mrmlScene.GenerateUniqueName(f"{volumeNode.GetName()} {title}")
+    made = [addMeasurementTable(rows, segmentationNode, name)]
+    try:
+        tableNode = made[0]
+        tableNode.SetDescription(_comparison(measurements.get("reference")))
+        if bodies:
+            made += addHeightChart(tableNode)
+        if dicePerSlice:
+            made += addDiceChart(dicePerSlice, tableNode)
+        gatherInFolder(made, volumeNode, tableNode.GetName())
+    except Exception:
+        for node in made:
+            removeNode(node)
+        raise
+    return made
+
+
+def _comparison(summary: dict | None) -> str:
+    """The agreement of everything together with the reference, as a sentence that stays with the table."""
+    if summary is None or summary["dice"] is None:
+        return ""
+    return _(
+        "All together: Dice {dice}, HD95 {hd95} mm, mean surface distance {assd} mm; missed {missed}, false {false}."
+    ).format(
+        dice=f"{summary['dice']:.3f}",
+        hd95=f"{summary['hd95_mm']:.1f}",
+        assd=f"{summary['assd_mm']:.2f}",
+        missed=summary["n_missed"],
+        false=summary["n_false"],
+    )
+
+
+def _namedReference(row: dict, referenceNames: dict[int, str]) -> dict:
+    """The row with the name of the reference segment instead of its number."""
+    label = row.get("reference_label")
+    return row | {"reference_label": referenceNames.get(label, label)} if label is not None else row

@@ -1,0 +1,139 @@
+"""A label map becomes a segmentation node: one layer, its values kept, with names, colours and SNOMED CT codes."""
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+
+from SpineInference.anatomy import Segment
+from SpineInference.errors import SpineError
+from SpineInference.files.terminology import terminology_entry
+from SpineInference.volume.boxes import bounding_box
+
+from .VolumeExchange import checkTransform, isOnGridOf, volumeIjkToRas
+
+TERMINOLOGY_FILE = Path(__file__).resolve().parents[2] / "Resources" / "SpineSegmentation.term.json"
+
+
+def loadTerminology() -> str:
+    """Teach Slicer's Terminologies module the single vertebrae; returns the name of the context.
+
+    Doing it again is harmless. Raises RuntimeError if the file is missing or damaged.
+    """
+    contextName = slicer.modules.terminologies.logic().LoadTerminologyFromFile(str(TERMINOLOGY_FILE))
+    if not contextName:
+        raise RuntimeError(f"the terminology {TERMINOLOGY_FILE} cannot be loaded")
+    return contextName
+
+
+def addSegmentation(
+    labels: sitk.Image, segments: list[Segment], volumeNode: "slicer.vtkMRMLScalarVolumeNode", name: str
+) -> "slicer.vtkMRMLSegmentationNode":
+    """A new segmentation node from a label map (uint8) of a volume, under the volume's transform and study.
+
+    The volume becomes its source volume and reference geometry. Segments keep their label values. Raises SpineError
+    if the label map is on another grid, holds a value that no segment has, or the volume is warped.
+    """
+    checkTransform(volumeNode)
+    if not isOnGridOf(labels, volumeNode):
+        raise SpineError(
+            f'the label map does not lie on the voxels of the volume "{volumeNode.GetName()}": '
+            "use the label map that was made from this volume."
+        )
+    array = sitk.GetArrayViewFromImage(labels).astype(np.uint8, casting="safe")
+    byLabel = {segment.label: segment for segment in segments}
+    segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    try:
+        segmentationNode.CreateDefaultDisplayNodes()
+        segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        _importLabelmap(array, volumeNode, segmentationNode)
+        for segment in segmentsOf(segmentationNode):
+            _describe(segment, byLabel)
+        placeBeside(segmentationNode, volumeNode)
+    except Exception:
+        removeNode(segmentationNode)
+        raise
+    return segmentationNode
+
+
+def segmentsOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> "list[slicer.vtkSegment]":
+    """The segments in their order."""
+    segmentation = segmentationNode.GetSegmentation()
+    return [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
+
+
+def removeNode(node: "slicer.vtkMRMLNode") -> None:
+    """Remove a node from the scene together with its display nodes, which would stay otherwise.
+
+    The node goes first: a 3D view that has lost the display node of a segmentation still looks at it when the
+    segmentation changes, and Slicer crashes.
+    """
+    displayNodes = []
+    if node.IsA("vtkMRMLDisplayableNode"):
+        displayNodes = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    for each in (node, *displayNodes):
+        if slicer.mrmlScene.IsNodePresent(each):  # some display nodes leave with their node
+            slicer.mrmlScene.RemoveNode(each)
+
+
+def _importLabelmap(
+    array: np.ndarray,
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+) -> None:
+    """Fill the segmentation from an array [k, j, i] of the volume's grid, in one call and so in one layer."""
+    box = bounding_box(array)
+    if box is None:
+        return
+    # Only what holds something: the import looks at every voxel once for each segment.
+    ijkToRas = volumeIjkToRas(volumeNode)
+    ijkToRas[:3, 3] += ijkToRas[:3, :3] @ [part.start for part in reversed(box)]
+    labelmapNode = slicer.vtkMRMLLabelMapVolumeNode()
+    labelmapNode.SetName(f"{segmentationNode.GetName()} labels")
+    labelmapNode.SetHideFromEditors(True)  # before it is added: otherwise it gets a place in the subject hierarchy
+    slicer.mrmlScene.AddNode(labelmapNode)
+    try:
+        # The place in space is that of the volume, whose transform the import undoes for the segmentation.
+        labelmapNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        labelmapNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
+        slicer.util.updateVolumeFromArray(labelmapNode, np.ascontiguousarray(array[box]))
+        imported = slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(labelmapNode, segmentationNode)
+        if not imported:
+            raise RuntimeError(f"the label map cannot be imported into {segmentationNode.GetName()}")
+    finally:
+        slicer.mrmlScene.RemoveNode(labelmapNode)
+
+
+def _describe(slicerSegment: "slicer.vtkSegment", byLabel: dict[int, Segment]) -> None:
+    """Name, colour and code of an imported segment, found by its label value."""
+    value = slicerSegment.GetLabelValue()
+    if value not in byLabel:
+        raise SpineError(f"the label map holds a value without a segment ({value}).")
+    segment = byLabel[value]
+    slicerSegment.SetName(segment.name)
+    slicerSegment.SetNameAutoGenerated(False)
+    slicerSegment.SetColorAutoGenerated(False)
+    slicerSegment.SetColor(*(channel / 255 for channel in segment.colour))
+    slicerSegment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), terminology_entry(segment))
+
+
+def placeBeside(node: "slicer.vtkMRMLNode", volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
+    """Move a node to where the volume is in the subject hierarchy: into its study, as DICOM export needs it."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    nodeItem, volumeItem = (hierarchy.GetItemByDataNode(n) if hierarchy else 0 for n in (node, volumeNode))
+    if nodeItem and volumeItem:  # items are made by the application's plugins, which need not be there
+        hierarchy.SetItemParent(nodeItem, hierarchy.GetItemParent(volumeItem))
+
+
+def gatherInFolder(nodes: "list[slicer.vtkMRMLNode]", volumeNode: "slicer.vtkMRMLVolumeNode", name: str) -> None:
+    """Move nodes into a new folder of the subject hierarchy, in the study of the volume."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    volumeItem = hierarchy.GetItemByDataNode(volumeNode) if hierarchy else 0
+    if not volumeItem:
+        return
+    folder = hierarchy.CreateFolderItem(hierarchy.GetItemParent(volumeItem), name)
+    for node in nodes:
+        if item := hierarchy.GetItemByDataNode(node):
+            hierarchy.SetItemParent(item, folder)

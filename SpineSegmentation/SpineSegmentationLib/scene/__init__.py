@@ -1,0 +1,1 @@
+"""What reads and writes the MRML scene: volumes, segmentations, tables, plots and views."""

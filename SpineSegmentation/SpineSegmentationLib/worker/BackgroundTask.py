@@ -1,0 +1,51 @@
+"""What takes a while besides segmenting (see `SpineInference.app.background_tasks`), in a process of its own."""
+
+import json
+from collections.abc import Callable
+
+from SpineInference.errors import Cancelled
+
+from .WorkerProcess import WorkerProcess
+from .WorkerProtocol import WorkerProtocol
+
+
+class Errand:
+    """One errand. Ends in exactly one call `onEnd(answer, error)`, where one of both is None."""
+
+    def __init__(
+        self,
+        onEnd: Callable[[dict | None, Exception | None], None],
+        onProgress: Callable[[dict], None] = lambda event: None,
+    ):
+        self._onEnd = onEnd
+        self._protocol = WorkerProtocol(onProgress, lambda line: None)
+        self._worker = WorkerProcess("SpineInference.app.background_tasks", keepAlive=False)
+        self._cancelled = False
+
+    def start(self, task: str, **about: object) -> None:
+        """Start the errand; `about` are the fields of `SpineInference.app.background_tasks.Errand` that it needs."""
+        self._worker.send(json.dumps({"task": task, **about}), self._protocol, self._onWorkerEnd)
+
+    def wait(self) -> None:
+        """Block until the end: for scripts."""
+        self._worker.wait()
+
+    def cancel(self) -> None:
+        """Stop it; nothing half-finished stays. `onEnd` follows with Cancelled."""
+        self._cancelled = True
+        self._worker.cancel()
+
+    def close(self) -> None:
+        """Stop it without another word: whoever is told is gone."""
+        self._onEnd = lambda answer, error: None
+        self._worker.close()
+
+    def _onWorkerEnd(self, exitCode: int) -> None:
+        try:
+            if self._cancelled:
+                raise Cancelled
+            answer = self._protocol.result(exitCode)
+        except Exception as error:
+            self._onEnd(None, error)
+        else:
+            self._onEnd(answer, None)

@@ -1,0 +1,160 @@
+"""Measures a result again after it was corrected: its segments as they are now become a table of their own."""
+
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import SimpleITK as sitk
+import slicer
+from slicer.i18n import tr as _
+
+from SpineInference.errors import SpineError
+
+from ..scene.MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE, Cell, measurementsOf, scanOf, segmentationOf
+from ..scene.ResultImport import addMeasurements
+from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation
+from ..scene.SegmentationScene import removeNode
+from .BackgroundTask import Errand
+from .SegmentationRun import TEMPORARY_PREFIX
+
+_AGAIN = "SpineSegmentation.MeasuredAgain"
+"""The attribute of tables that were made here."""
+
+_WHERE = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_posterior_mm", "centroid_superior_mm")
+"""What changes, at least a little, whatever is done to a segment."""
+
+
+class Remeasurement:
+    """Measures once. Ends in exactly one call `onEnd(tableNode, error)`, where one of both is None.
+
+    The table of the run stays as it was; that of an earlier remeasurement is replaced. Nothing changes on errors.
+    """
+
+    def __init__(self, onEnd: Callable[["slicer.vtkMRMLTableNode | None", Exception | None], None]):
+        self._onEnd = onEnd
+        self._errand = Errand(self._onErrandEnd)
+        self._folder: tempfile.TemporaryDirectory | None = None
+        self._tableNode: slicer.vtkMRMLTableNode | None = None
+        self._segmentationNode: slicer.vtkMRMLSegmentationNode | None = None
+        self._referenceNames: dict[int, str] = {}
+
+    def start(
+        self,
+        tableNode: "slicer.vtkMRMLTableNode",
+        referenceNode: "slicer.vtkMRMLSegmentationNode | slicer.vtkMRMLLabelMapVolumeNode | None" = None,
+    ) -> None:
+        """Measure the segmentation of a result's table, and compare it with a reference.
+
+        Raises SpineError where the scan is gone or the reference cannot be used; then nothing has been started.
+        """
+        self._tableNode, self._segmentationNode = tableNode, segmentationOf(tableNode)
+        if self._segmentationNode is None:
+            raise SpineError(_("the segmentation is not in the scene any more: segment the scan again."))
+        if referenceNode is self._segmentationNode:
+            raise SpineError(
+                _('"{name}" cannot be compared with itself: choose another reference, or none.').format(
+                    name=referenceNode.GetName()
+                )
+            )
+        labels, names = labelsOfSegmentation(self._segmentationNode)
+        # What the run did not take for a vertebra is none; what was drawn since is one more.
+        structures = {row["level"] for row in measurementsOf(tableNode) if not row.get("partial")}
+        drawn = {
+            "bodies": [(value, name) for value, name in names.items() if name not in structures],
+            "structures": [(value, name) for value, name in names.items() if name in structures],
+        }
+        self._folder = tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, ignore_cleanup_errors=True)
+        try:
+            drawn["labels"] = self._write(labels, "labels.nrrd")
+            if referenceNode is not None:
+                reference, self._referenceNames = labelsOfReference(referenceNode, scanOf(tableNode))
+                drawn["reference"] = self._write(reference, "reference.nrrd")
+        except Exception:
+            self._folder.cleanup()
+            raise
+        self._errand.start("measure", drawn=drawn)
+
+    def cancel(self) -> None:
+        """Stop; `onEnd` follows with Cancelled."""
+        self._errand.cancel()
+
+    def close(self) -> None:
+        """Stop without another word, and wait until the process is gone."""
+        self._errand.close()
+        self._folder.cleanup()
+
+    def wait(self) -> None:
+        """Block until the end: for scripts."""
+        self._errand.wait()
+
+    def _write(self, labels: sitk.Image, name: str) -> str:
+        path = str(Path(self._folder.name) / name)
+        sitk.WriteImage(labels, path, useCompression=False)
+        return path
+
+    def _onErrandEnd(self, answer: dict | None, error: Exception | None) -> None:
+        self._folder.cleanup()
+        try:
+            if error is not None:
+                raise error
+            newTableNode = self._takeOver(answer)
+        except Exception as problem:
+            self._onEnd(None, problem)
+            return
+        self._onEnd(newTableNode, None)
+        if self._tableNode.GetAttribute(_AGAIN):  # nobody shows it any more
+            _removeMeasurements(self._tableNode)
+
+    def _takeOver(self, answer: dict) -> "slicer.vtkMRMLTableNode":
+        # Nodes of another scene may have the same IDs: it must be these.
+        nodes = (self._tableNode, self._segmentationNode, scanOf(self._tableNode))
+        if not all(node is not None and slicer.mrmlScene.IsNodePresent(node) for node in nodes):
+            raise SpineError(_("the result was removed from the scene while it was measured."))
+        measurements = answer["measurements"]
+        before = measurementsOf(self._tableNode)
+        measurements["vertebrae"] = [_withOrigin(row, before) for row in measurements["vertebrae"]]
+        slices, title = answer["dice_per_slice"], "measurements, corrected"
+        newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames)[0]
+        newTableNode.SetAttribute(_AGAIN, "yes")
+        return newTableNode
+
+
+def _withOrigin(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dict[str, Cell]:
+    """A row with what is known of its name, unless the user has changed that, and of the model's certainty, unless the
+    voxels were changed. `before` are the rows of the earlier table."""
+    # A new name leaves the label value, and what Slicer does to the value when it is drawn over leaves the name.
+    candidates = [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
+    old = next(iter(candidates), {})
+    result = {name: row[name] for name in ("level", "label", "partial")}
+    if "quality" in before[0]:
+        result["quality"] = old.get("quality") if _isSame(row, old) else None
+    result |= row
+    if "level_source" in before[0]:
+        isNamedAsBefore = old.get("level") == row["level"]
+        result["level_source"] = old["level_source"] if isNamedAsBefore else "given"
+        result["level_confidence"] = old["level_confidence"] if isNamedAsBefore else None
+    return result
+
+
+def _isSame(row: dict[str, Cell], old: dict[str, Cell]) -> bool:
+    pairs = [(row.get(name), old.get(name)) for name in _WHERE]
+    return all(new == was or (None not in (new, was) and math.isclose(new, was, abs_tol=0.011)) for new, was in pairs)
+
+
+def _removeMeasurements(tableNode: "slicer.vtkMRMLTableNode") -> None:
+    """Remove a table with its charts and, if nothing else was put there, its folder."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = hierarchy.GetItemByDataNode(tableNode) if hierarchy else 0
+    folder = hierarchy.GetItemParent(item) if item else 0
+    nodes = [tableNode]
+    for role in (HEIGHT_CHART_ROLE, DICE_CHART_ROLE):
+        chartNode = tableNode.GetNodeReference(role)
+        if chartNode is not None:
+            series = [chartNode.GetNthPlotSeriesNode(index) for index in range(chartNode.GetNumberOfPlotSeriesNodes())]
+            tables = [seriesNode.GetTableNode() for seriesNode in series]
+            nodes += [chartNode, *series, *(table for table in tables if table is not tableNode)]
+    for node in nodes:
+        removeNode(node)
+    if folder and hierarchy.IsItemLevel(folder, "Folder") and not hierarchy.GetNumberOfItemChildren(folder):
+        hierarchy.RemoveItem(folder)

@@ -1,0 +1,166 @@
+"""One press of Segment: a volume node goes to the worker, and its result comes into the scene."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import SimpleITK as sitk
+import slicer
+
+from SpineInference.app.requests import Request, to_json
+from SpineInference.errors import Cancelled, SpineError
+
+from ..scene.ResultImport import SegmentationResult, importResult
+from ..scene.SegmentationLabels import labelsOfReference
+from ..scene.VolumeExchange import imageFromVolume
+from .WorkerProcess import WorkerProcess
+from .WorkerProtocol import UnexpectedError, WorkerProtocol
+
+TEMPORARY_PREFIX = "SpineSegmentation-"
+"""Folders for a worker begin so."""
+
+_FORGOTTEN_S = 24 * 3600
+
+
+class SegmentationRun:
+    """Segments one volume. Ends in exactly one call `onEnd(result, error)`, where one of both is None.
+
+    `error` is a Cancelled, or a SpineError with a sentence for the user, or whatever else went wrong. Whatever the
+    end, the scene holds the whole result or nothing of it, and the temporary files are gone. The run ends itself when
+    the scene is closed (Cancelled) or the volume removed (SpineError).
+    """
+
+    def __init__(
+        self,
+        worker: WorkerProcess,
+        onProgress: Callable[[dict], None],
+        onText: Callable[[str], None],
+        onEnd: Callable[[SegmentationResult | None, Exception | None], None],
+    ):
+        self._worker = worker
+        self._protocol = WorkerProtocol(self._unlessStopped(onProgress), self._unlessStopped(onText))
+        self._onText = onText
+        self._onEnd = onEnd
+        self._folder: tempfile.TemporaryDirectory | None = None
+        self._stopped: Exception | None = None
+        self._volumeId = ""
+        self._outputId: str | None = None
+        self._referenceNames: dict[int, str] = {}
+        self._observers: list[int] = []
+
+    def start(
+        self,
+        volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+        outputNode: "slicer.vtkMRMLSegmentationNode | None" = None,
+        referenceNode: "slicer.vtkMRMLSegmentationNode | slicer.vtkMRMLLabelMapVolumeNode | None" = None,
+        **choices: object,
+    ) -> None:
+        """Export the volume and start the worker. `choices` are fields of `SpineInference.app.requests.Request`.
+
+        Raises SpineError for a volume or reference that cannot be used; then nothing has been started.
+        """
+        started = time.perf_counter()
+        if referenceNode is not None and referenceNode is outputNode:
+            raise SpineError(
+                f'"{referenceNode.GetName()}" is both the reference and the output: choose another output, or none.'
+            )
+        image = imageFromVolume(volumeNode)
+        self._volumeId, self._outputId = volumeNode.GetID(), outputNode and outputNode.GetID()
+        _removeForgotten()
+        self._folder = tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, ignore_cleanup_errors=True)
+        try:
+            scan = Path(self._folder.name) / "scan.nrrd"
+            sitk.WriteImage(image, str(scan), useCompression=False)
+            if referenceNode is not None:
+                choices["reference"] = self._writeReference(referenceNode, volumeNode)
+        except Exception:
+            self._folder.cleanup()
+            raise
+        self._onText(f"The scan was written for the worker in {time.perf_counter() - started:.2f} s.")
+        # The overview picture needs matplotlib, which Slicer does not bring; the views show more anyway.
+        request = Request(str(scan), str(scan.with_name("result")), overview=False, **choices)
+        self._observe()
+        self._worker.send(to_json(request), self._protocol, self._onWorkerEnd)
+
+    def cancel(self) -> None:
+        """Stop the worker and take nothing over; `onEnd` follows when it has ended."""
+        self._stop(Cancelled())
+
+    def close(self) -> None:
+        """Stop for good: whoever owns the worker waits for its end."""
+        self.cancel()
+
+    def wait(self) -> None:
+        """Block until the end: for scripts."""
+        self._worker.wait()
+
+    def _writeReference(self, node: "slicer.vtkMRMLNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
+        labels, self._referenceNames = labelsOfReference(node, volumeNode)
+        path = str(Path(self._folder.name) / "reference.nrrd")
+        sitk.WriteImage(labels, path, useCompression=False)
+        return path
+
+    def _observe(self) -> None:
+        scene = slicer.mrmlScene
+        self._observers = [
+            scene.AddObserver(scene.StartCloseEvent, lambda *_: self.cancel()),
+            scene.AddObserver(scene.NodeRemovedEvent, self._onNodeRemoved),
+        ]
+
+    def _onNodeRemoved(self, *_: object) -> None:
+        if slicer.mrmlScene.GetNodeByID(self._volumeId) is None:
+            self._stop(
+                SpineError("the volume was removed from the scene while it was segmented: load it and start again.")
+            )
+
+    def _stop(self, reason: Exception) -> None:
+        if self._stopped is None:
+            self._stopped = reason
+            self._worker.cancel()
+
+    def _unlessStopped(self, listener: Callable) -> Callable:
+        """Whoever has stopped the run wants no more news, and may be gone."""
+        return lambda news: None if self._stopped else listener(news)
+
+    def _onWorkerEnd(self, exitCode: int) -> None:
+        for observer in self._observers:
+            slicer.mrmlScene.RemoveObserver(observer)
+        result, error = None, None
+        try:
+            result = self._takeOver(exitCode)
+        except Exception as problem:
+            error = problem
+        finally:
+            self._folder.cleanup()
+        self._onEnd(result, error)
+
+    def _takeOver(self, exitCode: int) -> SegmentationResult:
+        if self._stopped:
+            raise self._stopped
+        event = self._answer(exitCode)
+        started = time.perf_counter()
+        outputNode = slicer.mrmlScene.GetNodeByID(self._outputId) if self._outputId else None
+        result = importResult(event, slicer.mrmlScene.GetNodeByID(self._volumeId), outputNode, self._referenceNames)
+        self._onText(f"The result was brought into the scene in {time.perf_counter() - started:.2f} s.")
+        return result
+
+    def _answer(self, exitCode: int) -> dict:
+        """The result event. In the worker's sentences the volume goes by its own name, not that of a temporary file."""
+        try:
+            return self._protocol.result(exitCode)
+        except UnexpectedError:
+            raise
+        except SpineError as error:
+            name = slicer.mrmlScene.GetNodeByID(self._volumeId).GetName()
+            raise SpineError(str(error).replace(str(Path(self._folder.name) / "scan.nrrd"), f'"{name}"')) from None
+
+
+def _removeForgotten() -> None:
+    """Remove what a Slicer that crashed or was killed has left behind: a scan must not lie around for ever."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY_PREFIX}*"):
+        with suppress(OSError):  # that of another user
+            if time.time() - folder.stat().st_mtime > _FORGOTTEN_S:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The worker process, and what is carried out in it."""
