@@ -12,9 +12,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from SpineInference.errors import SpineError
-from SpineInference.files.writing import atomic
-from SpineInference.models.manifest import PostprocessingSpec
+from SpineInference.files.atomic import atomic
 from SpineInference.networks import check_family
+from SpineInference.specs import PostprocessingSpec
 
 from .augmentation import Augmentation, Strict
 from .data import Data, Dataset, Input, Label

@@ -6,8 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from SpineInference.anatomy import VERTEBRA_CODE
-from SpineInference.models.manifest import INTENSITY_RULES
-from SpineInference.volume.intensity import IntensityRule
+from SpineInference.specs import INTENSITY_RULES, IntensityRule
 
 from .augmentation import Strict
 

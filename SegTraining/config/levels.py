@@ -7,8 +7,7 @@ from pydantic import Field, ValidationError
 
 from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import InputSpec
-from SpineInference.volume.intensity import IntensityRule
+from SpineInference.specs import InputSpec, IntensityRule
 
 from .augmentation import Strict
 from .config import find_settings, read_settings

@@ -15,9 +15,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
+from SpineInference.specs import IntensityRule
 from SpineInference.volume.geometry import SLICE_AXIS, canonical, plane_grid, resample, spacing_ipl
-from SpineInference.volume.intensity import IntensityRule, thesis_normalise
+from SpineInference.volume.intensity import thesis_normalise
 from SpineInference.volume.preprocessing import preprocess
 
 from ..config.config import Config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 from SpineInference.measuring.metrics import Spacing
 from SpineInference.volume.geometry import SLICE_AXIS
 

@@ -13,13 +13,13 @@ import SimpleITK as sitk
 from SpineInference.anatomy import Segment
 from SpineInference.app.batch import plan
 from SpineInference.app.requests import Request
+from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_volume
 from SpineInference.files.writing import write_labelmap, write_segmentation
 from SpineInference.models.catalog import ModelSet
-from SpineInference.models.manifest import LabelSpec
 from SpineInference.options import Options
-from SpineInference.pipeline import Engines
+from SpineInference.specs import LabelSpec
 from SpineInference.volume.geometry import canonical, restore
 
 from ..data.datasets import Case
@@ -59,7 +59,7 @@ def predict_scans(model_set: ModelSet, scans: Sequence[Scan], output: Path, form
     A scan that cannot be used does not stop the others. Raises SpineError at the end if there was one.
     """
     output.mkdir(parents=True, exist_ok=True)
-    engines = Engines()
+    engines = EngineCache()
     failed = 0
     for number, scan in enumerate(scans, start=1):
         path = output / f"{scan.name}.{format_}"
@@ -76,7 +76,7 @@ def predict_scans(model_set: ModelSet, scans: Sequence[Scan], output: Path, form
         raise SpineError(f"{failed} of {len(scans)} scans have no prediction: see above.")
 
 
-def _predict(model_set: ModelSet, scan: Scan, path: Path, options: Options, engines: Engines) -> float:
+def _predict(model_set: ModelSet, scan: Scan, path: Path, options: Options, engines: EngineCache) -> float:
     if path.exists():
         raise SpineError(f"{path} exists already: remove it, or choose another folder with --output.")
     image = scan.read()

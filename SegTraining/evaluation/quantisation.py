@@ -16,14 +16,15 @@ import numpy as np
 import onnx
 
 from SpineInference.engines.devices import Device, Precision
-from SpineInference.engines.engines import Engine, OnnxEngine
+from SpineInference.engines.engine import Engine
+from SpineInference.engines.engine_cache import EngineCache
+from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.catalog import ModelSet
 from SpineInference.models.model_package import CARD, INT8_ONNX, ONNX, ModelPackage
 from SpineInference.models.package_files import atomic_folder
 from SpineInference.monitor import Monitor
 from SpineInference.options import Options
-from SpineInference.pipeline import Engines
 
 from ..config.config import Config
 from ..data.datasets import Case, split_cases
@@ -155,7 +156,7 @@ class _Sample:
                 self.slices[place] = each.copy()
 
 
-class _Listening(Engines):
+class _Listening(EngineCache):
     """Engines that offer what they are given to a sample."""
 
     def __init__(self, sample: _Sample):

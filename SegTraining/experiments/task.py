@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SpineInference.errors import SpineError
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 
 from ..evaluation.output import SUMMARY
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from SpineInference.models.manifest import Manifest
-from SpineInference.options import TOO_COARSE
+from SpineInference.prediction.planes import TOO_COARSE
 
 from ..evaluation.metrics import FUSED
 

@@ -21,12 +21,14 @@ import torch
 import SpineInference
 from SpineInference import networks
 from SpineInference.engines.devices import choose_device
-from SpineInference.engines.engines import OnnxEngine, TorchEngine
+from SpineInference.engines.onnx_engine import OnnxEngine
+from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import InputSpec, Manifest, read_manifest
+from SpineInference.models.manifest import Manifest, read_manifest
 from SpineInference.models.model_package import CARD, MANIFEST, ONNX, SAFETENSORS, ModelPackage
 from SpineInference.models.package_files import atomic_folder
 from SpineInference.schema import as_json
+from SpineInference.specs import InputSpec
 
 TOLERANCE = 1e-3
 """Largest difference in probability that torch and onnxruntime may have."""

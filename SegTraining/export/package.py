@@ -10,7 +10,7 @@ import safetensors.torch
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 from SpineInference.networks import architecture, build
-from SpineInference.volume.intensity import IntensityRule
+from SpineInference.specs import IntensityRule
 
 from ..config.config import Config, load_config
 from ..config.data import THESIS_RULE

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import InputSpec
+from SpineInference.specs import InputSpec
 from SpineInference.spine.level_recognition import NEIGHBOUR_MM, TO_S1, make_patch, turned_back
 from SpineInference.spine.vertebrae import separate
 from SpineInference.volume.geometry import canonical, resample, spacing_ipl, working_grid

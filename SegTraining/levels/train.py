@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from SpineInference import networks
 from SpineInference.anatomy import LEVELS
-from SpineInference.engines.engines import OnnxEngine
+from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.models.manifest import LEVELS_TASK, Manifest
 from SpineInference.models.model_package import ModelPackage
 from SpineInference.spine.level_recognition import propose_levels

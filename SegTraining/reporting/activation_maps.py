@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 from SpineInference.models.manifest import Manifest
 from SpineInference.models.model_package import SAFETENSORS, ModelPackage
 from SpineInference.networks import build

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

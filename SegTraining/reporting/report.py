@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 
 from ..evaluation.examples import Example
 from .activation_maps import NetworkPictures

@@ -10,7 +10,7 @@ import safetensors.torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 
 from .module import METRIC, Run
 

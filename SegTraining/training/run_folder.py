@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from SpineInference.errors import SpineError
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 
 from ..config.config import Config, load_config
 from .state_dict import first_difference

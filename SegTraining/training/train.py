@@ -14,7 +14,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from SpineInference.errors import SpineError
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 
 from ..config.config import Config, save_config
 from ..data.cache import CachedCase

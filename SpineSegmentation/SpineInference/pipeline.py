@@ -21,21 +21,24 @@ import SimpleITK as sitk
 
 from .anatomy import Naming, Segment
 from .engines.devices import Device, choose_device
-from .engines.engines import Engine, open_engine
+from .engines.engine import Engine
+from .engines.engine_cache import EngineCache
 from .measuring.measurements import Measurements, measure
 from .measuring.reference import check_values
 from .models.catalog import ModelSet
-from .models.manifest import Manifest, deserves_a_look
+from .models.manifest import Manifest
 from .models.model_package import ModelPackage
 from .monitor import Monitor
-from .options import Options, check_options, note_precision, packages_to_run, sharpest, weighted
+from .options import Options, check_options
 from .prediction.fusion import Fusion
+from .prediction.planes import note_precision, packages_to_run, sharpest, weighted
 from .prediction.region import clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.slices import predict_plane
 from .spine import quality, vertebrae
 from .spine.level_recognition import Proposal, propose_levels
 from .spine.naming import name_bodies
+from .spine.quality import needs_review
 from .volume import postprocessing
 from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
 from .volume.preprocessing import preprocess
@@ -63,32 +66,19 @@ class Result:
     notes: list[str]
 
 
-class Engines:
-    """Engines that stay open from scan to scan, one for each package and device."""
-
-    def __init__(self):
-        self._open: dict[tuple, Engine] = {}
-
-    def get(self, package: ModelPackage, device: Device, threads: int | None, monitor: Monitor) -> Engine:
-        key = (package.path, device, threads)
-        if key not in self._open:
-            self._open[key] = open_engine(package, device, monitor, threads)
-        return self._open[key]
-
-
 def segment(
     scan: sitk.Image,
     models: ModelSet,
     options: Options | None = None,
     monitor: Monitor | None = None,
-    engines: Engines | None = None,
+    engines: EngineCache | None = None,
 ) -> Result:
     """Segment a 3D scalar `scan` (any orientation and spacing) with a set of 2D networks.
 
     Vertebrae become single, named bodies, any other label of the model one segment (see `Manifest.structures`).
     Raises SpineError, before any work, for input and options that cannot be used, and Cancelled.
     """
-    options, engines = options or Options(), engines or Engines()
+    options, engines = options or Options(), engines or EngineCache()
     notes: list[str] = []
     monitor = (monitor or Monitor()).collecting(notes)
     seconds = _Stopwatch()
@@ -194,7 +184,7 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
             f"{what}: the model is made for {recipe.modality} of the {recipe.anatomy}; check that this is what the "
             "scan shows."
         )
-    doubtful = [body.level for body in measurements.vertebrae if deserves_a_look(body.quality)]
+    doubtful = [body.level for body in measurements.vertebrae if needs_review(body.quality)]
     if doubtful:
         monitor.note(f"Look first at {', '.join(doubtful)}: there the planes disagree or the network is not sure.")
     compared = any(measured.dice is not None for measured in measurements.structures)

@@ -45,8 +45,8 @@ from SpineInference import __version__  # noqa: E402
 from SpineInference.app.requests import DEFAULT_MODEL, Request, check_request  # noqa: E402
 from SpineInference.app.runner import Runner  # noqa: E402
 from SpineInference.errors import SpineError  # noqa: E402
+from SpineInference.files.atomic import atomic  # noqa: E402
 from SpineInference.files.reading import read_labels  # noqa: E402
-from SpineInference.files.writing import atomic  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
 from SpineInference.models.model_package import ModelPackage  # noqa: E402
 from SpineInference.monitor import Monitor  # noqa: E402

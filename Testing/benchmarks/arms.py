@@ -22,11 +22,12 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
 from SpineInference import networks  # noqa: E402
 from SpineInference.anatomy import LEVELS  # noqa: E402
+from SpineInference.engines.engine_cache import EngineCache  # noqa: E402
 from SpineInference.measuring.metrics import dice  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
 from SpineInference.models.model_package import SAFETENSORS, ModelPackage  # noqa: E402
 from SpineInference.options import Options  # noqa: E402
-from SpineInference.pipeline import Engines, segment  # noqa: E402
+from SpineInference.pipeline import segment  # noqa: E402
 from SpineInference.prediction.slices import foreground_channel, pad  # noqa: E402
 from SpineInference.volume.geometry import SLICE_AXIS, Grid, canonical, resample, restore  # noqa: E402
 from SpineInference.volume.preprocessing import preprocess  # noqa: E402
@@ -139,7 +140,7 @@ def _probability(
 def pipeline(folder: Path, model: str, device: str, threads: int) -> dict:
     """The product, from the file to the labels. On a GPU a second time as well, with the networks still loaded."""
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    engines, runs = Engines(), []
+    engines, runs = EngineCache(), []
     for _ in range(1 if device == "cpu" else 2):
         clock = Clock()
         scan = sitk.ReadImage(folder / "scan.nrrd")

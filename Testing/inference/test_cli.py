@@ -301,7 +301,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path, number):
     script = f"""
 import sys, time
 from pathlib import Path
-from SpineInference import cli
+from SpineInference.app import cli
 from SpineInference.files.result_folder import result_folder
 
 def run(request, monitor):

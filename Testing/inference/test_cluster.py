@@ -214,7 +214,7 @@ def test_ctrl_c_ends_the_work_in_the_cluster_and_leaves_nothing(nodes, tmp_path)
 import sys
 from pathlib import Path, PosixPath
 from cluster_work import until_stopped
-from SpineInference.cluster import Needs, connected
+from SpineInference.app.cluster import Needs, connected
 from SpineInference.display import Display
 from SpineInference.errors import Cancelled
 

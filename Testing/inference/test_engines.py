@@ -5,6 +5,7 @@ and the change to the CPU are really run; streams and pinned memory are not.
 """
 
 import contextlib
+import importlib.util
 import subprocess
 import sys
 
@@ -17,13 +18,15 @@ from small_packages import contents, fields, onnx_model, write_package
 
 from SegTraining.export.onnx_export import export_package
 from SpineInference import networks
-from SpineInference.engines import engines
+from SpineInference.engines import open_engine
 from SpineInference.engines.devices import Device, choose_device
-from SpineInference.engines.engines import PASSES_AT_A_TIME, OnnxEngine, TorchEngine, open_engine
+from SpineInference.engines.onnx_engine import PASSES_AT_A_TIME, OnnxEngine
+from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 from SpineInference.monitor import Monitor
-from SpineInference.options import Options, check_options, note_precision
+from SpineInference.options import Options, check_options
+from SpineInference.prediction.planes import note_precision
 
 CPU = Device("cpu", 0, "CPU", "test")
 GPU = Device("cuda", 0, "Test GPU", "test")
@@ -255,14 +258,14 @@ def test_onnx_that_onnxruntime_does_not_know(tmp_path):
 
 @pytest.mark.parametrize(("device", "missing"), [(CPU, "onnxruntime"), (GPU, "torch")])
 def test_software_that_is_not_installed(package, monkeypatch, device, missing):
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SpineError, match=f'package "{missing}" is not installed'):
         open_engine(package, device)
 
 
 def test_importing_needs_neither_torch_nor_onnxruntime():
     code = (
-        "import sys, SpineInference.engines.engines, SpineInference.models.catalog, SpineInference.engines.devices;"
+        "import sys, SpineInference.engines, SpineInference.models.catalog;"
         "import SpineInference.networks;"
         "heavy = {'torch', 'onnxruntime', 'safetensors', 'segmentation_models_pytorch', 'SimpleITK', 'scipy'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"

@@ -9,9 +9,9 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import OutputSpec
 from SpineInference.prediction.fusion import Fusion
 from SpineInference.prediction.regridding import to_scan_grid
+from SpineInference.specs import OutputSpec
 from SpineInference.volume.geometry import (
     Grid,
     canonical,

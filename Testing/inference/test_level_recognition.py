@@ -10,13 +10,12 @@ from SegTraining.export.onnx_export import TOLERANCE, engine_difference
 from SegTraining.levels.patches import phantom_scan
 from SpineInference.anatomy import LEVELS
 from SpineInference.app.requests import DEFAULT_MODEL
+from SpineInference.engines import open_engine
 from SpineInference.engines.devices import choose_device
-from SpineInference.engines.engines import open_engine
 from SpineInference.errors import SpineError
 from SpineInference.models.catalog import open_set
-from SpineInference.models.manifest import InputSpec
+from SpineInference.specs import InputSpec, IntensityRule
 from SpineInference.spine.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, propose_levels, uneven
-from SpineInference.volume.intensity import IntensityRule
 
 SPEC = InputSpec(1, 2.0, IntensityRule(), pad_multiple=64, canvas=(64, 64))
 SPREAD = {"T12": ("T11", "L1"), "L1": ("T12", "L2"), "L2": ("L1", "L3"), "L3": ("L2", "L4"), "L4": ("L3", "L5")}

@@ -8,11 +8,13 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 from small_packages import fields, write_package
 
+from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models.catalog import open_set
 from SpineInference.monitor import Monitor
-from SpineInference.options import Options, packages_to_run, sharpest, weighted
-from SpineInference.pipeline import Engines, segment
+from SpineInference.options import Options
+from SpineInference.pipeline import segment
+from SpineInference.prediction.planes import packages_to_run, sharpest, weighted
 from SpineInference.volume.geometry import PLANES, Grid
 
 BODIES = 5
@@ -98,7 +100,7 @@ def test_coarse_planes_count_less_and_the_coarsest_are_left_out(models):
 
 
 def test_what_is_left_out_of_the_names_is_left_out_of_everything(models, monkeypatch):
-    monkeypatch.setattr("SpineInference.spine.naming.deserves_a_look", lambda quality: True)
+    monkeypatch.setattr("SpineInference.spine.naming.needs_review", lambda quality: True)
     column_ = column()
     result = segment(column_.scan, models, Options(top_level="L2", threads=2))
     assert [found.name for found in result.segments] == ["L2", "L3", "L4", "L5"]
@@ -178,7 +180,7 @@ def test_nothing_found_is_an_empty_explained_result(models):
     assert any("No vertebral body was found" in note for note in result.notes)
 
 
-class FixedEngines(Engines):
+class FixedEngines(EngineCache):
     """Engines that give every pixel the same probability."""
 
     def __init__(self, value: float):

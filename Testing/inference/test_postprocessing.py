@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from SpineInference.errors import Cancelled
 from SpineInference.measuring.metrics import dice
-from SpineInference.models.manifest import PostprocessingSpec
 from SpineInference.monitor import Monitor
+from SpineInference.specs import PostprocessingSpec
 from SpineInference.volume import postprocessing
 
 ISO = (1.0, 1.0, 1.0)

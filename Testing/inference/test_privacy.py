@@ -10,8 +10,8 @@ from small_packages import write_package
 OPEN_NETWORK = """
 import sys
 from pathlib import Path
-from SpineInference.devices import choose_device
-from SpineInference.engines.engines import open_engine
+from SpineInference.engines.devices import choose_device
+from SpineInference.engines import open_engine
 from SpineInference.models.model_package import ModelPackage
 
 print(open_engine(ModelPackage.open(Path(sys.argv[1])), choose_device("cpu")).describe())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from SpineInference.models.manifest import OutputSpec
+from SpineInference.specs import OutputSpec
 from SpineInference.spine.quality import estimate
 
 SPACING = (1.0, 1.0, 1.0)

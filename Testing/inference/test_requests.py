@@ -11,8 +11,8 @@ import pytest
 from SpineInference.app.requests import Plane, Request, check_request, read_request, to_json
 from SpineInference.errors import Cancelled, SpineError
 from SpineInference.files.result_folder import PROGRAM, check_output, result_folder, sha256
-from SpineInference.models.manifest import PostprocessingSpec
 from SpineInference.prediction.fusion import FUSIONS
+from SpineInference.specs import PostprocessingSpec
 from SpineInference.volume.geometry import PLANES
 
 

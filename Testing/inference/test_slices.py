@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from SpineInference.errors import Cancelled
-from SpineInference.models.manifest import OutputSpec
 from SpineInference.monitor import Monitor
 from SpineInference.prediction.fusion import Fusion
 from SpineInference.prediction.region import COARSE_STEP_MM, MARGIN_MM, clear_inner_faces, find_region
 from SpineInference.prediction.slices import pad, predict_plane, tile_starts
+from SpineInference.specs import IntensityRule, OutputSpec
 from SpineInference.volume.geometry import PLANES, SLICE_AXIS
-from SpineInference.volume.intensity import IntensityRule, foreground_mask, normalise, thesis_normalise
+from SpineInference.volume.intensity import foreground_mask, normalise, thesis_normalise
 
 
 class BrightIsForeground:

@@ -22,7 +22,7 @@ POSIX = os.name == "posix"
 ENDLESS = """
 import subprocess, sys, time
 from SpineInference.files.result_folder import result_folder
-from SpineInference import worker
+from SpineInference.app import worker
 
 def run(request, monitor):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -35,10 +35,10 @@ def run(request, monitor):
 # A run that does what it is told by the name of the model.
 OBEDIENT = """
 import os
-from SpineInference import worker
+from SpineInference.app import worker
 from SpineInference.errors import SpineError
 from SpineInference.files.result_folder import result_folder
-from SpineInference.runner import Outcome
+from SpineInference.app.runner import Outcome
 
 def run(request, monitor):
     monitor.progress("network", 3, 10, "sagittal")
@@ -213,7 +213,7 @@ def test_garbage_is_refused_in_one_sentence_and_at_once(line, says):
 
 def test_bad_request_is_refused_before_anything_heavy_is_imported(request_line):
     code = (
-        "import atexit\nfrom SpineInference import worker\nfrom SpineInference.app.runner import Runner\n"
+        "import atexit\nfrom SpineInference.app import worker\nfrom SpineInference.app.runner import Runner\n"
         "run = Runner().run\natexit.register(lambda: Path(sys.argv[1]).write_text(' '.join(sys.modules)))\n"
     )
     code = "import sys\nsys.argv.append(REPORT)\n" + code

@@ -9,9 +9,10 @@ import SimpleITK as sitk
 
 from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
+from SpineInference.files.atomic import atomic
 from SpineInference.files.reading import read_labels
 from SpineInference.files.terminology import terminology_context, terminology_entry
-from SpineInference.files.writing import atomic, write_labelmap, write_segmentation
+from SpineInference.files.writing import write_labelmap, write_segmentation
 
 OBLIQUE = sitk.Euler3DTransform((0, 0, 0), 0.2, -0.7, 0.1).GetMatrix()
 

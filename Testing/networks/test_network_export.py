@@ -9,10 +9,11 @@ from network_cases import FAMILIES, SMALL, settle, small
 from SegTraining.export.onnx_export import TOLERANCE, export_package
 from SpineInference import networks
 from SpineInference.engines.devices import choose_device
-from SpineInference.engines.engines import OnnxEngine, TorchEngine
+from SpineInference.engines.onnx_engine import OnnxEngine
+from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
-from SpineInference.volume.intensity import IntensityRule
+from SpineInference.models.manifest import TrainingStatement
+from SpineInference.specs import InputSpec, IntensityRule, LabelSpec, NetworkSpec, OutputSpec
 
 # Exporting takes seconds each: of networks that differ in filters or depth only, one stands for all.
 ALIKE = {"fdn5", "fdn11", "fdn11e", "fdn13", "fdn16", "fdn16e", "fdn16be"} | {

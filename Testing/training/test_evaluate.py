@@ -18,10 +18,10 @@ from SegTraining.evaluation.examples import read_examples
 from SegTraining.evaluation.output import NETWORK
 from SegTraining.evaluation.prediction import predict
 from SegTraining.reporting.activation_maps import read_network_pictures
+from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.errors import Implausible
 from SpineInference.models.catalog import open_set
 from SpineInference.options import Options
-from SpineInference.pipeline import Engines
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_what_no_spine_looks_like_counts_as_nothing_found_and_stops_no_other_cas
     assert [hopeless[key] for key in ("dice", "bodies", "found", "spurious")] == ["0.0", "2", "0", "0"]
     assert float(hopeless["seconds"]) > 0 and usual["found"] == "2"
     with pytest.raises(Implausible):  # whoever wants the segmentation is told
-        predict(cases[0].read_image(), model_set, Options(threads=1), Engines())
+        predict(cases[0].read_image(), model_set, Options(threads=1), EngineCache())
 
 
 def three_levels(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -154,7 +154,7 @@ def test_several_labels_have_scores_of_their_own(tmp_path):
 def test_a_radiograph_is_predicted_as_it_is_not_as_bodies_of_a_spine(tmp_path):
     image, labels = three_levels((1, 80, 72))
     write_model(tmp_path / "model", "axial", ORGAN)
-    found = predict(as_image(image), open_set(tmp_path / "model"), Options(threads=1), Engines())
+    found = predict(as_image(image), open_set(tmp_path / "model"), Options(threads=1), EngineCache())
     assert found.instances is None and found.classes.shape == labels.shape
     assert np.array_equal(found.classes > 0, labels == 7)
 
@@ -164,6 +164,6 @@ def test_the_grid_of_the_scan_is_kept(tmp_path):
     scan = as_image(image, "RAS")
     scan.SetSpacing((0.5, 1.0, 2.0))
     write_model(tmp_path / "model", "axial", LEVELS)
-    found = predict(scan, open_set(tmp_path / "model"), Options(threads=1), Engines()).classes
+    found = predict(scan, open_set(tmp_path / "model"), Options(threads=1), EngineCache()).classes
     assert found.shape == sitk.GetArrayFromImage(as_image(image)).shape
     assert np.mean((found == 1) == (labels == 5)) > 0.97 and np.mean((found == 2) == (labels == 7)) > 0.97

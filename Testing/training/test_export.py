@@ -13,11 +13,11 @@ import torch
 from SegTraining.export import onnx_export
 from SegTraining.export.onnx_export import engine_difference, export_package
 from SpineInference import networks
-from SpineInference.engines.engines import OnnxEngine
+from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import InputSpec, LabelSpec, NetworkSpec, OutputSpec, TrainingStatement
+from SpineInference.models.manifest import TrainingStatement
 from SpineInference.models.model_package import ModelPackage
-from SpineInference.volume.intensity import IntensityRule
+from SpineInference.specs import InputSpec, IntensityRule, LabelSpec, NetworkSpec, OutputSpec
 
 TINY = {
     "encoder": "tu-resnet18",

@@ -19,7 +19,7 @@ from SegTraining.training.train import train
 from SegTraining.training.validation import validate
 from SpineInference.app.requests import Request
 from SpineInference.app.runner import Runner
-from SpineInference.engines.engines import OnnxEngine
+from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.monitor import Monitor
 
 LABELS = [

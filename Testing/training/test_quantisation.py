@@ -16,7 +16,7 @@ from SegTraining.data.datasets import split_cases
 from SegTraining.evaluation import quantisation
 from SegTraining.evaluation.quantisation import add_int8, quantise, runtime_slices
 from SegTraining.export.onnx_export import write_files
-from SpineInference.engines.engines import OnnxEngine
+from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 

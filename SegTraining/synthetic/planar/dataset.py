@@ -15,7 +15,7 @@ import SimpleITK as sitk
 import yaml
 
 from SpineInference.errors import SpineError
-from SpineInference.files.writing import atomic
+from SpineInference.files.atomic import atomic
 
 from . import radiograph, scintigraphy, skeleton
 

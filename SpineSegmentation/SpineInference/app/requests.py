@@ -15,8 +15,8 @@ from typing import Literal, get_args
 from ..anatomy import parse_level
 from ..errors import SpineError
 from ..files.result_folder import check_output
-from ..models.manifest import PostprocessingSpec
 from ..schema import parse_json
+from ..specs import PostprocessingSpec
 
 DEFAULT_MODEL = "vertebral-bodies-mr"
 Plane = Literal["sagittal", "coronal", "axial"]

@@ -11,8 +11,9 @@ from typing import Any
 import SimpleITK as sitk
 
 from .. import __version__
+from ..files.atomic import atomic
 from ..files.result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
-from ..files.writing import atomic, write_labelmap, write_segmentation
+from ..files.writing import write_labelmap, write_segmentation
 from ..measuring.measurements import as_json, write_csv
 from ..pipeline import Result
 from .requests import Request

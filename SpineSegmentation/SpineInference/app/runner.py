@@ -12,8 +12,8 @@ from ..monitor import Monitor
 from .requests import Request
 
 if TYPE_CHECKING:
+    from ..engines.engine_cache import EngineCache
     from ..measuring.slice_agreement import SliceAgreement
-    from ..pipeline import Engines
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Runner:
     """Carries out requests one after the other; the networks stay open for the next one."""
 
     def __init__(self):
-        self._engines: Engines | None = None
+        self._engines: EngineCache | None = None
 
     def run(self, request: Request, monitor: Monitor) -> Outcome:
         """Read, segment, measure and write for a request that `requests.check_request` has found sound.
@@ -83,7 +83,7 @@ class Runner:
             reference=read_labels(request.reference) if request.reference else None,
         )
         reading = time.perf_counter() - started
-        self._engines = self._engines or pipeline.Engines()
+        self._engines = self._engines or EngineCache()
         result = pipeline.segment(scan, models, options, monitor, self._engines)
         result = dataclasses.replace(result, timings={"reading": reading, **result.timings}, notes=notes + result.notes)
         monitor.progress("writing", 0, 1)

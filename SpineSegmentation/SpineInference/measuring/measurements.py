@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..anatomy import Naming, Segment
-from ..files.writing import atomic
+from ..files.atomic import atomic
 from ..volume.geometry import canonical, spacing_ipl
 from .body_shape import SUPERIOR, BodyShape, shape_of
 from .reference import Comparison, check_reference, compare

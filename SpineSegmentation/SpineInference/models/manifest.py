@@ -7,90 +7,13 @@ from ..anatomy import NUMBERED_OFFSET, STRUCTURE_OFFSET, VERTEBRA_CODE, Segment
 from ..errors import SpineError
 from ..networks import check_family
 from ..schema import load_json, parse
-from ..volume.intensity import IntensityRule
+from ..specs import INTENSITY_RULES, InputSpec, LabelSpec, NetworkSpec, OutputSpec, PostprocessingSpec
 
 SCHEMA_VERSION = 1
 LEVELS_TASK = "levels"
 """The task of a network that does not segment but recognises levels: see `level_recognition`."""
-INTENSITY_RULES = ("percentile_zscore", "percentile_minmax", "minmax")
 _SEPARATORS = "^~|"
 """What separates the parts of a segment's description in 3D Slicer's files."""
-
-
-@dataclass(frozen=True)
-class LabelSpec:
-    """One label that the network finds: value, name, colour (r, g, b; 0-255) and SNOMED CT code and meaning.
-
-    The code says what becomes of it, see `Manifest.structures`.
-    """
-
-    value: int
-    name: str
-    colour: tuple[int, int, int]
-    code: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """How slices are made: `context_slices` neighbours on each side become channels; `spacing_mm` is in-plane.
-
-    `pad_multiple`: rows and cols are padded to a multiple of it. `canvas`: a fixed [rows, cols] instead, for
-    networks whose output depends on it.
-    """
-
-    context_slices: int
-    spacing_mm: float
-    intensity: IntensityRule
-    orientation: Literal["LPI"] = "LPI"
-    pad_multiple: int = 32
-    canvas: tuple[int, int] | None = None
-    bias_correction: bool = False
-
-    @property
-    def channels(self) -> int:
-        """Input channels of the network: the slice and its neighbours on both sides."""
-        return 2 * self.context_slices + 1
-
-
-LOOK_FIRST_BELOW = 0.8
-"""A body of a lower quality (see `OutputSpec.quality_exponent`) deserves a person's look before the others."""
-
-
-def deserves_a_look(quality: float | None) -> bool:
-    """Whether a person should look at a body of this quality before the others; not where it is not known."""
-    return quality is not None and quality < LOOK_FIRST_BELOW
-
-
-@dataclass(frozen=True)
-class OutputSpec:
-    """What makes probabilities of the logits, and where the foreground begins.
-
-    `quality_exponent` makes of the Dice that these probabilities promise the one that was measured on validation
-    cases (see `quality`).
-    """
-
-    activation: Literal["sigmoid", "softmax"] = "sigmoid"
-    threshold: float = 0.5
-    quality_exponent: float = 1.0
-
-
-@dataclass(frozen=True)
-class PostprocessingSpec:
-    """Defaults of the post-processing; a person may override them."""
-
-    min_island_mm3: float = 0.0
-    fill_holes: bool = True
-    smooth_mm: float = 0.0
-    interpolate_slices: bool = False
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """The network as `networks.build(family, in_channels, classes, **arguments)` makes it."""
-
-    family: str
-    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,8 +43,8 @@ class Manifest:
     network: NetworkSpec
     training: TrainingStatement
     licence: str
-    output: OutputSpec = OutputSpec()
-    postprocessing: PostprocessingSpec = PostprocessingSpec()
+    output: OutputSpec = field(default_factory=OutputSpec)
+    postprocessing: PostprocessingSpec = field(default_factory=PostprocessingSpec)
     metrics: dict[str, Any] = field(default_factory=dict)
     made_with: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)

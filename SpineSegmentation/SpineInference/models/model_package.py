@@ -91,7 +91,7 @@ def copy_package(package: ModelPackage, folder: Path) -> None:
 
 def pack(folder: str | Path, zip_path: str | Path) -> None:
     """Write the package or the packages in `folder` into a zip whose bytes depend on nothing but their files."""
-    from ..files.writing import atomic  # brings SimpleITK along, which reading a package does not need
+    from ..files.atomic import atomic  # brings SimpleITK along, which reading a package does not need
 
     files = PackageFiles(Path(folder))
     with atomic(Path(zip_path)) as temporary, zipfile.ZipFile(temporary, "w") as archive:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
-from ..files.writing import atomic
+from ..files.atomic import atomic
 from ..measuring.measurements import ReferenceSummary, StructureMeasurement, VertebraMeasurement
-from ..models.manifest import deserves_a_look
+from ..spine.quality import needs_review
 from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
 from .views import View, make_views
 
@@ -148,7 +148,7 @@ class _Column:
         return "–" if value is None else f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"  # never "-0"
 
     def look_first(self, row: VertebraMeasurement | StructureMeasurement) -> bool:
-        return self.field == "quality" and deserves_a_look(self.value(row))
+        return self.field == "quality" and needs_review(self.value(row))
 
 
 _COLUMNS = (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..models.manifest import OutputSpec
+from ..specs import OutputSpec
 from ..volume.boxes import Box
 
 FUSIONS = ("mean", "vote")

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from ..engines.engines import Engine
+from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..monitor import Monitor
 from ..volume.boxes import Box, bounding_box

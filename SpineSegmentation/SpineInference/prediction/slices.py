@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..engines.engines import Engine
+from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..monitor import Monitor
 from ..volume.geometry import SLICE_AXIS

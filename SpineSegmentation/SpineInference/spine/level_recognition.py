@@ -18,10 +18,11 @@ import numpy as np
 from scipy import ndimage
 
 from ..anatomy import LEVELS
-from ..models.manifest import InputSpec, Manifest
+from ..models.manifest import Manifest
+from ..specs import InputSpec
 
 if TYPE_CHECKING:
-    from ..engines.engines import Engine
+    from ..engines.engine import Engine
 
 NEIGHBOUR_MM = 5.0
 """How far beside the middle of a body the two other sagittal slices of a patch lie."""

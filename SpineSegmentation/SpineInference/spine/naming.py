@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from ..anatomy import Naming, Segment, parse_level
 from ..errors import SpineError
-from ..models.manifest import deserves_a_look
 from ..monitor import Monitor
 from ..options import Options
 from .level_recognition import Proposal
+from .quality import needs_review
 from .vertebrae import assign_levels
 
 SACRUM = "S1"
@@ -25,7 +25,7 @@ def name_bodies(
     """
     proposal = propose() if len(qualities) and options.propose_levels else None
     count = len(qualities)
-    if _ends_in_the_sacrum(count, options, proposal) and deserves_a_look(qualities[-1]):
+    if _ends_in_the_sacrum(count, options, proposal) and needs_review(qualities[-1]):
         monitor.note(f"A piece of {SACRUM} was found and left out: the model does not know the sacrum.")
         count -= 1
     if not (options.top_level or options.bottom_level):

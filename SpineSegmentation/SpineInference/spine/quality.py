@@ -8,11 +8,20 @@ slices deny. Probabilities are not quite true: what they promise is fitted to wh
 import numpy as np
 from scipy import ndimage
 
-from ..models.manifest import OutputSpec
+from ..specs import OutputSpec
 from .fragments import Spacing
 
 REACH_MM = 5.0
 """Doubtful voxels this far around a body are held against it; farther ones belong to something else."""
+
+
+REVIEW_BELOW = 0.8
+"""A body of a lower quality (see `OutputSpec.quality_exponent`) wants a person's review before the others."""
+
+
+def needs_review(quality: float | None) -> bool:
+    """Whether a person should review a body of this quality before the others; not where it is not known."""
+    return quality is not None and quality < REVIEW_BELOW
 
 
 def estimate(

@@ -1,27 +1,12 @@
 """Intensity normalisation: the rule a model was trained with, and the thesis's rule for reproduction."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..errors import SpineError
+from ..specs import IntensityRule
 
 FOREGROUND_FRACTION = 0.1
 """The body is what is brighter than this fraction of the robust range: air and background noise stay out."""
-
-
-@dataclass(frozen=True)
-class IntensityRule:
-    """How a volume is normalised; `low` and `high` are percentiles of the foreground.
-
-    `percentile_zscore` clips to the percentiles and scales to zero mean and unit variance over the foreground;
-    `percentile_minmax` clips to the percentiles and scales them to 0..1. `minmax` scales the smallest and the largest
-    value of all to 0..1, which single hot voxels upset: it is equation 4.4 of the thesis (Utegulov 2020).
-    """
-
-    rule: str = "percentile_zscore"
-    low: float = 0.5
-    high: float = 99.5
 
 
 def normalise(array: np.ndarray, rule: IntensityRule) -> np.ndarray:

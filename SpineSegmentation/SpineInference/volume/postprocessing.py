@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from ..models.manifest import PostprocessingSpec
 from ..monitor import Monitor
+from ..specs import PostprocessingSpec
 from .boxes import bounding_box
 
 Spacing = tuple[float, float, float]

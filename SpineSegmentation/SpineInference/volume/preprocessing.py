@@ -3,8 +3,9 @@
 import SimpleITK as sitk
 
 from ..monitor import Monitor
+from ..specs import IntensityRule
 from .geometry import canonical, resample, working_grid
-from .intensity import IntensityRule, normalise
+from .intensity import normalise
 
 
 def preprocess(

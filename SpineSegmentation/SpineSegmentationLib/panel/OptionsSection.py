@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import PostprocessingSpec
+from SpineInference.specs import PostprocessingSpec
 
 from ..scene.MeasurementTable import measurementsOf, scanOf
 from ..worker.BackgroundTask import Errand

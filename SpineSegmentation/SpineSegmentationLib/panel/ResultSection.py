@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
-from SpineInference.models.manifest import deserves_a_look
+from SpineInference.spine.quality import needs_review
 
 from ..scene import ResultExport
 from ..scene.MeasurementTable import (
@@ -115,7 +115,7 @@ class ResultSection(PanelSection):
         sentences = [other if self._isOfOtherScan() else f"{name}."]
         if "quality" in columns:
             sentences.append(_("Quality: how sure the model is, from 0 to 1."))
-        if any(deserves_a_look(row.get("quality")) for row in self._rows):
+        if any(needs_review(row.get("quality")) for row in self._rows):
             sentences.append(_("! look here first."))
         if "anterior_height_mm" in columns:
             sentences.append(_("Heights (anterior, middle, posterior) in mm, tilt in degrees."))
@@ -257,6 +257,6 @@ def _item(row: dict, name: str, digits: int) -> "qt.QTableWidgetItem":
         text = "" if value is None else str(value)
     if name == "level" and row.get("partial") == "yes":
         text += " *"
-    if name == "quality" and deserves_a_look(row.get("quality")):
+    if name == "quality" and needs_review(row.get("quality")):
         text += " !"
     return qt.QTableWidgetItem(text)

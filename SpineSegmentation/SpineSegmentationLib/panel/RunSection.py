@@ -5,7 +5,7 @@ from collections.abc import Callable
 import qt
 from slicer.i18n import tr as _
 
-from SpineInference.models.manifest import PostprocessingSpec
+from SpineInference.specs import PostprocessingSpec
 
 from ..scene.ResultImport import SegmentationResult
 from . import Dialogs

@@ -8,7 +8,8 @@ import slicer
 import vtk
 
 from SpineInference.errors import SpineError
-from SpineInference.files.writing import atomic, write_labelmap
+from SpineInference.files.atomic import atomic
+from SpineInference.files.writing import write_labelmap
 
 from .MeasurementTable import measurementsOf
 from .SegmentationLabels import labelsOfSegmentation

@@ -1,17 +1,16 @@
-"""Runs a network on slices: onnxruntime on the CPU, torch on a GPU. Neither is imported before it is needed."""
+"""PyTorch, on a graphics card above all."""
 
-import importlib.util
-import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import networks
 from ..errors import SpineError
-from ..models.model_package import INT8_ONNX, ONNX, SAFETENSORS, ModelPackage
+from ..models.model_package import SAFETENSORS, ModelPackage
 from ..monitor import Monitor
 from .devices import Device
+from .engine import require
+from .onnx_engine import OnnxEngine
 
 if TYPE_CHECKING:
     import torch
@@ -19,103 +18,8 @@ if TYPE_CHECKING:
 SLICES_AT_A_TIME = {"cuda": 8, "mps": 4, "cpu": 1}
 """Slices in one pass through the network. More than one is slower on a CPU: they no longer fit its cache."""
 
-PASSES_AT_A_TIME = 4
-"""Slices computed at the same time on a CPU, at the most: each needs its own memory."""
-
 PASSES_PER_CALL = 4
 """A call on CUDA should bring this many passes, so that one is copied while another is computed."""
-
-
-class Engine(Protocol):
-    """A network on a device."""
-
-    @property
-    def batch_size(self) -> int:
-        """How many slices a call should bring. It may shrink from call to call when memory runs out."""
-
-    def probabilities(self, batch: np.ndarray) -> np.ndarray:
-        """float32 [n, channels, rows, cols], any n -> probabilities, float16 or float32 [n, classes, rows, cols].
-
-        rows and cols must be multiples of the manifest's pad_multiple. With sigmoid and one class that class is
-        the foreground; with softmax class 0 is the background.
-        """
-
-    def describe(self) -> str:
-        """What computes, for people: software, device, precision."""
-
-    def close(self) -> None:
-        """Give the memory back. The engine cannot be used afterwards."""
-
-
-def open_engine(
-    package: ModelPackage, device: Device, monitor: Monitor | None = None, threads: int | None = None
-) -> Engine:
-    """The engine for `device`; `threads` is for the CPU (None: as many as it has cores).
-
-    A device whose precision is int8 gets the package's `model.int8.onnx`, or `model.onnx` where there is none.
-
-    Raises SpineError for missing software and for a network that cannot be built or does not fit its weights.
-    """
-    if device.kind == "cpu":
-        return OnnxEngine(package, threads, int8=device.precision == "int8" and package.has_int8)
-    return TorchEngine(package, device, monitor, threads)
-
-
-class OnnxEngine:
-    """`model.onnx`, or `model.int8.onnx`, in onnxruntime on the CPU. The ONNX graph ends in probabilities.
-
-    Each slice is a pass of its own, several at the same time: threads that share a pass wait for each other, those with
-    passes of their own do not (1.4 times as fast with two threads).
-    """
-
-    def __init__(self, package: ModelPackage, threads: int | None = None, int8: bool = False):
-        _require("onnxruntime")
-        import onnxruntime
-
-        file = INT8_ONNX if int8 else ONNX
-
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        threads = _thread_count(threads)
-        self.batch_size = min(threads, PASSES_AT_A_TIME)
-        options.intra_op_num_threads = threads // self.batch_size
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only
-        # Waiting threads must not burn the cores that the rest of the computer, Slicer above all, works with.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(
-                package.read(file), options, providers=["CPUExecutionProvider"]
-            )
-        except SpineError:
-            raise
-        except Exception as error:  # the exceptions of onnxruntime share no base class
-            raise SpineError(
-                f'{file} of the model "{package.manifest.name}" cannot be used by onnxruntime '
-                f"{onnxruntime.__version__} ({error}): update onnxruntime or the model."
-            ) from error
-        self._input = self._session.get_inputs()[0].name
-        self._passes = ThreadPoolExecutor(self.batch_size)
-        self._description = (
-            f"onnxruntime {onnxruntime.__version__} on the CPU, {threads} threads{', int8' if int8 else ''}"
-        )
-
-    def probabilities(self, batch: np.ndarray) -> np.ndarray:
-        """See Engine. Returns float32."""
-        outputs = list(self._passes.map(self.run, np.split(batch, len(batch))))
-        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
-
-    def run(self, batch: np.ndarray) -> np.ndarray:
-        """As `probabilities`, but the whole batch in one pass: more memory, and slower."""
-        return self._session.run(None, {self._input: batch})[0]
-
-    def describe(self) -> str:
-        return self._description
-
-    def close(self) -> None:
-        self._passes.shutdown()
-        self._session = None
 
 
 class TorchEngine:
@@ -129,7 +33,7 @@ class TorchEngine:
     def __init__(
         self, package: ModelPackage, device: Device, monitor: Monitor | None = None, threads: int | None = None
     ):
-        _require("torch", "safetensors")
+        require("torch", "safetensors")
         import torch
 
         self._package, self._device, self._threads = package, device, threads
@@ -294,16 +198,3 @@ def _to_half(network: "torch.nn.Module") -> None:
 def _is_out_of_memory(error: RuntimeError) -> bool:
     # torch's own type on CUDA is a RuntimeError too; MPS, cuDNN and cuBLAS only say it in words.
     return any(words in str(error) for words in ("out of memory", "ALLOC_FAILED"))
-
-
-def _thread_count(wish: int | None) -> int:
-    """The threads wished for, else one for each core that this process may use."""
-    if wish is not None:
-        return max(1, wish)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _require(*packages: str) -> None:
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise SpineError(f'The Python package "{package}" is not installed: install it, or use another device.')

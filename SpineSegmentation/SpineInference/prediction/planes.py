@@ -1,0 +1,94 @@
+"""Which of a set's networks run on a scan, and what the opinion of each plane weighs."""
+
+import SimpleITK as sitk
+
+from ..engines.devices import Device
+from ..errors import SpineError
+from ..models.catalog import ModelSet
+from ..models.model_package import ModelPackage
+from ..monitor import Monitor
+from ..options import Options
+from ..volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
+
+TOO_COARSE = 6.0
+"""A plane is left out by default when its pixels are this many times larger than its model was trained on."""
+
+COARSE = 3.0
+"""From here on a plane counts the less the larger its pixels are."""
+
+TOO_NARROW_MM = 32.0
+"""A plane is left out by default when its slices are narrower, as coronal and axial ones of few sagittal slices are: a
+vertebra that both sides of the picture cut off looks like none."""
+
+
+def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monitor: Monitor) -> list[ModelPackage]:
+    """The packages of the planes asked for, sagittal first.
+
+    Without a wish, planes are left out whose pixels are much coarser than their model was trained on, or whose slices
+    are too narrow for a vertebra (the coronal and axial view of thick or few sagittal slices), and the user is told.
+    Raises SpineError for a plane the set lacks.
+    """
+    offered = {package.manifest.plane for package in models.packages}
+    if missing := set(options.planes or ()) - offered:
+        raise SpineError(f'the model "{models.name}" has no network for the {_named(sorted(missing))}.')
+    packages = sorted(
+        (package for package in models.packages if package.manifest.plane in (options.planes or offered)),
+        key=lambda package: PLANES.index(package.manifest.plane),
+    )
+    _check_common_preprocessing(packages, models.name)
+    if options.planes:
+        return packages
+    coarseness = {package.manifest.plane: _coarseness(package, scan) for package in packages}
+    bearable = max(TOO_COARSE, min(coarseness.values()))
+    if too_coarse := [plane for plane, value in coarseness.items() if value > bearable]:
+        monitor.note(f"The scan's slices are too thick to look at them in the {_named(too_coarse)}.")
+    widths = {
+        p.manifest.plane: min(_in_plane(p, canonical_extent(scan))) for p in packages if p.manifest.vertebra_class
+    }
+    enough = min(TOO_NARROW_MM, max(widths.values(), default=0.0))
+    if too_narrow := [plane for plane, mm in widths.items() if mm < enough and plane not in too_coarse]:
+        monitor.note(f"The scan is too narrow to look at it in the {_named(too_narrow)}.")
+    return [package for package in packages if package.manifest.plane not in (*too_coarse, *too_narrow)]
+
+
+def weighted(packages: list[ModelPackage], scan: sitk.Image) -> list[tuple[ModelPackage, float]]:
+    """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border."""
+    weights = [min(1.0, COARSE / _coarseness(package, scan)) for package in packages]
+    return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
+
+
+def sharpest(packages: list[ModelPackage], scan: sitk.Image) -> ModelPackage:
+    """The package whose plane has the smallest pixels in this scan."""
+    return min(packages, key=lambda package: _coarseness(package, scan))
+
+
+def note_precision(packages: list[ModelPackage], options: Options, device: Device, monitor: Monitor) -> None:
+    """Tell the user where int8 was asked for and is not what computes."""
+    if options.precision == "full":
+        return
+    if device.kind != "cpu":
+        monitor.note(f"The precision int8 is for the CPU only: {device.name} computes in its own.")
+    elif without := [package.manifest.plane for package in packages if not package.has_int8]:
+        monitor.note(f"The model has no int8 version for the {_named(without)}: computing in full precision there.")
+
+
+def _named(planes: list[str]) -> str:
+    return f"{' and '.join(planes)} plane{'s' if len(planes) > 1 else ''}"
+
+
+def _coarseness(package: ModelPackage, scan: sitk.Image) -> float:
+    """How many times larger the pixels of a package's plane are than what its model was trained on."""
+    return max(_in_plane(package, canonical_spacing(scan))) / package.manifest.input.spacing_mm
+
+
+def _in_plane(package: ModelPackage, lengths_ipl: tuple[float, float, float]) -> list[float]:
+    return [mm for axis, mm in enumerate(lengths_ipl) if axis != SLICE_AXIS[package.manifest.plane]]
+
+
+def _check_common_preprocessing(packages: list[ModelPackage], name: str) -> None:
+    # The volume is prepared once for all: networks of different recipes belong into different sets.
+    recipes = {(p.manifest.input.spacing_mm, p.manifest.input.intensity) for p in packages}
+    if len(recipes) > 1:
+        raise SpineError(
+            f'the networks of "{name}" want different spacings or intensities: run them as separate models.'
+        )

@@ -1,0 +1,90 @@
+"""What a model's manifest is made of: how slices are prepared, what the network is, what becomes of its output.
+
+`models.manifest` reads and checks them; `volume`, `prediction` and `spine` follow them. Neither knows the other.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+INTENSITY_RULES = ("percentile_zscore", "percentile_minmax", "minmax")
+
+
+@dataclass(frozen=True)
+class LabelSpec:
+    """One label that the network finds: value, name, colour (r, g, b; 0-255) and SNOMED CT code and meaning.
+
+    The code says what becomes of it, see `Manifest.structures`.
+    """
+
+    value: int
+    name: str
+    colour: tuple[int, int, int]
+    code: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class IntensityRule:
+    """How a volume is normalised; `low` and `high` are percentiles of the foreground.
+
+    `percentile_zscore` clips to the percentiles and scales to zero mean and unit variance over the foreground;
+    `percentile_minmax` clips to the percentiles and scales them to 0..1. `minmax` scales the smallest and the largest
+    value of all to 0..1, which single hot voxels upset: it is equation 4.4 of the thesis (Utegulov 2020).
+    """
+
+    rule: str = "percentile_zscore"
+    low: float = 0.5
+    high: float = 99.5
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How slices are made: `context_slices` neighbours on each side become channels; `spacing_mm` is in-plane.
+
+    `pad_multiple`: rows and cols are padded to a multiple of it. `canvas`: a fixed [rows, cols] instead, for
+    networks whose output depends on it.
+    """
+
+    context_slices: int
+    spacing_mm: float
+    intensity: IntensityRule
+    orientation: Literal["LPI"] = "LPI"
+    pad_multiple: int = 32
+    canvas: tuple[int, int] | None = None
+    bias_correction: bool = False
+
+    @property
+    def channels(self) -> int:
+        """Input channels of the network: the slice and its neighbours on both sides."""
+        return 2 * self.context_slices + 1
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """What makes probabilities of the logits, and where the foreground begins.
+
+    `quality_exponent` makes of the Dice that these probabilities promise the one that was measured on validation
+    cases (see `quality`).
+    """
+
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    threshold: float = 0.5
+    quality_exponent: float = 1.0
+
+
+@dataclass(frozen=True)
+class PostprocessingSpec:
+    """Defaults of the post-processing; a person may override them."""
+
+    min_island_mm3: float = 0.0
+    fill_holes: bool = True
+    smooth_mm: float = 0.0
+    interpolate_slices: bool = False
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """The network as `networks.build(family, in_channels, classes, **arguments)` makes it."""
+
+    family: str
+    arguments: dict[str, Any] = field(default_factory=dict)
