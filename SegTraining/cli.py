@@ -258,11 +258,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     cases = _cases(options)
     labels = _config(options).card.labels if options.config is not None else None
 
-    from SpineInference.options import Options
+    from SpineInference.options import SegmentationOptions
 
     from .evaluation.evaluate import evaluate
 
-    choices = Options(threads=options.threads, restrict_to_spine=not options.whole_volume)
+    choices = SegmentationOptions(threads=options.threads, restrict_to_spine=not options.whole_volume)
     with _models(options) as models:
         evaluate(models, cases, output, labels, not options.fused_only, choices)
 
@@ -272,7 +272,7 @@ def _predict(options: argparse.Namespace) -> None:
     if bool(options.scans) == bool(options.split):
         raise SpineError("It is not said what to look at: give scans, or --split for the cases of a configuration.")
 
-    from SpineInference.options import Options
+    from SpineInference.options import SegmentationOptions
 
     from .config.config import load_config
     from .data.datasets import split_cases
@@ -284,7 +284,7 @@ def _predict(options: argparse.Namespace) -> None:
         raise SpineError("It is not said of which configuration the cases are: give --config, or --run.")
     else:
         scans = scans_of_cases(split_cases(load_config(options.config).data, _data(options))[options.split])
-    choices = Options(device=options.device, precision=options.precision, threads=options.threads)
+    choices = SegmentationOptions(device=options.device, precision=options.precision, threads=options.threads)
     with _models(options) as models:
         predict_scans(models, scans, options.output, options.format, choices)
 

@@ -5,6 +5,7 @@ parts of the panel.
 """
 
 import sys
+from dataclasses import replace
 from typing import Union
 
 import slicer
@@ -25,7 +26,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from SpineInference.app.requests import DEFAULT_MODEL
+from SpineInference.options import DEFAULT_MODEL, SegmentationOptions
 from SpineSegmentationLib.SelfTest import SpineSegmentationTest  # noqa: F401  Slicer looks for it here
 
 
@@ -191,9 +192,10 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
     """The module without its panel, for scripts, with or without a main window:
 
     Slicer --no-main-window --python-code "
+    from SpineInference.options import SegmentationOptions
     from SpineSegmentation import SpineSegmentationLogic
     volumeNode = slicer.util.loadVolume('scan.nii.gz')
-    result = SpineSegmentationLogic().segment(volumeNode, topLevel='T11')
+    result = SpineSegmentationLogic().segment(volumeNode, SegmentationOptions(top_level='T11'))
     slicer.util.exportNode(result.tableNode, 'measurements.csv')
     slicer.util.exit()"
     """
@@ -237,14 +239,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
     def segment(
         self,
         volumeNode,
-        model=DEFAULT_MODEL,
-        planes=None,
-        fusion="mean",
-        topLevel=None,
-        proposeLevels=True,
-        biasCorrection=None,
-        postprocessing=None,
-        device="auto",
+        options=None,
         outputSegmentation=None,
         referenceSegmentation=None,
         wait=True,
@@ -258,13 +253,9 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         None if there is no vertebral body), or raises SpineError with a sentence for the user. Otherwise returns None
         at once and calls `onEnd(result, error)` later, where one of both is None.
 
-        `model` is the name of a model or the path of a package; `planes` some of "sagittal", "coronal", "axial" (None:
-        those that suit the scan); `fusion` "mean" or "vote"; `topLevel` the topmost vertebra ("C2"; None: as
-        the scan shows it, otherwise, or without `proposeLevels`, the vertebrae are numbered);
-        `biasCorrection` True or False (None: as the model); `postprocessing` a `PostprocessingSpec` of
-        `SpineInference.models.manifest` (None: as the model); `device` "auto", "cpu", "cuda:0", "mps".
-        `outputSegmentation` gets the result instead of a new node, once it is complete; `referenceSegmentation`, a
-        segmentation or a label map, is what the result is compared with.
+        `options` are `SpineInference.options.SegmentationOptions`, whose help lists every choice: model, planes,
+        levels, post-processing, device, ... `outputSegmentation` gets the result instead of a new node, once it is
+        complete; `referenceSegmentation`, a segmentation or a label map, is what the result is compared with.
 
         `onProgress` gets the "progress" events of `SpineInference.app.worker`, `onText` lines for a log. Only one
         volume at a time: RuntimeError otherwise. The worker process lives on for the next volume, for ten minutes or
@@ -275,6 +266,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         from SpineSegmentationLib.worker.SegmentationRun import SegmentationRun
         from SpineSegmentationLib.worker.WorkerProcess import WorkerProcess
 
+        options = options or SegmentationOptions()
         loadTerminology()
         self._worker = self._worker or WorkerProcess("SpineInference.app.worker", keepAlive=True)
 
@@ -286,14 +278,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
                 volumeNode,
                 outputSegmentation,
                 referenceSegmentation,
-                model=model,
-                planes=planes,
-                fusion=fusion,
-                top_level=topLevel,
-                propose_levels=proposeLevels,
-                bias_correction=biasCorrection,
-                postprocessing=postprocessing,
-                device=affordableDevice(device),
+                replace(options, device=affordableDevice(options.device)),
             )
 
         return self._carryOut(make, wait, onEnd, start)

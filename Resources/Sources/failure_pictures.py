@@ -18,8 +18,8 @@ from SegTraining.evaluation.examples import read_examples  # noqa: E402
 from SegTraining.evaluation.output import EXAMPLES  # noqa: E402
 from SegTraining.reporting.figures import overlays  # noqa: E402
 from SpineInference.anatomy import LEVELS  # noqa: E402
-from SpineInference.app.requests import DEFAULT_MODEL  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
+from SpineInference.options import DEFAULT_MODEL  # noqa: E402
 
 PICTURE = PROJECT / "Resources" / "Models" / "failures.webp"
 

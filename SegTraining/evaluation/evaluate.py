@@ -15,7 +15,7 @@ from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 from SpineInference.measuring.metrics import NSD_TOLERANCE_MM
 from SpineInference.models.catalog import ModelSet, open_set
-from SpineInference.options import Options
+from SpineInference.options import SegmentationOptions
 from SpineInference.volume.geometry import PLANES, SLICE_AXIS, canonical
 
 from ..config.data import Label
@@ -47,7 +47,7 @@ def evaluate(
     output: Path,
     labels: tuple[Label, ...] | None = None,
     each_plane: bool = True,
-    options: Options | None = None,
+    options: SegmentationOptions | None = None,
 ) -> dict:
     """Score `cases` with the fused planes and, if asked, with each plane alone; the summary, also printed.
 
@@ -60,7 +60,7 @@ def evaluate(
     if not cases:
         raise SpineError("There is no case to evaluate: name some with --cases, or another --split.")
     labels = labels or _labels_of(model_set)
-    engines, options = EngineCache(), options or Options()
+    engines, options = EngineCache(), options or SegmentationOptions()
     found = _Findings(labels)
     output.mkdir(parents=True, exist_ok=True)
     for number, case in enumerate(cases, start=1):
@@ -134,7 +134,7 @@ def _labels_of(model_set: ModelSet) -> tuple[Label, ...]:
 
 
 def _predictions(
-    model_set: ModelSet, scan: sitk.Image, each_plane: bool, options: Options, engines: EngineCache
+    model_set: ModelSet, scan: sitk.Image, each_plane: bool, options: SegmentationOptions, engines: EngineCache
 ) -> Iterator[tuple[str, Prediction]]:
     """The name of each choice of planes and what is found with it, all planes last."""
     planes = [package.manifest.plane for package in model_set.packages]

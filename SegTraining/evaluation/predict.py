@@ -18,7 +18,7 @@ from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_volume
 from SpineInference.files.writing import write_labelmap, write_segmentation
 from SpineInference.models.catalog import ModelSet
-from SpineInference.options import Options
+from SpineInference.options import SegmentationOptions
 from SpineInference.specs import LabelSpec
 from SpineInference.volume.geometry import canonical, restore
 
@@ -53,7 +53,9 @@ def scans_at(paths: Sequence[str], output: Path) -> list[Scan]:
     return found + [Scan("", partial(_raise, failure)) for failure in failures]
 
 
-def predict_scans(model_set: ModelSet, scans: Sequence[Scan], output: Path, format_: str, options: Options) -> None:
+def predict_scans(
+    model_set: ModelSet, scans: Sequence[Scan], output: Path, format_: str, options: SegmentationOptions
+) -> None:
     """Write OUTPUT/NAME.FORMAT for every scan: the value of a label where it was found, 0 elsewhere.
 
     A scan that cannot be used does not stop the others. Raises SpineError at the end if there was one.
@@ -76,7 +78,7 @@ def predict_scans(model_set: ModelSet, scans: Sequence[Scan], output: Path, form
         raise SpineError(f"{failed} of {len(scans)} scans have no prediction: see above.")
 
 
-def _predict(model_set: ModelSet, scan: Scan, path: Path, options: Options, engines: EngineCache) -> float:
+def _predict(model_set: ModelSet, scan: Scan, path: Path, options: SegmentationOptions, engines: EngineCache) -> float:
     if path.exists():
         raise SpineError(f"{path} exists already: remove it, or choose another folder with --output.")
     image = scan.read()

@@ -10,7 +10,7 @@ from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.errors import Implausible
 from SpineInference.models.catalog import ModelSet
 from SpineInference.models.manifest import Manifest
-from SpineInference.options import Options
+from SpineInference.options import SegmentationOptions
 from SpineInference.pipeline import segment
 from SpineInference.volume.geometry import canonical
 
@@ -25,7 +25,7 @@ class Prediction:
     seconds: float
 
 
-def predict(scan: sitk.Image, model_set: ModelSet, options: Options, engines: EngineCache) -> Prediction:
+def predict(scan: sitk.Image, model_set: ModelSet, options: SegmentationOptions, engines: EngineCache) -> Prediction:
     """What `pipeline.segment` finds in `scan`, with its post-processing. Raises SpineError like it."""
     result = segment(scan, model_set, options, engines=engines)
     recipe = model_set.packages[0].manifest
@@ -38,7 +38,9 @@ def predict(scan: sitk.Image, model_set: ModelSet, options: Options, engines: En
     return Prediction(class_of[values], values if _finds_only_bodies(recipe) else None, sum(result.timings.values()))
 
 
-def predict_or_nothing(scan: sitk.Image, model_set: ModelSet, options: Options, engines: EngineCache) -> Prediction:
+def predict_or_nothing(
+    scan: sitk.Image, model_set: ModelSet, options: SegmentationOptions, engines: EngineCache
+) -> Prediction:
     """Like `predict`, but what `pipeline.segment` refuses, as no spine looks like that, is nothing found.
 
     So it counts as a Dice of 0 and as bodies missed. Networks that have hardly been trained do such things.

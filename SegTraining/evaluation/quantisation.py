@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from SpineInference.engines.devices import Device, Precision
+from SpineInference.engines.devices import Device
 from SpineInference.engines.engine import Engine
 from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.engines.onnx_engine import OnnxEngine
@@ -24,7 +24,7 @@ from SpineInference.models.catalog import ModelSet
 from SpineInference.models.model_package import CARD, INT8_ONNX, ONNX, ModelPackage
 from SpineInference.models.package_files import atomic_folder
 from SpineInference.monitor import Monitor
-from SpineInference.options import Options
+from SpineInference.options import Precision, SegmentationOptions
 
 from ..config.config import Config
 from ..data.datasets import Case, split_cases
@@ -134,7 +134,7 @@ def runtime_slices(package: ModelPackage, cases: Sequence[Case]) -> list[np.ndar
     slices: list[np.ndarray] = []
     for case in cases:
         sample = _Sample(_SLICES_OF_A_CASE)
-        predict(case.read_image(), alone, Options(device="cpu"), _Listening(sample))
+        predict(case.read_image(), alone, SegmentationOptions(device="cpu"), _Listening(sample))
         slices += sample.slices
     return slices
 
@@ -188,7 +188,7 @@ def _spread(items: Sequence, count: int) -> list:
 
 def _validation_dice(package: ModelPackage, cases: list[Case], config: Config, precision: Precision) -> float:
     alone = ModelSet(package.manifest.name, package.manifest.title, [package])
-    options = Options(device="cpu", precision=precision)
+    options = SegmentationOptions(device="cpu", precision=precision)
     print(f"Validation with precision {precision}:", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         results = evaluate(alone, cases, Path(folder), config.card.labels, options=options)["results"]

@@ -123,13 +123,13 @@ def _train_and_evaluate(task: Task) -> str:
         with atomic(task.run_folder / TRAINED) as aside:
             aside.touch()
     if missing := task.missing_splits:
-        from SpineInference.options import Options
+        from SpineInference.options import SegmentationOptions
 
         from ..data.datasets import split_cases
         from ..evaluation.evaluate import evaluate, open_runs
 
         # Not only where the spine seems to be: networks trained on whole slices find nothing in parts of them.
-        options = Options(threads=config.training.threads, restrict_to_spine=False)
+        options = SegmentationOptions(threads=config.training.threads, restrict_to_spine=False)
         cases = split_cases(config.data, task.data_folder)
         with open_runs([task.run_folder]) as models:
             for split in missing:

@@ -1,32 +1,39 @@
-"""What a user may choose, checked before any work, and which of a set's networks then run."""
+"""What a person may choose for a segmentation: made once by whoever asks, valid from then on, and carried as it is.
 
+The panel, the command line and scripts build `SegmentationOptions`; a request takes them through JSON to the worker;
+the pipeline and the record of the result hold the same ones.
+"""
+
+import re
 from dataclasses import dataclass
-from typing import get_args
-
-import SimpleITK as sitk
+from typing import Literal, get_args
 
 from .anatomy import parse_level
-from .engines.devices import Precision
 from .errors import SpineError
-from .measuring.reference import check_reference
-from .prediction.fusion import FUSIONS
 from .specs import PostprocessingSpec
-from .volume.geometry import PLANES
+
+DEFAULT_MODEL = "vertebral-bodies-mr"
+Plane = Literal["sagittal", "coronal", "axial"]
+FusionRule = Literal["mean", "vote"]
+Precision = Literal["full", "int8"]
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 @dataclass(frozen=True)
-class Options:
-    """Choices for one scan. None stands for the model's or the scan's own default.
+class SegmentationOptions:
+    """Choices for one scan; None stands for the default of the model or of the scan. Raises SpineError if impossible.
 
-    `planes`: some of `geometry.PLANES`; `fusion`: "mean" or "vote"; `top_level` or `bottom_level`: the first or last
-    vertebra of the scan, and `propose_levels` whether levels are read off the scan (see `level_recognition`): proposed
-    where neither is given, otherwise only compared; `device` and `precision` ("full" or "int8"): see
-    `devices.choose_device`; `reference`: a mask on the scan's grid; `restrict_to_spine`: compute only the region that
-    can hold vertebrae (off only to measure what that costs).
+    `model`: the name of a set in the catalog or the path of a package; `planes`: those to look at; `fusion`: how their
+    opinions are fused; `top_level` or `bottom_level`: the first or last vertebra of the scan ("C2"); `propose_levels`:
+    whether levels are read off the scan (see `level_recognition`), proposed where neither is given, otherwise only
+    compared; `bias_correction`: N4 or not; `postprocessing` replaces that of the model as a whole; `device` and
+    `precision`: see `devices.choose_device`; `threads`: processor threads; `restrict_to_spine`: compute only the region
+    that can hold vertebrae (off only to measure what that costs).
     """
 
-    planes: tuple[str, ...] | None = None
-    fusion: str = "mean"
+    model: str = DEFAULT_MODEL
+    planes: tuple[Plane, ...] | None = None
+    fusion: FusionRule = "mean"
     top_level: str | None = None
     bottom_level: str | None = None
     propose_levels: bool = True
@@ -35,21 +42,21 @@ class Options:
     device: str = "auto"
     precision: Precision = "full"
     threads: int | None = None
-    reference: sitk.Image | None = None
     restrict_to_spine: bool = True
 
-
-def check_options(options: Options, scan: sitk.Image) -> None:
-    """Raise SpineError for a choice that cannot be carried out on `scan`."""
-    if options.fusion not in FUSIONS:
-        raise SpineError(f'"{options.fusion}" is no way to fuse planes: use {" or ".join(FUSIONS)}.')
-    if options.precision not in get_args(Precision):
-        raise SpineError(f'"{options.precision}" is not a precision: use {" or ".join(get_args(Precision))}.')
-    for plane in options.planes or ():
-        if plane not in PLANES:
-            raise SpineError(f'"{plane}" is not a plane: use {", ".join(PLANES)}.')
-    for level in (options.top_level, options.bottom_level):
-        if level is not None:
-            parse_level(level)
-    if options.reference is not None:
-        check_reference(options.reference, scan)
+    def __post_init__(self) -> None:
+        planes = self.planes
+        if planes is not None and not 0 < len(planes) == len(set(planes) & set(get_args(Plane))):
+            given = ", ".join(map(str, planes)) or "none"
+            raise SpineError(f"the planes must be some of {', '.join(get_args(Plane))}, each once, not {given}.")
+        if self.fusion not in get_args(FusionRule):
+            raise SpineError(f'"{self.fusion}" is no way to fuse planes: use {" or ".join(get_args(FusionRule))}.')
+        if self.precision not in get_args(Precision):
+            raise SpineError(f'"{self.precision}" is not a precision: use {" or ".join(get_args(Precision))}.')
+        if not _DEVICE.fullmatch(self.device):
+            raise SpineError(f'"{self.device}" is not a device: use auto, cpu, cuda, cuda:N or mps.')
+        for level in (self.top_level, self.bottom_level):
+            if level is not None:
+                parse_level(level)
+        if self.threads is not None and self.threads < 1:
+            raise SpineError(f"the number of threads must be at least 1, not {self.threads}.")

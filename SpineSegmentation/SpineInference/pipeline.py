@@ -24,14 +24,15 @@ from .engines.devices import Device, choose_device
 from .engines.engine import Engine
 from .engines.engine_cache import EngineCache
 from .measuring.measurements import Measurements, measure
-from .measuring.reference import check_values
+from .measuring.reference import check_reference, check_values
+from .measuring.slice_agreement import SliceAgreement, dice_per_slice
 from .models.catalog import ModelSet
 from .models.manifest import Manifest
 from .models.model_package import ModelPackage
 from .monitor import Monitor
-from .options import Options, check_options
+from .options import SegmentationOptions
 from .prediction.fusion import Fusion
-from .prediction.planes import note_precision, packages_to_run, sharpest, weighted
+from .prediction.planes import finest_plane, note_precision, packages_to_run, plane_weights
 from .prediction.region import clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.slices import predict_plane
@@ -52,7 +53,7 @@ class Result:
     top to the bottom, then other structures in the order of the model.
 
     `partial` holds the label values of bodies cut off by the border of the scan; `timings` are seconds per stage;
-    `notes` are sentences for the user.
+    `notes` are sentences for the user; `dice_per_slice` is there where there was a reference.
     """
 
     labels: sitk.Image
@@ -64,34 +65,38 @@ class Result:
     device: Device
     timings: dict[str, float]
     notes: list[str]
+    dice_per_slice: SliceAgreement | None = None
 
 
 def segment(
     scan: sitk.Image,
     models: ModelSet,
-    options: Options | None = None,
+    options: SegmentationOptions | None = None,
+    reference: sitk.Image | None = None,
     monitor: Monitor | None = None,
     engines: EngineCache | None = None,
 ) -> Result:
     """Segment a 3D scalar `scan` (any orientation and spacing) with a set of 2D networks.
 
-    Vertebrae become single, named bodies, any other label of the model one segment (see `Manifest.structures`).
-    Raises SpineError, before any work, for input and options that cannot be used, and Cancelled.
+    `reference`, a label map on the scan's grid, is what the result is compared with. Vertebrae become single,
+    named bodies, any other label of the model one segment (see `Manifest.structures`). Raises SpineError, before any
+    work, for input and options that cannot be used, and Cancelled.
     """
-    options, engines = options or Options(), engines or EngineCache()
+    options, engines = options or SegmentationOptions(), engines or EngineCache()
     notes: list[str] = []
     monitor = (monitor or Monitor()).collecting(notes)
     seconds = _Stopwatch()
 
     check_geometry(scan)
-    check_options(options, scan)
+    if reference is not None:
+        check_reference(reference, scan)
     packages = packages_to_run(models, options, scan, monitor)
     device = choose_device(options.device, options.precision)
     note_precision(packages, options, device, monitor)
-    members = weighted(packages, scan)
+    members = plane_weights(packages, scan)
     recipe = packages[0].manifest
-    if options.reference is not None and recipe.vertebra_class is None:
-        check_values(options.reference, list(recipe.structures.values()))
+    if reference is not None and recipe.vertebra_class is None:
+        check_values(reference, list(recipe.structures.values()))
 
     def engine_for(package: ModelPackage) -> Engine:
         return engines.get(package, device, options.threads, monitor)
@@ -107,8 +112,8 @@ def segment(
         # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
         whole_slices = recipe.input.canvas is not None or 1 in volume.shape
         if options.restrict_to_spine and recipe.vertebra_class and not whole_slices:
-            seeker = sharpest(packages, scan)
-            box = find_region(volume, spacing_ipl(working), seeker.manifest, engine_for(seeker), monitor)
+            roi_model = finest_plane(packages, scan)
+            box = find_region(volume, spacing_ipl(working), roi_model.manifest, engine_for(roi_model), monitor)
         if nothing_there := box is None:
             box = (slice(0, 1),) * 3
         region = crop(working, box)
@@ -161,7 +166,8 @@ def segment(
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)
         structures = list(recipe.structures.values())
-        measurements = measure(labels, bodies, partial, options.reference, structures, qualities)
+        measurements = measure(labels, bodies, partial, reference, structures, qualities)
+        slices = None if reference is None else dice_per_slice(labels, reference)
 
     measurements = replace(measurements, naming=naming)
 
@@ -170,7 +176,7 @@ def segment(
     segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]
     names = [package.manifest.name for package in packages]
     planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
-    return Result(labels, segments, partial, measurements, names, planes, device, seconds.spent, notes)
+    return Result(labels, segments, partial, measurements, names, planes, device, seconds.spent, notes, slices)
 
 
 def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:

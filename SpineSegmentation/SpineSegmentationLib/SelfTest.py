@@ -13,6 +13,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from SpineInference.anatomy import LEVELS
 from SpineInference.errors import Cancelled, SpineError
+from SpineInference.options import SegmentationOptions
 
 
 class SpineSegmentationTest(ScriptedLoadableModuleTest):
@@ -31,7 +32,7 @@ class SpineSegmentationTest(ScriptedLoadableModuleTest):
         self._needOnnxruntime()
         volumeNode = self._addVolume(_paintSpine())
         progress = []
-        result = self._segment(volumeNode, topLevel="T6", onProgress=progress.append)
+        result = self._segment(volumeNode, "T6", onProgress=progress.append)
         segmentation = result.segmentationNode.GetSegmentation()
         segments = [segmentation.GetNthSegment(index) for index in range(segmentation.GetNumberOfSegments())]
         names = [segment.GetName() for segment in segments]
@@ -115,8 +116,9 @@ class SpineSegmentationTest(ScriptedLoadableModuleTest):
         self.logics.append(logic)
         return logic
 
-    def _segment(self, volumeNode, **choices):
-        return self._logic().segment(volumeNode, device="cpu", onText=self.log.append, **choices)
+    def _segment(self, volumeNode, topLevel=None, **choices):
+        options = SegmentationOptions(top_level=topLevel, device="cpu")
+        return self._logic().segment(volumeNode, options, onText=self.log.append, **choices)
 
     def _startRun(self):
         logic, ends = self._logic(), []

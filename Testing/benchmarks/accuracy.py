@@ -42,7 +42,7 @@ from accuracy_tables import report, results_of, row_of  # noqa: E402
 from SegTraining.data.datasets import Case  # noqa: E402
 from SegTraining.reporting.csv_tables import write_rows  # noqa: E402
 from SpineInference import __version__  # noqa: E402
-from SpineInference.app.requests import DEFAULT_MODEL, Request, check_request  # noqa: E402
+from SpineInference.app.requests import Request, check_request  # noqa: E402
 from SpineInference.app.runner import Runner  # noqa: E402
 from SpineInference.errors import SpineError  # noqa: E402
 from SpineInference.files.atomic import atomic  # noqa: E402
@@ -50,6 +50,7 @@ from SpineInference.files.reading import read_labels  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
 from SpineInference.models.model_package import ModelPackage  # noqa: E402
 from SpineInference.monitor import Monitor  # noqa: E402
+from SpineInference.options import DEFAULT_MODEL, SegmentationOptions  # noqa: E402
 from SpineInference.volume.geometry import canonical  # noqa: E402
 
 BUSY = 0.5
@@ -116,10 +117,12 @@ def _candidates(options: argparse.Namespace, folder: Path) -> list[Candidate]:
         choices = Request(
             input="",
             output=str(folder / name),
-            model=text,
-            planes=tuple(options.planes.split(",")) if options.planes else None,
-            device=options.device,
-            threads=options.threads,
+            options=SegmentationOptions(
+                model=text,
+                planes=tuple(options.planes.split(",")) if options.planes else None,
+                device=options.device,
+                threads=options.threads,
+            ),
             overview=options.results is not None,
         )
         candidates[name] = Candidate(name, model.packages, choices)
@@ -135,9 +138,10 @@ def _judged(source: Source, candidates: list[Candidate]) -> Iterator[CaseScore]:
             labels, order = np.zeros(truth.reference.classes.shape, np.uint8), []
             seconds, failure = None, None
             try:
-                outcome = runner.run(candidate.request_for(source, case), Monitor())
-                labels = sitk.GetArrayFromImage(canonical(read_labels(outcome.files["labels"])))
-                order, seconds = [segment.label for segment in outcome.segments], outcome.seconds
+                written = runner.run(candidate.request_for(source, case), Monitor())
+                record = written.record
+                labels = sitk.GetArrayFromImage(canonical(read_labels(written.folder / record.contents["labels"])))
+                order, seconds = [segment.label for segment in record.segments], record.total_seconds
             except Exception as error:  # whatever a user would meet counts against the model and stops no other case
                 failure = str(error) if isinstance(error, SpineError) else repr(error)
                 if not isinstance(error, SpineError):

@@ -26,7 +26,7 @@ from SpineInference.engines.engine_cache import EngineCache  # noqa: E402
 from SpineInference.measuring.metrics import dice  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
 from SpineInference.models.model_package import SAFETENSORS, ModelPackage  # noqa: E402
-from SpineInference.options import Options  # noqa: E402
+from SpineInference.options import SegmentationOptions  # noqa: E402
 from SpineInference.pipeline import segment  # noqa: E402
 from SpineInference.prediction.slices import foreground_channel, pad  # noqa: E402
 from SpineInference.volume.geometry import SLICE_AXIS, Grid, canonical, resample, restore  # noqa: E402
@@ -145,7 +145,7 @@ def pipeline(folder: Path, model: str, device: str, threads: int) -> dict:
         clock = Clock()
         scan = sitk.ReadImage(folder / "scan.nrrd")
         reading = clock.read()[0]
-        result = segment(scan, open_set(model), Options(device=device, threads=threads), engines=engines)
+        result = segment(scan, open_set(model), SegmentationOptions(device=device, threads=threads), engines=engines)
         runs.append(clock.read())
     return {
         "wall_seconds": runs[0][0],

@@ -24,8 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "SpineSegmentation")]
 
-from SpineInference.app.requests import DEFAULT_MODEL  # noqa: E402
 from SpineInference.engines.devices import list_devices  # noqa: E402
+from SpineInference.options import DEFAULT_MODEL  # noqa: E402
 
 BUSY = 0.5
 """More running processes than this before the benchmark begins make its times worthless."""

@@ -23,9 +23,12 @@ from SlicerHost.views import canDrawOffScreen  # noqa: E402
 from worker_process import run_worker  # noqa: E402
 
 from SegTraining.synthetic.spine.phantom import make_phantom  # noqa: E402
+from SpineInference.anatomy import Segment  # noqa: E402
+from SpineInference.app.record import read_record  # noqa: E402
 from SpineInference.app.requests import Request  # noqa: E402
 from SpineInference.errors import SpineError  # noqa: E402
 from SpineInference.files.reading import read_volume, scan_name  # noqa: E402
+from SpineInference.options import SegmentationOptions  # noqa: E402
 from SpineSegmentationLib.scene.ResultImport import importResult  # noqa: E402
 from SpineSegmentationLib.scene.VolumeExchange import addVolume  # noqa: E402
 
@@ -67,12 +70,13 @@ def _make_scan(folder: Path) -> tuple[str, sitk.Image]:
 
 def _demonstrate(options: argparse.Namespace, truth: sitk.Image | None) -> None:
     name = scan_name(options.scan)
-    request = Request(input=options.scan, output=str(options.output / name), top_level=options.top_level, device="auto")
-    event = run_worker(request, _show)
+    folder = options.output / name
+    request = Request(options.scan, str(folder), SegmentationOptions(top_level=options.top_level))
+    record = read_record(run_worker(request, _show)["record"])
     print("\nPutting the result into a scene ...", flush=True)
     startScene()
     volumeNode = addVolume(read_volume(options.scan), name)
-    result = importResult(event, volumeNode)
+    result = importResult(record, folder, volumeNode)
     if result.segmentationNode is None:
         print("No vertebral body was found, so there is nothing to show.", *result.notes, sep="\n")
         return
@@ -83,7 +87,7 @@ def _demonstrate(options: argparse.Namespace, truth: sitk.Image | None) -> None:
         "segmentation": options.output / f"{name}.seg.nrrd",
         "measurements": options.output / f"{name}.csv",
         "picture": options.output / "scene.png",
-        "worker's result": Path(event["folder"]),
+        "worker's result": folder,
     }
     save_node(segmentationNode, files["segmentation"])
     save_node(tableNode, files["measurements"])
@@ -96,8 +100,8 @@ def _demonstrate(options: argparse.Namespace, truth: sitk.Image | None) -> None:
         del files["picture"]
     save_scene(files["scene for 3D Slicer"])
 
-    found = sitk.ReadImage(event["files"]["labels"])
-    _print_table(event["segments"], found, compare(found, truth) if truth is not None else {})
+    found = sitk.ReadImage(folder / record.contents["labels"])
+    _print_table(record.segments, found, compare(found, truth) if truth is not None else {})
     for what, path in files.items():
         print(f"{what:>20}  {path}")
 
@@ -115,14 +119,14 @@ def _show(event: dict) -> None:
     print(f"\r{line:<78}", end="" if sys.stdout.isatty() else "\n", flush=True)
 
 
-def _print_table(segments: list[dict], found: sitk.Image, comparisons: dict[int, Comparison]) -> None:
+def _print_table(segments: list[Segment], found: sitk.Image, comparisons: dict[int, Comparison]) -> None:
     """Level and volume of every body, and how well it agrees with the truth where that is known."""
     print(f"\n{'vertebra':<12}{'volume (mm3)':>13}" + (f"{'truth':>8}{'Dice':>8}" if comparisons else ""))
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.Execute(found)
     for segment in segments:
-        line = f"{segment['name']:<12}{shape.GetPhysicalSize(segment['label']):>13,.0f}"
-        if comparison := comparisons.get(segment["label"]):
+        line = f"{segment.name:<12}{shape.GetPhysicalSize(segment.label):>13,.0f}"
+        if comparison := comparisons.get(segment.label):
             line += f"{comparison.level:>8}{comparison.dice:>8.3f}"
         print(line)
     if comparisons:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from SpineInference.app.requests import DEFAULT_MODEL, Request, to_json
+from SpineInference.app.record import read_record
+from SpineInference.app.requests import Request, to_json
+from SpineInference.options import DEFAULT_MODEL, SegmentationOptions
 
 STAND_IN = Path(__file__).resolve().parent / "slicer_package"
 SCRIPTED_MODULES = Path("lib/Slicer/qt-scripted-modules")
@@ -71,9 +73,8 @@ def test_the_installed_runtime_is_the_one_that_runs_and_it_finds_its_models(inst
 @pytest.mark.slow
 def test_the_installed_worker_segments_the_installed_sample_scan(installed, tmp_path):
     sample = installed / "Resources" / "SampleData" / "SpinePhantom.nrrd"
-    request = Request(
-        str(sample), str(tmp_path / "result"), planes=("sagittal",), top_level="T11", device="cpu", overview=False
-    )
+    options = SegmentationOptions(planes=("sagittal",), top_level="T11", device="cpu")
+    request = Request(str(sample), str(tmp_path / "result"), options, overview=False)
     with subprocess.Popen(
         [sys.executable, "-m", "SpineInference.app.worker"],
         cwd=installed,
@@ -86,6 +87,7 @@ def test_the_installed_worker_segments_the_installed_sample_scan(installed, tmp_
         worker.stdin.flush()  # and left open: closing it would be Cancel
         event = json.loads(worker.stdout.readlines()[-1])
     assert event["event"] == "result", event
-    names = [segment["name"] for segment in event["segments"]]
+    record = read_record(event["record"])
+    names = [segment.name for segment in record.segments]
     assert names[:6] == ["T11", "T12", "L1", "L2", "L3", "L4"]
-    assert Path(event["files"]["labels"]).is_file()
+    assert (tmp_path / "result" / record.contents["labels"]).is_file()

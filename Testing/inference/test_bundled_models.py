@@ -6,11 +6,10 @@ import SimpleITK as sitk
 
 from SegTraining.export.onnx_export import TOLERANCE, engine_difference
 from SegTraining.synthetic.spine.phantom import make_phantom
-from SpineInference.app.requests import DEFAULT_MODEL
 from SpineInference.files.reading import read_labels, read_volume
 from SpineInference.measuring.reference import compare
 from SpineInference.models.catalog import list_sets, open_set, verify
-from SpineInference.options import Options
+from SpineInference.options import DEFAULT_MODEL, SegmentationOptions
 from SpineInference.pipeline import segment
 from SpineInference.volume.geometry import PLANES
 
@@ -53,7 +52,7 @@ def test_onnx_and_torch_agree(models, plane):
 @pytest.mark.slow
 def test_a_phantom_is_found_whole(models):
     phantom = make_phantom(seed=4711, spacing=(1.0, 1.0, 1.5), field_of_view=(150.0, 190.0, 72.0), contrast="T2")
-    result = segment(phantom.image, models, Options(reference=phantom.bodies))
+    result = segment(phantom.image, models, reference=phantom.bodies)
     named = {20, 21, 22, 23, 24} & set(np.unique(sitk.GetArrayViewFromImage(phantom.bodies)).tolist())
     dice = {m.reference_label: m.dice for m in result.measurements.vertebrae}
     assert named and all(dice.get(label, 0) > 0.85 for label in named), dice
@@ -66,7 +65,7 @@ def test_a_patient_it_was_not_trained_on(models, spine_data):
     folder = spine_data / "Dataset502_MyoSegmenTUM"
     scan = read_volume(folder / "imagesTr" / "myosegmentum_30_0000.nii.gz")
     reference = read_labels(folder / "instancesTr" / "myosegmentum_30.nii.gz")
-    result = segment(scan, models, Options(reference=reference))
+    result = segment(scan, models, reference=reference)
     assert result.measurements.reference.n_missed == 0
     assert result.measurements.reference.dice > 0.88
 
@@ -78,7 +77,9 @@ def test_computing_only_the_region_of_the_spine_costs_no_accuracy(models, spine_
     scan = read_volume(folder / "imagesTr" / "myosegmentum_27_0000.nii.gz")
     reference = read_labels(folder / "instancesTr" / "myosegmentum_27.nii.gz")
     dice = [
-        segment(scan, models, Options(reference=reference, restrict_to_spine=restrict)).measurements.reference.dice
+        segment(
+            scan, models, SegmentationOptions(restrict_to_spine=restrict), reference=reference
+        ).measurements.reference.dice
         for restrict in (True, False)
     ]
     assert dice[0] >= dice[1] - 0.002

@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from small_packages import fields, write_package
+from small_records import small_record
 
 from SpineInference.anatomy import LEVELS, Segment
 from SpineInference.app import cli
+from SpineInference.app.record import read_record
 from SpineInference.app.requests import Request, to_json
-from SpineInference.app.runner import Outcome
+from SpineInference.app.runner import WrittenResult
 from SpineInference.errors import SpineError
 from SpineInference.files.result_folder import result_folder
+from SpineInference.options import SegmentationOptions
 
 
 class FakeRun:
@@ -38,7 +41,7 @@ class FakeRun:
         with result_folder(Path(request.output)) as folder:
             (folder / "labels.txt").write_text("1")
         segments = [] if "empty" in request.input else [LEVELS["C2"], LEVELS["C3"]]
-        return Outcome(Path(request.output), {}, segments, 12.3)
+        return WrittenResult(Path(request.output), small_record(request, segments, 12.3))
 
 
 def write_scan(path: Path, values: np.ndarray | None = None) -> Path:
@@ -91,15 +94,17 @@ def test_every_option_arrives(run, out, tmp_path):
         Request(
             input=str(scan),
             output=str(out / "a"),
-            model="m",
-            planes=("axial", "sagittal"),
-            fusion="vote",
-            device="cuda:1",
-            bottom_level="L5",
-            bias_correction=False,
+            options=SegmentationOptions(
+                model="m",
+                planes=("axial", "sagittal"),
+                fusion="vote",
+                device="cuda:1",
+                bottom_level="L5",
+                bias_correction=False,
+                threads=2,
+            ),
             reference=str(mask),
             format="nrrd",
-            threads=2,
             overview=False,
         )
     ]
@@ -357,12 +362,13 @@ def test_the_whole_way_from_a_scan_to_the_files(model, spine, tmp_path, capsys):
     rows = list(csv.DictReader((folder / "scan ö_measurements.csv").open(encoding="utf-8")))
     assert [row["level"] for row in rows] == ["L3", "L4", "L5"]
 
-    record = json.loads((folder / "scan ö_result.json").read_text())
-    assert record["request"] == json.loads(to_json(Request(**record["request"])))
-    assert record["measurements"]["reference"]["dice"] > 0.9
-    assert record["models"] == ["bright-sagittal"] and record["device"]["used"] == "cpu"
-    assert record["seconds"]["reading"] > 0 and record["versions"]["SpineSegmentation"]
-    assert set(record["files"]) == set(names_in(folder)) - {"scan ö_result.json"}
+    record = read_record(folder / "scan ö_result.json")
+    assert (record.request.input, record.request.options.model) == (str(spine), str(model))
+    assert [segment.name for segment in record.segments] == ["L3", "L4", "L5"]
+    assert record.measurements["reference"]["dice"] > 0.9
+    assert record.models == ["bright-sagittal"] and record.device.used == "cpu"
+    assert record.seconds["reading"] > 0 and record.versions["SpineSegmentation"]
+    assert set(record.files) == set(record.contents.values()) == set(names_in(folder)) - {"scan ö_result.json"}
 
     # The same again replaces the result, unless somebody has corrected it by hand.
     assert call(None, *arguments, "--no-overview", "--format", "nrrd", "-q") == 0
@@ -380,15 +386,17 @@ def test_the_worker_with_the_real_pipeline(model, spine, tmp_path):
     command = [sys.executable, "-m", "SpineInference.app.worker", "--keep-alive"]
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     for number in range(2):
-        request = Request(str(spine), str(tmp_path / f"{number}"), str(model), device="cpu", threads=1, overview=False)
+        options = SegmentationOptions(str(model), device="cpu", threads=1)
+        request = Request(str(spine), str(tmp_path / f"{number}"), options, overview=False)
         worker.stdin.write(to_json(request) + "\n")
         worker.stdin.flush()
         events = []
         while not events or events[-1]["event"] not in ("result", "error"):
             events.append(json.loads(worker.stdout.readline()))
         assert events[-1]["event"] == "result", events[-1]
-        assert [segment["name"] for segment in events[-1]["segments"]] == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
-        assert all(Path(path).is_file() for path in events[-1]["files"].values())
+        record = read_record(events[-1]["record"])
+        assert [segment.name for segment in record.segments] == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
+        assert all((tmp_path / f"{number}" / name).is_file() for name in record.contents.values())
         stages = [event["stage"] for event in events if event["event"] == "progress"]
         assert stages[0] == "reading" and stages[-1] == "writing" and "network" in stages
     worker.stdin.close()

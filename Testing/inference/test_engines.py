@@ -6,12 +6,13 @@ and the change to the CPU are really run; streams and pinned memory are not.
 
 import contextlib
 import importlib.util
+import shutil
 import subprocess
 import sys
+from contextlib import closing
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
 from onnx import numpy_helper
 from small_packages import contents, fields, onnx_model, write_package
@@ -20,12 +21,13 @@ from SegTraining.export.onnx_export import export_package
 from SpineInference import networks
 from SpineInference.engines import open_engine
 from SpineInference.engines.devices import Device, choose_device
-from SpineInference.engines.onnx_engine import PASSES_AT_A_TIME, OnnxEngine
+from SpineInference.engines.engine_cache import EngineCache
+from SpineInference.engines.onnx_engine import PASSES_AT_A_TIME, OnnxEngine, passes_at_a_time
 from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 from SpineInference.monitor import Monitor
-from SpineInference.options import Options, check_options
+from SpineInference.options import SegmentationOptions
 from SpineInference.prediction.planes import note_precision
 
 CPU = Device("cpu", 0, "CPU", "test")
@@ -109,7 +111,7 @@ def test_a_package_without_int8_computes_in_full_precision(package):
 
 def notes_on(precision: str, device: Device, *packages: ModelPackage) -> list[str]:
     notes: list[str] = []
-    note_precision(list(packages), Options(precision=precision), device, Monitor(on_note=notes.append))
+    note_precision(list(packages), SegmentationOptions(precision=precision), device, Monitor(on_note=notes.append))
     return notes
 
 
@@ -124,7 +126,7 @@ def test_the_user_hears_when_int8_does_not_compute(package, package_with_int8):
 
 def test_a_precision_that_does_not_exist_is_refused():
     with pytest.raises(SpineError, match='"int4" is not a precision: use full or int8'):
-        check_options(Options(precision="int4"), sitk.Image(8, 8, 8, sitk.sitkInt16))
+        SegmentationOptions(precision="int4")
 
 
 # ---- a GPU
@@ -299,3 +301,35 @@ def test_a_network_returns_logits_of_its_input_size():
     logits = networks.build("unet", 5, 2, **TINY).eval()(torch.randn(2, 5, 32, 64))
     assert logits.shape == (2, 2, 32, 64)
     assert logits.min() < 0
+
+
+@pytest.mark.parametrize(
+    ("threads", "passes"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 4), (9, 4), (10, 5), (64, 4)]
+)
+def test_no_more_threads_idle_than_need_be(threads, passes):
+    assert passes_at_a_time(threads) == passes
+
+
+def test_another_model_at_the_same_place_is_another_engine(package, package_with_int8, tmp_path):
+    """A worker stays alive while a model is replaced: the new one must compute, not the one that is open."""
+    place = tmp_path / "model"
+    shutil.copytree(package.path, place)
+    with closing(EngineCache()) as cache:
+        first = cache.get(ModelPackage.open(place), CPU, 1, Monitor())
+        assert cache.get(ModelPackage.open(place), CPU, 1, Monitor()) is first
+        shutil.rmtree(place)
+        shutil.copytree(package_with_int8.path, place)
+        assert cache.get(ModelPackage.open(place), CPU, 1, Monitor()) is not first
+        assert cache.get(package, CPU, 1, Monitor()) is first
+
+
+def test_cache_is_bounded_and_closes_what_it_drops(package, monkeypatch):
+    closed = []
+    monkeypatch.setattr(OnnxEngine, "close", lambda self: closed.append(self))
+    cache = EngineCache(most_open=2)
+    engines = [cache.get(package, CPU, threads, Monitor()) for threads in (1, 2)]
+    cache.get(package, CPU, 1, Monitor())  # asked for again: the other one is the oldest
+    cache.get(package, CPU, 3, Monitor())
+    assert closed == [engines[1]]
+    cache.close()
+    assert len(closed) == 3

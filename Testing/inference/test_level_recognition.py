@@ -9,11 +9,11 @@ from SegTraining.config.levels import load_level_config
 from SegTraining.export.onnx_export import TOLERANCE, engine_difference
 from SegTraining.levels.patches import phantom_scan
 from SpineInference.anatomy import LEVELS
-from SpineInference.app.requests import DEFAULT_MODEL
 from SpineInference.engines import open_engine
 from SpineInference.engines.devices import choose_device
 from SpineInference.errors import SpineError
 from SpineInference.models.catalog import open_set
+from SpineInference.options import DEFAULT_MODEL
 from SpineInference.specs import InputSpec, IntensityRule
 from SpineInference.spine.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, propose_levels, uneven
 

@@ -12,27 +12,27 @@ from SpineInference.measuring.measurements import Measurements, VertebraMeasurem
 from SpineInference.models import catalog
 from SpineInference.models.model_package import pack
 from SpineInference.monitor import Monitor
-from SpineInference.options import Options
+from SpineInference.options import SegmentationOptions
 from SpineInference.spine.level_recognition import Proposal
 from SpineInference.spine.naming import name_bodies
 
 PROPOSAL = Proposal("L1", 0.9789, "the sacrum")
 
 
-def name(count: int, options: Options, proposal: Proposal | None = PROPOSAL, lowest_quality: float = 0.95):
+def name(count: int, options: SegmentationOptions, proposal: Proposal | None = PROPOSAL, lowest_quality: float = 0.95):
     notes, qualities = [], [*[0.9] * (count - 1), lowest_quality]
     segments, naming = name_bodies(qualities, options, lambda: proposal, Monitor(on_note=notes.append))
     return [segment.name for segment in segments], naming, notes
 
 
 def test_what_the_scan_shows_becomes_names_and_the_user_is_told_how_sure_they_are():
-    names, naming, notes = name(5, Options())
+    names, naming, notes = name(5, SegmentationOptions())
     assert names == ["L1", "L2", "L3", "L4", "L5"]
     assert naming == Naming("proposed", 0.97, "the sacrum")
     assert notes == ["Levels from the sacrum, confidence 0.97; name the topmost vertebra if it is wrong."]
 
 
-@pytest.mark.parametrize("options", [Options(top_level="T12"), Options(bottom_level="L4")])
+@pytest.mark.parametrize("options", [SegmentationOptions(top_level="T12"), SegmentationOptions(bottom_level="L4")])
 def test_the_users_level_wins_and_a_contradiction_of_the_scan_is_told(options):
     names, naming, notes = name(5, options)
     assert names == ["T12", "L1", "L2", "L3", "L4"]
@@ -43,23 +43,28 @@ def test_the_users_level_wins_and_a_contradiction_of_the_scan_is_told(options):
 
 
 @pytest.mark.parametrize(
-    "options", [Options(top_level="L1"), Options(bottom_level="L5"), Options(top_level="T12", propose_levels=False)]
+    "options",
+    [
+        SegmentationOptions(top_level="L1"),
+        SegmentationOptions(bottom_level="L5"),
+        SegmentationOptions(top_level="T12", propose_levels=False),
+    ],
 )
 def test_who_agrees_with_the_scan_or_wants_no_proposal_hears_nothing(options):
     assert name(5, options)[1:] == (Naming("given"), [])
 
 
 def test_without_a_proposal_bodies_are_numbered():
-    assert name(2, Options(), None) == (["Vertebra 1", "Vertebra 2"], Naming("numbered"), [])
+    assert name(2, SegmentationOptions(), None) == (["Vertebra 1", "Vertebra 2"], Naming("numbered"), [])
 
 
 def test_who_wants_numbers_gets_numbers():
-    names, naming, _ = name(2, Options(propose_levels=False))
+    names, naming, _ = name(2, SegmentationOptions(propose_levels=False))
     assert (names, naming) == (["Vertebra 1", "Vertebra 2"], Naming("numbered"))
 
 
 def test_a_users_level_that_cannot_be_is_not_replaced_by_a_proposal():
-    names, naming, notes = name(5, Options(top_level="L4"))
+    names, naming, notes = name(5, SegmentationOptions(top_level="L4"))
     assert names[0] == "Vertebra 1" and naming == Naming("numbered")
     assert "L4" in notes[0] and "looks like L1" in notes[1]
 
@@ -69,7 +74,12 @@ LUMBAR = ["L1", "L2", "L3", "L4", "L5"]
 
 @pytest.mark.parametrize(
     "options",
-    [Options(), Options(top_level="L1"), Options(bottom_level="L5"), Options(top_level="L1", bottom_level="L5")],
+    [
+        SegmentationOptions(),
+        SegmentationOptions(top_level="L1"),
+        SegmentationOptions(bottom_level="L5"),
+        SegmentationOptions(top_level="L1", bottom_level="L5"),
+    ],
 )
 def test_a_doubtful_piece_of_the_sacrum_is_left_out_and_the_user_is_told(options):
     names, _, notes = name(6, options, lowest_quality=0.5)
@@ -78,27 +88,29 @@ def test_a_doubtful_piece_of_the_sacrum_is_left_out_and_the_user_is_told(options
 
 
 def test_a_sacrum_beyond_doubt_or_asked_for_is_kept():
-    assert name(6, Options())[0] == [*LUMBAR, "S1"]
-    assert name(6, Options(bottom_level="s1"), lowest_quality=0.5)[0] == [*LUMBAR, "S1"]
+    assert name(6, SegmentationOptions())[0] == [*LUMBAR, "S1"]
+    assert name(6, SegmentationOptions(bottom_level="s1"), lowest_quality=0.5)[0] == [*LUMBAR, "S1"]
 
 
 def test_only_the_user_may_name_the_sacrum_where_the_scan_does_not_show_it():
-    assert name(6, Options(top_level="L1"), None, lowest_quality=0.5)[0] == LUMBAR
-    assert name(6, Options(bottom_level="L5"), None, lowest_quality=0.5)[0] == ["T12", *LUMBAR]
+    assert name(6, SegmentationOptions(top_level="L1"), None, lowest_quality=0.5)[0] == LUMBAR
+    assert name(6, SegmentationOptions(bottom_level="L5"), None, lowest_quality=0.5)[0] == ["T12", *LUMBAR]
 
 
 def test_a_doubtful_last_body_is_kept_where_the_user_took_the_topmost_for_one_too_low():
-    names, _, notes = name(5, Options(top_level="L2"), lowest_quality=0.5)
+    names, _, notes = name(5, SegmentationOptions(top_level="L2"), lowest_quality=0.5)
     assert names == ["L2", "L3", "L4", "L5", "S1"] and "looks like L1" in notes[0] and len(notes) == 1
 
 
-@pytest.mark.parametrize("options", [Options(bottom_level="L6"), Options(top_level="L1", bottom_level="L6")])
+@pytest.mark.parametrize(
+    "options", [SegmentationOptions(bottom_level="L6"), SegmentationOptions(top_level="L1", bottom_level="L6")]
+)
 def test_a_sixth_lumbar_vertebra_that_the_user_sees_is_no_piece_of_the_sacrum(options):
     assert name(6, options, lowest_quality=0.5)[0] == [*LUMBAR, "L6"]
 
 
 def test_nothing_found_is_nothing_named():
-    assert name_bodies([], Options(), lambda: pytest.fail("was asked"), Monitor())[0] == []
+    assert name_bodies([], SegmentationOptions(), lambda: pytest.fail("was asked"), Monitor())[0] == []
 
 
 def test_table_and_record_say_where_names_come_from(tmp_path):

@@ -8,10 +8,10 @@ from typing import get_args
 
 import pytest
 
-from SpineInference.app.requests import Plane, Request, check_request, read_request, to_json
+from SpineInference.app.requests import Request, check_request, read_request, to_json
 from SpineInference.errors import Cancelled, SpineError
 from SpineInference.files.result_folder import PROGRAM, check_output, result_folder, sha256
-from SpineInference.prediction.fusion import FUSIONS
+from SpineInference.options import Plane, SegmentationOptions
 from SpineInference.specs import PostprocessingSpec
 from SpineInference.volume.geometry import PLANES
 
@@ -24,19 +24,16 @@ def request_(tmp_path: Path) -> Request:
 
 
 def test_json_and_back(request_):
-    full = replace(
-        request_,
+    options = SegmentationOptions(
         planes=("coronal", "axial"),
         fusion="vote",
         device="cuda:1",
         bottom_level="L5",
         bias_correction=False,
-        reference=request_.input,
-        format="nrrd",
         postprocessing=PostprocessingSpec(min_island_mm3=5.0),
         threads=2,
-        overview=False,
     )
+    full = replace(request_, options=options, reference=request_.input, format="nrrd", overview=False)
     for request in (request_, full):
         line = to_json(request)
         assert "\n" not in line and line.isascii()
@@ -47,9 +44,8 @@ def test_only_the_paths_are_needed(request_):
     assert read_request(json.dumps({"input": request_.input, "output": request_.output})) == request_
 
 
-def test_choices_are_those_of_the_pipeline():
+def test_planes_are_those_of_the_geometry():
     assert get_args(Plane) == PLANES
-    assert get_args(Request.__annotations__["fusion"]) == FUSIONS
 
 
 @pytest.mark.parametrize(
@@ -59,24 +55,55 @@ def test_choices_are_those_of_the_pipeline():
         ({"planes": []}, "planes"),
         ({"planes": ["axial", "axial"]}, "planes"),
         ({"fusion": "best"}, "best"),
+        ({"precision": "int4"}, "int4"),
         ({"device": "gpu"}, '"gpu" is not a device'),
         ({"device": "cuda:x"}, "not a device"),
         ({"top_level": "C8"}, "C8"),
         ({"bottom_level": "tail"}, "tail"),
-        ({"format": "dcm"}, "dcm"),
         ({"threads": 0}, "threads"),
         ({"threads": 1.5}, "threads"),
         ({"threads": True}, "threads"),
-        ({"overview": "yes"}, "overview"),
         ({"bias_correction": 1}, "bias_correction"),
         ({"postprocessing": {"smooth": 1}}, "smooth"),
+        ({"typo": 1}, "typo"),
+    ],
+)
+def test_impossible_options_in_json_are_refused(request_, changes, says):
+    content = json.loads(to_json(request_))
+    with pytest.raises(SpineError, match=says) as caught:
+        read_request(json.dumps(content | {"options": content["options"] | changes}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [
+        ({"planes": ("diagonal",)}, "diagonal"),
+        ({"planes": ()}, "not none"),
+        ({"fusion": "median"}, "median"),
+        ({"precision": "int4"}, "use full or int8"),
+        ({"top_level": "X9"}, "X9"),
+        ({"device": "abacus"}, "abacus"),
+        ({"threads": -1}, "-1"),
+    ],
+)
+def test_impossible_options_cannot_be_made(choices, says):
+    with pytest.raises(SpineError, match=says):
+        SegmentationOptions(**choices)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"format": "dcm"}, "dcm"),
+        ({"overview": "yes"}, "overview"),
         ({"input": "nowhere.nii.gz"}, "nowhere.nii.gz does not exist"),
         ({"reference": "nowhere.nii.gz"}, "reference mask nowhere.nii.gz does not exist"),
         ({"input": None}, "input"),
         ({"typo": 1}, "typo"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_one_sentence(request_, changes, says):
+def test_impossible_requests_are_refused(request_, changes, says):
     with pytest.raises(SpineError, match=says) as caught:
         read_request(json.dumps(json.loads(to_json(request_)) | changes))
     assert "\n" not in str(caught.value)

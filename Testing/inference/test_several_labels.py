@@ -1,7 +1,6 @@
 """Models of several labels, and of what is no vertebra, from the package to the files of a result."""
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +8,13 @@ import pytest
 import SimpleITK as sitk
 from small_packages import brightness_model, contents, fields, write_package
 
+from SpineInference.app.record import read_record
 from SpineInference.app.requests import Request
 from SpineInference.app.runner import Runner
 from SpineInference.errors import SpineError
 from SpineInference.models.catalog import ModelSet, open_set
 from SpineInference.monitor import Monitor
-from SpineInference.options import Options
+from SpineInference.options import SegmentationOptions
 from SpineInference.pipeline import segment
 from SpineInference.volume.geometry import Grid
 
@@ -95,7 +95,7 @@ def dice(found: sitk.Image, truth: sitk.Image, value: int) -> float:
 @pytest.mark.parametrize("orientation", ["LPS", "SRA"])
 def test_bodies_are_named_and_the_canal_stays_whole(spine_models, fusion, orientation):
     scan, truth = spine(orientation)
-    result = segment(scan, spine_models, Options(top_level="L1", fusion=fusion, threads=1))
+    result = segment(scan, spine_models, SegmentationOptions(top_level="L1", fusion=fusion, threads=1))
     assert [(s.label, s.name, s.is_vertebra) for s in result.segments] == [
         *((20 + n, f"L{n + 1}", True) for n in range(3)),
         (31, "Canal", False),
@@ -108,14 +108,14 @@ def test_bodies_are_named_and_the_canal_stays_whole(spine_models, fusion, orient
 
 def test_a_reference_is_compared_body_by_body_and_by_the_value_of_the_canal(spine_models):
     scan, truth = spine()
-    result = segment(scan, spine_models, Options(top_level="L1", reference=truth, threads=1))
+    result = segment(scan, spine_models, SegmentationOptions(top_level="L1", threads=1), reference=truth)
     (canal,) = result.measurements.structures
     assert canal.dice > 0.99 and canal.reference_label == 31 and canal.volume_mm3 == pytest.approx(120 * 144, rel=0.02)
     assert [body.reference_label for body in result.measurements.vertebrae] == [20, 21, 22]
     assert result.measurements.reference.n_missed == result.measurements.reference.n_false == 0
 
     mask_of_bodies = sitk.Cast((truth >= 20) & (truth < 30), sitk.sitkUInt8)
-    result = segment(scan, spine_models, Options(reference=mask_of_bodies, threads=1))
+    result = segment(scan, spine_models, SegmentationOptions(threads=1), reference=mask_of_bodies)
     assert all(body.dice > 0.99 for body in result.measurements.vertebrae)
     assert result.measurements.structures[0].dice is None and result.measurements.reference.dice > 0.99
     assert any("only vertebrae were compared" in note for note in result.notes)
@@ -124,7 +124,7 @@ def test_a_reference_is_compared_body_by_body_and_by_the_value_of_the_canal(spin
 def test_a_structure_that_is_not_there_is_told(spine_models):
     scan, truth = spine()
     scan = sitk.Mask(scan, truth != 31, 200)
-    result = segment(scan, spine_models, Options(reference=truth, threads=1))
+    result = segment(scan, spine_models, SegmentationOptions(threads=1), reference=truth)
     assert [s.label for s in result.segments] == [101, 102, 103]
     assert any("Not found in this scan: Canal" in note for note in result.notes)
     (canal,) = result.measurements.structures
@@ -134,7 +134,7 @@ def test_a_structure_that_is_not_there_is_told(spine_models):
 
 def test_a_radiograph_keeps_the_values_of_the_model_and_every_pixel(chest_models):
     scan, truth = radiograph()
-    result = segment(scan, chest_models, Options(reference=truth, threads=1))
+    result = segment(scan, chest_models, SegmentationOptions(threads=1), reference=truth)
     assert [(s.label, s.name) for s in result.segments] == [(1, "Lung"), (2, "Heart")]
     assert np.array_equal(sitk.GetArrayViewFromImage(result.labels), sitk.GetArrayViewFromImage(truth))
     assert [(m.area_mm2, m.volume_mm3, m.dice) for m in result.measurements.structures] == [
@@ -147,7 +147,7 @@ def test_a_radiograph_keeps_the_values_of_the_model_and_every_pixel(chest_models
 def test_nothing_in_a_scan_is_no_matter_of_vertebrae(chest_models):
     scan = as_scan(np.tile(np.arange(80, dtype=np.int16), (90, 1))[:, None] // 4)
     scan[0, 0, 0] = 100
-    result = segment(scan, chest_models, Options(threads=1))
+    result = segment(scan, chest_models, SegmentationOptions(threads=1))
     assert result.segments == []
     (note,) = result.notes
     assert note.startswith("Not found in this scan: Lung, Heart: the model is made for CR of the chest")
@@ -158,7 +158,7 @@ def test_a_reference_of_other_values_is_refused_before_any_work(chest_models, tm
     other = sitk.Cast(truth > 0, sitk.sitkUInt8) * 7
     with pytest.raises(SpineError, match=r"the values 7, but the model finds 1 \(Lung\), 2 \(Heart\)"):
         began = Monitor(on_progress=lambda _: pytest.fail("work began"))
-        segment(scan, chest_models, Options(reference=other), began)
+        segment(scan, chest_models, reference=other, monitor=began)
 
 
 def test_the_files_of_a_result(spine_models, chest_models, tmp_path):
@@ -167,18 +167,19 @@ def test_the_files_of_a_result(spine_models, chest_models, tmp_path):
         sitk.WriteImage(truth, tmp_path / f"{name}-truth.nrrd")
         paths = [str(tmp_path / end) for end in (f"{name}.nrrd", name)]
         model = str(models.packages[0].path.parent)
-        request = Request(*paths, model, threads=1, top_level="L1", reference=str(tmp_path / f"{name}-truth.nrrd"))
-        files = Runner().run(request, Monitor()).files
+        options = SegmentationOptions(model, threads=1, top_level="L1")
+        written = Runner().run(Request(*paths, options, str(tmp_path / f"{name}-truth.nrrd")), Monitor())
+        files = {kind: written.folder / file for kind, file in written.record.contents.items()}
         with files["measurements"].open(encoding="utf-8", newline="") as file:
             rows = {row["level"]: row for row in csv.DictReader(file)}
-        record = json.loads(files["record"].read_text("ascii"))
+        record = read_record(written.record_path)
         written = sitk.ReadImage(files["segmentation"])
         names = [written.GetMetaData(f"Segment{n}_Name") for n in range(len(rows))]
-        assert list(rows) == names == [s["name"] for s in record["segments"]]
+        assert list(rows) == names == [s.name for s in record.segments]
         assert files["overview"].stat().st_size > 10_000
         if name == "spine":
             assert rows["L1"]["middle_height_mm"] != "" and rows["L1"]["partial"] == "no"
             assert rows["Canal"]["middle_height_mm"] == rows["Canal"]["partial"] == ""
-            assert [row["level"] for row in record["measurements"]["structures"]] == ["Canal"]
+            assert [row["level"] for row in record.measurements["structures"]] == ["Canal"]
         else:
             assert float(rows["Heart"]["area_mm2"]) == 1225 and rows["Heart"]["volume_mm3"] == ""

@@ -15,6 +15,7 @@ import pytest
 import SimpleITK as sitk
 
 from SpineInference.app.requests import Request, to_json
+from SpineInference.options import SegmentationOptions
 
 POSIX = os.name == "posix"
 
@@ -38,20 +39,20 @@ import os
 from SpineInference.app import worker
 from SpineInference.errors import SpineError
 from SpineInference.files.result_folder import result_folder
-from SpineInference.app.runner import Outcome
+from types import SimpleNamespace
 
 def run(request, monitor):
     monitor.progress("network", 3, 10, "sagittal")
     print("a library talks")
     os.write(1, b"native code talks\\n")
-    if request.model == "fails":
+    if request.options.model == "fails":
         raise SpineError("This sentence is for the user.")
-    if request.model == "breaks":
+    if request.options.model == "breaks":
         raise KeyError("deep inside")
     target = Path(request.output)
     with result_folder(target) as folder:
         (folder / "labels.txt").write_text("1")
-    return Outcome(target, {"labels": target / "labels.txt"}, [], 1.5)
+    return SimpleNamespace(record_path=target / "labels.txt")
 """
 
 
@@ -86,8 +87,9 @@ def scan(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def request_line(scan: Path, tmp_path: Path):
-    def make(**changes) -> str:
-        return to_json(Request(**{"input": str(scan), "output": str(tmp_path / "results" / "scan"), **changes}))
+    def make(model: str = "m", **changes) -> str:
+        fields = {"input": str(scan), "output": str(tmp_path / "results" / "scan"), **changes}
+        return to_json(Request(**fields, options=SegmentationOptions(model)))
 
     return make
 
@@ -119,11 +121,20 @@ def test_one_request_one_result(request_line, tmp_path):
     progress = client.event("progress")
     assert (progress["stage"], progress["done"], progress["total"], progress["plane"]) == ("network", 3, 10, "sagittal")
     result = client.event("result")
-    assert Path(result["files"]["labels"]).read_text() == "1"
-    assert result["folder"] == str(tmp_path / "results" / "scan")
+    assert Path(result["record"]) == tmp_path / "results" / "scan" / "labels.txt"
+    assert Path(result["record"]).read_text() == "1"
     assert client.process.stdout.read() == ""
     assert client.process.wait(10) == 0
     assert left_over(tmp_path) == ["results"] and left_over(tmp_path / "results") == ["scan"]
+
+
+def test_last_line_counts_without_its_end(request_line):
+    """A request that arrives with the end of the input is cancelled like any other, not passed over in silence."""
+    client = Client(ENDLESS)
+    client.process.stdin.write(request_line())
+    client.process.stdin.close()
+    assert client.event("cancelled")
+    assert client.process.wait(10) != 0
 
 
 def test_closing_standard_input_cancels_everything(request_line, tmp_path):
@@ -219,7 +230,7 @@ def test_bad_request_is_refused_before_anything_heavy_is_imported(request_line):
     code = "import sys\nsys.argv.append(REPORT)\n" + code
     report = Path(json.loads(request_line())["input"]).with_name("modules.txt")
     client = Client(code.replace("REPORT", repr(str(report))))
-    client.send(request_line(top_level="C99"))
+    client.send(request_line().replace('"top_level": null', '"top_level": "C99"'))
     assert '"C99" is not a vertebral level' in client.event("error")["message"]
     assert client.process.wait(10) == 2
     modules = set(report.read_text().split())

@@ -1,14 +1,15 @@
 """The panel with a result, which no network had to be run for."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from painted_scan import addScan
+from small_records import small_record
 
 from SpineInference.anatomy import LEVELS, Naming
+from SpineInference.app.requests import Request
 from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
 from SpineInference.measuring.slice_agreement import dice_per_slice
@@ -28,17 +29,14 @@ def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
     segments = [LEVELS["L4"], LEVELS["L5"]]
     write_labelmap(labels, folder / "labels.nii.gz")
     measurements = measure(labels, segments, {23}, labels, quality=[0.93, 0.61])
-    record = {
-        "measurements": as_json(replace(measurements, naming=naming)),
-        "device": {"name": "CPU", "reason": "it is there"},
-        "notes": [],
-    }
-    (folder / "record.json").write_text(json.dumps(record))
-    files = {"labels": str(folder / "labels.nii.gz"), "record": str(folder / "record.json")}
-    event = {"files": files, "segments": [asdict(each) for each in segments], "seconds": 1.0}
-    panel._parameterNode.result = importResult(
-        event | {"dice_per_slice": dice_per_slice(labels, labels)}, volumeNode
-    ).tableNode
+    record = small_record(
+        Request("scan.nrrd", str(folder)),
+        segments,
+        measurements=as_json(replace(measurements, naming=naming)),
+        dice_per_slice=dice_per_slice(labels, labels),
+        contents={"labels": "labels.nii.gz"},
+    )
+    panel._parameterNode.result = importResult(record, folder, volumeNode).tableNode
     host.process()
     return panel
 

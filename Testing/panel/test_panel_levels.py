@@ -1,13 +1,14 @@
 """Where the topmost vertebra is chosen, the panel says where names come from, and the user's choice wins."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from painted_scan import addScan
+from small_records import small_record
 
 from SpineInference.anatomy import LEVELS, Naming, numbered
+from SpineInference.app.requests import Request
 from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
 
@@ -24,12 +25,10 @@ def add_result(panel, tmp_path, naming: Naming) -> None:
     labels = imageOn(volumeNode, array)
     write_labelmap(labels, tmp_path / "labels.nii.gz")
     measurements = as_json(replace(measure(labels, segments, set()), naming=naming))
-    record = {"measurements": measurements, "device": {"name": "CPU", "reason": "it is there"}, "notes": []}
-    (tmp_path / "record.json").write_text(json.dumps(record))
-    files = {"labels": str(tmp_path / "labels.nii.gz"), "record": str(tmp_path / "record.json")}
-    event = {"files": files, "segments": [asdict(each) for each in segments], "seconds": 1.0}
+    request, contents = Request("scan.nrrd", str(tmp_path)), {"labels": "labels.nii.gz"}
+    record = small_record(request, segments, measurements=measurements, contents=contents)
     panel._parameterNode.inputVolume = volumeNode
-    panel._parameterNode.result = importResult(event, volumeNode).tableNode
+    panel._parameterNode.result = importResult(record, tmp_path, volumeNode).tableNode
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import pytest
 import SimpleITK as sitk
 from painted_scan import addScan, resultNodes, segmentNames
 
+from SpineInference.options import SegmentationOptions
+
 
 def run(host, panel) -> str:
     """Press Segment and wait for the end; what the panel then says."""
@@ -259,7 +261,8 @@ def test_a_script_waits_for_the_result_and_it_is_that_of_the_command_line(host, 
 
     logic = SpineSegmentationLogic()
     volumeNode = addScan()
-    result = logic.segment(volumeNode, model=small_models, topLevel="L1", device="cpu", onText=lambda line: None)
+    options = SegmentationOptions(small_models, top_level="L1", device="cpu")
+    result = logic.segment(volumeNode, options, onText=lambda line: None)
     logic.close()
     sitk.WriteImage(imageFromVolume(volumeNode), str(tmp_path / "scan.nrrd"))
     arguments = [str(tmp_path / "scan.nrrd"), "-o", str(tmp_path / "out"), "--model", small_models]

@@ -1,14 +1,17 @@
 """The result of a worker in a real MRML scene: whole or not at all, new or in place of something, and exact."""
 
-import json
-from dataclasses import asdict
+import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from small_records import small_record
 from test_scene import SEGMENTS, by_name, make_case, voxels
 
 from SpineInference.anatomy import Segment
+from SpineInference.app.record import Record
+from SpineInference.app.requests import Request
 from SpineInference.errors import SpineError
 from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
@@ -35,8 +38,8 @@ def lib(scene):
     return Lib
 
 
-def event_of(folder, labels, segments=SEGMENTS, **more) -> dict:
-    """A "result" event of the worker, with its files."""
+def written_result(folder, labels, segments=SEGMENTS, **fields) -> tuple[Record, Path]:
+    """The record of a result with these labels, and the folder of its files."""
     write_labelmap(labels, folder / "scan_labels.nii.gz")
     array = sitk.GetArrayFromImage(labels)
     rows = []
@@ -46,18 +49,10 @@ def event_of(folder, labels, segments=SEGMENTS, **more) -> dict:
         centre = {"centroid_left_mm": left, "centroid_posterior_mm": posterior, "centroid_superior_mm": superior}
         row = {"level": segment.name, "partial": number == 1, "volume_mm3": 41.5, **HEIGHTS, **centre}
         rows.append(row | {"middle_height_mm": None, "reference_label": number, "dice": 0.9})
-    record = {
-        "measurements": {"vertebrae": rows},
-        "device": {"used": "cpu", "name": "CPU", "reason": "it is there"},
-        "notes": ["A note."],
-    }
-    (folder / "record.json").write_text(json.dumps(record), encoding="ascii")
-    return {
-        "files": {"labels": str(folder / "scan_labels.nii.gz"), "record": str(folder / "record.json")},
-        "segments": json.loads(json.dumps([asdict(segment) for segment in segments])),
-        "seconds": 2.5,
-        **more,
-    }
+    defaults = {"measurements": {"vertebrae": rows}, "notes": ["A note."]}
+    request = Request("scan.nrrd", str(folder))
+    contents = {"labels": "scan_labels.nii.gz"}
+    return small_record(request, segments, 2.5, contents=contents, **(defaults | fields)), folder
 
 
 def counts() -> dict[str, int]:
@@ -68,7 +63,7 @@ def counts() -> dict[str, int]:
 def test_the_result_is_exact_and_complete(lib, tmp_path):
     scan, labels = make_case("oblique 40, permuted, anisotropic")
     volumeNode = lib.addVolume(scan, "scan")
-    result = lib.importResult(event_of(tmp_path, labels), volumeNode, referenceNames={1: "my L4", 2: "my L5"})
+    result = lib.importResult(*written_result(tmp_path, labels), volumeNode, referenceNames={1: "my L4", 2: "my L5"})
     # NIfTI keeps the geometry in single precision: the voxels must be the same all the same.
     for segment in SEGMENTS:
         expected = sitk.GetArrayFromImage(labels) == segment.label
@@ -89,14 +84,13 @@ ORGANS = [
 ]
 
 
-def event_of_structures(folder, labels, found) -> dict:
-    """A "result" event of a model that looks for `ORGANS`, in a scan of a single slice."""
+def written_structures(folder, labels, found) -> tuple[Record, Path]:
+    """A result of a model that looks for `ORGANS`, in a scan of a single slice."""
     write_labelmap(labels, folder / "scan_labels.nii.gz")
-    rows = as_json(measure(labels, None, set(), labels, ORGANS))
-    record = {"measurements": rows, "device": {"name": "CPU", "reason": "it is there"}, "notes": ["A note."]}
-    (folder / "record.json").write_text(json.dumps(record), encoding="ascii")
-    files = {"labels": str(folder / "scan_labels.nii.gz"), "record": str(folder / "record.json")}
-    return {"files": files, "segments": [asdict(segment) for segment in found], "seconds": 2.5}
+    measurements = as_json(measure(labels, None, set(), labels, ORGANS))
+    contents = {"labels": "scan_labels.nii.gz"}
+    request = Request("scan.nrrd", str(folder))
+    return small_record(request, found, 2.5, contents=contents, measurements=measurements), folder
 
 
 def test_structures_of_a_radiograph_come_without_what_is_about_vertebrae(lib, tmp_path):
@@ -104,7 +98,7 @@ def test_structures_of_a_radiograph_come_without_what_is_about_vertebrae(lib, tm
     array[:, 4:15, 3:12], array[:, 10:18, 14:25] = 1, 2
     labels = sitk.GetImageFromArray(array)
     volumeNode = lib.addVolume(sitk.GetImageFromArray(array.astype(np.int16) * 100), "chest")
-    result = lib.importResult(event_of_structures(tmp_path, labels, ORGANS), volumeNode)
+    result = lib.importResult(*written_structures(tmp_path, labels, ORGANS), volumeNode)
     assert result.segmentationNode.GetName() == "chest segmentation" and not result.isSpine
     assert [segment.name for segment in result.segments] == list(by_name(result.segmentationNode)) == ["Lung", "Heart"]
     rows = lib.measurementsOf(result.tableNode)
@@ -123,21 +117,21 @@ def test_a_structure_that_was_not_found_has_a_row_but_no_segment(lib, tmp_path):
     array[:, 10:18, 14:25] = 2
     labels = sitk.GetImageFromArray(array)
     volumeNode = lib.addVolume(sitk.GetImageFromArray(array.astype(np.int16)), "chest")
-    result = lib.importResult(event_of_structures(tmp_path, labels, ORGANS[1:]), volumeNode)
+    result = lib.importResult(*written_structures(tmp_path, labels, ORGANS[1:]), volumeNode)
     assert list(by_name(result.segmentationNode)) == ["Heart"]
     rows = lib.measurementsOf(result.tableNode)
     assert [(row["level"], row["area_mm2"]) for row in rows] == [("Lung", 0), ("Heart", 88)]
     assert lib.centreOf(rows[0], result.tableNode) is None
     assert lib.isUpToDate(result.tableNode)
 
-    empty = lib.importResult(event_of_structures(tmp_path, labels * 0, []), volumeNode)
+    empty = lib.importResult(*written_structures(tmp_path, labels * 0, []), volumeNode)
     assert (empty.segmentationNode, empty.isSpine, empty.notes) == (None, False, ["A note."])
 
 
 def test_the_charts_show_heights_by_level_and_dice_by_slice(lib, tmp_path):
     scan, labels = make_case()
     slices = dice_per_slice(labels, labels)
-    result = lib.importResult(event_of(tmp_path, labels, dice_per_slice=slices), lib.addVolume(scan, "scan"))
+    result = lib.importResult(*written_result(tmp_path, labels, dice_per_slice=slices), lib.addVolume(scan, "scan"))
     heights = result.tableNode.GetNodeReference("heightChart")
     series = [heights.GetNthPlotSeriesNode(index) for index in range(heights.GetNumberOfPlotSeriesNodes())]
     assert [node.GetYColumnName() for node in series] == list(HEIGHTS)
@@ -157,7 +151,7 @@ def test_a_rows_centre_is_in_the_world(lib, scene, tmp_path):
     matrix[:3, 3] = (10, 20, 30)
     transformNode.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
     volumeNode.SetAndObserveTransformNodeID(transformNode.GetID())
-    result = lib.importResult(event_of(tmp_path, labels), volumeNode)
+    result = lib.importResult(*written_result(tmp_path, labels), volumeNode)
     row = lib.measurementsOf(result.tableNode)[1]
     left, posterior, superior = (row[f"centroid_{name}_mm"] for name in ("left", "posterior", "superior"))
     assert np.allclose(lib.centreOf(row, result.tableNode), (10 - left, 20 - posterior, 30 + superior))
@@ -166,11 +160,8 @@ def test_a_rows_centre_is_in_the_world(lib, scene, tmp_path):
 def test_a_table_knows_whether_its_segments_have_been_edited(lib, scene, tmp_path):
     scan, labels = make_case("oblique 12")
     volumeNode = lib.addVolume(scan, "scan")
-    event = event_of(tmp_path, labels)
-    record = tmp_path / "record.json"
-    measured = {"measurements": as_json(measure(labels, SEGMENTS, set()))}
-    record.write_text(json.dumps(json.loads(record.read_text()) | measured), encoding="ascii")
-    result = lib.importResult(event, volumeNode)
+    measurements = as_json(measure(labels, SEGMENTS, set()))
+    result = lib.importResult(*written_result(tmp_path, labels, measurements=measurements), volumeNode)
     assert lib.isUpToDate(result.tableNode)
     segment = result.segmentationNode.GetSegmentation().GetNthSegment(0)
     segment.SetName("another")
@@ -184,7 +175,7 @@ def test_a_table_knows_whether_its_segments_have_been_edited(lib, scene, tmp_pat
 def test_nothing_found_leaves_the_scene_as_it_was(lib, tmp_path):
     scan, labels = make_case()
     volumeNode = lib.addVolume(scan, "scan")
-    result = lib.importResult(event_of(tmp_path, labels * 0, []), volumeNode)
+    result = lib.importResult(*written_result(tmp_path, labels * 0, []), volumeNode)
     assert (result.segmentationNode, result.tableNode) == (None, None)
     assert not any(counts().values())
 
@@ -203,7 +194,7 @@ def test_a_chosen_segmentation_is_replaced_and_can_be_brought_back(lib, scene, t
     volumeNode = lib.addVolume(scan, "scan")
     node, array = chosen_node(scene)
     slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, "drawn", volumeNode)
-    result = lib.importResult(event_of(tmp_path, labels), volumeNode, node)
+    result = lib.importResult(*written_result(tmp_path, labels), volumeNode, node)
     assert result.segmentationNode is node
     for _ in range(2):  # back and forth as often as one likes
         assert list(by_name(node)) == [segment.name for segment in SEGMENTS]
@@ -226,9 +217,9 @@ def test_a_result_that_cannot_be_imported_leaves_the_scene_as_it_was(lib, scene,
     volumeNode = lib.addVolume(scan, "scan")
     node, _ = chosen_node(scene) if replace else (None, None)
     before = counts()
-    event = event_of(tmp_path, labels)
+    record, folder = written_result(tmp_path, labels)
     with pytest.raises(SpineError, match="without a segment"):
-        lib.importResult(event | {"segments": event["segments"][:1]}, volumeNode, node)
+        lib.importResult(dataclasses.replace(record, segments=record.segments[:1]), folder, volumeNode, node)
     assert counts() == before
 
     def fail(*_):
@@ -236,7 +227,7 @@ def test_a_result_that_cannot_be_imported_leaves_the_scene_as_it_was(lib, scene,
 
     monkeypatch.setattr(ResultImport, "addHeightChart", fail)
     with pytest.raises(OSError, match="no more memory"):
-        lib.importResult(event, volumeNode, node)
+        lib.importResult(record, folder, volumeNode, node)
     assert counts() == before
     if node:
         assert list(by_name(node)) == ["drawn by hand"]
@@ -246,7 +237,7 @@ def test_a_result_that_cannot_be_imported_leaves_the_scene_as_it_was(lib, scene,
 def test_a_reference_is_written_on_the_voxels_of_the_scan(lib, tmp_path, geometry):
     scan, labels = make_case(geometry)
     volumeNode = lib.addVolume(scan, "scan")
-    node = lib.importResult(event_of(tmp_path, labels), volumeNode).segmentationNode
+    node = lib.importResult(*written_result(tmp_path, labels), volumeNode).segmentationNode
     reference, names = lib.labelsOfReference(node, volumeNode)
     assert list(names.values()) == [segment.name for segment in SEGMENTS]
     array = sitk.GetArrayFromImage(labels)
@@ -308,7 +299,7 @@ def test_files_for_other_programs(lib, scene, tmp_path):
     from SpineSegmentationLib.scene import ResultExport
 
     scan, labels = make_case("oblique 12")
-    result = lib.importResult(event_of(tmp_path, labels), lib.addVolume(scan, "scan"))
+    result = lib.importResult(*written_result(tmp_path, labels), lib.addVolume(scan, "scan"))
     for suffix in (".nii.gz", ".nrrd"):
         ResultExport.exportLabelMap(result.segmentationNode, str(tmp_path / f"labels{suffix}"))
         written = sitk.ReadImage(str(tmp_path / f"labels{suffix}"))

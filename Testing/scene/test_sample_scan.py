@@ -11,10 +11,9 @@ import SimpleITK as sitk
 from PIL import Image
 
 from SpineInference.anatomy import LEVELS
-from SpineInference.app.requests import DEFAULT_MODEL
 from SpineInference.files.reading import read_labels, read_volume
 from SpineInference.models.catalog import open_set
-from SpineInference.options import Options
+from SpineInference.options import DEFAULT_MODEL, SegmentationOptions
 from SpineInference.pipeline import segment
 
 
@@ -81,7 +80,8 @@ def test_the_bundled_models_find_its_bodies(sample):
     result = segment(
         read_volume(sample.SCAN.path),
         open_set(DEFAULT_MODEL),
-        Options(planes=("sagittal",), top_level=sample.TOP_LEVEL, reference=truth),
+        SegmentationOptions(planes=("sagittal",), top_level=sample.TOP_LEVEL),
+        reference=truth,
     )
     dice = {body.reference_label: body.dice for body in result.measurements.vertebrae}
     whole = [LEVELS[name].label for name in ("T12", "L1", "L2", "L3", "L4", "L5")]

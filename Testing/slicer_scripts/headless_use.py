@@ -12,13 +12,14 @@ from session import arguments, label_array, run, segment_names
 
 def steps(facts):
     yield 0.5
+    from SpineInference.options import SegmentationOptions
     from SpineSegmentation import SpineSegmentationLogic
     from SpineSegmentationLib.scene.SampleScan import SCAN, TOP_LEVEL, loadSampleScan, loadSampleTruth
 
     assert slicer.util.mainWindow() is None
     volumeNode = loadSampleScan()
     logic = SpineSegmentationLogic()
-    result = logic.segment(volumeNode, topLevel=TOP_LEVEL)
+    result = logic.segment(volumeNode, SegmentationOptions(top_level=TOP_LEVEL))
     facts["bodies"] = segment_names(result.segmentationNode)
     assert result.tableNode.GetNumberOfRows() == len(facts["bodies"])
     again = logic.measure(result.tableNode, loadSampleTruth(volumeNode))

@@ -21,7 +21,7 @@ from SegTraining.reporting.activation_maps import read_network_pictures
 from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.errors import Implausible
 from SpineInference.models.catalog import open_set
-from SpineInference.options import Options
+from SpineInference.options import SegmentationOptions
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +118,13 @@ def test_what_no_spine_looks_like_counts_as_nothing_found_and_stops_no_other_cas
     write_case(tmp_path / DATASET, "b", *make_case(2))
     model_set = open_set(write_model(tmp_path / "model", "axial", BRIGHT))
     cases = find_cases(Dataset(name=DATASET), tmp_path)
-    evaluate(model_set, cases, tmp_path / "scores", options=Options(threads=1))
+    evaluate(model_set, cases, tmp_path / "scores", options=SegmentationOptions(threads=1))
     assert "The mask falls into 200 bodies" in capsys.readouterr().out
     hopeless, usual = rows(tmp_path / "scores" / "cases.csv")
     assert [hopeless[key] for key in ("dice", "bodies", "found", "spurious")] == ["0.0", "2", "0", "0"]
     assert float(hopeless["seconds"]) > 0 and usual["found"] == "2"
     with pytest.raises(Implausible):  # whoever wants the segmentation is told
-        predict(cases[0].read_image(), model_set, Options(threads=1), EngineCache())
+        predict(cases[0].read_image(), model_set, SegmentationOptions(threads=1), EngineCache())
 
 
 def three_levels(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +143,9 @@ def test_several_labels_have_scores_of_their_own(tmp_path):
         write_model(tmp_path / "models" / plane, plane, LEVELS)
     cases = find_cases(Dataset(name=DATASET), tmp_path)
     classes = (Label(name="Disc", values=(5,)), Label(name="Canal", values=(7,)))
-    summary = evaluate(open_set(tmp_path / "models"), cases, tmp_path / "scores", classes, False, Options(threads=1))
+    summary = evaluate(
+        open_set(tmp_path / "models"), cases, tmp_path / "scores", classes, False, SegmentationOptions(threads=1)
+    )
     dice = {result["label"]: result["dice"] for result in summary["results"]}
     assert set(dice) == {"Disc", "Canal", "all"} and min(dice.values()) > 0.95
     assert {row["bodies"] for row in rows(tmp_path / "scores" / "cases.csv")} == {""}
@@ -154,7 +156,7 @@ def test_several_labels_have_scores_of_their_own(tmp_path):
 def test_a_radiograph_is_predicted_as_it_is_not_as_bodies_of_a_spine(tmp_path):
     image, labels = three_levels((1, 80, 72))
     write_model(tmp_path / "model", "axial", ORGAN)
-    found = predict(as_image(image), open_set(tmp_path / "model"), Options(threads=1), EngineCache())
+    found = predict(as_image(image), open_set(tmp_path / "model"), SegmentationOptions(threads=1), EngineCache())
     assert found.instances is None and found.classes.shape == labels.shape
     assert np.array_equal(found.classes > 0, labels == 7)
 
@@ -164,6 +166,6 @@ def test_the_grid_of_the_scan_is_kept(tmp_path):
     scan = as_image(image, "RAS")
     scan.SetSpacing((0.5, 1.0, 2.0))
     write_model(tmp_path / "model", "axial", LEVELS)
-    found = predict(scan, open_set(tmp_path / "model"), Options(threads=1), EngineCache()).classes
+    found = predict(scan, open_set(tmp_path / "model"), SegmentationOptions(threads=1), EngineCache()).classes
     assert found.shape == sitk.GetArrayFromImage(as_image(image)).shape
     assert np.mean((found == 1) == (labels == 5)) > 0.97 and np.mean((found == 2) == (labels == 7)) > 0.97

@@ -21,6 +21,7 @@ from SpineInference.app.requests import Request
 from SpineInference.app.runner import Runner
 from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.monitor import Monitor
+from SpineInference.options import SegmentationOptions
 
 LABELS = [
     {"name": "Field", "code": "1", "meaning": "Field", "values": [1]},
@@ -92,8 +93,9 @@ def test_training_learns_every_class_and_a_picture_gets_them(folders, tmp_path):
     package(folder, tmp_path / "package")
     picture, mask = (folders[0] / "set" / part / "c.png" for part in ("images", "masks"))
     model = str(tmp_path / "package")
-    request = Request(str(picture), str(tmp_path / "c"), model, device="cpu", threads=1, reference=str(mask))
-    files = Runner().run(request, Monitor()).files
+    options = SegmentationOptions(model, device="cpu", threads=1)
+    written = Runner().run(Request(str(picture), str(tmp_path / "c"), options, str(mask)), Monitor())
+    files = {kind: written.folder / name for kind, name in written.record.contents.items()}
     truth = sitk.GetArrayFromImage(sitk.ReadImage(mask))
     with files["measurements"].open(newline="", encoding="utf-8") as file:
         rows = {row["level"]: row for row in csv.DictReader(file)}

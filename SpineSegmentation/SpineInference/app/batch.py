@@ -12,7 +12,7 @@ from ..models.catalog import absolute
 from ..monitor import Monitor
 from .cluster import Cluster, Finished, Needs
 from .requests import Request
-from .runner import Outcome, Runner
+from .runner import Runner, WrittenResult
 
 _FIRST_CHANNEL = "_0000"
 """nnU-Net ends the names of its images with the number of the channel; those of its masks have none."""
@@ -24,9 +24,9 @@ _MEMORY_GB = 4.0
 
 
 def plan(
-    scans: Sequence[str], output: str, reference: str | None, choices: Request
+    scans: Sequence[str], output: str, reference: str | None, template: Request
 ) -> tuple[list[Request], list[SpineError]]:
-    """One request with the `choices` for every scan that `scans` stand for, and what is wrong with the others.
+    """One request like `template` for every scan that `scans` stand for, and what is wrong with the others.
 
     `output` gets a folder for each scan, named after it; further scans of the same name get _2, _3, ... appended.
     Raises SpineError when `reference` cannot be used for the scans.
@@ -41,7 +41,7 @@ def plan(
     requests, taken = [], set()
     for scan in found:
         name = _unique(scan_name(scan), taken)
-        request = replace(choices, input=str(scan), output=str(Path(output, name)))
+        request = replace(template, input=str(scan), output=str(Path(output, name)))
         try:
             requests.append(replace(request, reference=masks and str(_mask_of(scan, masks, reference))))
         except SpineError as error:
@@ -49,29 +49,29 @@ def plan(
     return requests, failures
 
 
-def spread(cluster: Cluster, requests: Mapping[str, Request], monitor: Monitor) -> Iterator[Finished]:
-    """Carry out sound `requests` with the same choices in `cluster`; the results are instances of `Outcome`.
+def segment_on_cluster(cluster: Cluster, requests: Mapping[str, Request], monitor: Monitor) -> Iterator[Finished]:
+    """Carry out sound `requests` with the same options in `cluster`; the results are instances of `WrittenResult`.
 
     Each takes as many processor cores as threads, and a GPU where nodes have some and the request allows it. Raises
     SpineError when the cluster cannot be used, and Cancelled.
     """
     any_request = next(iter(requests.values()))
-    device = any_request.device
+    device = any_request.options.device
     if device.startswith("cuda:"):
         raise SpineError(f"a cluster hands out its GPUs itself: use --device auto, cuda or cpu, not {device}.")
-    threads = any_request.threads or max(1, min(_MOST_THREADS, int(cluster.most("CPU"))))
+    threads = any_request.options.threads or max(1, min(_MOST_THREADS, int(cluster.most("CPU"))))
     gpus = int(device == "cuda" or (device == "auto" and cluster.most("GPU") >= 1))
-    items = {name: _anywhere(replace(request, threads=threads)) for name, request in requests.items()}
-    return cluster.spread(_run, items, Needs(threads, _MEMORY_GB, gpus), monitor, "scans")
+    items = {name: _anywhere(request, threads) for name, request in requests.items()}
+    return cluster.map_unordered(_run, items, Needs(threads, _MEMORY_GB, gpus), monitor, "scans")
 
 
-def _anywhere(request: Request) -> Request:
-    """The same request for a process with another working folder."""
+def _anywhere(request: Request, threads: int) -> Request:
+    """The same request for a process with another working folder, and so many `threads`."""
     return replace(
         request,
         input=os.path.abspath(request.input),
         output=os.path.abspath(request.output),
-        model=absolute(request.model),
+        options=replace(request.options, model=absolute(request.options.model), threads=threads),
         reference=request.reference and os.path.abspath(request.reference),
     )
 
@@ -81,7 +81,7 @@ def _runner() -> Runner:
     return Runner()
 
 
-def _run(request: Request, monitor: Monitor) -> Outcome:
+def _run(request: Request, monitor: Monitor) -> WrittenResult:
     """On a worker, whose networks stay open for the next scan."""
     return _runner().run(request, monitor)
 

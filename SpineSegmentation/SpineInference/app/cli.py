@@ -17,7 +17,7 @@ from .display import Display
 if TYPE_CHECKING:
     from ..anatomy import Segment
     from .requests import Request
-    from .runner import Outcome
+    from .runner import WrittenResult
 
 EXIT_OK, EXIT_UNEXPECTED, EXIT_BAD_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
 
@@ -62,23 +62,21 @@ def main(arguments: Sequence[str] | None = None, run: Callable | None = None) ->
         return EXIT_CANCELLED
 
 
-def _segment_all(options: argparse.Namespace, run: Callable | None, display: Display) -> int:
+def _segment_all(arguments: argparse.Namespace, run: Callable | None, display: Display) -> int:
     from ..models.catalog import open_set
     from .batch import plan
-    from .requests import check_choices
     from .runner import Runner
 
-    choices = _choices(options)
-    check_choices(choices)
-    requests, failures = plan(options.scans, options.output, options.reference, choices)
+    template = _request_template(arguments)
+    requests, failures = plan(arguments.scans, arguments.output, arguments.reference, template)
     for failure in failures:
         display.error(str(failure))
     if run is None:
-        open_set(choices.model)  # a mistake in its name is worth one sentence, not one for each scan
+        open_set(template.options.model)  # a mistake in its name is worth one sentence, not one for each scan
         run = Runner().run
     exit_codes = [EXIT_BAD_INPUT] * len(failures)
-    if options.cluster:
-        exit_codes += _segment_on_cluster(requests, options.cluster, display)
+    if arguments.cluster:
+        exit_codes += _segment_on_cluster(requests, arguments.cluster, display)
     else:
         exit_codes += [_segment(request, run, display) for request in requests]
     if len(exit_codes) > 1:
@@ -89,7 +87,7 @@ def _segment_all(options: argparse.Namespace, run: Callable | None, display: Dis
 def _segment(request: "Request", run: Callable, display: Display) -> int:
     from .requests import check_request
 
-    def work() -> "Outcome":
+    def work() -> "WrittenResult":
         check_request(request)
         with display.scan(_title(request)) as monitor:
             return run(request, monitor)
@@ -98,7 +96,7 @@ def _segment(request: "Request", run: Callable, display: Display) -> int:
 
 
 def _segment_on_cluster(requests: "Sequence[Request]", address: str, display: Display) -> list[int]:
-    from .batch import spread
+    from .batch import segment_on_cluster
     from .cluster import connected
     from .requests import check_request
 
@@ -112,17 +110,17 @@ def _segment_on_cluster(requests: "Sequence[Request]", address: str, display: Di
             exit_codes.append(EXIT_BAD_INPUT)
     if sound:
         with display.scan("cluster") as monitor, connected(address) as cluster:
-            for finished in spread(cluster, sound, monitor):
+            for finished in segment_on_cluster(cluster, sound, monitor):
                 for note in finished.notes:
                     display.note(f"{finished.name}: {note}")
                 exit_codes.append(_attempt(sound[finished.name], finished.outcome, display))
     return exit_codes
 
 
-def _attempt(request: "Request", work: "Callable[[], Outcome]", display: Display) -> int:
+def _attempt(request: "Request", work: "Callable[[], WrittenResult]", display: Display) -> int:
     """Do the work for one request; whatever goes wrong with it is told and does not stop the others."""
     try:
-        outcome = work()
+        written = work()
     except SpineError as error:
         display.error(_sentence(request, error))
         return EXIT_BAD_INPUT
@@ -132,7 +130,8 @@ def _attempt(request: "Request", work: "Callable[[], Outcome]", display: Display
         display.error(traceback.format_exc())
         display.error(f"{request.input}: failed unexpectedly ({type(error).__name__}: {error}), please report it.")
         return EXIT_UNEXPECTED
-    display.line(f"{_title(request)}: {_found(outcome.segments)} in {outcome.seconds:.0f} s -> {outcome.folder}")
+    record = written.record
+    display.line(f"{_title(request)}: {_found(record.segments)} in {record.total_seconds:.0f} s -> {written.folder}")
     return EXIT_OK
 
 
@@ -155,25 +154,24 @@ def _found(segments: "Sequence[Segment]") -> str:
     return ", ".join(found) or "nothing was found"
 
 
-def _choices(options: argparse.Namespace) -> "Request":
-    from .requests import DEFAULT_MODEL, Request
+def _request_template(arguments: argparse.Namespace) -> "Request":
+    """What is the same for all scans. Raises SpineError for options that cannot be carried out."""
+    from ..options import DEFAULT_MODEL, SegmentationOptions
+    from .requests import Request
 
-    return Request(
-        input="",
-        output="",
-        model=options.model or DEFAULT_MODEL,
-        planes=options.planes,
-        fusion=options.fusion,
-        device=options.device,
-        precision=options.precision,
-        top_level=options.top_level,
-        bottom_level=options.bottom_level,
-        propose_levels=not options.numbered,
-        bias_correction=options.n4,
-        format=options.format,
-        threads=options.threads,
-        overview=not options.no_overview,
+    options = SegmentationOptions(
+        model=arguments.model or DEFAULT_MODEL,
+        planes=arguments.planes,
+        fusion=arguments.fusion,
+        top_level=arguments.top_level,
+        bottom_level=arguments.bottom_level,
+        propose_levels=not arguments.numbered,
+        bias_correction=arguments.n4,
+        device=arguments.device,
+        precision=arguments.precision,
+        threads=arguments.threads,
     )
+    return Request("", "", options, format=arguments.format, overview=not arguments.no_overview)
 
 
 def _list_models() -> int:

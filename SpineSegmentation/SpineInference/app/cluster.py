@@ -221,7 +221,7 @@ class Cluster:
         """The most that a single node has of "CPU", "GPU" or "memory" (bytes)."""
         return max((node.get(resource, 0) for node in self._nodes()), default=0)
 
-    def spread(
+    def map_unordered(
         self,
         function: Function,
         items: Mapping[str, Any],
@@ -258,7 +258,7 @@ class Cluster:
                         monitor.note(f"{name}: its worker died, it is tried again.")
                         waiting.appendleft(name)
                         continue
-                    answer = Finished(name, error=_given_up())
+                    answer = Finished(name, error=_retries_exhausted())
                 else:
                     if name is None:
                         self._check_version(answer)
@@ -321,7 +321,7 @@ class Cluster:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
 
-def _given_up() -> SpineError:
+def _retries_exhausted() -> SpineError:
     return SpineError(
         f"{ATTEMPTS} workers died with it, often for want of memory: the logs of the cluster may tell why."
     )

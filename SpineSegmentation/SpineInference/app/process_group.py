@@ -39,16 +39,16 @@ def on_signal(end: Callable[[], None]) -> None:
     Python runs signal handlers in the main thread, which may be inside a network for a long time. The wakeup socket
     is written to by the C handler at once.
     """
-    listening, ringing = socket.socketpair()
-    ringing.setblocking(False)
-    _kept_for_life.extend((listening, ringing))
+    wakeup_read, wakeup_write = socket.socketpair()
+    wakeup_write.setblocking(False)
+    _kept_for_life.extend((wakeup_read, wakeup_write))
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: None)
-    signal.set_wakeup_fd(ringing.fileno(), warn_on_full_buffer=False)
+    signal.set_wakeup_fd(wakeup_write.fileno(), warn_on_full_buffer=False)
 
     def wait() -> None:
-        listening.recv(1)
+        wakeup_read.recv(1)
         end()
 
     threading.Thread(target=wait, daemon=True, name="signals").start()
@@ -57,6 +57,7 @@ def on_signal(end: Callable[[], None]) -> None:
 def read_lines(descriptor: int, limit: int) -> Iterator[bytes]:
     """The lines that arrive at the file `descriptor` until it is closed; one longer than `limit` bytes is cut.
 
+    The last one counts also where its line end is missing.
     Unbuffered on purpose: a thread that is stuck in a buffered read keeps its lock, and Python cannot exit cleanly.
     """
     pending = b""
@@ -64,6 +65,8 @@ def read_lines(descriptor: int, limit: int) -> Iterator[bytes]:
         *lines, pending = (pending + chunk).split(b"\n")
         yield from lines
         pending = pending[:limit]
+    if pending:
+        yield pending
 
 
 def _read(descriptor: int) -> bytes:

@@ -1,12 +1,11 @@
 """What is written for a scan: label map, segmentation, measurements, the record of the run, and a picture."""
 
-import dataclasses
 import importlib.util
 import json
 import platform
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import SimpleITK as sitk
 
@@ -16,14 +15,14 @@ from ..files.result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
 from ..files.writing import write_labelmap, write_segmentation
 from ..measuring.measurements import as_json, write_csv
 from ..pipeline import Result
+from .record import Record, UsedDevice
 from .requests import Request
 
-RECORD_VERSION = 1
 _PACKAGES = ("numpy", "scipy", "SimpleITK", "onnxruntime", "torch")
 
 
-def write_result(result: Result, scan: sitk.Image, folder: Path, request: Request) -> dict[str, Path]:
-    """Write `result` into `folder`, all of it or nothing, and return its files by kind.
+def write_result(result: Result, scan: sitk.Image, folder: Path, request: Request) -> Record:
+    """Write `result` into `folder`, all of it or nothing, and return its record, which lists the files by kind.
 
     The files are named after the folder: "labels" NAME_labels.nii.gz (or .nrrd), "segmentation" NAME.seg.nrrd,
     "measurements" NAME_measurements.csv, "overview" NAME_overview.png if asked for, and "record" NAME_result.json.
@@ -45,32 +44,25 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
 
             files["overview"] = temporary / f"{name}_overview.png"
             write_overview(scan, result, name, files["overview"])
-        record = _record(result, request, {path.name: sha256(path) for path in files.values()})
-        files["record"] = temporary / f"{name}{RECORD_SUFFIX}"
-        with atomic(files["record"]) as path:
-            path.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="ascii")
-    return {kind: folder / path.name for kind, path in files.items()}
-
-
-def _record(result: Result, request: Request, files: dict[str, str]) -> dict[str, Any]:
-    """Everything that is known about the run, so that the result can be understood and repeated later."""
-    return {
-        "program": PROGRAM,
-        "record_version": RECORD_VERSION,
-        "scan": request.input,
-        "segments": [
-            {**dataclasses.asdict(segment), "partial": segment.label in result.partial} for segment in result.segments
-        ],
-        "measurements": as_json(result.measurements),
-        "models": result.models,
-        "planes": result.planes,
-        "device": {"used": str(result.device), "name": result.device.name, "reason": result.device.reason},
-        "seconds": {stage: round(seconds, 3) for stage, seconds in result.timings.items()},
-        "notes": result.notes,
-        "versions": _versions(),
-        "request": dataclasses.asdict(request),
-        "files": files,
-    }
+        record = Record(
+            scan=request.input,
+            request=request,
+            segments=result.segments,
+            partial=sorted(result.partial),
+            measurements=as_json(result.measurements),
+            dice_per_slice=result.dice_per_slice,
+            models=result.models,
+            planes=result.planes,
+            device=UsedDevice(str(result.device), result.device.name, result.device.reason),
+            seconds={stage: round(seconds, 3) for stage, seconds in result.timings.items()},
+            notes=result.notes,
+            versions=_versions(),
+            contents={kind: path.name for kind, path in files.items()},
+            files={path.name: sha256(path) for path in files.values()},
+        )
+        with atomic(temporary / f"{name}{RECORD_SUFFIX}") as path:
+            path.write_text(json.dumps(asdict(record), indent=2, allow_nan=False) + "\n", encoding="ascii")
+    return record
 
 
 def _versions() -> dict[str, str]:

@@ -6,7 +6,7 @@ A request is one line of JSON (see `requests.Request`). Every line of standard o
 
     progress   stage, done, total, plane, seconds_left
     note       text: a sentence for the user
-    result     folder, files (kind -> path) and segments, from the top of the spine to the bottom
+    result     record: the path of the record of the result (see `record.Record`)
     error      message: the sentence for the user; details: a traceback if this should never have happened, or null
     cancelled
 
@@ -34,11 +34,11 @@ from ..files.temporary import remove_all
 from ..monitor import Monitor, Progress
 from .process_group import end_group, lead_group, on_signal, read_lines
 from .requests import Request, read_request
-from .runner import Outcome, Runner
+from .runner import Runner, WrittenResult
 
 MAX_REQUEST_BYTES = 1_000_000
 
-Run = Callable[[Request, Monitor], Outcome]
+Run = Callable[[Request, Monitor], WrittenResult]
 Answer = Callable[[bytes, Monitor], dict[str, Any]]
 """From one line of standard input to the fields of the "result" event. Raises SpineError and Cancelled."""
 
@@ -52,7 +52,11 @@ def main(arguments: list[str] | None = None, run: Run | None = None) -> int:
     parser.add_argument("--keep-alive", action="store_true", help="wait for further requests, with the model loaded")
     keep_alive = parser.parse_args(arguments).keep_alive
     carry_out = run or Runner().run
-    return serve(lambda line, monitor: carry_out(read_request(line), monitor).as_dict(), keep_alive)
+
+    def answer(line: bytes, monitor: Monitor) -> dict[str, Any]:
+        return {"record": str(carry_out(read_request(line), monitor).record_path)}
+
+    return serve(answer, keep_alive)
 
 
 def serve(answer: Answer, keep_alive: bool) -> int:
@@ -104,10 +108,10 @@ class Worker:
         self._cancelled.set()
         self._ending.acquire()  # never released: whoever comes second waits here for the end
         remove_all()
-        # The pipe may be full and nobody reading it any more: saying good-bye must not keep the process alive.
-        good_bye = threading.Thread(target=self._write, args=({"event": "cancelled"},), daemon=True)
-        good_bye.start()
-        good_bye.join(timeout=0.5)
+        # The pipe may be full and nobody reading it any more: the last event must not keep the process alive.
+        cancel_event = threading.Thread(target=self._write, args=({"event": "cancelled"},), daemon=True)
+        cancel_event.start()
+        cancel_event.join(timeout=0.5)
         end_group()
 
     def _carry_out(self, line: bytes) -> int:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import SpineError
-
-Precision = Literal["full", "int8"]
+from ..options import Precision
 
 
 @dataclass(frozen=True)

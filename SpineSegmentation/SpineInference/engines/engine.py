@@ -1,7 +1,6 @@
 """What an engine is: a network on a device, behind one small interface."""
 
 import importlib.util
-import os
 from typing import Protocol
 
 import numpy as np
@@ -28,13 +27,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give the memory back. The engine cannot be used afterwards."""
-
-
-def thread_count(wish: int | None) -> int:
-    """The threads wished for, else one for each core that this process may use."""
-    if wish is not None:
-        return max(1, wish)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def require(*packages: str) -> None:

@@ -6,10 +6,11 @@ import numpy as np
 
 from ..errors import SpineError
 from ..models.model_package import INT8_ONNX, ONNX, ModelPackage
-from .engine import require, thread_count
+from ..processors import available_processors
+from .engine import require
 
 PASSES_AT_A_TIME = 4
-"""Slices computed at the same time on a CPU, at the most: each needs its own memory."""
+"""Slices computed at the same time on a CPU: each needs its own memory, so more only where that keeps threads busy."""
 
 
 class OnnxEngine:
@@ -28,8 +29,8 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        threads = thread_count(threads)
-        self.batch_size = min(threads, PASSES_AT_A_TIME)
+        threads = threads or available_processors()
+        self.batch_size = passes_at_a_time(threads)
         options.intra_op_num_threads = threads // self.batch_size
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
@@ -67,3 +68,13 @@ class OnnxEngine:
     def close(self) -> None:
         self._passes.shutdown()
         self._session = None
+
+
+def passes_at_a_time(threads: int) -> int:
+    """The number of passes that shares `threads` so that the fewest are idle: about `PASSES_AT_A_TIME` of them.
+
+    Every pass has the same number of threads: 4 passes would keep only four of six or seven busy.
+    """
+    if threads < PASSES_AT_A_TIME:
+        return threads
+    return max(range(PASSES_AT_A_TIME, 2 * PASSES_AT_A_TIME), key=lambda passes: passes * (threads // passes))

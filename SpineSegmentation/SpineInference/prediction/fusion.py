@@ -5,8 +5,6 @@ import numpy as np
 from ..specs import OutputSpec
 from ..volume.boxes import Box
 
-FUSIONS = ("mean", "vote")
-
 NEGLIGIBLE = 1e-3
 """Smaller probabilities become 0: most of a volume, and half-precision numbers below 6e-5 are ten times as slow."""
 

@@ -7,7 +7,7 @@ from ..errors import SpineError
 from ..models.catalog import ModelSet
 from ..models.model_package import ModelPackage
 from ..monitor import Monitor
-from ..options import Options
+from ..options import SegmentationOptions
 from ..volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
 
 TOO_COARSE = 6.0
@@ -21,7 +21,9 @@ TOO_NARROW_MM = 32.0
 vertebra that both sides of the picture cut off looks like none."""
 
 
-def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monitor: Monitor) -> list[ModelPackage]:
+def packages_to_run(
+    models: ModelSet, options: SegmentationOptions, scan: sitk.Image, monitor: Monitor
+) -> list[ModelPackage]:
     """The packages of the planes asked for, sagittal first.
 
     Without a wish, planes are left out whose pixels are much coarser than their model was trained on, or whose slices
@@ -51,18 +53,20 @@ def packages_to_run(models: ModelSet, options: Options, scan: sitk.Image, monito
     return [package for package in packages if package.manifest.plane not in (*too_coarse, *too_narrow)]
 
 
-def weighted(packages: list[ModelPackage], scan: sitk.Image) -> list[tuple[ModelPackage, float]]:
+def plane_weights(packages: list[ModelPackage], scan: sitk.Image) -> list[tuple[ModelPackage, float]]:
     """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border."""
     weights = [min(1.0, COARSE / _coarseness(package, scan)) for package in packages]
     return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
 
 
-def sharpest(packages: list[ModelPackage], scan: sitk.Image) -> ModelPackage:
+def finest_plane(packages: list[ModelPackage], scan: sitk.Image) -> ModelPackage:
     """The package whose plane has the smallest pixels in this scan."""
     return min(packages, key=lambda package: _coarseness(package, scan))
 
 
-def note_precision(packages: list[ModelPackage], options: Options, device: Device, monitor: Monitor) -> None:
+def note_precision(
+    packages: list[ModelPackage], options: SegmentationOptions, device: Device, monitor: Monitor
+) -> None:
     """Tell the user where int8 was asked for and is not what computes."""
     if options.precision == "full":
         return

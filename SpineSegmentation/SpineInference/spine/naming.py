@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from ..anatomy import Naming, Segment, parse_level
 from ..errors import SpineError
 from ..monitor import Monitor
-from ..options import Options
+from ..options import SegmentationOptions
 from .level_recognition import Proposal
 from .quality import needs_review
 from .vertebrae import assign_levels
@@ -14,7 +14,7 @@ SACRUM = "S1"
 
 
 def name_bodies(
-    qualities: Sequence[float], options: Options, propose: Callable[[], Proposal | None], monitor: Monitor
+    qualities: Sequence[float], options: SegmentationOptions, propose: Callable[[], Proposal | None], monitor: Monitor
 ) -> tuple[list[Segment], Naming]:
     """The segments of bodies with these `qualities` from top to bottom.
 
@@ -39,7 +39,7 @@ def name_bodies(
     return segments, naming
 
 
-def _given(count: int, options: Options, monitor: Monitor) -> tuple[list[Segment], Naming]:
+def _given(count: int, options: SegmentationOptions, monitor: Monitor) -> tuple[list[Segment], Naming]:
     try:
         return assign_levels(count, options.top_level, options.bottom_level), Naming("given")
     except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
@@ -47,7 +47,7 @@ def _given(count: int, options: Options, monitor: Monitor) -> tuple[list[Segment
         return assign_levels(count), Naming("numbered")
 
 
-def _ends_in_the_sacrum(count: int, options: Options, proposal: Proposal | None) -> bool:
+def _ends_in_the_sacrum(count: int, options: SegmentationOptions, proposal: Proposal | None) -> bool:
     """Whether the last of `count` bodies is S1 by what the scan shows, or else by the user, who did not ask for it."""
     top, bottom = options.top_level, options.bottom_level
     # Where the user sees a sixth lumbar vertebra, the scan's S1 is that.

@@ -5,9 +5,9 @@ from pathlib import Path
 import qt
 from slicer.i18n import tr as _
 
-from SpineInference.app.requests import DEFAULT_MODEL
 from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models.catalog import SetInfo, downloaded_names, remove, user_folder
+from SpineInference.options import DEFAULT_MODEL
 
 from ..worker.BackgroundTask import Errand
 from . import Dialogs

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import qt
 from slicer.i18n import tr as _
 
+from SpineInference.options import SegmentationOptions
 from SpineInference.specs import PostprocessingSpec
 
 from ..scene.ResultImport import SegmentationResult
@@ -71,14 +72,7 @@ class RunSection(PanelSection):
             ensureInstalled(parameters.device)
             self.logic.segment(
                 parameters.inputVolume,
-                model=parameters.model,
-                planes=tuple(parameters.planes) or None,
-                fusion=parameters.fusion,
-                topLevel=None if parameters.topLevel in (UNKNOWN_LEVEL, NUMBERED) else parameters.topLevel,
-                proposeLevels=parameters.topLevel != NUMBERED,
-                biasCorrection={FROM_MODEL: None, "on": True, "off": False}[parameters.biasCorrection],
-                postprocessing=self._postprocessing(),
-                device=parameters.device,
+                self._options(),
                 outputSegmentation=parameters.outputSegmentation,
                 referenceSegmentation=parameters.referenceSegmentation,
                 wait=False,
@@ -88,6 +82,19 @@ class RunSection(PanelSection):
             )
         except Exception as error:
             self._onEnd(None, error)
+
+    def _options(self) -> SegmentationOptions:
+        parameters = self.parameters
+        return SegmentationOptions(
+            model=parameters.model,
+            planes=tuple(parameters.planes) or None,
+            fusion=parameters.fusion,
+            top_level=None if parameters.topLevel in (UNKNOWN_LEVEL, NUMBERED) else parameters.topLevel,
+            propose_levels=parameters.topLevel != NUMBERED,
+            bias_correction={FROM_MODEL: None, "on": True, "off": False}[parameters.biasCorrection],
+            postprocessing=self._postprocessing(),
+            device=parameters.device,
+        )
 
     def _postprocessing(self) -> PostprocessingSpec | None:
         parameters = self.parameters

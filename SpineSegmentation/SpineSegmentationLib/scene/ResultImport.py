@@ -1,6 +1,5 @@
-"""The result of a worker, as its "result" event describes it, becomes nodes beside the volume it was made from."""
+"""The result of a worker, as its record describes it, becomes nodes beside the volume it was made from."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.anatomy import Segment
+from SpineInference.app.record import Record
 
 from .MeasurementTable import addMeasurementTable
 from .ResultPlots import addDiceChart, addHeightChart
@@ -35,35 +35,34 @@ class SegmentationResult(NamedTuple):
 
 
 def importResult(
-    event: dict,
+    record: Record,
+    folder: Path,
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
     outputNode: "slicer.vtkMRMLSegmentationNode | None" = None,
     referenceNames: dict[int, str] | None = None,
 ) -> SegmentationResult:
-    """The segmentation, the table of measurements and the charts of a "result" event (see `SpineInference.app.worker`).
+    """The segmentation, the table of measurements and the charts of a result whose files lie in `folder`.
 
     The segmentation is new, or replaces the segments of `outputNode`, which happens last, when everything else is
     there. `referenceNames` are those of the reference's labels. Raises SpineError if the result was made from another
     volume, or the volume is warped; then the scene is as before.
     """
-    record = json.loads(Path(event["files"]["record"]).read_text(encoding="ascii"))
-    device = "{name} ({reason})".format(**record["device"])
-    measurements = record["measurements"]
+    device = f"{record.device.name} ({record.device.reason})"
+    measurements = record.measurements
     bodies, structures = measurements["vertebrae"], measurements.get("structures", [])
     isSpine = bool(bodies) or not structures
-    if not event["segments"]:
-        return SegmentationResult(None, None, record["notes"], event["seconds"], device, isSpine=isSpine)
-    segments = [Segment(**{**fields, "colour": tuple(fields["colour"])}) for fields in event["segments"]]
-    labels = sitk.ReadImage(event["files"]["labels"])
+    if not record.segments:
+        return SegmentationResult(None, None, record.notes, record.total_seconds, device, isSpine=isSpine)
+    labels = sitk.ReadImage(str(folder / record.contents["labels"]))
     name, scene = volumeNode.GetName(), slicer.mrmlScene
     title = f"{name} segmentation" if structures else f"{name} vertebral bodies"
 
     made = []
     try:
-        made.append(addSegmentation(labels, segments, volumeNode, scene.GenerateUniqueName(title)))
+        made.append(addSegmentation(labels, record.segments, volumeNode, scene.GenerateUniqueName(title)))
         segmentationNode = outputNode or made[0]
         made += addMeasurements(
-            measurements, event.get("dice_per_slice"), segmentationNode, volumeNode, "measurements", referenceNames
+            measurements, record.dice_per_slice, segmentationNode, volumeNode, "measurements", referenceNames
         )
         tableNode = made[1]
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
@@ -71,7 +70,7 @@ def importResult(
         for node in made:
             removeNode(node)
         raise
-    known = (record["notes"], event["seconds"], device, replacement, tuple(segments), isSpine)
+    known = (record.notes, record.total_seconds, device, replacement, tuple(record.segments), isSpine)
     return SegmentationResult(segmentationNode, tableNode, *known)
 
 

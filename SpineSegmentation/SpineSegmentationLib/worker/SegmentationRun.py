@@ -10,8 +10,10 @@ from pathlib import Path
 import SimpleITK as sitk
 import slicer
 
+from SpineInference.app.record import Record, read_record
 from SpineInference.app.requests import Request, to_json
 from SpineInference.errors import Cancelled, SpineError
+from SpineInference.options import SegmentationOptions
 
 from ..scene.ResultImport import SegmentationResult, importResult
 from ..scene.SegmentationLabels import labelsOfReference
@@ -56,9 +58,9 @@ class SegmentationRun:
         volumeNode: "slicer.vtkMRMLScalarVolumeNode",
         outputNode: "slicer.vtkMRMLSegmentationNode | None" = None,
         referenceNode: "slicer.vtkMRMLSegmentationNode | slicer.vtkMRMLLabelMapVolumeNode | None" = None,
-        **choices: object,
+        options: SegmentationOptions | None = None,
     ) -> None:
-        """Export the volume and start the worker. `choices` are fields of `SpineInference.app.requests.Request`.
+        """Export the volume and start the worker.
 
         Raises SpineError for a volume or reference that cannot be used; then nothing has been started.
         """
@@ -74,14 +76,14 @@ class SegmentationRun:
         try:
             scan = Path(self._folder.name) / "scan.nrrd"
             sitk.WriteImage(image, str(scan), useCompression=False)
-            if referenceNode is not None:
-                choices["reference"] = self._writeReference(referenceNode, volumeNode)
+            reference = None if referenceNode is None else self._writeReference(referenceNode, volumeNode)
         except Exception:
             self._folder.cleanup()
             raise
         self._onText(f"The scan was written for the worker in {time.perf_counter() - started:.2f} s.")
         # The overview picture needs matplotlib, which Slicer does not bring; the views show more anyway.
-        request = Request(str(scan), str(scan.with_name("result")), overview=False, **choices)
+        options = options or SegmentationOptions()
+        request = Request(str(scan), str(self._resultFolder), options, reference, overview=False)
         self._observe()
         self._worker.send(to_json(request), self._protocol, self._onWorkerEnd)
 
@@ -140,17 +142,22 @@ class SegmentationRun:
     def _takeOver(self, exitCode: int) -> SegmentationResult:
         if self._stopped:
             raise self._stopped
-        event = self._answer(exitCode)
+        record = self._answer(exitCode)
         started = time.perf_counter()
         outputNode = slicer.mrmlScene.GetNodeByID(self._outputId) if self._outputId else None
-        result = importResult(event, slicer.mrmlScene.GetNodeByID(self._volumeId), outputNode, self._referenceNames)
+        volumeNode = slicer.mrmlScene.GetNodeByID(self._volumeId)
+        result = importResult(record, self._resultFolder, volumeNode, outputNode, self._referenceNames)
         self._onText(f"The result was brought into the scene in {time.perf_counter() - started:.2f} s.")
         return result
 
-    def _answer(self, exitCode: int) -> dict:
-        """The result event. In the worker's sentences the volume goes by its own name, not that of a temporary file."""
+    @property
+    def _resultFolder(self) -> Path:
+        return Path(self._folder.name) / "result"
+
+    def _answer(self, exitCode: int) -> Record:
+        """The record of the result. In the worker's sentences the volume goes by its own name, not that of a file."""
         try:
-            return self._protocol.result(exitCode)
+            return read_record(self._protocol.result(exitCode)["record"])
         except UnexpectedError:
             raise
         except SpineError as error:
