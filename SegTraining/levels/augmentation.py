@@ -3,9 +3,9 @@
 import torch
 from torch.nn import functional
 
-from SpineInference.spine.level_recognition import OUTSIDE
+from SpineInference.spine.level_recognition import PAD_VALUE
 
-_EDGE = OUTSIDE + 0.01
+_EDGE = PAD_VALUE + 0.01
 """What is darker lies outside of the scan."""
 
 
@@ -36,7 +36,7 @@ def varied(patches: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     grey = torch.where(happens(0.2), grey[:, 1:2].expand_as(grey), grey)
     result = low + grey * (high - low) * uniform(0.8, 1.25) + uniform(-0.2, 0.2)
     result = result + torch.randn(result.shape, generator=generator) * torch.where(happens(0.5), uniform(0, 0.2), 0.0)
-    return result.masked_fill(outside | _ended(count, rows, cols, generator), OUTSIDE)
+    return result.masked_fill(outside | _ended(count, rows, cols, generator), PAD_VALUE)
 
 
 def _ended(count: int, rows: int, cols: int, generator: torch.Generator) -> torch.Tensor:

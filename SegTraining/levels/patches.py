@@ -9,7 +9,7 @@ from scipy import ndimage
 from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
 from SpineInference.specs import InputSpec
-from SpineInference.spine.level_recognition import NEIGHBOUR_MM, TO_S1, make_patch, turned_back
+from SpineInference.spine.level_recognition import NEIGHBOUR_MM, TO_S1, make_patch, rotate_posterior
 from SpineInference.spine.vertebrae import separate
 from SpineInference.volume.geometry import canonical, resample, spacing_ipl, working_grid
 from SpineInference.volume.preprocessing import preprocess
@@ -113,11 +113,11 @@ def _continued(centres: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     last = order[-1]
     way = centres[last] - centres[order[-2]]
     if last == L5:
-        way = turned_back(way, *TO_S1)
+        way = rotate_posterior(way, *TO_S1)
         result[S1] = centres[L5] + way
         last = S1
     elif last < L5:
         result[last + 1] = centres[last] + way
     if last == S1:
-        result[NO_VERTEBRA] = result[S1] + turned_back(way, *_BELOW_S1)
+        result[NO_VERTEBRA] = result[S1] + rotate_posterior(way, *_BELOW_S1)
     return result

@@ -142,9 +142,9 @@ def segment(
             monitor.progress("vertebrae", 0, 1)
             mask = classes == recipe.vertebra_class
             clear_inner_faces(mask, box, volume.shape)
-            shares = fusion.shares[recipe.vertebra_class - 1]
-            instances, found = vertebrae.separate(mask, spacing_ipl(region), shares)
-            qualities = quality.estimate(instances, len(found), shares, recipe.output, spacing_ipl(region))
+            probability = fusion.class_probabilities[recipe.vertebra_class - 1]
+            instances, found = vertebrae.separate(mask, spacing_ipl(region), probability)
+            qualities = quality.estimate(instances, len(found), probability, recipe.output, spacing_ipl(region))
 
             def proposal() -> Proposal | None:
                 if models.levels is None:

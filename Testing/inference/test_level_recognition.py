@@ -15,7 +15,7 @@ from SpineInference.errors import SpineError
 from SpineInference.models.catalog import open_set
 from SpineInference.options import DEFAULT_MODEL
 from SpineInference.specs import InputSpec, IntensityRule
-from SpineInference.spine.level_recognition import CERTAIN, OUTSIDE, decide, make_patch, propose_levels, uneven
+from SpineInference.spine.level_recognition import CERTAIN, PAD_VALUE, decide, make_patch, propose_levels, uneven
 
 SPEC = InputSpec(1, 2.0, IntensityRule(), pad_multiple=64, canvas=(64, 64))
 SPREAD = {"T12": ("T11", "L1"), "L1": ("T12", "L2"), "L2": ("L1", "L3"), "L3": ("L2", "L4"), "L4": ("L3", "L5")}
@@ -134,7 +134,7 @@ def test_a_patch_shows_the_same_millimetres_whatever_the_spacing():
 
 def test_where_the_scan_ends_is_marked():
     patch = make_patch(np.zeros((50, 200, 3), np.float32), (1.0, 1.0, 4.0), np.array([40.0, 100.0, 1.0]), SPEC)
-    assert (patch[:, 38:] == OUTSIDE).all() and (patch[:, :11] == OUTSIDE).all()
+    assert (patch[:, 38:] == PAD_VALUE).all() and (patch[:, :11] == PAD_VALUE).all()
     assert (patch[:, 13:36] == 0).all()
 
 

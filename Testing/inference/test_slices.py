@@ -184,8 +184,8 @@ def test_mean_fusion_weighs_members(weights):
     for axis, member in enumerate(members):
         for index in range(member.shape[axis + 1]):
             fusion.add(np.take(member, index, axis + 1), axis, index, weights[axis])
-    assert fusion.shares.dtype == np.float16
-    assert np.allclose(fusion.shares, np.average(members, axis=0, weights=weights), atol=2e-3)
+    assert fusion.class_probabilities.dtype == np.float16
+    assert np.allclose(fusion.class_probabilities, np.average(members, axis=0, weights=weights), atol=2e-3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 7, 14])

@@ -252,7 +252,7 @@ def test_kept_alive_it_serves_until_standard_input_closes(request_line, tmp_path
     outputs = [tmp_path / "Wirbelsäule 脊椎" / name for name in ("first", "zweite Aufnahme ö", "third")]
     for output in outputs:
         client.send(request_line(output=str(output)))
-        assert client.event("result")["folder"] == str(output)
+        assert Path(client.event("result")["record"]).parent == output
         client.send(request_line(model="fails"))
         assert client.event("error")["message"] == "This sentence is for the user."
         client.send("garbage")

@@ -65,11 +65,11 @@ def test_a_scan_without_an_anchor_asks_for_the_level(host, panel, tmp_path):
     ("chosen", "level", "propose"), [("unknown", None, True), ("numbered", None, False), ("C2", "C2", True)]
 )
 def test_the_choice_reaches_the_worker(host, panel, monkeypatch, chosen, level, propose):
-    asked = {}
-    monkeypatch.setattr(panel.logic, "segment", lambda _volume, **choices: asked.update(choices))
+    asked = []
+    monkeypatch.setattr(panel.logic, "segment", lambda _volume, options, **_: asked.append(options))
     monkeypatch.setattr("SpineSegmentationLib.panel.RunSection.ensureInstalled", lambda _device: None)
     panel._parameterNode.inputVolume = addScan()
     panel._parameterNode.topLevel = chosen
     host.process()
     panel.ui.segmentButton.click()
-    assert (asked["topLevel"], asked["proposeLevels"]) == (level, propose)
+    assert [(options.top_level, options.propose_levels) for options in asked] == [(level, propose)]

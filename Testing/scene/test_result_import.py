@@ -90,7 +90,8 @@ def written_structures(folder, labels, found) -> tuple[Record, Path]:
     measurements = as_json(measure(labels, None, set(), labels, ORGANS))
     contents = {"labels": "scan_labels.nii.gz"}
     request = Request("scan.nrrd", str(folder))
-    return small_record(request, found, 2.5, contents=contents, measurements=measurements), folder
+    notes = ["A note."]
+    return small_record(request, found, 2.5, contents=contents, measurements=measurements, notes=notes), folder
 
 
 def test_structures_of_a_radiograph_come_without_what_is_about_vertebrae(lib, tmp_path):

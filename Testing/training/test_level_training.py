@@ -15,7 +15,7 @@ from SegTraining.levels.train import fit, targets
 from SegTraining.synthetic.spine.dataset import write_dataset
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
-from SpineInference.spine.level_recognition import OUTSIDE
+from SpineInference.spine.level_recognition import PAD_VALUE
 
 SEED_OF_LUMBAR = 4  # the regions of the spine take turns
 
@@ -96,11 +96,11 @@ def test_an_anchor_has_one_answer_and_others_are_like_their_neighbours():
 
 def test_variation_keeps_the_ends_of_scans_and_depends_on_the_seed_alone():
     patches = torch.rand(16, 3, 64, 64)
-    patches[:, :, 50:] = OUTSIDE
+    patches[:, :, 50:] = PAD_VALUE
     first, second = (varied(patches, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first, second)
-    assert (first[:, :, 50:] == OUTSIDE).all()
-    seen = (first != OUTSIDE).float().mean((1, 2, 3))
+    assert (first[:, :, 50:] == PAD_VALUE).all()
+    seen = (first != PAD_VALUE).float().mean((1, 2, 3))
     assert seen.max() == 50 / 64 and seen.min() < 50 / 64
     assert not torch.equal(first, varied(patches, torch.Generator().manual_seed(2)))
 

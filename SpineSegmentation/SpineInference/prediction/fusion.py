@@ -19,12 +19,12 @@ class Fusion:
 
     A voxel belongs to the label that is ahead of all others and of the background. What the background has: with the
     mean, the threshold of the model; of a softmax over several labels, its own probability (what the labels leave);
-    with the vote, half of the members (a tie is background). One float16 array `shares` `[labels, I, P, L]` is all that
-    is kept.
+    with the vote, half of the members (a tie is background). One float16 array `class_probabilities` `[labels, I, P,
+    L]` is all that is kept.
     """
 
     def __init__(self, shape: tuple[int, int, int], rule: str, output: OutputSpec, labels: int = 1):
-        self.shares = np.zeros((labels, *shape), np.float16)
+        self.class_probabilities = np.zeros((labels, *shape), np.float16)
         own = None if output.activation == "softmax" and labels > 1 else output.threshold
         self._background = MAJORITY if rule == "vote" else own
         self._voting, self._background_of_member = rule == "vote", own
@@ -34,27 +34,27 @@ class Fusion:
         if self._voting:
             choice = _classes(probability, self._background_of_member)
             probability = np.stack([choice == number for number in range(1, len(probability) + 1)])
-        target = np.moveaxis(self.shares, axis + 1, 1)[:, index]
+        target = np.moveaxis(self.class_probabilities, axis + 1, 1)[:, index]
         share = np.where(probability < NEGLIGIBLE, np.float32(0), probability) * np.float32(weight)
         np.add(target, share, out=target, casting="same_kind")
 
     def classes(self) -> np.ndarray:
         """uint8 `[I, P, L]`: the number (1, 2, ...) of the label that each voxel belongs to, 0 for the background."""
-        return _classes(self.shares, self._background)
+        return _classes(self.class_probabilities, self._background)
 
     @property
     def border(self) -> float:
-        """Where the `lead` of a label ends."""
-        return self._background if len(self.shares) == 1 else 0.0
+        """Where the `margin` of a label ends."""
+        return self._background if len(self.class_probabilities) == 1 else 0.0
 
-    def lead(self, number: int, box: Box) -> np.ndarray:
+    def margin(self, number: int, box: Box) -> np.ndarray:
         """How far label `number` (0: the background) is ahead of all others in `box`: a field to be interpolated.
 
         Of a single label it is simply what the label has.
         """
-        if len(self.shares) == 1:
-            return self.shares[0][box].astype(np.float32)
-        shares = self.shares[(slice(None), *box)]
+        if len(self.class_probabilities) == 1:
+            return self.class_probabilities[0][box].astype(np.float32)
+        shares = self.class_probabilities[(slice(None), *box)]
         of_all = [np.full(shares.shape[1:], _left_for_background(shares, self._background), np.float32), *shares]
         own = of_all.pop(number)
         highest = of_all[0].astype(np.float32)

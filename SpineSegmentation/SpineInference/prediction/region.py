@@ -20,7 +20,7 @@ COARSE_STEP_MM = 8.0
 """Distance of the slices looked at: two of them meet even a small cervical body."""
 MARGIN_MM = 14.0
 """Context left around what the coarse pass found; bodies missed at an end are nearer than this to found ones."""
-SUSPICION = 0.3
+ROI_THRESHOLD = 0.3
 """Probability from which a pixel counts: lower than any threshold of a model, so that doubtful parts stay in."""
 MIN_AREA_MM2 = 200.0
 """A connected part counts when its slices add up to this much, half a slice through a vertebral body; the small ones
@@ -39,8 +39,8 @@ def find_region(
     step = max(1, round(COARSE_STEP_MM / spacing[axis]))
     looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
     slices = predict_plane(volume, manifest, engine, monitor, looked_at, stage="region")
-    suspicious = np.stack([(probability > SUSPICION).any(axis=0) for _, probability in slices], axis)
-    parts, _ = ndimage.label(suspicious, structure=np.ones((3, 3, 3)))
+    foreground = np.stack([(probability > ROI_THRESHOLD).any(axis=0) for _, probability in slices], axis)
+    parts, _ = ndimage.label(foreground, structure=np.ones((3, 3, 3)))
     large = np.bincount(parts.ravel()) * math.prod(spacing) / spacing[axis] >= MIN_AREA_MM2
     large[0] = False
     found = bounding_box(large[parts])

@@ -13,7 +13,7 @@ from ..volume.geometry import Grid, crop, orientation_of, reorient, resample, sa
 from .fusion import Fusion
 
 CLEARANCE = 0.05
-"""How far from the border the lead of a class is kept in a voxel that post-processing decided otherwise."""
+"""How far from the border the margin of a class is kept in a voxel that post-processing decided otherwise."""
 
 
 def to_scan_grid(
@@ -22,8 +22,8 @@ def to_scan_grid(
     """`labels` (uint8 `[I, P, L]`) of the sub-volume `region` as a uint8 image on exactly the grid of `scan`.
 
     On the scan's own voxels labels are copied. From a coarser working grid borders are found at the scan's resolution,
-    where the interpolated lead of a class ends: a class is one or several values of `labels`, whose number `classes`
-    tells and whose lead `fusion` knows. Each voxel inside takes the nearest label of its class.
+    where the interpolated margin of a class ends: a class is one or several values of `labels`, whose number `classes`
+    tells and whose margin `fusion` knows. Each voxel inside takes the nearest label of its class.
     """
     whole = sitk.Image(scan.GetSize(), sitk.sitkUInt8)  # of the scan only its grid is needed
     whole.CopyInformation(scan)
@@ -42,14 +42,14 @@ def to_scan_grid(
     start, grid = _window_of(inside, whole)
     if not same_grid(inside, grid):
         classes = np.where(labels > 0, classes[box], 0)
-        inside = _refined(labels, classes, partial(fusion.lead, box=box), fusion.border, on_axes_of_scan, grid)
+        inside = _refined(labels, classes, partial(fusion.margin, box=box), fusion.border, on_axes_of_scan, grid)
     return sitk.Paste(whole, inside, inside.GetSize(), [0, 0, 0], start)
 
 
 def _refined(
     labels: np.ndarray,
     classes: np.ndarray,
-    lead_of: Callable[[int], np.ndarray],
+    margin_of: Callable[[int], np.ndarray],
     border: float,
     as_image: Callable[[np.ndarray], sitk.Image],
     grid: Grid,
@@ -57,19 +57,19 @@ def _refined(
     """`labels` on a finer `grid`: each voxel is of the class that is ahead there, if it is beyond the `border`."""
     numbers = _values(classes)
 
-    def lead_on_grid(number: int) -> np.ndarray:
-        lead = _decided(classes == number, lead_of(number), border)
-        return sitk.GetArrayFromImage(resample(as_image(lead), grid))
+    def margin_on_grid(number: int) -> np.ndarray:
+        margin = _decided(classes == number, margin_of(number), border)
+        return sitk.GetArrayFromImage(resample(as_image(margin), grid))
 
     # Where several classes meet, interpolation leaves none beyond the border: they are compared with the background.
-    ahead = border if len(numbers) == 1 else lead_on_grid(0)
+    ahead = border if len(numbers) == 1 else margin_on_grid(0)
     refined = np.zeros(grid.size[::-1], np.uint8)
     for number in numbers:
-        lead = lead_on_grid(number)
+        margin = margin_on_grid(number)
         nearest = as_image(_nearest_label(np.where(classes == number, labels, 0)))
         nearest = sitk.GetArrayFromImage(resample(nearest, grid, nearest=True))
-        refined = np.where(lead > ahead, nearest, refined)
-        ahead = np.maximum(lead, ahead, out=lead)
+        refined = np.where(margin > ahead, nearest, refined)
+        ahead = np.maximum(margin, ahead, out=margin)
     image = sitk.GetImageFromArray(refined)
     image.SetSpacing(grid.spacing)
     image.SetDirection(grid.direction)
@@ -93,9 +93,9 @@ def _window_of(part: sitk.Image, whole: sitk.Image) -> tuple[list[int], Grid]:
     return start, Grid(tuple(size), whole.GetSpacing(), origin, whole.GetDirection())
 
 
-def _decided(mask: np.ndarray, lead: np.ndarray, border: float) -> np.ndarray:
-    # The interpolated lead shall end where it did, and where post-processing moved the border.
-    return np.where(mask, np.maximum(lead, border + CLEARANCE), np.minimum(lead, border - CLEARANCE))
+def _decided(mask: np.ndarray, margin: np.ndarray, border: float) -> np.ndarray:
+    # The interpolated margin shall end where it did, and where post-processing moved the border.
+    return np.where(mask, np.maximum(margin, border + CLEARANCE), np.minimum(margin, border - CLEARANCE))
 
 
 def _nearest_label(labels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pieces of vertebral bodies: what they measure, and which of them belong to the same body."""
+"""Fragments of vertebral bodies: what they measure, and which of them belong to the same body."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,20 +9,21 @@ from scipy.spatial import cKDTree
 Spacing = tuple[float, float, float]
 
 HEIGHT_PER_THICKNESS = 1.1
-"""Height of a body over its thickness (see `Piece`): 1.0 (T11) to 1.3 (L5) in the reference masks."""
+"""Height of a body over its thickness (see `Fragment`): 1.0 (T11) to 1.3 (L5) in the reference masks."""
 DEPTH_PER_WIDTH = 0.7
 """Depth of a lumbar body over its width; cervical and thoracic bodies are relatively deeper."""
 NEIGHBOURHOOD_MM = 60.0
 """How far along the spine (standard deviation) bodies have about the same size."""
 
 _HIGHEST_RATIOS = 1.4, 1.8
-"""Up to where a piece is taken for one body, in `HEIGHT_PER_THICKNESS`; beyond the first only where nothing else is."""
-_CRUMB, _SLIVER = 0.1, 0.02
+"""Up to where a fragment is taken for one body, in `HEIGHT_PER_THICKNESS`; beyond the first only where nothing else
+is."""
+_MIN_FRAGMENT_SHARE, _MIN_CUT_FRAGMENT_SHARE = 0.1, 0.02
 """What holds less than this share of a body is no body of its own; the latter where the scan ends and cuts it."""
 _ROUNDING_MM = 1e-6
 
 
-class Piece:
+class Fragment:
     """Voxels of one body or of a part of it; `voxels` are the three index arrays, in the whole array.
 
     `low`, `high` and `middle` tell where it lies along the spine in mm. `thickness` is its mean chord from front to
@@ -57,12 +58,12 @@ class Piece:
             for axis in axes
         )
 
-    def joined(self, *others: "Piece") -> "Piece":
+    def joined(self, *others: "Fragment") -> "Fragment":
         together = (self, *others)
-        voxels = tuple(np.concatenate([piece.voxels[axis] for piece in together]) for axis in range(3))
-        return Piece(voxels, np.concatenate([piece.position for piece in together]), self.spacing)
+        voxels = tuple(np.concatenate([fragment.voxels[axis] for fragment in together]) for axis in range(3))
+        return Fragment(voxels, np.concatenate([fragment.position for fragment in together]), self.spacing)
 
-    def gap_to(self, other: "Piece", at_most: float) -> float:
+    def gap_to(self, other: "Fragment", at_most: float) -> float:
         """Width in mm of the narrowest gap between both, 0 where they touch; infinite if wider than `at_most`."""
         reach = at_most + np.array(self.spacing)
         points, others = self._points_near(other, reach), other._points_near(self, reach)
@@ -74,7 +75,7 @@ class Piece:
         narrowest = float(np.linalg.norm(gaps, axis=1).min(initial=np.inf))
         return narrowest if narrowest <= at_most + _ROUNDING_MM else np.inf
 
-    def _points_near(self, other: "Piece", reach: np.ndarray) -> np.ndarray:
+    def _points_near(self, other: "Fragment", reach: np.ndarray) -> np.ndarray:
         """Own voxel centres in the box around `other` widened by `reach`."""
         low, high = other._corners[0] - reach, other._corners[1] + reach
         if (self._corners[0] > high).any() or (self._corners[1] < low).any():
@@ -83,7 +84,7 @@ class Piece:
 
 
 def thickness_of(voxels: tuple[np.ndarray, ...], position: np.ndarray, spacing_ipl: Spacing) -> float:
-    """The thickness of a `Piece`: volume over the area of its shadow along P, or, scaled, along L."""
+    """The thickness of a `Fragment`: volume over the area of its shadow along P, or, scaled, along L."""
     section_mm = max(1.0, 1.05 * spacing_ipl[0])  # higher than a voxel, so that no section stays empty
     section = np.floor((position - position.min()) / section_mm).astype(np.int64)
 
@@ -99,7 +100,7 @@ def thickness_of(voxels: tuple[np.ndarray, ...], position: np.ndarray, spacing_i
 
 
 @dataclass(frozen=True)
-class Whole:
+class ExpectedBody:
     """What a whole body measures at some place of the spine: height in mm, cross-section in mm2, voxels."""
 
     height: float
@@ -107,14 +108,14 @@ class Whole:
     voxels: float
 
 
-def whole_bodies(pieces: list[Piece]) -> list[Whole]:
-    """What a whole body would measure at each of the pieces.
+def expected_bodies(fragments: list[Fragment]) -> list[ExpectedBody]:
+    """What a whole body would measure at each of the fragments.
 
     The height comes from the thickness of the column there, by the ratio of both in this very spine as far as it shows
-    whole bodies. A mask that is too thin all along makes them look high; two bodies in one piece are higher still.
+    whole bodies. A mask that is too thin all along makes them look high; two bodies in one fragment are higher still.
     """
     extent, thickness, area, voxels, middle = np.array(
-        [(piece.extent, piece.thickness, piece.area, len(piece), piece.middle) for piece in pieces]
+        [(fragment.extent, fragment.thickness, fragment.area, len(fragment), fragment.middle) for fragment in fragments]
     ).T
     ratios = extent / thickness
     ratio = HEIGHT_PER_THICKNESS
@@ -123,10 +124,10 @@ def whole_bodies(pieces: list[Piece]) -> list[Whole]:
         if len(plausible) >= 3:
             ratio = np.median(plausible)
             break
-    # The size of bodies changes along the spine: each piece counts by its volume, and by how near it is.
+    # The size of bodies changes along the spine: each fragment counts by its volume, and by how near it is.
     weights = voxels * np.exp(-0.5 * np.square((middle[:, None] - middle) / NEIGHBOURHOOD_MM))
     medians = [_weighted_medians(values, weights) for values in (ratio * thickness, area, voxels)]
-    return [Whole(*values) for values in zip(*medians, strict=True)]
+    return [ExpectedBody(*values) for values in zip(*medians, strict=True)]
 
 
 def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> list[float]:
@@ -136,71 +137,78 @@ def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> list[float]:
     return [float(values[order[np.searchsorted(row, row[-1] / 2)]]) for row in below]
 
 
-def join_pieces(pieces: list[Piece], shape: tuple[int, int, int]) -> list[Piece]:
-    """The bodies that the `pieces` make up, in an array of `shape`; crumbs that belong to none are left out.
+def join_fragments(fragments: list[Fragment], shape: tuple[int, int, int]) -> list[Fragment]:
+    """The bodies that the `fragments` make up, in an array of `shape`; tiny ones that belong to none are left out.
 
-    Joined are pieces side by side, pieces that are too short for a body but make one together, thin appendages with
-    the body they hang on (such as the dens with C2), and crumbs with the body they lie on. A slice of a body where the
-    scan ends is neither an appendage nor a crumb.
+    Joined are fragments side by side, fragments that are too short for a body but make one together, thin appendages
+    with the body they hang on (such as the dens with C2), and tiny fragments with the body they lie on. A slice of a
+    body where the scan ends is neither an appendage nor a tiny fragment.
     """
 
-    def appendage(upper: Piece, lower: Piece, whole: Whole) -> bool:
-        thin = any(p.area < 0.5 * whole.area and not p.touches(shape, axes=(0, 1)) for p in (upper, lower))
+    def appendage(upper: Fragment, lower: Fragment, expected: ExpectedBody) -> bool:
+        thin = any(p.area < 0.5 * expected.area and not p.touches(shape, axes=(0, 1)) for p in (upper, lower))
         return thin and upper.gap_to(lower, at_most=0) == 0
 
-    bodies, crumbs = _sorted_out(pieces, lambda piece: _SLIVER)
+    bodies, tiny_fragments = _sorted_out(fragments, lambda fragment: _MIN_CUT_FRAGMENT_SHARE)
     for belong_together in (_side_by_side, _halves, appendage):
         bodies = _join_neighbours(bodies, belong_together)
-    bodies, small = _sorted_out(bodies, lambda piece: _SLIVER if piece.touches(shape, axes=(0, 1)) else _CRUMB)
+    bodies, small = _sorted_out(
+        bodies,
+        lambda fragment: _MIN_CUT_FRAGMENT_SHARE if fragment.touches(shape, axes=(0, 1)) else _MIN_FRAGMENT_SHARE,
+    )
     lying_on = [[body] for body in bodies]
-    for crumb in crumbs + small:
-        gaps = [crumb.gap_to(body, at_most=0.1 * body.thickness) for body in bodies]
+    for tiny in tiny_fragments + small:
+        gaps = [tiny.gap_to(body, at_most=0.1 * body.thickness) for body in bodies]
         if min(gaps) < np.inf:
-            lying_on[int(np.argmin(gaps))].append(crumb)
+            lying_on[int(np.argmin(gaps))].append(tiny)
     return [body if len(parts) == 1 else body.joined(*parts[1:]) for body, parts in zip(bodies, lying_on, strict=True)]
 
 
-def _sorted_out(pieces: list[Piece], least_share: Callable[[Piece], float]) -> tuple[list[Piece], list[Piece]]:
-    """The pieces that hold at least this share of the voxels of a whole body, and those that do not."""
+def _sorted_out(
+    fragments: list[Fragment], least_share: Callable[[Fragment], float]
+) -> tuple[list[Fragment], list[Fragment]]:
+    """The fragments that hold at least this share of the voxels of a whole body, and those that do not."""
     large, small = [], []
-    for piece, whole in zip(pieces, whole_bodies(pieces), strict=True):
-        (large if len(piece) >= least_share(piece) * whole.voxels else small).append(piece)
+    for fragment, expected in zip(fragments, expected_bodies(fragments), strict=True):
+        (large if len(fragment) >= least_share(fragment) * expected.voxels else small).append(fragment)
     return large, small
 
 
-def _join_neighbours(pieces: list[Piece], belong_together: Callable[[Piece, Piece, Whole], bool]) -> list[Piece]:
+def _join_neighbours(
+    fragments: list[Fragment], belong_together: Callable[[Fragment, Fragment, ExpectedBody], bool]
+) -> list[Fragment]:
     """Joins neighbours along the spine, the upper one of each pair first, until no two belong together."""
-    pieces = sorted(pieces, key=lambda piece: piece.low)
-    wholes = whole_bodies(pieces)
+    fragments = sorted(fragments, key=lambda fragment: fragment.low)
+    expected_all = expected_bodies(fragments)
     first = 0
-    while first < len(pieces):
-        upper, whole = pieces[first], wholes[first]
-        near = (i for i in range(first + 1, len(pieces)) if pieces[i].low < upper.high + whole.height)
-        second = next((i for i in near if belong_together(upper, pieces[i], whole)), None)
+    while first < len(fragments):
+        upper, expected = fragments[first], expected_all[first]
+        near = (i for i in range(first + 1, len(fragments)) if fragments[i].low < upper.high + expected.height)
+        second = next((i for i in near if belong_together(upper, fragments[i], expected)), None)
         if second is None:
             first += 1
         else:
-            pieces[first] = upper.joined(pieces.pop(second))
-            del wholes[second]
-    return pieces
+            fragments[first] = upper.joined(fragments.pop(second))
+            del expected_all[second]
+    return fragments
 
 
-def _side_by_side(upper: Piece, lower: Piece, whole: Whole) -> bool:
+def _side_by_side(upper: Fragment, lower: Fragment, expected: ExpectedBody) -> bool:
     shared = min(upper.high, lower.high) - max(upper.low, lower.low)
     return (
         shared > 0.5 * min(upper.extent, lower.extent)
-        and _extent_together(upper, lower) < 1.5 * whole.height
-        and upper.gap_to(lower, at_most=0.25 * whole.height) < np.inf
+        and _extent_together(upper, lower) < 1.5 * expected.height
+        and upper.gap_to(lower, at_most=0.25 * expected.height) < np.inf
     )
 
 
-def _halves(upper: Piece, lower: Piece, whole: Whole) -> bool:
+def _halves(upper: Fragment, lower: Fragment, expected: ExpectedBody) -> bool:
     return (
-        max(upper.extent, lower.extent) < 0.7 * whole.height
-        and _extent_together(upper, lower) < 1.2 * whole.height
-        and upper.gap_to(lower, at_most=0.1 * whole.height) < np.inf  # far less than a disc
+        max(upper.extent, lower.extent) < 0.7 * expected.height
+        and _extent_together(upper, lower) < 1.2 * expected.height
+        and upper.gap_to(lower, at_most=0.1 * expected.height) < np.inf  # far less than a disc
     )
 
 
-def _extent_together(upper: Piece, lower: Piece) -> float:
+def _extent_together(upper: Fragment, lower: Fragment) -> float:
     return max(upper.high, lower.high) - min(upper.low, lower.low)

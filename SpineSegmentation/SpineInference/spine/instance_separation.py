@@ -1,13 +1,13 @@
 """Cutting apart vertebral bodies that touch: bridges over a collapsed disc, osteophytes, a fused prediction.
 
 Two ways, in this order. Where the connection is thinner than the bodies, it is gone before they are when the mask is
-eroded: what then remains are the cores of the bodies (`split_at_waists`). Where it is as thick as they are, only the
+eroded: what then remains are the cores of the bodies (`erosion_split`). Where it is as thick as they are, only the
 length along the spine tells that there are several bodies: they are cut where the column is thinnest or the network
 was least certain (`cut_to_length`).
 
-Arrays have the same shape, axes I, P, L. `inside` is one connected piece of the mask, `position` how far along the
+Arrays have the same shape, axes I, P, L. `inside` is one connected fragment of the mask, `position` how far along the
 spine each voxel lies (mm downwards), `depth` how deep inside the mask (mm, see `certain_depth`), and `height` the
-height in mm that a body is expected to have here. Results are labels 1..n of the bodies, 0 outside the piece.
+height in mm that a body is expected to have here. Results are labels 1..n of the bodies, 0 outside the fragment.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ _PROMINENCE = 0.08
 """A core reaches at least this much deeper, in heights of a body, than the level at which it parted from the others;
 more than a body, which is narrower in its middle, has of itself. And at least half a voxel: so rough is the depth."""
 _UNLIKE = 4.0
-"""Weight of the squared logarithm of a piece's length over the usual one, against the thickness where it is cut."""
+"""Weight of the squared logarithm of a fragment's length over the usual one, against the thickness where it is cut."""
 _NEAREST_CENTRES = 0.7
 """Cores whose centres are nearer along the spine than this, in body heights, belong to one body."""
 
@@ -43,10 +43,10 @@ def certain_depth(mask: np.ndarray, spacing_ipl: Spacing, probability: np.ndarra
     return depth
 
 
-def split_at_waists(
+def erosion_split(
     inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
 ) -> np.ndarray:
-    """The bodies of a piece that hang together by connections thinner than they are; all 1 where there are none."""
+    """The bodies of a fragment that hang together by connections thinner than they are; all 1 where there are none."""
     prominence = max(_PROMINENCE * height, 0.5 * min(spacing_ipl))
     cores = _cores(inside, position, depth, height, prominence, level=0.0)
     if len(cores) == 1:
@@ -65,7 +65,7 @@ def split_at_waists(
 def cut_to_length(
     inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
 ) -> np.ndarray:
-    """The bodies of a piece that is too long for one, cut across the spine where it is thinnest or most doubtful."""
+    """The bodies of a fragment that is too long for one, cut across the spine where it is thinnest or most doubtful."""
     where = np.nonzero(inside)
     along = position[where]
     start, end = np.percentile(along, [1, 99])
@@ -147,13 +147,13 @@ def _profile(section: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
 def _best_cuts(profile: np.ndarray, count: int, bodies: float) -> tuple[float, np.ndarray]:
     """(cost per body, sections at which the `count` bodies after the first begin), by dynamic programming.
 
-    Thick sections are dear to cut, and so are pieces whose length is not that of one of the `bodies`, a fraction.
+    Thick sections are dear to cut, and so are fragments whose length is not that of one of the `bodies`, a fraction.
     """
     length = len(profile)
     position = np.arange(length + 1)
-    piece = position[None, :] - position[:, None]  # from row to column
-    unlike = np.where(piece > 0, _UNLIKE * np.square(np.log(np.maximum(piece, 1) * bodies / length)), np.inf)
-    crossing = np.append(profile, 0.0)  # the last piece ends with the column, which costs nothing
+    fragment = position[None, :] - position[:, None]  # from row to column
+    unlike = np.where(fragment > 0, _UNLIKE * np.square(np.log(np.maximum(fragment, 1) * bodies / length)), np.inf)
+    crossing = np.append(profile, 0.0)  # the last fragment ends with the column, which costs nothing
     cost = unlike[0] + crossing
     begins = []
     for _ in range(count - 1):

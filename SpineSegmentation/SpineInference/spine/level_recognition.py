@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 NEIGHBOUR_MM = 5.0
 """How far beside the middle of a body the two other sagittal slices of a patch lie."""
-OUTSIDE = -3.0
+PAD_VALUE = -3.0
 """What stands where the scan has ended: darker than anything in it."""
 CERTAIN = 0.95
 """From this confidence on levels are proposed."""
-DOUBT = 0.25
+UNIFORM_MIX = 0.25
 """Share of chance in what the network says of one body, so that no single one decides against all others."""
-BREAK = 0.01
+P_SKIP = 0.01
 """How likely it is that a body between the others was missed or counted twice without being noticed as `uneven`: then
 those below it are one level further down or up."""
-NONSENSE = 1e-4
+P_OUTLIER = 1e-4
 """How likely it is that the bodies are no chain at all, so that each may be what it looks like."""
 SURE_ANCHOR = 0.7
-"""How sure the network must be of an anchor, before `DOUBT`. As the other numbers, chosen on the validation cases and
-1,020 phantoms that this network's predecessors had not seen: none wrong."""
+"""How sure the network must be of an anchor, before `UNIFORM_MIX`. As the other numbers, chosen on the validation cases
+and 1,020 phantoms that this network's predecessors had not seen: none wrong."""
 ANCHORS = {"C2": "C2", "L5": "the sacrum"}
 """The bodies that can be recognised by themselves, and by what is seen there. S1 is none: where the last body is steep
 and badly seen, L5 looks like it."""
@@ -102,7 +102,7 @@ def make_patch(
 ) -> np.ndarray:
     """What the network sees of a body: float32 [3, rows, cols], sagittal slices of `spec.canvas`, around its `centre`.
 
-    `OUTSIDE` fills what lies above, below, in front of or behind the scan; beside it, its outermost slices go on. In
+    `PAD_VALUE` fills what lies above, below, in front of or behind the scan; beside it, its outermost slices go on. In
     training, `turn` (2 x 2, default unity) takes mm down and back in the patch to those in the scan.
     """
     # Each pixel is the mean of 2 x 2 points.
@@ -114,7 +114,7 @@ def make_patch(
     points = np.broadcast_arrays(down, back, left[:, None, None])
     values = ndimage.map_coordinates(volume, points, order=1, mode="nearest")
     inside = (np.abs(down / (volume.shape[0] - 1) - 0.5) <= 0.5) & (np.abs(back / (volume.shape[1] - 1) - 0.5) <= 0.5)
-    values = np.where(inside, values, OUTSIDE)
+    values = np.where(inside, values, PAD_VALUE)
     return values.reshape(3, spec.canvas[0], 2, spec.canvas[1], 2).mean(axis=(2, 4), dtype=np.float32)
 
 
@@ -133,7 +133,7 @@ def decide(probabilities: np.ndarray, below: np.ndarray | None = None) -> Propos
     believed_below = _believed(np.ones(len(values)) if below is None else below[[*values[1:], 0]])
     whole, broken = _chains(believed, believed_below)
     one_by_one = believed.max(axis=1).sum() + believed_below.max()
-    fits = np.concatenate([whole, broken + np.log(BREAK / max(1, count - 1)), [one_by_one + np.log(NONSENSE)]])
+    fits = np.concatenate([whole, broken + np.log(P_SKIP / max(1, count - 1)), [one_by_one + np.log(P_OUTLIER)]])
     weights = np.exp(fits - fits.max())
     top = int(np.argmax(whole))
     confidence = float(weights[top] / weights.sum())
@@ -163,21 +163,21 @@ def _chains(believed: np.ndarray, believed_below: np.ndarray) -> tuple[np.ndarra
     return whole[1:-1], np.concatenate([upper[:-1] + lower[1:], upper[1:] + lower[:-1]]).ravel()
 
 
-def turned_back(way: np.ndarray, length: float, degrees: float) -> np.ndarray:
+def rotate_posterior(way: np.ndarray, length: float, degrees: float) -> np.ndarray:
     """A way (I, P, L) down the spine, `length` times as long and turned backwards."""
     cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return length * np.array([cos * way[0] - sin * way[1], sin * way[0] + cos * way[1], way[2]])
 
 
 def _believed(probability: np.ndarray) -> np.ndarray:
-    return np.log((1 - DOUBT) * probability + DOUBT / len(_NAMES))
+    return np.log((1 - UNIFORM_MIX) * probability + UNIFORM_MIX / len(_NAMES))
 
 
 def _place_of_s1(points: np.ndarray, spacing_ipl: Spacing, shape: tuple[int, ...]) -> np.ndarray | None:
     """Where S1 lies if the last of `points` (voxels) is L5; None where the scan does not reach as far."""
     if len(points) < 2 or (shape[0] - points[-1, 0]) * spacing_ipl[0] < BELOW_L5_MM:
         return None
-    place = points[-1] + turned_back((points[-1] - points[-2]) * spacing_ipl, *TO_S1) / spacing_ipl
+    place = points[-1] + rotate_posterior((points[-1] - points[-2]) * spacing_ipl, *TO_S1) / spacing_ipl
     return place if (place >= 0).all() and (place < shape).all() else None
 
 

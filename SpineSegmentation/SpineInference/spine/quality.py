@@ -46,8 +46,8 @@ def estimate(
         near = ndimage.distance_transform_edt(~body, sampling=spacing_ipl) <= REACH_MM
         likely = _likelihood(probability[around], output.threshold)
         counted = near & (body | (instances[around] == 0))
-        promised = 2 * likely[body].sum() / (np.count_nonzero(body) + likely[counted].sum())
-        values.append(float(promised**output.quality_exponent))
+        expected_dice = 2 * likely[body].sum() / (np.count_nonzero(body) + likely[counted].sum())
+        values.append(float(expected_dice**output.quality_exponent))
     return values
 
 

@@ -8,8 +8,8 @@ from scipy import ndimage
 from ..anatomy import LEVELS, NUMBERED_OFFSET, Segment, numbered, parse_level
 from ..errors import Implausible, SpineError
 from ..volume.boxes import Box, bounding_box
-from .fragments import Piece, Spacing, join_pieces, thickness_of, whole_bodies
-from .instance_separation import certain_depth, cut_to_length, split_at_waists
+from .fragments import Fragment, Spacing, expected_bodies, join_fragments, thickness_of
+from .instance_separation import certain_depth, cut_to_length, erosion_split
 from .spine_curve import SpineCurve, fit_spine_curve
 
 THICKNESS_PER_BEND = 2.8
@@ -18,8 +18,9 @@ BESIDE_IN_THICKNESSES = 2.0
 """A part whose centre is farther than this from the curve does not belong to the column."""
 MOST_BODIES = 255 - NUMBERED_OFFSET
 """More could not be numbered in a label map of 8 bits; a spine has 26."""
-DUST = 0.002
-"""Parts of less than this share of the largest one are no pieces of a vertebra: at most 80 mm3 beside a lumbar body."""
+MIN_PART_SHARE = 0.002
+"""Parts of less than this share of the largest one are no fragments of a vertebra: at most 80 mm3 beside a lumbar
+body."""
 MAYBE_SEVERAL, SURELY_SEVERAL = 1.15, 1.6
 """Parts longer than this, in heights of a body, are cut where they have a waist, and in any case."""
 
@@ -46,10 +47,10 @@ def separate(
     Returns labels 1..n (uint8, 0 outside, same shape) and the bodies in that order. `probability` (same shape) shows
     where the network was in doubt between bodies that touch.
 
-    Connected parts that hold several bodies are cut (`touching`), pieces of one body are put together again, and what
-    is clearly no vertebra is dropped: parts far beside the column, and crumbs. The order is that along a curve through
-    the column (`spine_curve`), so that curved, scoliotic and oblique spines come out right. Raises Implausible where
-    there are more than MOST_BODIES.
+    Connected parts that hold several bodies are cut (`instance_separation`), fragments of one body are put together
+    again, and what is clearly no vertebra is dropped: parts far beside the column, and tiny fragments. The order is
+    that along a curve through the column (`spine_curve`), so that curved, scoliotic and oblique spines come out right.
+    Raises Implausible where there are more than MOST_BODIES.
     """
     instances = np.zeros(mask.shape, np.uint8)
     box = bounding_box(mask, margin=1)
@@ -62,18 +63,18 @@ def separate(
     position[where] = curve.position_of(np.column_stack(where) * spacing_ipl)
     depth = certain_depth(parts > 0, spacing_ipl, None if probability is None else probability[box])
 
-    pieces = join_pieces(_cut_touching(parts, position, depth, spacing_ipl), parts.shape)
-    if len(pieces) > MOST_BODIES:
+    fragments = join_fragments(_cut_touching(parts, position, depth, spacing_ipl), parts.shape)
+    if len(fragments) > MOST_BODIES:
         raise Implausible(
-            f"The mask falls into {len(pieces)} bodies, more than any spine has: check that the scan is of the kind "
+            f"The mask falls into {len(fragments)} bodies, more than any spine has: check that the scan is of the kind "
             "that the model was made for."
         )
     bodies = []
-    for number, piece in enumerate(sorted(pieces, key=lambda piece: piece.middle), start=1):
-        instances[box][piece.voxels] = number
-        centroid = tuple(float(indices.mean()) + s.start for indices, s in zip(piece.voxels, box, strict=True))
+    for number, fragment in enumerate(sorted(fragments, key=lambda fragment: fragment.middle), start=1):
+        instances[box][fragment.voxels] = number
+        centroid = tuple(float(indices.mean()) + s.start for indices, s in zip(fragment.voxels, box, strict=True))
         # The box has a margin wherever the array goes on, so its border is the array's.
-        bodies.append(Body(number, len(piece), centroid, piece.touches(parts.shape)))
+        bodies.append(Body(number, len(fragment), centroid, fragment.touches(parts.shape)))
     return instances, bodies
 
 
@@ -114,7 +115,7 @@ def _connected_parts(mask: np.ndarray) -> np.ndarray:
     parts, _ = ndimage.label(mask)
     voxels = np.bincount(parts.ravel())
     voxels[0] = 0
-    kept = voxels >= DUST * voxels.max()
+    kept = voxels >= MIN_PART_SHARE * voxels.max()
     return np.where(kept, np.cumsum(kept), 0)[parts]
 
 
@@ -142,34 +143,34 @@ def _trace_column(parts: np.ndarray, spacing_ipl: Spacing) -> SpineCurve:
         points, part_of = points[column], part_of[column]
 
 
-def _cut_touching(parts: np.ndarray, position: np.ndarray, depth: np.ndarray, spacing_ipl: Spacing) -> list[Piece]:
+def _cut_touching(parts: np.ndarray, position: np.ndarray, depth: np.ndarray, spacing_ipl: Spacing) -> list[Fragment]:
     """The connected `parts`, those that are too long for one body cut into several."""
     found = ndimage.find_objects(parts)
-    pieces = [
-        _pieces_of(np.where(parts[box] == number, 1, 0), box, position, spacing_ipl)[0]
+    fragments = [
+        _fragments_of(np.where(parts[box] == number, 1, 0), box, position, spacing_ipl)[0]
         for number, box in enumerate(found, start=1)
         if box is not None
     ]
-    for cut, too_long in ((split_at_waists, MAYBE_SEVERAL), (cut_to_length, SURELY_SEVERAL)):
+    for cut, too_long in ((erosion_split, MAYBE_SEVERAL), (cut_to_length, SURELY_SEVERAL)):
         after = []
-        for piece, whole in zip(pieces, whole_bodies(pieces), strict=True):
-            if piece.extent <= too_long * whole.height:
-                after.append(piece)
+        for fragment, expected in zip(fragments, expected_bodies(fragments), strict=True):
+            if fragment.extent <= too_long * expected.height:
+                after.append(fragment)
                 continue
-            box = tuple(slice(indices.min(), indices.max() + 1) for indices in piece.voxels)
+            box = tuple(slice(indices.min(), indices.max() + 1) for indices in fragment.voxels)
             inside = np.zeros([s.stop - s.start for s in box], bool)
-            inside[tuple(indices - s.start for indices, s in zip(piece.voxels, box, strict=True))] = True
-            labels = cut(inside, position[box], depth[box], whole.height, spacing_ipl)
-            after += _pieces_of(labels, box, position, spacing_ipl)
-        pieces = after
-    return pieces
+            inside[tuple(indices - s.start for indices, s in zip(fragment.voxels, box, strict=True))] = True
+            labels = cut(inside, position[box], depth[box], expected.height, spacing_ipl)
+            after += _fragments_of(labels, box, position, spacing_ipl)
+        fragments = after
+    return fragments
 
 
-def _pieces_of(labels: np.ndarray, box: Box, position: np.ndarray, spacing_ipl: Spacing) -> list[Piece]:
-    """One piece for each label 1..n in `labels`, which was cut out of the whole at `box`."""
-    pieces = []
+def _fragments_of(labels: np.ndarray, box: Box, position: np.ndarray, spacing_ipl: Spacing) -> list[Fragment]:
+    """One fragment for each label 1..n in `labels`, which was cut out of the whole at `box`."""
+    fragments = []
     for number in range(1, int(labels.max()) + 1):
         voxels = tuple(indices + s.start for indices, s in zip(np.nonzero(labels == number), box, strict=True))
         if len(voxels[0]):
-            pieces.append(Piece(voxels, position[voxels], spacing_ipl))
-    return pieces
+            fragments.append(Fragment(voxels, position[voxels], spacing_ipl))
+    return fragments
