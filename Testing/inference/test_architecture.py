@@ -5,8 +5,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -238,13 +240,120 @@ def test_no_array_outlives_its_image(project):
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_file_is_short_enough_to_have_one_job(project):
-    long = {}
-    for path in files_of_the_project(project):
-        most = 450 if "Testing" in path.parts else 400  # tables of bad input make tests longer than code
-        if path.suffix == ".py" and (lines := path.read_text("utf-8").count("\n")) > most:
-            long[str(path.relative_to(project))] = lines
-    assert not long, f"too many lines: {long}"
+# ---- inside the packages: who stands on whom
+
+
+LAYERS = {
+    "SpineInference": [
+        ["errors", "__init__", "processors"],
+        ["monitor", "anatomy", "schema", "specs"],
+        ["options", "networks", "volume"],
+        ["files"],
+        ["models"],
+        ["engines"],
+        ["prediction", "spine"],
+        ["measuring"],
+        ["pipeline"],
+        ["picture"],
+        ["app"],
+    ],
+    "SpineSegmentationLib": [["__init__"], ["scene"], ["worker"], ["panel"], ["SelfTest"]],
+    "SegTraining": [
+        ["__init__", "synthetic"],
+        ["config"],
+        ["data"],
+        ["training"],
+        ["export"],
+        ["evaluation", "levels"],
+        ["reporting"],
+        ["experiments"],
+        ["cli"],
+    ],
+}
+"""Rooms from the ground up: a file imports from its own room and from lower floors, never from neighbours on its own."""
+
+MOST_FILES_IN_A_FOLDER = 20
+
+
+def modules_of(package: str, project: Path) -> dict[str, tuple[Path, str]]:
+    """By dotted name the file of every module of a package, and the package that its relative imports count from."""
+    root = project / PACKAGES[package].files.partition("/**")[0]
+    modules = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = [package, *path.relative_to(root).with_suffix("").parts]
+        if parts[-1] == "__init__":
+            modules[".".join(parts[:-1])] = (path, ".".join(parts[:-1]))
+        else:
+            modules[".".join(parts)] = (path, ".".join(parts[:-1]))
+    return modules
+
+
+def inner_imports(path: Path, home: str, modules: Collection[str]) -> set[str]:
+    """The modules of the same package that a file imports anywhere, for type checkers only excepted."""
+    found = set()
+    pending = [ast.parse(path.read_text("utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            pending += node.orelse
+            continue
+        pending += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in modules}
+        if isinstance(node, ast.ImportFrom):
+            base = home.rsplit(".", node.level - 1)[0] if node.level > 1 else home
+            source = ".".join(filter(None, (base if node.level else "", node.module)))
+            for alias in node.names:
+                # "from package import module" imports the module; "from package import name" the package.
+                module = f"{source}.{alias.name}" if f"{source}.{alias.name}" in modules else source
+                found |= {module} & set(modules)
+    return found
+
+
+def room_of(module: str) -> str:
+    """The folder, or the file beside the folders, that a module belongs to."""
+    return [*module.split("."), "__init__"][1]
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_imports_lead_down_never_up(project, package):
+    floor = {room: number for number, rooms in enumerate(LAYERS[package]) for room in rooms}
+    modules = modules_of(package, project)
+    unknown = {room_of(module) for module in modules} - set(floor)
+    assert not unknown, f"rooms without a place in LAYERS: {unknown}"
+    wrong = [
+        f"{module} imports {imported}"
+        for module, (path, home) in modules.items()
+        for imported in sorted(inner_imports(path, home, modules))
+        if room_of(module) != room_of(imported) and floor[room_of(module)] <= floor[room_of(imported)]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_no_files_import_each_other_in_a_circle(project, package):
+    modules = modules_of(package, project)
+    graph = {module: inner_imports(path, home, modules) - {module} for module, (path, home) in modules.items()}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(reversed(error.args[1])))
+
+
+def test_import_directions_are_checked_in_functions_too(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(
+        "from ..panel import Dialogs\ndef f():\n    from . import other\n    from ..scene.Views import show\n"
+    )
+    modules = {"lib.panel", "lib.panel.Dialogs", "lib.worker", "lib.worker.other", "lib.scene.Views"}
+    assert inner_imports(path, "lib.worker", modules) == {"lib.panel.Dialogs", "lib.worker.other", "lib.scene.Views"}
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_no_folder_holds_more_files_than_one_can_survey(project, package):
+    folders = Counter(path.parent for path, _ in modules_of(package, project).values() if path.name != "__init__.py")
+    crowded = {str(folder.relative_to(project)): count for folder, count in folders.items()}
+    assert max(crowded.values()) <= MOST_FILES_IN_A_FOLDER, crowded
 
 
 def test_cmake_lists_every_file_that_slicer_needs(project):
