@@ -270,7 +270,7 @@ LAYERS = {
         ["cli"],
     ],
 }
-"""Rooms from the ground up: a file imports from its own room and from lower floors, never from neighbours on its own."""
+"""Rooms from the ground up: a file imports from its own room and from lower floors, never from its neighbours."""
 
 MOST_FILES_IN_A_FOLDER = 20
 
