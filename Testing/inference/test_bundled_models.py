@@ -24,13 +24,13 @@ def models():
     return open_set(DEFAULT_MODEL)
 
 
-def test_the_default_set_has_a_sound_network_for_each_plane(models):
+def test_default_set_has_a_network_for_each_plane(models):
     assert DEFAULT_MODEL in {info.name for info in list_sets()}
     assert verify(DEFAULT_MODEL) == []
     assert sorted(package.manifest.plane for package in models.packages) == sorted(PLANES)
 
 
-def test_each_package_is_small_and_says_where_it_comes_from(models):
+def test_bundled_packages_are_small_and_documented(models):
     for package in models.packages:
         manifest = package.manifest
         assert package.size_bytes <= 9_000_000
@@ -72,7 +72,7 @@ def test_a_patient_it_was_not_trained_on(models, spine_data):
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_computing_only_the_region_of_the_spine_costs_no_accuracy(models, spine_data):
+def test_restricting_to_the_spine_costs_no_accuracy(models, spine_data):
     folder = spine_data / "Dataset502_MyoSegmenTUM"
     scan = read_volume(folder / "imagesTr" / "myosegmentum_27_0000.nii.gz")
     reference = read_labels(folder / "instancesTr" / "myosegmentum_27.nii.gz")

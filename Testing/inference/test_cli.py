@@ -130,14 +130,14 @@ def test_no_vertebra_is_no_error(run, out, tmp_path):
     assert call(run, write_scan(tmp_path / "empty.nii.gz"), "-o", out) == 0
 
 
-def test_an_unexpected_failure_is_told_and_stops_nothing(run, out, tmp_path, capsys):
+def test_unexpected_failure_stops_no_other_scan(run, out, tmp_path, capsys):
     scans = [write_scan(tmp_path / f"{name}.nii.gz") for name in ("bug", "broken", "good")]
     assert call(run, *scans, "-o", out) == 1
     assert names_in(out) == ["good"]
     assert "ZeroDivisionError: oops" in capsys.readouterr().err
 
 
-def test_scans_of_the_same_name_get_folders_of_their_own(run, out, tmp_path):
+def test_scans_of_one_name_get_folders_of_their_own(run, out, tmp_path):
     scans = [write_scan(tmp_path / folder / name) for folder, name in (("a", "x.nii.gz"), ("b", "X.nrrd"))]
     assert call(run, *scans, "-o", out) == 0
     assert names_in(out) == ["X_2", "x"]
@@ -273,7 +273,7 @@ def sheared(folder: Path) -> Path:
 BAD = [truncated, corrupt, four_dimensional, colours, with_nan, constant, empty_folder, zero_spacing, sheared]
 
 
-def test_bad_scans_each_get_a_sentence_and_nothing_is_written(model, tmp_path):
+def test_bad_scans_get_a_sentence_and_no_file(model, tmp_path):
     """All in one call: that also shows that none of them stops the others."""
     scans = []
     for make in BAD:
@@ -404,7 +404,7 @@ def test_the_worker_with_the_real_pipeline(model, spine, tmp_path):
     assert names_in(tmp_path) == ["0", "1", "Wirbelsäule 脊椎"]
 
 
-def test_the_line_about_a_scan_names_what_is_no_vertebra():
+def test_line_about_a_scan_names_other_structures():
     bodies = [LEVELS["L4"], LEVELS["L5"]]
     canal = Segment(33, "Spinal canal", (1, 2, 3), "1", "x", is_vertebra=False)
     assert cli._found([]) == "nothing was found"

@@ -108,7 +108,7 @@ def test_workers_are_kept_and_get_what_was_declared(nodes, tmp_path):
 
 
 @two_nodes
-def test_what_a_dead_node_worked_at_comes_back_exactly_once(nodes, tmp_path):
+def test_work_of_a_dead_node_is_done_exactly_once(nodes, tmp_path):
     items = {name: tmp_path / name for name in ("a", "victim", "b", "c", "d", "e")}
     notes: list[str] = []
     with connected(nodes.address) as cluster:
@@ -120,7 +120,7 @@ def test_what_a_dead_node_worked_at_comes_back_exactly_once(nodes, tmp_path):
 
 
 @two_nodes
-def test_what_kills_every_worker_is_given_up_and_stops_no_other(nodes, capfd):
+def test_killer_of_workers_is_given_up_alone(nodes, capfd):
     items = {name: name for name in ("deadly", "a", "b")}
     with connected(nodes.address) as cluster:
         finished = {each.name: each for each in cluster.spread(die, items, ONE, Monitor(), "items")}
@@ -157,7 +157,7 @@ def test_where_no_cluster_answers_is_told_at_once(archive, tmp_path, capfd, addr
 
 
 @pytest.mark.slow
-def test_results_are_those_of_one_computer_and_nothing_is_left_behind(archive, tmp_path):
+def test_cluster_gives_the_results_of_one_computer(archive, tmp_path):
     """The same lines, notes, exit code and results; no process, no folder, no file in the home."""
     home = tmp_path / "home"
     home.mkdir()
@@ -208,7 +208,7 @@ def test_a_node_that_dies_costs_no_result(nodes, archive, tmp_path, capfd):
 
 
 @two_nodes
-def test_ctrl_c_ends_the_work_in_the_cluster_and_leaves_nothing(nodes, tmp_path):
+def test_ctrl_c_ends_the_cluster_and_leaves_nothing(nodes, tmp_path):
     items = {f"{number}": tmp_path / f"{number}" for number in range(4)}
     script = f"""
 import sys

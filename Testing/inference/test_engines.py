@@ -102,7 +102,7 @@ def test_int8_computes_only_when_it_is_asked_for(package_with_int8):
     assert "int8" in int8.describe() and "int8" not in full.describe()
 
 
-def test_a_package_without_int8_computes_in_full_precision(package):
+def test_package_without_int8_computes_in_full(package):
     engine = open_engine(package, choose_device("cpu", "int8"), threads=1)
     slices = noise(1, 32, 32)
     np.testing.assert_array_equal(engine.probabilities(slices), OnnxEngine(package, 1).probabilities(slices))
@@ -219,7 +219,7 @@ def test_out_of_memory_ends_on_the_cpu(package, fake_cuda):
     engine.close()
 
 
-def test_a_network_too_large_for_the_gpu_runs_on_the_cpu(package, fake_cuda, monkeypatch):
+def test_too_large_for_the_gpu_runs_on_the_cpu(package, fake_cuda, monkeypatch):
     def no_room(self, *_, **__):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
 
@@ -230,7 +230,7 @@ def test_a_network_too_large_for_the_gpu_runs_on_the_cpu(package, fake_cuda, mon
     assert len(notes) == 1 and "too small for this network" in notes[0]
 
 
-def test_other_errors_of_a_gpu_are_not_taken_for_a_lack_of_memory(package, fake_cuda):
+def test_other_gpu_errors_are_no_lack_of_memory(package, fake_cuda):
     def broken(slices):
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
@@ -310,7 +310,7 @@ def test_no_more_threads_idle_than_need_be(threads, passes):
     assert passes_at_a_time(threads) == passes
 
 
-def test_another_model_at_the_same_place_is_another_engine(package, package_with_int8, tmp_path):
+def test_replaced_model_gets_a_new_engine(package, package_with_int8, tmp_path):
     """A worker stays alive while a model is replaced: the new one must compute, not the one that is open."""
     place = tmp_path / "model"
     shutil.copytree(package.path, place)

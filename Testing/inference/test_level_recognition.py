@@ -42,7 +42,7 @@ def test_a_chain_down_to_the_sacrum_is_named_from_it():
     assert CERTAIN <= proposal.confidence <= 1
 
 
-def test_what_lies_below_the_last_body_decides_between_neighbours():
+def test_below_the_last_body_decides_the_level():
     names = ["T11", "T12", "L1", "L2", "L3", "L4"]
     last = 0.7 * seen("L5", certainty=1) + 0.3 * seen("L4", certainty=1)
     unclear = np.concatenate([*(unsure(1, *pair) for pair in pairwise(names)), last])
@@ -55,11 +55,11 @@ def test_what_lies_below_the_last_body_decides_between_neighbours():
     assert decide(with_sacrum[0], np.eye(len(LEVELS) + 1)[0]).confidence > decide(*with_sacrum).confidence
 
 
-def test_the_first_body_of_the_sacrum_is_part_of_the_chain():
+def test_s1_is_part_of_the_chain():
     assert decide(seen("L2", "L3", "L4", "L5", "S1")).top_level == "L2"
 
 
-def test_a_steep_last_body_that_looks_like_the_sacrum_is_not_enough():
+def test_steep_last_body_alone_is_no_anchor():
     assert decide(np.concatenate([seen("T12", "L1", "L2", "L3", "L4"), unsure(1, "L4", "L5"), seen("S1")])) is None
 
 
@@ -72,7 +72,7 @@ def test_a_body_taken_for_its_neighbour_does_not_decide():
     assert decide(seen("T11", "T12", "L1", "L1", "L3", "L4", "L5", "S1")).top_level == "T11"
 
 
-def test_without_an_anchor_nothing_is_proposed_however_sure_the_network_is():
+def test_no_proposal_without_an_anchor():
     assert decide(seen("T10", "T11", "T12", "L1", "L2", certainty=0.99)) is None
 
 
@@ -85,7 +85,7 @@ def test_a_contradiction_is_not_named():
     assert decide(seen("L3", "L4", "L5", "L4", "L5")) is None
 
 
-def test_a_body_that_was_missed_or_counted_twice_is_noticed_by_what_lies_on_both_sides_of_it():
+def test_missed_or_doubled_body_is_noticed():
     assert decide(seen("T12", "L1", "L2", "L3", "L4", "L5")) is not None
     assert decide(seen("T12", "L1", "L3", "L4", "L5")) is None
     assert decide(seen("T12", "L1", "L1", "L2", "L3", "L4", "L5")) is None
@@ -115,7 +115,7 @@ def test_a_gap_or_a_doubled_body_is_noticed(steps, expected):
     assert uneven(np.column_stack([down, 0.1 * down, 0 * down]).astype(float)) == expected
 
 
-def test_a_patch_shows_the_same_millimetres_whatever_the_spacing():
+def test_patch_does_not_depend_on_spacing():
     def bump(spacing):
         axes = (np.arange(round(200 / step)) * step for step in spacing)
         down, back, left = np.meshgrid(*axes, indexing="ij")
@@ -146,7 +146,7 @@ def package():
     return open_set(DEFAULT_MODEL).levels
 
 
-def test_the_bundled_set_brings_a_small_network_along_that_segments_nothing(package):
+def test_bundled_levels_network_segments_nothing(package):
     assert package.manifest.recognises_levels and package.size_bytes < 500_000
     assert package.manifest.metrics["validation"]["right"] == package.manifest.metrics["validation"]["proposed"] > 0
     with pytest.raises(SpineError, match="segments nothing"):

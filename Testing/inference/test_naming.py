@@ -25,7 +25,7 @@ def name(count: int, options: SegmentationOptions, proposal: Proposal | None = P
     return [segment.name for segment in segments], naming, notes
 
 
-def test_what_the_scan_shows_becomes_names_and_the_user_is_told_how_sure_they_are():
+def test_proposed_levels_are_told_with_confidence():
     names, naming, notes = name(5, SegmentationOptions())
     assert names == ["L1", "L2", "L3", "L4", "L5"]
     assert naming == Naming("proposed", 0.97, "the sacrum")
@@ -33,7 +33,7 @@ def test_what_the_scan_shows_becomes_names_and_the_user_is_told_how_sure_they_ar
 
 
 @pytest.mark.parametrize("options", [SegmentationOptions(top_level="T12"), SegmentationOptions(bottom_level="L4")])
-def test_the_users_level_wins_and_a_contradiction_of_the_scan_is_told(options):
+def test_user_level_wins_and_contradiction_is_told(options):
     names, naming, notes = name(5, options)
     assert names == ["T12", "L1", "L2", "L3", "L4"]
     assert naming == Naming("given")
@@ -50,7 +50,7 @@ def test_the_users_level_wins_and_a_contradiction_of_the_scan_is_told(options):
         SegmentationOptions(top_level="T12", propose_levels=False),
     ],
 )
-def test_who_agrees_with_the_scan_or_wants_no_proposal_hears_nothing(options):
+def test_no_note_without_contradiction(options):
     assert name(5, options)[1:] == (Naming("given"), [])
 
 
@@ -63,7 +63,7 @@ def test_who_wants_numbers_gets_numbers():
     assert (names, naming) == (["Vertebra 1", "Vertebra 2"], Naming("numbered"))
 
 
-def test_a_users_level_that_cannot_be_is_not_replaced_by_a_proposal():
+def test_impossible_user_level_gets_no_proposal():
     names, naming, notes = name(5, SegmentationOptions(top_level="L4"))
     assert names[0] == "Vertebra 1" and naming == Naming("numbered")
     assert "L4" in notes[0] and "looks like L1" in notes[1]
@@ -81,7 +81,7 @@ LUMBAR = ["L1", "L2", "L3", "L4", "L5"]
         SegmentationOptions(top_level="L1", bottom_level="L5"),
     ],
 )
-def test_a_doubtful_piece_of_the_sacrum_is_left_out_and_the_user_is_told(options):
+def test_doubtful_sacrum_is_left_out_and_told(options):
     names, _, notes = name(6, options, lowest_quality=0.5)
     assert names == LUMBAR and "A piece of S1 was found and left out" in " ".join(notes)
     assert name(5, options, lowest_quality=0.5)[0] == LUMBAR  # any other doubtful body is kept
@@ -92,12 +92,12 @@ def test_a_sacrum_beyond_doubt_or_asked_for_is_kept():
     assert name(6, SegmentationOptions(bottom_level="s1"), lowest_quality=0.5)[0] == [*LUMBAR, "S1"]
 
 
-def test_only_the_user_may_name_the_sacrum_where_the_scan_does_not_show_it():
+def test_sacrum_unseen_is_named_by_the_user_only():
     assert name(6, SegmentationOptions(top_level="L1"), None, lowest_quality=0.5)[0] == LUMBAR
     assert name(6, SegmentationOptions(bottom_level="L5"), None, lowest_quality=0.5)[0] == ["T12", *LUMBAR]
 
 
-def test_a_doubtful_last_body_is_kept_where_the_user_took_the_topmost_for_one_too_low():
+def test_doubtful_l5_survives_a_level_one_too_low():
     names, _, notes = name(5, SegmentationOptions(top_level="L2"), lowest_quality=0.5)
     assert names == ["L2", "L3", "L4", "L5", "S1"] and "looks like L1" in notes[0] and len(notes) == 1
 
@@ -105,7 +105,7 @@ def test_a_doubtful_last_body_is_kept_where_the_user_took_the_topmost_for_one_to
 @pytest.mark.parametrize(
     "options", [SegmentationOptions(bottom_level="L6"), SegmentationOptions(top_level="L1", bottom_level="L6")]
 )
-def test_a_sixth_lumbar_vertebra_that_the_user_sees_is_no_piece_of_the_sacrum(options):
+def test_sixth_lumbar_of_the_user_is_no_sacrum(options):
     assert name(6, options, lowest_quality=0.5)[0] == [*LUMBAR, "L6"]
 
 

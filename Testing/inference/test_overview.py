@@ -72,7 +72,7 @@ def test_sagittal_is_superior_up_and_anterior_left():
     assert views["sagittal"].image[:, :5].mean() > 0.9 and views["axial"].image[:5].mean() > 0.9
 
 
-def test_the_order_of_the_axes_in_the_file_does_not_matter():
+def test_overview_ignores_axis_order_of_the_file():
     scan, labels = map(as_scan, column())
     turned = make_views(sitk.DICOMOrient(scan, "SAR"), sitk.DICOMOrient(labels, "SAR"), set())
     for expected, view in zip(make_views(scan, labels, set()), turned, strict=True):
@@ -105,7 +105,7 @@ def test_pixels_keep_their_shape():
     assert view.size_mm == (view.image.shape[0] * 0.5, view.image.shape[1] * 4.0)
 
 
-def test_the_lines_of_the_other_planes_run_through_what_they_show():
+def test_lines_of_other_planes_lie_where_they_cut():
     views = views_of(*column())
     axis, position = views["sagittal"].cuts["axial"]
     assert axis == 0

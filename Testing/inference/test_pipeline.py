@@ -84,7 +84,7 @@ def test_named_bodies_on_the_scans_own_grid(models, name):
     assert set(result.timings) >= {"preprocessing", "region", "network, sagittal", "vertebrae", "measuring"}
 
 
-def test_coarse_planes_count_less_and_the_coarsest_are_left_out(models):
+def test_coarse_planes_count_less_or_are_left_out(models):
     def weights(thickness: float) -> tuple[list[float], list[str]]:
         scan, notes = column((0.8, 0.8, thickness), PERMUTED).scan, []
         packages = packages_to_run(models, SegmentationOptions(), scan, Monitor(on_note=notes.append))
@@ -99,7 +99,7 @@ def test_coarse_planes_count_less_and_the_coarsest_are_left_out(models):
     assert alone == [1.0] and "too thick to look at them in the coronal and axial planes" in notes[0]
 
 
-def test_what_is_left_out_of_the_names_is_left_out_of_everything(models, monkeypatch):
+def test_body_left_out_of_names_is_in_no_output(models, monkeypatch):
     monkeypatch.setattr("SpineInference.spine.naming.needs_review", lambda quality: True)
     column_ = column()
     result = segment(column_.scan, models, SegmentationOptions(top_level="L2", threads=2))
@@ -109,7 +109,7 @@ def test_what_is_left_out_of_the_names_is_left_out_of_everything(models, monkeyp
     assert values.tolist() == [0, *(found.label for found in result.segments)]
 
 
-def test_a_few_sagittal_slices_are_looked_at_in_their_own_plane_only(models):
+def test_few_sagittal_slices_use_their_own_plane_only(models):
     scan = column().scan
     width = scan.GetSize()[0]
     slab = scan[width // 2 - 10 : width // 2 + 10]
@@ -119,7 +119,7 @@ def test_a_few_sagittal_slices_are_looked_at_in_their_own_plane_only(models):
     assert wished.planes == list(PLANES)
 
 
-def test_the_same_scan_in_any_storage_order_gives_the_same_labels(models):
+def test_labels_do_not_depend_on_storage_order(models):
     straight = column().scan
     turned = sitk.Flip(sitk.PermuteAxes(straight, [2, 0, 1]), [True, False, True])
     a = segment(straight, models, SegmentationOptions(threads=1)).labels
@@ -141,7 +141,7 @@ def test_bodies_cut_by_the_border_are_partial(models):
     assert result.partial == {20, 24}
 
 
-def test_without_a_level_bodies_are_numbered_and_a_wrong_one_does_not_cost_the_result(models):
+def test_missing_or_wrong_level_costs_no_result(models):
     scan = column().scan
     assert [s.name for s in segment(scan, models).segments] == [f"Vertebra {n}" for n in range(1, 6)]
     result = segment(scan, models, SegmentationOptions(top_level="L4"))
@@ -218,7 +218,7 @@ def test_cancel_stops_the_run_at_any_stage(models):
             segment(scan, models, monitor=monitor)
 
 
-def test_reference_on_another_grid_is_refused_before_work(models):
+def test_reference_on_another_grid_is_refused(models):
     reference = sitk.Image([4, 4, 4], sitk.sitkUInt8)
     began = Monitor(on_progress=lambda p: pytest.fail("work began"))
     with pytest.raises(SpineError, match="another grid"):

@@ -41,7 +41,7 @@ def test_enclosed_holes_are_filled():
     assert (postprocessing.fill_holes(mask, ISO) == body).all()
 
 
-def test_the_canal_of_the_basivertebral_vein_is_filled_but_no_disc():
+def test_basivertebral_vein_is_filled_but_no_disc():
     """Both reach out of the body sideways; only the small one is closed in each sagittal slice."""
     body = np.zeros((60, 40, 30), bool)
     body[5:55, 5:35, 5:25] = True
@@ -87,7 +87,7 @@ def test_smoothing_takes_roughness_and_keeps_the_volume(spacing):
 
 @pytest.mark.parametrize("spacing", [(1.5, 0.75, 0.75), (0.75, 0.75, 1.5)])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_smoothing_is_as_wide_in_millimetres_along_every_axis(spacing, axis):
+def test_smoothing_is_isotropic_in_millimetres(spacing, axis):
     """A plate of 6 mm stays and one of 1.5 mm goes, whichever way it lies and however the voxels are shaped."""
     shape = tuple(int(48 / mm) for mm in spacing)
     for thickness, stays in [(6.0, True), (1.5, False)]:
@@ -122,7 +122,7 @@ def test_slices_that_were_not_computed_are_interpolated(axis):
     assert (computed == np.moveaxis(body, axis, 0)[~missing]).all()
 
 
-def test_interpolated_outlines_lie_between_their_neighbours():
+def test_interpolated_outlines_lie_between_neighbours():
     """Between a disc of 4 mm and one of 10 mm radius lie discs of 6 and 8 mm; the spacing within the slice counts."""
     shape, spacing = (60, 30, 4), (0.5, 1.0, 2.0)
     grid = np.indices(shape[:2]) * np.array(spacing[:2])[:, None, None] - 14.5
@@ -180,7 +180,7 @@ def test_nothing_asked_for_changes_nothing():
     assert (postprocessing.apply(classes, NOTHING, ISO, 2) == classes).all()
 
 
-def test_each_class_is_cleaned_and_none_takes_the_voxels_of_another():
+def test_classes_are_cleaned_without_mixing():
     """A shell around a core of another class, with a gap between, and an island of each."""
     classes = np.zeros((30, 30, 30), np.uint8)
     classes[4:26, 4:26, 4:26] = 1
@@ -194,7 +194,7 @@ def test_each_class_is_cleaned_and_none_takes_the_voxels_of_another():
     assert (postprocessing.apply(classes, spec, ISO) == expected).all()
 
 
-def test_in_a_projection_only_vertebrae_have_holes_to_fill():
+def test_projection_fills_holes_of_vertebrae_only():
     ring = np.zeros((40, 1, 40), np.uint8)
     ring[5:35, :, 5:35] = 1
     full = ring.copy()
@@ -203,7 +203,7 @@ def test_in_a_projection_only_vertebrae_have_holes_to_fill():
     assert (postprocessing.apply(ring, replace(NOTHING, fill_holes=True), ISO, 1) == full).all()
 
 
-def test_the_holes_of_a_sagittal_slice_are_those_of_vertebrae():
+def test_sagittal_slice_fills_holes_of_vertebrae():
     tube = np.zeros((30, 30, 30), np.uint8)
     tube[5:25, 5:25, 5:25] = 1
     closed = tube.copy()

@@ -16,12 +16,12 @@ def volumes(inside: float, outside: float = 0.0) -> tuple[np.ndarray, np.ndarray
     return instances, np.where(instances == 1, inside, outside).astype(np.float16)
 
 
-def test_a_certain_body_is_perfect_and_a_doubted_one_is_not():
+def test_quality_of_certain_and_doubtful_body():
     certain, doubted = (estimate(*_args(*volumes(p)))[0] for p in (1.0, 0.6))
     assert certain == pytest.approx(1.0) and doubted == pytest.approx(2 * 0.6 / 1.6, abs=0.01)
 
 
-def test_a_slab_that_one_of_three_planes_saw_lowers_the_quality_of_its_body_only():
+def test_disagreeing_plane_lowers_one_quality():
     instances, probability = volumes(1.0)
     instances[40:55, 10:40, 10:40] = 2
     probability[instances == 2] = 1
@@ -30,12 +30,12 @@ def test_a_slab_that_one_of_three_planes_saw_lowers_the_quality_of_its_body_only
     assert first < 0.98 and second == pytest.approx(1.0)
 
 
-def test_the_threshold_is_where_a_voxel_is_as_likely_inside_as_outside():
+def test_threshold_is_even_odds():
     instances, probability = volumes(0.8)
     assert estimate(*_args(instances, probability, threshold=0.8)) == pytest.approx([2 * 0.5 / 1.5], abs=1e-3)
 
 
-def test_what_was_measured_on_validation_cases_corrects_the_promise():
+def test_quality_exponent_corrects_expected_dice():
     promised = estimate(*_args(*volumes(0.9)))[0]
     assert estimate(*_args(*volumes(0.9), exponent=2.0))[0] == pytest.approx(promised**2)
 

@@ -86,7 +86,7 @@ class BrightAndDark(BrightIsForeground):
 
 
 @pytest.mark.parametrize("canvas", [None, (32, 32)])
-def test_all_labels_of_a_softmax_network_come_without_the_background(canvas):
+def test_softmax_labels_come_without_background(canvas):
     source = volume((3, 40, 50))
     several = manifest("axial", activation="softmax", labels=2, canvas=canvas)
     slices = dict(predict_plane(source, several, BrightAndDark(), Monitor()))
@@ -101,7 +101,7 @@ def test_cancel_is_noticed_between_batches():
     assert len(engine.shapes) == 2
 
 
-def test_padding_is_filled_with_the_background_and_centred():
+def test_padding_is_background_and_centred():
     padded, inside = pad(np.ones((1, 1, 30, 33), np.float32), 32, 64, -5.0)
     assert padded.shape == (1, 1, 32, 64)
     assert padded[(0, 0, *inside)].shape == (30, 33) and (padded[(0, 0, *inside)] == 1).all()
@@ -136,14 +136,14 @@ def test_the_region_holds_the_target_with_a_margin(plane):
         assert high + margin <= box[axis].stop <= high + margin + coarse
 
 
-def test_specks_do_not_make_a_region_and_nothing_is_nothing():
+def test_specks_make_no_region():
     source = np.zeros((60, 60, 60), np.float32)
     assert find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) is None
     source[30, 30, :] = 1
     assert find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) is None
 
 
-def test_what_a_network_sees_in_one_slice_only_does_not_widen_the_region():
+def test_single_slice_does_not_widen_the_region():
     source = np.zeros((120, 110, 100), np.float32)
     source[50:70, 45:60, 40:64] = 1
     expected = find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor())
@@ -227,7 +227,7 @@ def test_a_voxel_belongs_to_what_is_ahead(rule, output, members, expected):
     assert decided(rule, output, *members) == expected
 
 
-def test_one_hot_voxel_does_not_change_the_normalisation():
+def test_hot_voxel_does_not_change_normalisation():
     source = np.random.default_rng(0).normal(100, 20, (40, 40, 40))
     spoiled = source.copy()
     spoiled[0, 0, 0] = 1e6
@@ -235,7 +235,7 @@ def test_one_hot_voxel_does_not_change_the_normalisation():
         assert np.allclose(normalise(spoiled, rule)[1:], normalise(source, rule)[1:], atol=1e-3)
 
 
-def test_normalised_body_has_zero_mean_and_unit_variance_with_any_offset():
+def test_normalised_body_has_zero_mean_unit_variance():
     body = np.random.default_rng(0).normal(300, 50, (30, 30, 30))
     scan = np.concatenate([np.zeros_like(body), body]) - 1000  # negative values, half of it air
     inside = normalise(scan, IntensityRule())[30:]

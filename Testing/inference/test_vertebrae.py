@@ -116,7 +116,7 @@ def test_fused_without_a_trace_of_doubt():
     assert_separated(instances, bodies, labels)
 
 
-def test_a_mask_too_thin_all_along_is_not_cut_at_the_waists_of_its_bodies():
+def test_thin_mask_is_not_cut_at_waists():
     """As a network draws bodies of which it is not sure: here of the neck, 9.5 mm deep and 15 mm high."""
     labels = column(3, {"height": 15.0, "depth": 9.5, "width": 13.0, "disc": 4.0}, (1.0, 1.0, 1.0))
     for number in range(1, 4):

@@ -222,7 +222,7 @@ def test_garbage_is_refused_in_one_sentence_and_at_once(line, says):
     assert client.process.wait(10) == 2
 
 
-def test_bad_request_is_refused_before_anything_heavy_is_imported(request_line):
+def test_bad_request_imports_nothing_heavy(request_line):
     code = (
         "import atexit\nfrom SpineInference.app import worker\nfrom SpineInference.app.runner import Runner\n"
         "run = Runner().run\natexit.register(lambda: Path(sys.argv[1]).write_text(' '.join(sys.modules)))\n"
@@ -247,7 +247,7 @@ def test_unexpected_failure_carries_its_traceback(request_line, tmp_path):
     assert left_over(tmp_path) == []
 
 
-def test_kept_alive_it_serves_until_standard_input_closes(request_line, tmp_path):
+def test_kept_alive_serves_until_input_closes(request_line, tmp_path):
     client = Client(OBEDIENT, "--keep-alive")
     outputs = [tmp_path / "Wirbelsäule 脊椎" / name for name in ("first", "zweite Aufnahme ö", "third")]
     for output in outputs:

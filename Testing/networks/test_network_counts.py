@@ -50,7 +50,7 @@ def test_parameters_for_one_channel_and_one_class(family, count):
     assert parameters(family) == count
 
 
-def test_parameters_of_the_poster_unet_are_those_of_the_implementation_it_used():
+def test_parameters_of_the_poster_unet():
     assert parameters("poster-unet", 3, 2) == 31_037_698
     assert parameters("poster-unet", 3, 1, upsampling="bilinear") == 17_262_977
 
@@ -131,7 +131,7 @@ def test_every_parameter_learns(family):
 
 @pytest.mark.parametrize("encoder", ["resnet18", "inceptionv4"])
 @pytest.mark.parametrize("family", ["unet", "pspnet"])
-def test_stages_that_a_shallow_encoder_never_reaches_are_not_there(family, encoder):
+def test_shallow_encoder_has_no_unused_stages(family, encoder):
     network = networks.build(family, 1, 1, encoder=encoder, encoder_depth=2).train()
     network(torch.randn(2, 1, 64, 64)).sum().backward()
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
@@ -171,7 +171,7 @@ def test_unpooling_is_that_of_torch():
         ("residual-unet", {"filters": [8, 8], "blocks": [10**12, 1]}),
     ],
 )
-def test_networks_beyond_any_use_are_refused_while_they_grow(family, arguments):
+def test_oversized_networks_are_refused_while_built(family, arguments):
     with pytest.raises(SpineError, match=f'"{family}" would be too large'), torch.device("meta"):
         networks.build(family, 1, 1, **arguments)
 

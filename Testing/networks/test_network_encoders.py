@@ -45,7 +45,7 @@ def test_weights_of_a_file_are_taken_as_they_are(pretrained, weights):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
-def test_a_grey_image_has_the_same_effect_in_any_number_of_channels(pretrained, weights, channels):
+def test_grey_image_acts_alike_in_any_channels(pretrained, weights, channels):
     grey = torch.randn(1, 1, 64, 64)
     with torch.inference_mode():
         found = encoder(channels, encoder_weights=str(weights))(grey.expand(-1, channels, -1, -1))
@@ -54,7 +54,7 @@ def test_a_grey_image_has_the_same_effect_in_any_number_of_channels(pretrained, 
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
-def test_one_channel_gets_the_sum_over_red_green_and_blue(pretrained, weights):
+def test_one_channel_gets_the_sum_over_rgb(pretrained, weights):
     kernel = encoder(1, encoder_weights=str(weights)).conv1.weight
     torch.testing.assert_close(kernel, pretrained.conv1.weight.sum(1, keepdim=True))
 
@@ -121,7 +121,7 @@ def test_published_weights_of_timm(hub, pretrained):
     assert hub[0][0].startswith("timm/resnet18")
 
 
-def test_without_internet_one_sentence_says_where_the_weights_are(monkeypatch):
+def test_offline_weights_error_says_where_they_are(monkeypatch):
     def download(*_, **__):
         raise OSError("no route to host")
 

@@ -17,7 +17,7 @@ ANY_SIZE = [f"fdn{variant}" for variant in ("5", "11", "11e", "11be", "13", "16"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_logits_have_the_size_of_the_input_at_every_multiple(family):
+def test_logits_have_the_size_of_the_input(family):
     network = small(family, in_channels=3, classes=2).eval()
     multiple = network.pad_multiple
     assert 32 % multiple == 0, "what slices are padded to by default must do"
@@ -50,7 +50,7 @@ def test_the_others_cannot_do_without_their_multiple(family):
     assert shape != (1, 1, side, side)
 
 
-def test_residual_unet_gives_one_output_and_for_training_one_on_every_scale():
+def test_residual_unet_outputs_for_deep_supervision():
     network = small("residual-unet", filters=[4, 4, 8, 8], blocks=[1, 1, 1, 1], classes=2).eval()
     images = torch.randn(2, 1, 32, 48)
     outputs = network.every_scale(images)
@@ -143,7 +143,7 @@ def test_receptive_fields_of_the_large_networks():
     assert receptive_field(networks.build("residual-unet", 1, 1, filters=[4] * 6), 1) == 1441
 
 
-def test_the_dilated_pooling_is_the_strided_one_on_every_grid():
+def test_dilated_pooling_equals_strided_on_every_grid():
     """What makes an FDN: pooling with dilation 2 is the plain pooling of every second row and column."""
     images = torch.randn(1, 2, 16, 16)
     dilated = fdn.DilatedMaxPool(2)(images)[..., 1:-1, 1:-1]
