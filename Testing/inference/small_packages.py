@@ -38,9 +38,9 @@ def fields(name: str = "small-sagittal", plane: str = "sagittal", **changes) -> 
     } | changes
 
 
-def onnx_model() -> onnx.ModelProto:
+def onnx_model(weight: float = 0.5, offset: float = 0.0) -> onnx.ModelProto:
     """Sigmoid of a 1 x 1 convolution: [n, 3, rows, cols] -> [n, 1, rows, cols]."""
-    return _model([np.full(CHANNELS, 0.5)], [0.0], helper.make_node("Sigmoid", ["logits"], ["p"]))
+    return _model([np.full(CHANNELS, weight)], [offset], helper.make_node("Sigmoid", ["logits"], ["p"]))
 
 
 def brightness_model(slopes: tuple[float, ...], offsets: tuple[float, ...]) -> onnx.ModelProto:

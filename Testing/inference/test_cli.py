@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,16 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from small_packages import fields, write_package
+from small_packages import contents, fields, onnx_model, write_package
 from small_records import small_record
 
 from SpineInference.anatomy import LEVELS, Segment
 from SpineInference.app import cli
 from SpineInference.app.record import read_record
 from SpineInference.app.requests import Request, to_json
-from SpineInference.app.runner import WrittenResult
+from SpineInference.app.runner import Runner, WrittenResult
 from SpineInference.errors import SpineError
 from SpineInference.files.result_folder import result_folder
+from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
 
 
@@ -402,6 +404,20 @@ def test_the_worker_with_the_real_pipeline(model, spine, tmp_path):
     worker.stdin.close()
     assert worker.wait(20) == 0
     assert names_in(tmp_path) == ["0", "1", "Wirbelsäule 脊椎"]
+
+
+def test_model_replaced_under_a_warm_worker(spine, tmp_path):
+    """The next scan is computed by the model that now lies there, not by the one that is still open."""
+    runner, place = Runner(), tmp_path / "model"
+    found = []
+    for number, network in enumerate((onnx_model(), onnx_model(weight=0.0, offset=-9.0))):
+        shutil.rmtree(place, ignore_errors=True)
+        files = contents() | {"model.onnx": network.SerializeToString()}
+        write_package(place, fields("bright-sagittal", "sagittal"), files)
+        options = SegmentationOptions(str(place), device="cpu", threads=1)
+        written = runner.run(Request(str(spine), str(tmp_path / f"{number}"), options, overview=False), Monitor())
+        found.append(len(written.record.segments))
+    assert found == [3, 0]
 
 
 def test_line_about_a_scan_names_other_structures():
