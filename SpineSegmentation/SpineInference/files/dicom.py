@@ -1,12 +1,15 @@
-"""DICOM with SimpleITK (GDCM) alone: which volumes a folder holds, and one of them as an image.
+"""DICOM: which volumes a folder holds, and one of them as an image.
 
 Files are known by their content, so a missing suffix does not matter, and whatever else lies in the folder is
-passed over. A series is split where it cannot be one volume: by orientation and size, and, where several images
-share a position, by what tells them apart (echo, kind of image, time, ...). Images without a position in the body
-(radiographs) and multi-frame files stand alone. If more than one volume remains, the user chooses with
+passed over. A series is split where it cannot be one volume: by orientation, size and pixel size, and, where several
+images share a position, by what tells them apart (echo, kind of image, time, ...). Images without a position in the
+body (radiographs) and multi-frame files stand alone. If more than one volume remains, the user chooses with
 `FOLDER#2` (its number in the list that the error shows) or `FOLDER#SERIES_UID`.
+
+Headers are read by pydicom (`dicom_file.py`), pixels by SimpleITK, whose GDCM decodes the usual compressions.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +19,13 @@ import SimpleITK as sitk
 
 from ..errors import SpineError
 from ..monitor import Monitor
-from .dicom_geometry import SAME_DIRECTION, Placement, check_pixel_size, place, repeats
-from .dicom_image import (
-    DESCRIPTION,
-    GDCM,
-    MODALITY,
-    PATIENT_ORIENTATION,
-    SERIES_NUMBER,
-    SERIES_UID,
-    UID,
-    WHAT_DIFFERS,
-    DicomImage,
-    frame_geometry,
-    inspect,
-    is_dicom,
-)
+from .dicom_file import inspect, is_dicom
+from .dicom_geometry import Placement, StackGeometry, check_pixel_size, place, repeats
+from .dicom_image import SAME_GEOMETRY, WHAT_DIFFERS, DicomImage, frame_geometry
 from .itk_files import read_pixels
 from .pictures import SAGITTAL, grey
 
+_GDCM = "GDCMImageIO"
 _LISTED = 30
 _DIRECTIONS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
 
@@ -50,11 +42,11 @@ class Volume:
         first = self.images[0]
         columns, rows, frames = first.size
         parts = [
-            f'"{first.tags[DESCRIPTION]}"',
-            first.tags[MODALITY],
+            f'"{first.text("SeriesDescription")}"',
+            first.text("Modality"),
             self.detail,
             f"{len(self.images) * frames} images of {columns} x {rows}",
-            f"UID {first.tags[SERIES_UID] or 'missing'}",
+            f"UID {first.text('SeriesInstanceUID') or 'missing'}",
         ]
         return ", ".join(part for part in parts if part)
 
@@ -77,7 +69,7 @@ def read_folder(folder: Path, selector: str | None, monitor: Monitor) -> sitk.Im
 
     Values are rescaled (HU for CT). Raises SpineError when there is none, or more than one to choose from.
     """
-    volumes = _volumes(_inspect_all(folder, monitor))
+    volumes = _volumes(_inspect_all(_visible_files(folder), monitor))
     if not volumes:
         raise SpineError(
             f"{folder}: the folder holds no DICOM image, give an image file or a folder with a DICOM series."
@@ -96,12 +88,14 @@ def read_file(path: Path, monitor: Monitor) -> sitk.Image:
         raise SpineError(f"{path}: the DICOM file holds no image that can be read.")
     if not image.has_place:
         return _read(Volume([image]), monitor)
-    for volume in _volumes(_inspect_all(path.parent, monitor)):
-        if any(other.path.name == path.name for other in volume.images):
-            if len(volume.images) > 1:
-                monitor.note(f"{path.name}: all {len(volume.images)} images of its series are read.")
-            return _read(volume, monitor)
-    return _read(Volume([image]), monitor)  # a hidden file, or a duplicate of another one
+    # The file itself comes first, so that it stays where another one is a copy of it, and counts where it is hidden.
+    others = _inspect_all([file for file in _visible_files(path.parent) if file.name != path.name], monitor)
+    others = [other for other in others if other.series == image.series]
+    volume = next(volume for volume in _volumes([image, *others]) if image in volume.images)
+    if len(volume.images) > 1:
+        detail = f" with {volume.detail}" if volume.detail else ""
+        monitor.note(f"{path.name}: all {len(volume.images)} images of its series{detail} are read.")
+    return _read(volume, monitor)
 
 
 def _visible_files(folder: Path) -> list[Path]:
@@ -111,12 +105,11 @@ def _visible_files(folder: Path) -> list[Path]:
         raise SpineError(f"{folder}: the folder cannot be opened ({error.strerror}).") from error
 
 
-def _inspect_all(folder: Path, monitor: Monitor) -> list[DicomImage]:
-    files = _visible_files(folder)
+def _inspect_all(files: list[Path], monitor: Monitor) -> list[DicomImage]:
     images = []
     for done, file in enumerate(files):
         monitor.progress("reading", done, len(files))
-        if is_dicom(file) and (image := inspect(file)):
+        if image := inspect(file):
             images.append(image)
     return images
 
@@ -126,49 +119,74 @@ def _volumes(images: list[DicomImage]) -> list[Volume]:
     series: dict[tuple, list[DicomImage]] = {}
     for image in images:
         alone = "" if image.has_place else image.path.name
-        series.setdefault((*image.series, image.size, alone), []).append(image)
-    stacks = [stack for members in series.values() for stack in _by_orientation(_without_copies(members))]
+        series.setdefault((*image.series, image.size, image.text("SamplesPerPixel"), alone), []).append(image)
+    stacks = [stack for members in series.values() for stack in _by_geometry(_without_copies(members))]
     volumes = [volume for stack in stacks for volume in _by_difference(stack, list(WHAT_DIFFERS.items()))]
     return sorted(volumes, key=_series_order)
 
 
 def _series_order(volume: Volume) -> tuple:
     first = volume.images[0]
-    number = first.tags[SERIES_NUMBER]
+    number = first.text("SeriesNumber")
     return (int(number) if number.isdecimal() else 0, first.series, volume.detail, first.path.name)
 
 
 def _without_copies(images: list[DicomImage]) -> list[DicomImage]:
-    return list({image.tags[UID] or image.path.name: image for image in images}.values())
+    """`images` without those that have UID, place and pixels of an earlier one: an UID alone may have been blanked."""
+    alike: dict[tuple, list[DicomImage]] = {}
+    for image in images:
+        place = (*np.ravel(image.position), *np.ravel(image.axes))
+        alike.setdefault((image.text("SOPInstanceUID"), *place), []).append(image)
+    different: dict[tuple, DicomImage] = {}
+    for key, candidates in alike.items():
+        for image in candidates:
+            different.setdefault((key, _pixel_digest(image) if len(candidates) > 1 else ""), image)
+    return list(different.values())
 
 
-def _by_orientation(images: list[DicomImage]) -> list[list[DicomImage]]:
-    """Groups of parallel images: a localizer has several orientations in one series."""
+def _pixel_digest(image: DicomImage) -> str:
+    picture = _read_one(image)
+    return hashlib.sha256(sitk.GetArrayViewFromImage(picture)).hexdigest()
+
+
+def _by_geometry(images: list[DicomImage]) -> list[Volume]:
+    """Parallel images of one pixel size: a localizer has several orientations in one series."""
     if not images[0].has_place:
-        return [images]
+        return [Volume(images)]
     groups: list[list[DicomImage]] = []
     for image in images:
         for group in groups:
-            if np.allclose(group[0].axes, image.axes, rtol=0, atol=SAME_DIRECTION):
+            if np.allclose(_geometry(group[0]), _geometry(image), rtol=0, atol=SAME_GEOMETRY):
                 group.append(image)
                 break
         else:
             groups.append([image])
-    return groups
+    sizes = {_pixel_size(group[0]) for group in groups}
+    return [Volume(group, _pixel_size(group[0]) if len(sizes) > 1 else "") for group in groups]
 
 
-def _by_difference(images: list[DicomImage], differences: list[tuple[str, str]], detail: str = "") -> Iterable[Volume]:
-    """Split `images` by one tag after the other for as long as several of them lie at the same position."""
+def _geometry(image: DicomImage) -> np.ndarray:
+    """What the images of a volume share: axes and pixel size, 0 where that is missing; [8]."""
+    return np.append(image.axes, image.pixel_mm or (0, 0))
+
+
+def _pixel_size(image: DicomImage) -> str:
+    return "pixels of {:g} x {:g} mm".format(*image.pixel_mm) if image.pixel_mm else "pixels of unknown size"
+
+
+def _by_difference(volume: Volume, differences: list[tuple[str, str]]) -> Iterable[Volume]:
+    """Split `volume` by one element after the other for as long as several of its images lie at the same position."""
+    images = volume.images
     if not differences or len(images) == 1 or not repeats(np.array([i.position for i in images]), images[0].axes):
-        yield Volume(images, detail)
+        yield volume
         return
-    (name, tag), *others = differences
+    (name, keyword), *others = differences
     parts: dict[str, list[DicomImage]] = {}
     for image in images:
-        parts.setdefault(image.tags[tag], []).append(image)
+        parts.setdefault(image.text(keyword), []).append(image)
     for value, part in parts.items():
         label = f"{name} {value}" if len(parts) > 1 else ""
-        yield from _by_difference(part, others, ", ".join(text for text in (detail, label) if text))
+        yield from _by_difference(Volume(part, ", ".join(text for text in (volume.detail, label) if text)), others)
 
 
 def _choose(volumes: list[Volume], folder: Path, selector: str | None) -> Volume:
@@ -176,7 +194,7 @@ def _choose(volumes: list[Volume], folder: Path, selector: str | None) -> Volume
     if selector is not None and selector.isdecimal():
         chosen = volumes[int(selector) - 1 : int(selector)] if int(selector) > 0 else []
     elif selector is not None:
-        chosen = [volume for volume in volumes if volume.images[0].tags[SERIES_UID] == selector]
+        chosen = [volume for volume in volumes if volume.images[0].text("SeriesInstanceUID") == selector]
     if len(chosen) == 1:
         return chosen[0]
     if selector is None or chosen:
@@ -195,63 +213,79 @@ def _choose(volumes: list[Volume], folder: Path, selector: str | None) -> Volume
 def _read(volume: Volume, monitor: Monitor) -> sitk.Image:
     first = volume.images[0]
     if first.has_frames:
-        image = _read_frames(first)
+        image, placement = _read_frames(first)
     elif first.has_place:
-        image = _read_stack(volume.images, monitor)
+        image, placement = _read_stack(volume.images)
     else:
-        image = _read_radiograph(first, monitor)
+        return grey(_read_radiograph(first, monitor), str(first.path))
+    if placement.note:
+        monitor.note(placement.note)
+    placement.apply(image)
     return grey(image, str(first.path))
 
 
-def _read_stack(images: list[DicomImage], monitor: Monitor) -> sitk.Image:
+def _read_stack(images: list[DicomImage]) -> tuple[sitk.Image, Placement]:
     first = images[0]
     positions = np.array([image.position for image in images])
+    thickness_mm = first.thickness_mm() if len(images) == 1 else None
     name = str(first.path.parent if len(images) > 1 else first.path)
-    placement = place(positions, first.axes, first.pixel_mm, first.thickness_mm, name)
-    if placement.note:
-        monitor.note(placement.note)
+    placement = place(StackGeometry(positions, first.axes, first.pixel_mm, thickness_mm), name)
     reader = sitk.ImageSeriesReader()
-    reader.SetImageIO(GDCM)
+    reader.SetImageIO(_GDCM)
     reader.SetFileNames([str(images[index].path) for index in placement.order])
-    if len({image.pixel_id for image in images}) > 1:
+    if len({image.stored_as for image in images}) > 1:
         # Each slice may have its own rescale slope; ITK would convert all of them to the type of the first.
         reader.SetOutputPixelType(sitk.sitkFloat32)
-    volume = read_pixels(reader, first.path.parent)
-    return _placed(volume, placement)
+    try:
+        return read_pixels(reader, first.path.parent), placement
+    except SpineError:
+        for image in images:  # one of them is at fault, and is named
+            _read_one(image)
+        raise
 
 
-def _read_frames(image: DicomImage) -> sitk.Image:
-    geometry = frame_geometry(image)
-    placement = place(geometry.positions, geometry.axes, geometry.pixel_mm, geometry.thickness_mm, str(image.path))
+def _read_frames(image: DicomImage) -> tuple[sitk.Image, Placement]:
+    placement = place(frame_geometry(image), str(image.path))
     frames = _read_one(image)
     ordered = sitk.GetArrayViewFromImage(frames)[placement.order]
-    return _placed(sitk.GetImageFromArray(ordered, isVector=frames.GetNumberOfComponentsPerPixel() > 1), placement)
+    return sitk.GetImageFromArray(ordered, isVector=frames.GetNumberOfComponentsPerPixel() > 1), placement
 
 
 def _read_radiograph(image: DicomImage, monitor: Monitor) -> sitk.Image:
     """One image in the plane that its Patient Orientation names, or sagittal when it does not say."""
-    letters = [value[:1] for value in image.tags[PATIENT_ORIENTATION].split("\\")]
+    letters = [value[:1] for value in image.text("PatientOrientation").split("\\")]
     axes = [np.array(_DIRECTIONS[letter]) for letter in letters if letter in _DIRECTIONS]
     if len(axes) == 2 and axes[0] @ axes[1] == 0:
         direction = np.stack([*axes, np.cross(*axes)], axis=1).ravel().astype(float).tolist()
     else:
         direction = SAGITTAL
         monitor.note(f"{image.path.name}: the image does not say how it was taken, a lateral view is assumed.")
-    check_pixel_size(image.pixel_mm, str(image.path))
+    pixel_mm = image.pixel_mm
+    if pixel_mm is None:
+        pixel_mm = (1.0, 1.0)
+        monitor.note(f"{image.path.name}: the image has no scale, so lengths are in pixels (1 mm each).")
+    check_pixel_size(pixel_mm, str(image.path))
     picture = _read_one(image)
     picture.SetOrigin((0.0, 0.0, 0.0))
-    picture.SetSpacing((*image.pixel_mm, image.thickness_mm))
+    picture.SetSpacing((*pixel_mm, image.thickness_mm() or 1.0))  # nothing is measured across a projection
     picture.SetDirection(direction)
     return picture
 
 
 def _read_one(image: DicomImage) -> sitk.Image:
+    image.scale()  # raises where GDCM would pass over it
     reader = sitk.ImageFileReader()
-    reader.SetImageIO(GDCM)
+    reader.SetImageIO(_GDCM)
     reader.SetFileName(str(image.path))
-    return read_pixels(reader, image.path)
-
-
-def _placed(volume: sitk.Image, placement: Placement) -> sitk.Image:
-    placement.apply(volume)
-    return volume
+    try:
+        picture = read_pixels(reader, image.path)
+    except SpineError:
+        if image.unusual_compression:
+            raise SpineError(
+                f"{image.path}: its pixels are compressed as {image.unusual_compression}, which cannot be read here: "
+                "export it uncompressed."
+            ) from None
+        raise
+    if picture.GetSize() != image.size:
+        raise SpineError(f"{image.path}: the file is truncated or corrupt, copy or export it again.")
+    return picture

@@ -11,18 +11,31 @@ import SimpleITK as sitk
 from ..errors import SpineError
 
 SAME_POSITION_MM = 1e-3
-SAME_DIRECTION = 5e-3
 _MISSING = 1.5  # a step longer than this many usual ones means that slices are missing
 _REFUSED = 0.2  # of a step: a slice this far from its regular place makes the volume wrong
 _NOTED = 0.02
 _SKEWED = 0.01
 
 
+@dataclass(frozen=True, eq=False)
+class StackGeometry:
+    """Where headers say that parallel images lie. The sizes are None when they do not say.
+
+    `positions` [n, 3] of the first pixels and `axes` [2, 3], the directions of growing column and row number, in LPS;
+    `pixel_mm` is the spacing along the axes, `thickness_mm` the extent of a single image.
+    """
+
+    positions: np.ndarray
+    axes: np.ndarray
+    pixel_mm: tuple[float, float] | None
+    thickness_mm: float | None
+
+
 @dataclass(frozen=True)
 class Placement:
     """A regular stack: the `order` of its images along the normal, and its grid in SimpleITK's terms.
 
-    `note` is a sentence about a small irregularity, or None.
+    `note` is a sentence about a small irregularity or an assumption, or None.
     """
 
     order: list[int]
@@ -38,8 +51,10 @@ class Placement:
         image.SetDirection(self.direction)
 
 
-def check_pixel_size(pixel_mm: tuple[float, float], name: str) -> None:
-    """Raise SpineError, beginning with `name`, unless both sides of a pixel have a positive length."""
+def check_pixel_size(pixel_mm: tuple[float, float] | None, name: str) -> None:
+    """Raise SpineError, beginning with `name`, unless both sides of a pixel have a known, positive length."""
+    if pixel_mm is None:
+        raise SpineError(f"{name}: the size of its pixels (Pixel Spacing) is missing, correct the header of the scan.")
     if min(pixel_mm) <= 0:
         raise SpineError(f"{name}: the pixel spacing {pixel_mm} mm is not positive: correct the header of the scan.")
 
@@ -49,14 +64,12 @@ def repeats(positions: np.ndarray, axes: np.ndarray) -> bool:
     return bool((np.diff(np.sort(positions @ np.cross(*axes))) < SAME_POSITION_MM).any())
 
 
-def place(
-    positions: np.ndarray, axes: np.ndarray, pixel_mm: tuple[float, float], thickness_mm: float, name: str
-) -> Placement:
-    """Put images at `positions` [n, 3] in order along the normal of their common `axes` [2, 3].
+def place(stack: StackGeometry, name: str) -> Placement:
+    """Put the images of `stack` in order along their normal.
 
-    `axes` are the directions of growing column and row number, `pixel_mm` the spacing along them, `thickness_mm`
-    the extent of a single image. Raises SpineError, beginning with `name`, for a stack that is not regular.
+    Raises SpineError, beginning with `name`, for a stack that is not regular or has no pixel size.
     """
+    positions, axes, pixel_mm = stack.positions, stack.axes, stack.pixel_mm
     check_pixel_size(pixel_mm, name)
     if not np.allclose(axes @ axes.T, np.eye(2), rtol=0, atol=_SKEWED):
         raise SpineError(f"{name}: the orientation in the header is not two directions at right angles.")
@@ -68,7 +81,7 @@ def place(
     heights = positions @ normal
     order = np.argsort(heights, kind="stable")
     positions, heights = positions[order], heights[order]
-    step, note = _regular_step(heights, name) if len(heights) > 1 else (thickness_mm, None)
+    step, note = _regular_step(heights, name) if len(heights) > 1 else _single_step(stack.thickness_mm, name)
     _check_straight(positions, normal, min(pixel_mm), name)
     return Placement(
         order.tolist(),
@@ -77,6 +90,12 @@ def place(
         tuple(np.stack([row, column, normal], axis=1).ravel().tolist()),
         note,
     )
+
+
+def _single_step(thickness_mm: float | None, name: str) -> tuple[float, str | None]:
+    if thickness_mm is not None:
+        return thickness_mm, None
+    return 1.0, f"{name}: the thickness of the slice is not known, 1 mm is assumed."
 
 
 def _regular_step(heights: np.ndarray, name: str) -> tuple[float, str | None]:

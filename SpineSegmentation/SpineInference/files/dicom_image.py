@@ -1,195 +1,233 @@
-"""One DICOM file: is it one, is it an image, and what does its header say about its place in the body.
+"""What the header of a DICOM image says: size, place in the body, scale, compression.
 
-SimpleITK gives the tags of a file, but not those inside sequences, and takes the frames of a multi-frame file as
-evenly spaced whatever their positions are. Those positions are therefore searched in the bytes of the file.
+Nothing that a header says takes a default instead: what cannot be understood is refused.
 """
 
-import mmap
-import re
+import math
+import warnings
+from collections.abc import MutableSequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SpineError
-from .itk_files import open_header
+from .dicom_geometry import StackGeometry
 
-GDCM = "GDCMImageIO"
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
-SOP_CLASS, UID, SERIES_UID, SERIES_NUMBER = "0008|0016", "0008|0018", "0020|000e", "0020|0011"
-DESCRIPTION, MODALITY = "0008|103e", "0008|0060"
-POSITION, ORIENTATION, PIXEL_SPACING, THICKNESS = "0020|0032", "0020|0037", "0028|0030", "0018|0050"
-PATIENT_ORIENTATION = "0020|0020"
+SAME_GEOMETRY = 1e-3
+"""Direction cosines, and pixel sizes in mm, that differ by no more than this are one value, rounded twice."""
+
 WHAT_DIFFERS = {
-    "echo time": "0018|0081",
-    "kind": "0008|0008",
-    "time point": "0020|0100",
-    "b-value": "0018|9087",
-    "acquisition": "0020|0012",
+    "echo time": "EchoTime",
+    "kind": "ImageType",
+    "time point": "TemporalPositionIdentifier",
+    "b-value": "DiffusionBValue",
+    "acquisition": "AcquisitionNumber",
 }
 """What may tell apart the images of one series that lie at the same position, most telling first."""
 
-_TAGS = (SOP_CLASS, UID, SERIES_UID, SERIES_NUMBER, DESCRIPTION, MODALITY, *WHAT_DIFFERS.values())
-_TAGS += (POSITION, ORIENTATION, PIXEL_SPACING, THICKNESS, PATIENT_ORIENTATION)
+_SCALE = ("RescaleSlope", "RescaleIntercept")
+_STORED_AS = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
+_PIXEL_SIZES = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "ImagePlanePixelSpacing")
+"""The size of a pixel: in the body, at the detector, of a scanned film, at the isocentre. The first one counts."""
+
+KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality")
+KEYWORDS += ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", *_STORED_AS, *_SCALE, *_PIXEL_SIZES)
+KEYWORDS += ("ImagePositionPatient", "ImageOrientationPatient", "PatientOrientation")
+KEYWORDS += ("SliceThickness", "SpacingBetweenSlices", *WHAT_DIFFERS.values())
+KEYWORDS += ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _ENHANCED = {_STORAGE + number for number in ("2.1", "2.2", "4.1", "4.4", "128.1", "130")}
 """Enhanced CT, MR and PET: the place of each frame, even of a single one, stands in a sequence."""
 
-_HEAD = 1024
-_MEDIA_DIRECTORY = b"1.2.840.10008.1.3.10"
-_WITHOUT_PREAMBLE = re.compile(rb"[\x02\x08]\x00[\x00-\x20]\x00(?:[A-Z]{2}|..\x00\x00)", re.DOTALL)
-_SCAN_CLASS = re.compile(rb"1\.2\.840\.10008\.5\.1\.4\.1\.1\.(?:1|1\.1|2|2\.1|4|4\.1|7|20|128|130)[\x00 ]?\x02\x00")
-"""Storage classes of radiographs, CT, MR, secondary capture, nuclear medicine and PET, as the file's meta header
-names them; reports, presentation states and the like are not images, and no loss when they cannot be read."""
+_SYNTAX = "1.2.840.10008.1.2"
+_PLAIN = {"", *(_SYNTAX + number for number in ("", ".1", ".1.99", ".2"))}
+_DECODED = _PLAIN | {_SYNTAX + number for number in (".5", *(f".4.{n}" for n in (50, 51, 57, 70, 80, 81, 90, 91)))}
+"""Transfer syntaxes that GDCM decodes: not compressed, RLE, JPEG, JPEG-LS, JPEG 2000."""
 
 
 @dataclass(frozen=True, eq=False)
 class DicomImage:
-    """The header of a DICOM image file. `size` is (columns, rows, frames); `spacing` is ITK's, in mm."""
+    """A DICOM image file and its `header`, which holds the elements of `KEYWORDS` only.
+
+    `storage` is the UID of its storage class. A number that cannot be used raises SpineError when it is asked for:
+    no default takes the place of what a file says.
+    """
 
     path: Path
-    tags: dict[str, str]
-    size: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    pixel_id: int
+    header: "Dataset"
+    storage: str
+
+    def text(self, keyword: str, holder: "Dataset | None" = None) -> str:
+        """An element of the header, or of its part `holder`: values joined by backslashes, empty when it is missing."""
+        return element_text(self.header if holder is None else holder, keyword)
+
+    def numbers(self, keyword: str, count: int, holder: "Dataset | None" = None) -> np.ndarray | None:
+        """The `count` finite numbers of such an element. None when it is missing."""
+        text = self.text(keyword, holder)
+        if not text.strip("\\ "):
+            return None
+        with suppress(ValueError):  # some programs write the decimal comma of their country
+            numbers = np.array([float(part) for part in text.replace(",", ".").split("\\")])
+            if len(numbers) == count and np.isfinite(numbers).all() and "_" not in text:
+                return numbers
+        raise self._unusable(keyword, text)
+
+    @cached_property
+    def size(self) -> tuple[int, int, int]:
+        """Columns, rows and frames."""
+        number = self.numbers("NumberOfFrames", 1)
+        frames = 1 if number is None else max(1, int(number[0]))
+        return int(self.text("Columns")), int(self.text("Rows")), frames
 
     @property
-    def frames(self) -> int:
-        return self.size[2]
+    def series(self) -> tuple[str, str, str]:
+        """What the images of a series share; anonymised files may have no UID any more, or all the same one."""
+        uid = self.text("SeriesInstanceUID")
+        return uid, self.text("SeriesNumber"), "" if uid else self.text("SeriesDescription")
 
-    @property
-    def series(self) -> tuple[str, str]:
-        """What the images of a series share; anonymised files may have no UID any more."""
-        uid = self.tags[SERIES_UID]
-        return (uid, "") if uid else (self.tags[SERIES_NUMBER], self.tags[DESCRIPTION])
-
-    @property
+    @cached_property
     def position(self) -> np.ndarray | None:
         """Of the first pixel, LPS, mm; [3]. None when the file does not say."""
-        return _decimals(self.tags[POSITION], 3)
+        return self.numbers("ImagePositionPatient", 3)
 
-    @property
+    @cached_property
     def axes(self) -> np.ndarray | None:
         """Directions of growing column and row number, LPS; [2, 3]. None when the file does not say."""
-        cosines = _decimals(self.tags[ORIENTATION], 6)
+        cosines = self.numbers("ImageOrientationPatient", 6)
         return None if cosines is None else cosines.reshape(2, 3)
 
     @property
     def has_frames(self) -> bool:
         """Whether the places of its slices are found by `frame_geometry` only."""
-        return self.frames > 1 or self.tags[SOP_CLASS] in _ENHANCED
+        return self.size[2] > 1 or self.storage in _ENHANCED
 
-    @property
+    @cached_property
     def has_place(self) -> bool:
         return not self.has_frames and self.position is not None and self.axes is not None
 
-    @property
-    def pixel_mm(self) -> tuple[float, float]:
-        """Spacing along columns and rows. A calibrated radiograph has it in a tag that GDCM passes over."""
-        rows_columns = _decimals(self.tags[PIXEL_SPACING], 2)
-        return self.spacing[:2] if rows_columns is None else (float(rows_columns[1]), float(rows_columns[0]))
-
-    @property
-    def thickness_mm(self) -> float:
-        """Extent of a single image across its plane; 1 mm when nothing sensible is said about it."""
-        thickness = _decimals(self.tags[THICKNESS], 1)
-        known = (0.0 if thickness is None else float(thickness[0]), self.spacing[2], 1.0)
-        return next(mm for mm in known if mm > 0)
-
-
-@dataclass(frozen=True, eq=False)
-class FrameGeometry:
-    """Where the frames of a multi-frame file lie: positions [n, 3], axes [2, 3], LPS mm; pixel and slice size in mm."""
-
-    positions: np.ndarray
-    axes: np.ndarray
-    pixel_mm: tuple[float, float]
-    thickness_mm: float
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether the file at `path` looks like DICOM, with or without preamble; a DICOMDIR does not count.
-
-    Raises SpineError for a file that cannot be opened.
-    """
-    head = _head(path)
-    if head[128:132] == b"DICM":
-        return _MEDIA_DIRECTORY not in head
-    return _WITHOUT_PREAMBLE.match(head) is not None
-
-
-def inspect(path: Path) -> DicomImage | None:
-    """The image in the DICOM file at `path`, or None for a report, a presentation state and the like.
-
-    Raises SpineError for a damaged image.
-    """
-    try:
-        header = open_header(path, GDCM)
-    except RuntimeError as error:
-        if _SCAN_CLASS.search(_head(path)):
-            raise SpineError(f"{path}: the file is truncated or corrupt, copy or export it again.") from error
+    @cached_property
+    def pixel_mm(self) -> tuple[float, float] | None:
+        """Spacing along columns and rows, for a place in the body Pixel Spacing only. None when it is missing."""
+        for keyword in _PIXEL_SIZES[: 1 if self.has_place else None]:
+            if (rows_columns := self.numbers(keyword, 2)) is not None:
+                return float(rows_columns[1]), float(rows_columns[0])
         return None
-    tags = {tag: _text(header.GetMetaData(tag)) if header.HasMetaDataKey(tag) else "" for tag in _TAGS}
-    size, spacing = (*header.GetSize(), 1)[:3], (*header.GetSpacing(), 1.0)[:3]
-    return DicomImage(path, tags, size, spacing, header.GetPixelID())
+
+    @property
+    def stored_as(self) -> tuple:
+        """What the type of the pixels depends on: scale and bits."""
+        return (*self.scale(), *(self.text(keyword) for keyword in _STORED_AS))
+
+    @property
+    def syntax(self) -> str:
+        """The UID of its transfer syntax, which tells the compression; empty in a file without meta header."""
+        return self.text("TransferSyntaxUID", self.header.file_meta)
+
+    @property
+    def unusual_compression(self) -> str:
+        """The name of the compression of the pixels, if it is none that GDCM decodes; else empty."""
+        return "" if self.syntax in _DECODED else uid_name(self.syntax)
+
+    @property
+    def least_bytes(self) -> int:
+        """How many bytes the pixels take at least: GDCM would fill up an image that is short of them."""
+        bits = self.text("BitsAllocated")
+        known = self.syntax in _PLAIN and self.text("SamplesPerPixel") == "1" and bits.isdecimal()
+        return math.prod(self.size) * int(bits) // 8 if known else 0
+
+    def thickness_mm(self, holder: "Dataset | None" = None) -> float | None:
+        """Extent of a single image across its plane. None when nothing sensible is said about it."""
+        values = [self.numbers(keyword, 1, holder) for keyword in ("SliceThickness", "SpacingBetweenSlices")]
+        return next((float(value[0]) for value in values if value is not None and value[0] > 0), None)
+
+    def scale(self, holder: "Dataset | None" = None) -> tuple[float, float]:
+        """Slope and intercept from stored to measured values, 1 and 0 when they are missing.
+
+        GDCM applies them, but passes over a slope of 0 and over whatever it cannot read, so that is refused here.
+        """
+        scale = []
+        for keyword, default in zip(_SCALE, (1.0, 0.0), strict=True):
+            number = self.numbers(keyword, 1, holder)
+            text = self.text(keyword, holder)
+            if "," in text or (keyword == "RescaleSlope" and number == 0):
+                raise self._unusable(keyword, text)
+            scale.append(default if number is None else float(number[0]))
+        return scale[0], scale[1]
+
+    def _unusable(self, keyword: str, text: str) -> SpineError:
+        from pydicom.datadict import dictionary_description
+
+        name = dictionary_description(keyword)
+        return SpineError(f"{self.path}: its {name} {text!r} is no usable number, correct the header of the scan.")
 
 
-def frame_geometry(image: DicomImage) -> FrameGeometry:
+def frame_geometry(image: DicomImage) -> StackGeometry:
     """The places of the frames of a multi-frame file. Raises SpineError when they are not all known or parallel."""
-    with open(image.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        positions = _find(data, POSITION, 3)
-        axes = _find(data, ORIENTATION, 6)
-        pixel_spacing = _find(data, PIXEL_SPACING, 2)
-        scales = [_find(data, tag, 1) for tag in ("0028|1052", "0028|1053")]
-    if len(positions) != image.frames or not len(axes) or not len(pixel_spacing):
+    shared = next(iter(_items(image.header, "SharedFunctionalGroupsSequence")), image.header)
+    frames = _items(image.header, "PerFrameFunctionalGroupsSequence") or [image.header]
+
+    def parts(group: str) -> list["Dataset"]:
+        """Where each frame has the elements of a functional group: in its own, in that of all, or in the header."""
+        of_all = [*_items(shared, group), image.header]
+        return [[*_items(frame, group), *of_all][0] for frame in frames]
+
+    def numbers(group: str, keyword: str, count: int) -> np.ndarray | None:
+        """[frame, count], None when a frame lacks them."""
+        values = [image.numbers(keyword, count, part) for part in parts(group)]
+        return None if any(value is None for value in values) else np.array(values)
+
+    positions = numbers("PlanePositionSequence", "ImagePositionPatient", 3)
+    axes = numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    pixels = numbers("PixelMeasuresSequence", "PixelSpacing", 2)
+    count = image.size[2]
+    if len(frames) != count or positions is None or axes is None:
         raise SpineError(
-            f"{image.path}: its {image.frames} frames have no positions in the body (a film, or single views?), "
+            f"{image.path}: its {count} frames have no positions in the body (a film, or single views?), "
             "export them as a volume."
         )
-    if np.ptp(axes, axis=0).max() > 1e-3 or np.ptp(pixel_spacing, axis=0).max() > 1e-3:
+    if any(values is not None and np.ptp(values, axis=0).max() > SAME_GEOMETRY for values in (axes, pixels)):
         raise SpineError(f"{image.path}: its frames differ in orientation or pixel size, export one volume of it.")
-    if any(len(scale) and np.ptp(scale) > 0 for scale in scales):
+    if len({image.scale(part) for part in parts("PixelValueTransformationSequence")}) > 1:
         raise SpineError(f"{image.path}: its frames are scaled differently, export it as one file for each slice.")
-    rows_mm, columns_mm = pixel_spacing[0].tolist()
-    return FrameGeometry(positions, axes[0].reshape(2, 3), (columns_mm, rows_mm), image.thickness_mm)
+    pixel_mm = None if pixels is None else (float(pixels[0, 1]), float(pixels[0, 0]))
+    thickness_mm = image.thickness_mm(parts("PixelMeasuresSequence")[0])
+    return StackGeometry(positions, axes[0].reshape(2, 3), pixel_mm, thickness_mm)
 
 
-def _head(path: Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_HEAD)
-    except OSError as error:
-        raise SpineError(f"{path}: the file cannot be opened ({error.strerror}).") from error
+def _items(holder: "Dataset", keyword: str) -> list["Dataset"]:
+    """The items of a sequence; none when it is missing or broken."""
+    with suppress(Exception), warnings.catch_warnings(action="ignore"):
+        return list(holder.get(keyword) or [])
+    return []
 
 
-def _text(value: str) -> str:
-    # SimpleITK hands over bytes that are not UTF-8 as lone surrogates, which no output can print.
-    raw = value.encode("utf-8", "surrogateescape")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    return text.strip(" \x00")
+def element_text(holder: "Dataset", keyword: str) -> str:
+    from pydicom.datadict import dictionary_VR
+    from pydicom.tag import Tag
+
+    tag = Tag(keyword)
+    value = getattr(holder.get_item(tag), "value", None)
+    # Numbers and UIDs are taken as they were written: what is no number must not be repaired into one.
+    if isinstance(value, bytes) and dictionary_VR(tag) in ("DS", "IS", "UI"):
+        return value.decode("latin-1").strip(" \0")
+    with suppress(Exception), warnings.catch_warnings(action="ignore"):
+        value = holder.get(keyword)
+        values = value if isinstance(value, MutableSequence) else [value]
+        return "\\".join("" if part is None else str(part).strip(" \0") for part in values)
+    return ""
 
 
-def _decimals(text: str | bytes, count: int) -> np.ndarray | None:
-    """The `count` finite numbers of a DICOM decimal string, or None when it holds something else."""
-    try:
-        numbers = np.array([float(part) for part in text.split("\\" if isinstance(text, str) else b"\\")])
-    except ValueError:
-        return None
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+def uid_name(uid: str) -> str:
+    """What the standard calls a `uid`, which stays as it is when it is a private one; empty when it is no UID."""
+    from pydicom.uid import UID
 
-
-def _find(data: mmap.mmap, tag: str, count: int) -> np.ndarray:
-    """Every value [n, count] of a decimal string `tag` in little-endian DICOM `data`, at any depth of sequences."""
-    group, element = (int(part, 16).to_bytes(2, "little") for part in tag.split("|"))
-    header = re.compile(re.escape(group + element) + rb"(?:DS(..)|(..)\x00\x00)", re.DOTALL)
-    found = []
-    for match in header.finditer(data):
-        length = int.from_bytes(match[1] or match[2], "little")
-        numbers = _decimals(data[match.end() : match.end() + length], count)
-        if numbers is not None:
-            found.append(numbers)
-    return np.array(found).reshape(-1, count)
+    with warnings.catch_warnings(action="ignore"):
+        return UID(uid).name if UID(uid).is_valid else ""

@@ -1,0 +1,81 @@
+"""One DICOM file: is it one, and is it an image. pydicom reads it, up to the pixels."""
+
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import SpineError
+from .dicom_image import KEYWORDS, DicomImage, element_text, uid_name
+
+_PIXEL_DATA = 0x7FE00010
+_MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
+_MAGIC = b"DICM"
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether the file at `path` looks like DICOM, with or without preamble; a DICOMDIR does not count.
+
+    Raises SpineError for a file that cannot be opened.
+    """
+    return _looks_like_dicom(path) and _storage_in_meta_header(path) != _MEDIA_DIRECTORY
+
+
+def inspect(path: Path) -> DicomImage | None:
+    """The image in the file at `path`, or None for a report, a presentation state, and what is not DICOM at all.
+
+    Raises SpineError for a damaged image.
+    """
+    if not _looks_like_dicom(path):
+        return None
+    from pydicom.filereader import read_partial
+    from pydicom.tag import Tag
+
+    image, pixel_bytes, storage = None, None, []
+
+    def at_pixels(tag: int, kind: str | None, length: int) -> bool:
+        nonlocal pixel_bytes
+        pixel_bytes = length if tag == _PIXEL_DATA else None
+        return pixel_bytes is not None
+
+    # pydicom raises whatever broken bytes lead to: here they all mean the same.
+    with suppress(Exception), open(path, "rb") as file, warnings.catch_warnings(action="ignore"):
+        header = read_partial(file, at_pixels, force=True, specific_tags=[Tag(keyword) for keyword in KEYWORDS])
+        storage = [element_text(header, "SOPClassUID"), element_text(header.file_meta, "MediaStorageSOPClassUID")]
+        if pixel_bytes is not None and min(int(element_text(header, side)) for side in ("Rows", "Columns")) > 0:
+            image = DicomImage(path, header, storage[0] or storage[1])
+    if image is not None and pixel_bytes >= image.least_bytes:
+        return image
+    # Reports, presentation states and the like are no loss, but a slice that is passed over would go unnoticed.
+    names = [uid_name(uid) for uid in storage or [_storage_in_meta_header(path)] if uid]
+    sure = all(names) if names else _head(path)[128:] != _MAGIC
+    if image is not None or not sure or any("Image Storage" in name for name in names):
+        raise SpineError(f"{path}: the file is truncated or corrupt, copy or export it again.")
+    return None
+
+
+def _storage_in_meta_header(path: Path) -> str:
+    """The UID of the storage class in the meta header of a DICOM file; empty when it cannot be read."""
+    from pydicom.filereader import read_file_meta_info
+
+    with suppress(Exception), warnings.catch_warnings(action="ignore"):
+        return element_text(read_file_meta_info(path), "MediaStorageSOPClassUID")
+    return ""
+
+
+def _looks_like_dicom(path: Path) -> bool:
+    head = _head(path)
+    if head[128:] == _MAGIC:
+        return True
+    # Without preamble: a first element of group 2 or 8, with two letters for its kind or with a short length.
+    group, element, kind, length = (head[start : start + 2] for start in (0, 2, 4, 6))
+    short = length == b"\0\0" or (kind.isalpha() and kind.isupper())
+    return group in (b"\2\0", b"\x08\0") and b"\0\0" <= element <= b"\x20\0" and element[1:] == b"\0" and short
+
+
+def _head(path: Path) -> bytes:
+    """The first 132 bytes: preamble and magic word."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(128 + len(_MAGIC))
+    except OSError as error:
+        raise SpineError(f"{path}: the file cannot be opened ({error.strerror}).") from error
