@@ -49,7 +49,9 @@ class Package:
 
 PACKAGES = {
     "SpineInference": Package(
-        "SpineSegmentation/SpineInference/**/*.py", BUNDLED, BUNDLED | HEAVY - {"lightning"} | {"tqdm", "ray"}
+        "SpineSegmentation/SpineInference/**/*.py",
+        BUNDLED,
+        BUNDLED | HEAVY - {"lightning"} | {"tqdm", "ray", "pydicom"},
     ),
     "SpineSegmentationLib": Package(
         "SpineSegmentation/SpineSegmentationLib/**/*.py",
@@ -142,7 +144,7 @@ def test_importing_the_runtime_loads_nothing_heavy():
 
 
 def test_importing_the_pipeline_needs_no_network_engine():
-    assert not loaded_by("import SpineInference.pipeline") & (HEAVY | {"tqdm", "pydantic", "yaml"})
+    assert not loaded_by("import SpineInference.pipeline") & (HEAVY | {"tqdm", "pydantic", "yaml", "pydicom"})
 
 
 def test_help_loads_nothing_heavy_and_answers(capsys):

@@ -132,7 +132,7 @@ def _series_order(volume: Volume) -> tuple:
 
 
 def _without_copies(images: list[DicomImage]) -> list[DicomImage]:
-    """`images` without those that have UID, place and pixels of an earlier one: an UID alone may have been blanked."""
+    """`images` without those that have UID, place and pixels of an earlier one: a UID alone may have been blanked."""
     alike: dict[tuple, list[DicomImage]] = {}
     for image in images:
         place = (*np.ravel(image.position), *np.ravel(image.axes))

@@ -1,6 +1,6 @@
 """What the header of a DICOM image says: size, place in the body, scale, compression.
 
-Nothing that a header says takes a default instead: what cannot be understood is refused.
+What cannot be understood is refused: no default takes the place of what a header says.
 """
 
 import math
@@ -57,8 +57,7 @@ _DECODED = _PLAIN | {_SYNTAX + number for number in (".5", *(f".4.{n}" for n in 
 class DicomImage:
     """A DICOM image file and its `header`, which holds the elements of `KEYWORDS` only.
 
-    `storage` is the UID of its storage class. A number that cannot be used raises SpineError when it is asked for:
-    no default takes the place of what a file says.
+    `storage` is the UID of its storage class. A number that cannot be used raises SpineError when it is asked for.
     """
 
     path: Path
@@ -166,7 +165,7 @@ class DicomImage:
         from pydicom.datadict import dictionary_description
 
         name = dictionary_description(keyword)
-        return SpineError(f"{self.path}: its {name} {text!r} is no usable number, correct the header of the scan.")
+        return SpineError(f"{self.path}: its {name} {text[:40]!r} is no usable number, correct the header of the scan.")
 
 
 def frame_geometry(image: DicomImage) -> StackGeometry:
