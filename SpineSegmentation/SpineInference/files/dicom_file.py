@@ -30,7 +30,7 @@ def inspect(path: Path) -> DicomImage | None:
     from pydicom.filereader import read_partial
     from pydicom.tag import Tag
 
-    image, pixel_bytes, storage = None, None, []
+    image, pixel_bytes, storage, cut = None, None, [], False
 
     def at_pixels(tag: int, kind: str | None, length: int) -> bool:
         nonlocal pixel_bytes
@@ -41,13 +41,14 @@ def inspect(path: Path) -> DicomImage | None:
     with suppress(Exception), open(path, "rb") as file, warnings.catch_warnings(action="ignore"):
         header = read_partial(file, at_pixels, force=True, specific_tags=[Tag(keyword) for keyword in KEYWORDS])
         storage = [element_text(header, "SOPClassUID"), element_text(header.file_meta, "MediaStorageSOPClassUID")]
+        cut = len(header) == 0 and _MEDIA_DIRECTORY not in storage
         if pixel_bytes is not None and min(int(element_text(header, side)) for side in ("Rows", "Columns")) > 0:
             image = DicomImage(path, header, storage[0] or storage[1])
     if image is not None and pixel_bytes >= image.least_bytes:
         return image
     # Reports, presentation states and the like are no loss, but a slice that is passed over would go unnoticed.
     names = [uid_name(uid) for uid in storage or [_storage_in_meta_header(path)] if uid]
-    sure = all(names) if names else _head(path)[128:] != _MAGIC
+    sure = all(names) and not cut if names else _head(path)[128:] != _MAGIC
     if image is not None or not sure or any("Image Storage" in name for name in names):
         raise SpineError(f"{path}: the file is truncated or corrupt, copy or export it again.")
     return None
