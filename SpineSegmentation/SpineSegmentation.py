@@ -261,8 +261,8 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         volume at a time: RuntimeError otherwise. The worker process lives on for the next volume, for ten minutes or
         until `close`.
         """
-        from SpineSegmentationLib.panel.Dependencies import affordableDevice
         from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
+        from SpineSegmentationLib.worker.Dependencies import affordableDevice
         from SpineSegmentationLib.worker.SegmentationRun import SegmentationRun
         from SpineSegmentationLib.worker.WorkerProcess import WorkerProcess
 

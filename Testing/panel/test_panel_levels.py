@@ -67,7 +67,7 @@ def test_a_scan_without_an_anchor_asks_for_the_level(host, panel, tmp_path):
 def test_the_choice_reaches_the_worker(host, panel, monkeypatch, chosen, level, propose):
     asked = []
     monkeypatch.setattr(panel.logic, "segment", lambda _volume, options, **_: asked.append(options))
-    monkeypatch.setattr("SpineSegmentationLib.panel.RunSection.ensureInstalled", lambda _device: None)
+    monkeypatch.setattr("SpineSegmentationLib.panel.RunSection.ensureInstalled", lambda *_: None)
     panel._parameterNode.inputVolume = addScan()
     panel._parameterNode.topLevel = chosen
     host.process()

@@ -152,7 +152,7 @@ class TestPackages:
     def lacking(self, host, panel, monkeypatch):
         from painted_scan import addScan
 
-        from SpineSegmentationLib.panel import Dependencies
+        from SpineSegmentationLib.worker import Dependencies
 
         monkeypatch.setattr(Dependencies.Requirement, "isInstalled", lambda self: False)
         panel._parameterNode.inputVolume = addScan()
@@ -167,7 +167,7 @@ class TestPackages:
 
     @pytest.mark.parametrize("hasPackaging", [True, False])
     def test_agreeing_installs_what_is_missing_and_pins_the_rest(self, host, lacking, monkeypatch, hasPackaging):
-        from SpineSegmentationLib.panel import Dependencies
+        from SpineSegmentationLib.worker import Dependencies
 
         pinned = []
         inner = Dependencies._pipInstall
@@ -211,7 +211,7 @@ class TestPackages:
     def test_the_automatic_choice_installs_nothing_for_a_graphics_card(self, host, lacking, monkeypatch):
         import importlib.util
 
-        from SpineSegmentationLib.panel import Dependencies
+        from SpineSegmentationLib.worker import Dependencies
 
         for hasTorch, device in ((True, "cpu"), (False, "auto")):
             monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=hasTorch: object() if there else None)

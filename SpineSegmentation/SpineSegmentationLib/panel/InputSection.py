@@ -8,7 +8,7 @@ from SpineInference.errors import SpineError
 from ..scene.VolumeExchange import checkVolume
 from ..scene.VolumeInfo import describeVolume, mismatch
 from .PanelSection import PanelSection
-from .Sentences import sentence
+from .UserMessages import sentence
 
 
 class InputSection(PanelSection):

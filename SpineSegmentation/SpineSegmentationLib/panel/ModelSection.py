@@ -14,7 +14,7 @@ from . import Dialogs
 from .ChoiceBox import ChoiceBox
 from .ModelDetails import detailsHtml, summary
 from .PanelSection import PanelSection
-from .Sentences import sentence
+from .UserMessages import sentence
 
 
 class ModelSection(PanelSection):

@@ -15,7 +15,7 @@ from ..worker.BackgroundTask import Errand
 from .ChoiceBox import ChoiceBox
 from .ModelDetails import planesOf
 from .PanelSection import PanelSection
-from .Sentences import sentence
+from .UserMessages import sentence
 
 UNKNOWN_LEVEL, NUMBERED = "unknown", "numbered"
 """The levels are read off the scan where it shows them; or nobody wants them."""

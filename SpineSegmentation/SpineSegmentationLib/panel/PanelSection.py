@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 from SpineInference.errors import Cancelled, SpineError
 
 from ..worker.WorkerProtocol import UnexpectedError
-from .Sentences import sentence
+from .UserMessages import sentence
 
 _ERROR_STYLE = "color: #b35900"
 

@@ -25,7 +25,7 @@ from ..scene.SegmentationReplacement import SegmentationReplacement
 from . import Dialogs
 from .ChoiceBox import ChoiceBox
 from .PanelSection import PanelSection
-from .Sentences import sentence
+from .UserMessages import sentence
 
 
 class ResultSection(PanelSection):

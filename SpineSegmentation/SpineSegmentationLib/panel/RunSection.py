@@ -9,13 +9,13 @@ from SpineInference.options import SegmentationOptions
 from SpineInference.specs import PostprocessingSpec
 
 from ..scene.ResultImport import SegmentationResult
+from ..worker.Dependencies import ensureInstalled
 from . import Dialogs
-from .Dependencies import ensureInstalled
 from .ModelDetails import planesOf
 from .OptionsSection import ADJUSTED, FROM_MODEL, NUMBERED, UNKNOWN_LEVEL
 from .PanelSection import PanelSection
 from .RunProgress import RunProgress
-from .Sentences import duration, sentence
+from .UserMessages import duration, sentence
 
 
 class RunSection(PanelSection):
@@ -69,7 +69,7 @@ class RunSection(PanelSection):
         try:
             planes = parameters.planes or planesOf(self.logic.manifestsOf(parameters.model))
             self._progress = RunProgress(len(planes))
-            ensureInstalled(parameters.device)
+            ensureInstalled(parameters.device, Dialogs.confirm)
             self.logic.segment(
                 parameters.inputVolume,
                 self._options(),

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
@@ -14,8 +15,6 @@ import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
-
-from . import Dialogs
 
 _RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 REQUIREMENTS = _RESOURCES / "requirements.txt"
@@ -42,10 +41,10 @@ class Requirement:
             return False
 
 
-def ensureInstalled(device: str) -> None:
-    """Install what segmenting on `device` needs and is missing, after asking. Called when the user presses Segment.
+def ensureInstalled(device: str, confirm: Callable[[str], bool]) -> None:
+    """Install what segmenting on `device` needs and is missing, if `confirm(question)` says so.
 
-    Only a graphics card that was asked for needs PyTorch. Raises SpineError if the user declines or the installation
+    PyTorch is installed only for a GPU that was asked for. Raises SpineError if the user declines or the installation
     fails. In Slicer's testing mode nothing is installed.
     """
     wantsCard = device not in ("auto", "cpu")
@@ -61,7 +60,7 @@ def ensureInstalled(device: str) -> None:
         "Segmenting needs these Python packages, which are not installed yet:\n\n{names}\n\n"
         "Download and install them now? Packages that are already installed stay as they are."
     ).format(names=names)
-    if not Dialogs.confirm(question):
+    if not confirm(question):
         raise SpineError(_("nothing was segmented, because a package that it needs was not to be installed."))
     _install([str(each) for each in missing])
 
