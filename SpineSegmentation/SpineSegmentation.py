@@ -27,7 +27,7 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 from SpineInference.options import DEFAULT_MODEL, SegmentationOptions
-from SpineSegmentationLib.SelfTest import SpineSegmentationTest  # noqa: F401  Slicer looks for it here
+from SpineSegmentationLib import SelfTest
 
 
 class SpineSegmentation(ScriptedLoadableModule):
@@ -84,7 +84,7 @@ class SpineSegmentationParameterNode:
 
 
 class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: puts its parts together and lets them follow the parameter node."""
+    """The panel: creates its parts and updates them with the parameter node."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
@@ -120,7 +120,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.initializeParameterNode()
 
     def cleanup(self):
-        """The panel goes away: on Reload, and when Slicer quits."""
+        """Called on Reload, and when Slicer quits."""
         self.logic.changed = lambda: None
         self.model.close()
         self.options.close()
@@ -139,7 +139,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onSceneEndClose(self, caller, event):
         self.results.forgetReplacement()
-        self.run.say("")
+        self.run.showStatus("")
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -148,21 +148,21 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.initializeParameterNode()
 
     def onReload(self):
-        """Forget the libraries too: Slicer reloads only this file, which then imports them anew."""
+        """Slicer reloads only this file: unload the libraries, so that it imports them again."""
         for name in [name for name in sys.modules if name.startswith(("SpineSegmentationLib", "SpineInference"))]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
 
     def onResult(self, result):
-        """A run has ended well: show what it has brought, if anything."""
-        parameterNode = self.logic.getParameterNode()  # another module may be shown by now
+        """A run has succeeded: show its result, if anything was found."""
+        parameterNode = self.logic.getParameterNode()  # self._parameterNode is None while another module is shown
         if result.replacement:
             self.results.offerToRestore(result.replacement, parameterNode.result)
         if result.tableNode:
             parameterNode.result = result.tableNode
 
     def initializeParameterNode(self):
-        """Connect the panel with the parameters of the scene, and choose a volume if none is chosen."""
+        """Connect the panel with the parameter node of the scene, and choose a volume if none is chosen."""
         self.setParameterNode(self.logic.getParameterNode())
         self.input.chooseFirstVolume()
 
@@ -179,12 +179,12 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.updatePanel()
 
     def updatePanel(self, caller=None, event=None):
-        """Let every part show the parameters and what is going on."""
+        """Update all parts from the parameter node and the state of the logic."""
         if self._parameterNode is None:
             return
         for section in self._sections:
             if section is self.run:
-                self.run.showObstacle(next(filter(None, (each.obstacle() for each in self._sections)), ""))
+                self.run.setBlockingReason(next(filter(None, (each.blockingReason() for each in self._sections)), ""))
             section.update(self.logic.isRunning)
 
 
@@ -207,20 +207,20 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         self._manifests = {}
         self.isRunning = False
         self.isCancelling = False
-        self.changed = lambda: None  # whoever shows the state of the logic listens here
+        self.changed = lambda: None  # called when `isRunning` or a model may have changed
 
     def getParameterNode(self):
         return SpineSegmentationParameterNode(super().getParameterNode())
 
     def models(self):
-        """Every model at hand, as `SpineInference.models.catalog.SetInfo`. Raises SpineError for a damaged catalog."""
+        """The catalog, as a list of `SpineInference.models.catalog.SetInfo`. Raises SpineError if it is damaged."""
         from SpineInference.models.catalog import list_sets
 
         self._manifests = {}
         return list_sets()
 
     def manifestsOf(self, model):
-        """What the networks of a model say about themselves, see `SpineInference.models.catalog.manifests_of`."""
+        """The manifests of a model's networks, see `SpineInference.models.catalog.manifests_of`."""
         from SpineInference.models.catalog import manifests_of
 
         if model not in self._manifests:
@@ -262,7 +262,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         until `close`.
         """
         from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
-        from SpineSegmentationLib.worker.Dependencies import affordableDevice
+        from SpineSegmentationLib.worker.Dependencies import availableDevice
         from SpineSegmentationLib.worker.SegmentationRun import SegmentationRun
         from SpineSegmentationLib.worker.WorkerProcess import WorkerProcess
 
@@ -278,32 +278,32 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
                 volumeNode,
                 outputSegmentation,
                 referenceSegmentation,
-                replace(options, device=affordableDevice(options.device)),
+                replace(options, device=availableDevice(options.device)),
             )
 
-        return self._carryOut(make, wait, onEnd, start)
+        return self._start(make, wait, onEnd, start)
 
     def measure(self, tableNode, referenceSegmentation=None, wait=True, onEnd=None):
-        """Measure the segments of a result again, as they are now: after they were corrected, or to compare them.
+        """Remeasure the segments of a result as they are now: after a correction, or to compare them.
 
         `tableNode` is the table of the result, `referenceSegmentation` a segmentation or a label map to compare with.
-        With `wait`, blocks and returns a new table, beside the first one and instead of that of an earlier call, or
+        With `wait`, blocks and returns a new table beside the first one, in place of that of an earlier call, or
         raises SpineError with a sentence for the user. Otherwise returns None at once and calls
         `onEnd(newTableNode, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.
         """
         from SpineSegmentationLib.worker.Remeasurement import Remeasurement
 
-        return self._carryOut(Remeasurement, wait, onEnd, lambda run: run.start(tableNode, referenceSegmentation))
+        return self._start(Remeasurement, wait, onEnd, lambda run: run.start(tableNode, referenceSegmentation))
 
-    def _carryOut(self, make, wait, onEnd, start):
-        """Start what `make(ended)` has made; its result if it is waited for."""
+    def _start(self, make, wait, onEnd, start):
+        """Start the run that `make(ended)` returns, with `start(run)`; its result with `wait`."""
         if self.isRunning:
             raise RuntimeError("another scan is being segmented or measured: wait, or cancel it")
-        outcome = []
+        end = []
 
         def ended(result, error):
             self.isRunning = self.isCancelling = False
-            outcome.extend((result, error))
+            end.extend((result, error))
             if onEnd:
                 onEnd(result, error)
 
@@ -318,21 +318,27 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         if not wait:
             return None
         self._run.wait()
-        result, error = outcome
+        result, error = end
         if error:
             raise error
         return result
 
     def cancel(self):
-        """Stop what is running, if anything is. The scene stays as it is."""
+        """Stop the run, if there is one. The scene stays unchanged."""
         if self.isRunning:
             self.isCancelling = True
             self._run.cancel()
 
     def close(self):
-        """Stop what is running and end the worker process; returns when it is gone."""
+        """Stop the run and end the worker process; returns when it has ended."""
         self.isCancelling = self.isRunning
         if self._run is not None:
             self._run.close()
         if self._worker is not None:
             self._worker.close()
+
+
+class SpineSegmentationTest(SelfTest.SelfTest):
+    """The self-test with the logic of this file, in which Slicer looks for it: Reload & Test, CTest."""
+
+    logicClass = SpineSegmentationLogic

@@ -1,6 +1,7 @@
-"""The self-test of the module: the real worker on a painted spine, in the scene of a running Slicer.
+"""The self-test of the module: the real worker on a synthetic spine, in the scene of a running Slicer.
 
-Segmenting needs onnxruntime: press Segment once to install it.
+SpineSegmentation.py, where Slicer looks for the class SpineSegmentationTest, derives it from the one here. Segmenting
+needs onnxruntime: press Segment once to install it.
 """
 
 import importlib.util
@@ -16,28 +17,32 @@ from SpineInference.errors import Cancelled, SpineError
 from SpineInference.options import SegmentationOptions
 
 
-class SpineSegmentationTest(ScriptedLoadableModuleTest):
-    """Runs through what a radiologist does with a scan, and through what can go wrong."""
+class SelfTest(ScriptedLoadableModuleTest):
+    """Runs through what a radiologist does with a scan, and through what can go wrong.
+
+    `logicClass` is the logic under test.
+    """
+
+    logicClass: type
 
     def setUp(self):
         slicer.mrmlScene.Clear()
         self.log = []
-        self.logics = []
+        self.logic = self.logicClass()
 
     def tearDown(self):
-        for logic in self.logics:
-            logic.close()
+        self.logic.close()
 
-    def test_a_spine_is_segmented_named_and_measured(self):
+    def test_segment_name_and_measure(self):
         self._needOnnxruntime()
-        volumeNode = self._addVolume(_paintSpine())
+        volumeNode = self._addVolume(_syntheticSpine())
         progress = []
-        result = self._segment(volumeNode, "T6", onProgress=progress.append)
+        result = self._segment(volumeNode, topLevel="T6", onProgress=progress.append)
         segmentation = result.segmentationNode.GetSegmentation()
         segments = [segmentation.GetNthSegment(index) for index in range(segmentation.GetNumberOfSegments())]
         names = [segment.GetName() for segment in segments]
         first = list(LEVELS).index("T6")
-        self.assertGreaterEqual(len(names), 4)  # six are painted, two of them cut off
+        self.assertGreaterEqual(len(names), 4)  # there are six, two of them cut off
         self.assertEqual(names, list(LEVELS)[first : first + len(names)])
         for segment in segments:
             self.assertEqual(segment.GetLabelValue(), LEVELS[segment.GetName()].label)
@@ -53,9 +58,9 @@ class SpineSegmentationTest(ScriptedLoadableModuleTest):
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLLabelMapVolumeNode"), 0)
         self._checkVoxels(result, volumeNode)
 
-    def test_a_result_is_compared_with_a_reference_and_replaces_what_was_chosen(self):
+    def test_reference_and_chosen_output(self):
         self._needOnnxruntime()
-        volumeNode = self._addVolume(_paintSpine())
+        volumeNode = self._addVolume(_syntheticSpine())
         first = self._segment(volumeNode)
         again = self._segment(volumeNode, referenceSegmentation=first.segmentationNode)
         dice = again.tableNode.GetTable().GetColumnByName("dice")
@@ -71,61 +76,55 @@ class SpineSegmentationTest(ScriptedLoadableModuleTest):
         replaced.replacement.swap()
         self.assertEqual(chosen.GetSegmentation().GetNthSegment(0).GetName(), "drawn by hand")
 
-    def test_an_unusable_volume_gets_a_sentence_and_leaves_the_scene_as_it_was(self):
+    def test_constant_volume_is_refused(self):
         volumeNode = self._addVolume(np.full((20, 30, 20), 7, np.int16))
         with self.assertRaisesRegex(SpineError, "same value|constant"):
             self._segment(volumeNode)
-        self._checkNothingCame()
+        self._checkNoResultNodes()
 
-    def test_nothing_found_is_no_error(self):
+    def test_noise_gives_an_empty_result(self):
         self._needOnnxruntime()
         noise = np.random.default_rng(1).normal(100, 10, (40, 60, 50)).astype(np.int16)
         result = self._segment(self._addVolume(noise))
         self.assertIsNone(result.segmentationNode)
         self.assertTrue(result.notes)
-        self._checkNothingCame()
+        self._checkNoResultNodes()
 
-    def test_cancel_ends_the_worker_and_leaves_the_scene_as_it_was(self):
-        logic, ends = self._startRun()
-        logic.cancel()
-        self._waitFor(lambda: not logic.isRunning)
+    def test_cancel_leaves_the_scene_unchanged(self):
+        ends = self._startRun()
+        self.logic.cancel()
+        self._waitFor(lambda: not self.logic.isRunning)
         self.assertEqual(len(ends), 1)
         self.assertIsInstance(ends[0][1], Cancelled)
-        self._checkNothingCame()
+        self._checkNoResultNodes()
 
-    def test_closing_the_scene_ends_the_run(self):
-        logic, ends = self._startRun()
+    def test_closing_the_scene_cancels(self):
+        ends = self._startRun()
         slicer.mrmlScene.Clear()
-        self._waitFor(lambda: not logic.isRunning)
+        self._waitFor(lambda: not self.logic.isRunning)
         self.assertIsInstance(ends[0][1], Cancelled)
-        self._checkNothingCame()
+        self._checkNoResultNodes()
 
     def test_removing_the_volume_ends_the_run(self):
-        logic, ends = self._startRun()
+        ends = self._startRun()
         slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode"))
-        self._waitFor(lambda: not logic.isRunning)
+        self._waitFor(lambda: not self.logic.isRunning)
         self.assertIn("removed from the scene", str(ends[0][1]))
-        self._checkNothingCame()
+        self._checkNoResultNodes()
 
     # --- helpers ---
 
-    def _logic(self):
-        from SpineSegmentation import SpineSegmentationLogic  # which imports this file
-
-        logic = SpineSegmentationLogic()
-        self.logics.append(logic)
-        return logic
-
-    def _segment(self, volumeNode, topLevel=None, **choices):
-        options = SegmentationOptions(top_level=topLevel, device="cpu")
-        return self._logic().segment(volumeNode, options, onText=self.log.append, **choices)
+    def _segment(self, volumeNode, topLevel=None, planes=None, **choices):
+        options = SegmentationOptions(top_level=topLevel, planes=planes, device="cpu")
+        return self.logic.segment(volumeNode, options, onText=self.log.append, **choices)
 
     def _startRun(self):
-        logic, ends = self._logic(), []
-        volumeNode = self._addVolume(_paintSpine())
-        logic.segment(volumeNode, wait=False, onText=self.log.append, onEnd=lambda *end: ends.append(end))
-        self.assertTrue(logic.isRunning)
-        return logic, ends
+        """Segment without waiting; the list that gets what `onEnd` is called with."""
+        ends = []
+        volumeNode = self._addVolume(_syntheticSpine())
+        self.logic.segment(volumeNode, wait=False, onText=self.log.append, onEnd=lambda *end: ends.append(end))
+        self.assertTrue(self.logic.isRunning)
+        return ends
 
     def _waitFor(self, condition, seconds=30):
         deadline = time.monotonic() + seconds
@@ -138,7 +137,7 @@ class SpineSegmentationTest(ScriptedLoadableModuleTest):
         if importlib.util.find_spec("onnxruntime") is None:
             self.skipTest("onnxruntime is not installed: press Segment once")
 
-    def _checkNothingCame(self):
+    def _checkNoResultNodes(self):
         for className in ("vtkMRMLSegmentationNode", "vtkMRMLTableNode", "vtkMRMLLabelMapVolumeNode"):
             self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass(className), 0)
 
@@ -161,17 +160,17 @@ def _terminologyOf(segment):
     return str(value)
 
 
-def _paintSpine():
+def _syntheticSpine():
     """A simple T1-like spine, int16 [220, 150, 90] in voxels of 1 mm: bodies brighter than discs and muscle, in fat."""
     from scipy.ndimage import gaussian_filter
 
     down, back, left = np.ogrid[:220, :150, :90]
-    picture = np.full((220, 150, 90), 90.0)
-    picture[:, :25] = picture[:, 130:] = 220  # fat under the skin
-    picture[:, :12] = picture[:, 142:] = 5  # air
+    array = np.full((220, 150, 90), 90.0)
+    array[:, :25] = array[:, 130:] = 220  # fat under the skin
+    array[:, :12] = array[:, 142:] = 5  # air
     column = (((back - 70) / 17) ** 2 + ((left - 45) / 23) ** 2 < 1) & (down >= 0)
-    picture[column] = 50
-    picture[column & ((down + 18) % 37 >= 9)] = 170
-    picture[(((back - 97) / 8) ** 2 + ((left - 45) / 9) ** 2 < 1) & (down >= 0)] = 25  # spinal fluid
-    noise = np.random.default_rng(1).normal(0, 4, picture.shape)
-    return (gaussian_filter(picture, 0.7) + noise).clip(0).astype(np.int16)
+    array[column] = 50
+    array[column & ((down + 18) % 37 >= 9)] = 170
+    array[(((back - 97) / 8) ** 2 + ((left - 45) / 9) ** 2 < 1) & (down >= 0)] = 25  # spinal fluid
+    noise = np.random.default_rng(1).normal(0, 4, array.shape)
+    return (gaussian_filter(array, 0.7) + noise).clip(0).astype(np.int16)

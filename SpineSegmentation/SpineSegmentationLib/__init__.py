@@ -1,27 +1,30 @@
 """The Slicer side of SpineSegmentation: between the MRML scene and the runtime in SpineInference.
 
-The scene
-    VolumeExchange, VolumeInfo   volume node <-> SimpleITK image, exactly; what a volume is
+Imports go one way: scene <- worker <- panel.
+
+scene/
+    VolumeExchange, VolumeInfo   volume node <-> SimpleITK image; size, spacing and modality of a volume
     SegmentationScene            label map -> segmentation node with names, colours and codes
-    SegmentationLabels           segmentation node -> label map on the voxels of a volume
-    SegmentationReplacement      a result in place of segments that can be brought back
+    SegmentationLabels           segmentation node -> label map on the grid of a volume
+    SegmentationReplacement      a result in place of existing segments, which can be restored
     MeasurementTable             measurements -> table node, and back
-    ResultPlots, ResultViews     charts, the layout for them, the way to a vertebra
-    ResultImport, ResultExport   the result of a worker -> all of these -> files
+    ResultPlots, ResultViews     charts, the layout for them, the jump to a vertebra
+    ResultImport, ResultExport   the result of a worker -> nodes -> files
     SampleScan                   the scan that comes with the module
 
-The worker
-    WorkerProtocol               what a worker says: bytes -> progress, answer, errors
+worker/
+    WorkerProtocol               the output of a worker: bytes -> progress, answer, errors
     WorkerProcess                a child process that takes requests, one after the other
-    SegmentationRun              one press of Segment, from the volume node to the nodes of the result
-    Errand                       downloads, imports, looking for devices
-    Dependencies                 what has to be installed
+    SegmentationRun              one segmentation, from the volume node to the nodes of the result
+    Remeasurement                the measurements of a corrected segmentation
+    BackgroundTask               downloads, imports, listing devices
+    Dependencies                 the Python packages that have to be installed
 
-The panel, put together in SpineSegmentation.py
+panel/, put together in SpineSegmentation.py
     InputSection, ModelSection, OptionsSection, RunSection, ResultSection
-                                 its parts, each with one job; PanelSection is what they share
-    ChoiceBox, Dialogs, ModelDetails, RunProgress, Sentences
-                                 what these use
+                                 the parts of the panel; PanelSection is their base class
+    ChoiceBox, Dialogs, ModelDetails, RunProgress, UserMessages
+                                 helpers of these
 
-    SelfTest                     the test that Slicer runs
+SelfTest                         the test that Slicer runs
 """

@@ -21,11 +21,11 @@ def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
     volumeNode = addScan()
     panel._parameterNode.inputVolume = volumeNode
     from SpineSegmentationLib.scene.ResultImport import importResult
-    from SpineSegmentationLib.scene.VolumeExchange import imageOn
+    from SpineSegmentationLib.scene.VolumeExchange import imageWithGeometryOf
 
     array = np.zeros((96, 40, 40), np.uint8)
     array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = 23, 24
-    labels = imageOn(volumeNode, array)
+    labels = imageWithGeometryOf(volumeNode, array)
     segments = [LEVELS["L4"], LEVELS["L5"]]
     write_labelmap(labels, folder / "labels.nii.gz")
     measurements = measure(labels, segments, {23}, labels, quality=[0.93, 0.61])

@@ -16,13 +16,13 @@ from SpineInference.measuring.measurements import as_json, measure
 def add_result(panel, tmp_path, naming: Naming) -> None:
     """A result of two vertebrae that were named in this way."""
     from SpineSegmentationLib.scene.ResultImport import importResult
-    from SpineSegmentationLib.scene.VolumeExchange import imageOn
+    from SpineSegmentationLib.scene.VolumeExchange import imageWithGeometryOf
 
     volumeNode = addScan()
     segments = [numbered(1), numbered(2)] if naming.source == "numbered" else [LEVELS["L4"], LEVELS["L5"]]
     array = np.zeros((96, 40, 40), np.uint8)
     array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = (segment.label for segment in segments)
-    labels = imageOn(volumeNode, array)
+    labels = imageWithGeometryOf(volumeNode, array)
     write_labelmap(labels, tmp_path / "labels.nii.gz")
     measurements = as_json(replace(measure(labels, segments, set()), naming=naming))
     request, contents = Request("scan.nrrd", str(tmp_path)), {"labels": "labels.nii.gz"}

@@ -215,8 +215,8 @@ class TestPackages:
 
         for hasTorch, device in ((True, "cpu"), (False, "auto")):
             monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=hasTorch: object() if there else None)
-            assert Dependencies.affordableDevice("auto") == device
-            assert Dependencies.affordableDevice("cuda:0") == "cuda:0"
+            assert Dependencies.availableDevice("auto") == device
+            assert Dependencies.availableDevice("cuda:0") == "cuda:0"
 
 
 def test_a_damaged_model_gets_a_sentence(host, panel, small_models, tmp_path):

@@ -26,8 +26,10 @@ def workers() -> list[psutil.Process]:
 
 def test_a_press_of_segment_brings_a_result(host, panel, temporary, monkeypatch):
     panel._parameterNode.topLevel = "L1"
-    seen, said, say = [], [], panel.run.say
-    monkeypatch.setattr(panel.run, "say", lambda *words, **manner: (said.append(words[0]), say(*words, **manner)))
+    seen, said, say = [], [], panel.run.showStatus
+    monkeypatch.setattr(
+        panel.run, "showStatus", lambda *words, **manner: (said.append(words[0]), say(*words, **manner))
+    )
     panel.ui.segmentButton.click()
     assert panel.ui.segmentButton.text == "Cancel"
     assert not panel.ui.inputsCollapsibleButton.enabled

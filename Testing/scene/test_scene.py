@@ -81,7 +81,7 @@ def linear_transform(scene, matrix: np.ndarray):
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_volume_node_and_image_are_the_same(scene, geometry):
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, ijkToRas, imageFromVolume, isOnGridOf
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume, hasGridOf, ijkToRas, imageFromVolume
 
     scan, _ = make_case(geometry)
     volumeNode = addVolume(scan, "scan")
@@ -92,9 +92,9 @@ def test_volume_node_and_image_are_the_same(scene, geometry):
     assert np.array_equal(sitk.GetArrayFromImage(back), sitk.GetArrayFromImage(scan))
     for get in ("GetOrigin", "GetSpacing", "GetDirection"):
         assert np.allclose(getattr(back, get)(), getattr(scan, get)(), atol=1e-9)
-    assert isOnGridOf(scan, volumeNode)
+    assert hasGridOf(scan, volumeNode)
     scan.SetOrigin((-31.4, 12.25, 100.125))
-    assert not isOnGridOf(scan, volumeNode)
+    assert not hasGridOf(scan, volumeNode)
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
@@ -234,19 +234,19 @@ def test_an_empty_result_is_a_segmentation_without_segments(scene):
 
 
 def test_placed_in_the_study_of_the_volume(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import gatherInFolder, placeBeside
+    from SpineSegmentationLib.scene.SegmentationScene import moveToNewFolder, moveToStudyOf
     from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
     tableNode = scene.AddNewNodeByClass("vtkMRMLTableNode", "table")
-    placeBeside(tableNode, volumeNode)  # slicer-core makes no items by itself: nothing to do, and no error
+    moveToStudyOf(tableNode, volumeNode)  # slicer-core makes no items by itself: nothing to do, and no error
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     study = hierarchy.CreateStudyItem(hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "patient"), "study")
     hierarchy.CreateItem(study, volumeNode)
     item = hierarchy.CreateItem(hierarchy.GetSceneItemID(), tableNode)
-    placeBeside(tableNode, volumeNode)
+    moveToStudyOf(tableNode, volumeNode)
     assert hierarchy.GetItemParent(item) == study
-    gatherInFolder([tableNode], volumeNode, "measurements")
+    moveToNewFolder([tableNode], volumeNode, "measurements")
     folder = hierarchy.GetItemParent(item)
     assert hierarchy.GetItemName(folder) == "measurements"
     assert hierarchy.GetItemParent(folder) == study

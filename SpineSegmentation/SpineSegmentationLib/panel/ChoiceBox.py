@@ -1,5 +1,4 @@
-"""A combo box whose items stand for the values of one parameter. Slicer's own binding can neither translate the items
-nor change them later."""
+"""A combo box for the values of one parameter. Slicer's own binding can neither translate items nor change them."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,7 +6,7 @@ import qt
 
 
 class ChoiceBox:
-    """Shows one value of several, and calls `onChosen(value)` when the user, and nobody else, has chosen one."""
+    """Shows one of several values; calls `onChosen(value)` only when the user has chosen one."""
 
     def __init__(self, comboBox: qt.QComboBox, onChosen: Callable[[str], None]):
         self._comboBox = comboBox
@@ -26,7 +25,7 @@ class ChoiceBox:
         self._comboBox.blockSignals(False)
 
     def show(self, value: str) -> None:
-        """Choose a value without calling `onChosen`. One that is not offered is shown as it is."""
+        """Select a value without calling `onChosen`. An unknown value is added as it is."""
         self._comboBox.blockSignals(True)
         if value not in self._values:
             self._values.append(value)
@@ -36,7 +35,7 @@ class ChoiceBox:
 
     @property
     def value(self) -> str | None:
-        """The chosen value, None while nothing is offered."""
+        """The selected value, None while there are no items."""
         index = self._comboBox.currentIndex
         return self._values[index] if index >= 0 else None
 

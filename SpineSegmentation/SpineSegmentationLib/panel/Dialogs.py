@@ -1,4 +1,4 @@
-"""The few questions that the panel asks in windows of their own."""
+"""The modal dialogs of the panel."""
 
 from pathlib import Path
 
@@ -13,23 +13,23 @@ def confirm(question: str) -> bool:
 
 
 def askOpenFile(title: str, filter_: str) -> str:
-    """The path of a file that is there; empty if the user has changed his mind."""
+    """The path of an existing file; empty if the user cancels."""
     return qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", filter_)
 
 
 def askSaveFile(title: str, name: str, filter_: str, suffixes: tuple[str, ...]) -> str:
-    """The path of a file to write, with one of `suffixes`; empty if the user has changed his mind.
+    """The path of a file to write, with one of `suffixes`; empty if the user cancels.
 
-    About a file that is there already the user has been asked.
+    The user has agreed to replace an existing file.
     """
     path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, name + suffixes[0], filter_)
     if not path or path.endswith(suffixes):
         return path
-    path += suffixes[0]  # the dialog has not asked about this file
+    path += suffixes[0]  # the file dialog did not ask about this name
     replace = _("{path} is there already. Replace it?").format(path=path)
     return path if not Path(path).exists() or confirm(replace) else ""
 
 
 def askFolder(title: str) -> str:
-    """The path of a folder; empty if the user has changed his mind."""
+    """The path of a folder; empty if the user cancels."""
     return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)

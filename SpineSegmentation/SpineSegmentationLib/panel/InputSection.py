@@ -6,13 +6,13 @@ from slicer.i18n import tr as _
 from SpineInference.errors import SpineError
 
 from ..scene.VolumeExchange import checkVolume
-from ..scene.VolumeInfo import describeVolume, mismatch
+from ..scene.VolumeInfo import describeVolume, modalityWarning
 from .PanelSection import PanelSection
-from .UserMessages import sentence
+from .UserMessages import asSentence
 
 
 class InputSection(PanelSection):
-    """Says what the chosen scan is, and refuses what cannot be segmented as soon as it is chosen."""
+    """Describes the chosen scan, and says at once if it cannot be segmented."""
 
     def __init__(self, ui: object, logic: object):
         super().__init__(ui, logic)
@@ -23,33 +23,33 @@ class InputSection(PanelSection):
         """Choose the first usable volume of the scene if none is chosen."""
         if self.parameters.inputVolume is None:
             for volumeNode in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-                if not self._problemOf(volumeNode):
+                if not self._problemWith(volumeNode):
                     self.parameters.inputVolume = volumeNode
                     return
 
     def update(self, isRunning: bool) -> None:
         volumeNode = self.parameters.inputVolume
-        self._problem = self._problemOf(volumeNode)
+        self._problem = self._problemWith(volumeNode)
         self.ui.inputsCollapsibleButton.setEnabled(not isRunning)
         usable = volumeNode is not None and not self._problem
         self.ui.inputInfoLabel.setText(describeVolume(volumeNode) if usable else "")
         self.ui.inputInfoLabel.setVisible(usable)
-        hint = mismatch(volumeNode, self.logic.modalityOf(self.parameters.model)) if usable else self._problem
+        hint = modalityWarning(volumeNode, self.logic.modalityOf(self.parameters.model)) if usable else self._problem
         self.ui.inputHintLabel.setText(hint)
         self.ui.inputHintLabel.setVisible(bool(hint))
 
-    def obstacle(self) -> str:
+    def blockingReason(self) -> str:
         if self.parameters.inputVolume is None:
             return _("Choose a scan first.")
         return self._problem
 
-    def _problemOf(self, volumeNode: "slicer.vtkMRMLScalarVolumeNode | None") -> str:
+    def _problemWith(self, volumeNode: "slicer.vtkMRMLScalarVolumeNode | None") -> str:
         if volumeNode is None:
             return ""
         try:
             checkVolume(volumeNode)
         except SpineError as error:
-            return sentence(error)
+            return asSentence(error)
         return ""
 
     def _onSample(self, _checked: bool = False) -> None:

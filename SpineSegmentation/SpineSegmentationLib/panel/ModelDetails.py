@@ -1,4 +1,4 @@
-"""What a model says about itself, as a line and as a page to read."""
+"""The description of a model from its manifests: one line, and a page of HTML."""
 
 import html
 
@@ -11,18 +11,18 @@ PLANES = ("sagittal", "coronal", "axial")
 
 
 def planesOf(manifests: list[tuple[Manifest, int]]) -> list[str]:
-    """The planes that a set offers, sagittal first."""
+    """The planes of a set's networks, sagittal first."""
     offered = {manifest.plane for manifest, _size in manifests if not manifest.recognises_levels}
     return [plane for plane in PLANES if plane in offered]
 
 
 def planeName(plane: str) -> str:
-    """The name of a plane for people."""
+    """The translated name of a plane."""
     return {"sagittal": _("sagittal"), "coronal": _("coronal"), "axial": _("axial")}[plane]
 
 
 def summary(info: SetInfo, manifests: list[tuple[Manifest, int]]) -> str:
-    """The most important about a model, in one line."""
+    """Modality, anatomy, planes, Dice and size of a model, in one line."""
     parts = [info.modality, info.anatomy, ", ".join(planeName(plane) for plane in planesOf(manifests))]
     if dice := [score["dice"] for score in _scores(manifests)]:
         low, high = f"{min(dice):.2f}", f"{max(dice):.2f}"
@@ -32,7 +32,7 @@ def summary(info: SetInfo, manifests: list[tuple[Manifest, int]]) -> str:
 
 
 def detailsHtml(info: SetInfo, manifests: list[tuple[Manifest, int]]) -> str:
-    """Everything about a model that a person may want to know before using it."""
+    """Description, training data, licence and scores of a model, as HTML."""
     rows = [
         (_("Made for"), f"{info.modality}, {info.anatomy}"),
         (_("Planes"), ", ".join(planeName(plane) for plane in planesOf(manifests))),
@@ -52,7 +52,7 @@ def detailsHtml(info: SetInfo, manifests: list[tuple[Manifest, int]]) -> str:
 
 
 def _scores(manifests: list[tuple[Manifest, int]]) -> list[dict]:
-    """The scores of the set as a whole, one for each data set; those of a single network where it has no others."""
+    """The scores of the fused set, one for each data set; those of a single network if there are no others."""
     for wanted in ("fused", *PLANES):
         for manifest, _size in manifests:
             evaluation = manifest.metrics.get("evaluation")
@@ -63,7 +63,7 @@ def _scores(manifests: list[tuple[Manifest, int]]) -> list[dict]:
 
 
 def _isScore(row: object, planes: str) -> bool:
-    # The metrics of a package are whatever its makers wrote.
+    # Nothing validates the metrics of a package.
     return isinstance(row, dict) and row.get("planes") == planes and isinstance(row.get("dice"), int | float)
 
 

@@ -1,4 +1,4 @@
-"""The part of the panel in which a model is chosen, read about, imported, downloaded and removed."""
+"""The part of the panel in which a model is chosen, described, imported, downloaded and removed."""
 
 from pathlib import Path
 
@@ -9,23 +9,23 @@ from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models.catalog import SetInfo, downloaded_names, remove, user_folder
 from SpineInference.options import DEFAULT_MODEL
 
-from ..worker.BackgroundTask import Errand
+from ..worker.BackgroundTask import BackgroundTask
 from . import Dialogs
 from .ChoiceBox import ChoiceBox
 from .ModelDetails import detailsHtml, summary
 from .PanelSection import PanelSection
-from .UserMessages import sentence
+from .UserMessages import asSentence
 
 
 class ModelSection(PanelSection):
-    """The models at hand. Importing and downloading happen in another process, and can be cancelled."""
+    """The models of the catalog. Importing and downloading run in another process, and can be cancelled."""
 
     def __init__(self, ui: object, logic: object):
         super().__init__(ui, logic)
         self._infos: dict[str, SetInfo] = {}
         self._downloaded: list[str] = []
         self._shown = None
-        self._errand: Errand | None = None
+        self._task: BackgroundTask | None = None
         self._message = ""
         self._choice = ChoiceBox(ui.modelSelector, lambda name: self.set("model", name))
         ui.downloadButton.connect("clicked(bool)", self._onDownload)
@@ -41,39 +41,39 @@ class ModelSection(PanelSection):
         try:
             self._infos = {info.name: info for info in self.logic.models()}
             self._downloaded = downloaded_names()
-        except SpineError as error:  # a damaged catalog: the panel has to open to say so
-            self._infos, self._message = {}, sentence(error)
+        except SpineError as error:  # a damaged catalog: the panel still opens, and says so
+            self._infos, self._message = {}, asSentence(error)
         self._choice.fill((info.name, self._titleOf(info)) for info in self._infos.values())
 
     def update(self, isRunning: bool) -> None:
-        name, busy = self.parameters.model, self._errand is not None
+        name, isBusy = self.parameters.model, self._task is not None
         if self._shown != (name, self._message):
             self._shown = (name, self._message)
             self._describe(name)
         info = self._infos.get(name)
         missing = bool(info and info.missing_bytes)
-        self.ui.downloadButton.setVisible(missing or busy)
-        self.ui.downloadButton.setText(_("Cancel") if busy else _("Download"))
-        self.ui.modelProgressBar.setVisible(busy)
-        self.ui.modelSelector.setEnabled(not busy)
-        self.ui.importModelButton.setEnabled(not busy and not isRunning)
+        self.ui.downloadButton.setVisible(missing or isBusy)
+        self.ui.downloadButton.setText(_("Cancel") if isBusy else _("Download"))
+        self.ui.modelProgressBar.setVisible(isBusy)
+        self.ui.modelSelector.setEnabled(not isBusy)
+        self.ui.importModelButton.setEnabled(not isBusy and not isRunning)
         removable = name in self._downloaded or bool(info and info.origin == "imported")
-        self.ui.removeModelButton.setEnabled(removable and not busy and not isRunning)
+        self.ui.removeModelButton.setEnabled(removable and not isBusy and not isRunning)
 
-    def obstacle(self) -> str:
+    def blockingReason(self) -> str:
         info = self._infos.get(self.parameters.model)
-        if self._errand is not None:
+        if self._task is not None:
             return _("Wait until the model is there.")
         if info is None:
-            return _absent(self.parameters.model)
+            return _missingModelText(self.parameters.model)
         if info.missing_bytes:
             return _("Download the model first, or choose another one.")
         return ""
 
     def close(self) -> None:
-        """End what is going on: the panel is going away."""
-        if self._errand is not None:
-            self._errand.close()
+        """Stop the background task: the panel is going away."""
+        if self._task is not None:
+            self._task.close()
 
     def _titleOf(self, info: SetInfo) -> str:
         return _("{title} (to be downloaded)").format(title=info.title) if info.missing_bytes else info.title
@@ -81,19 +81,19 @@ class ModelSection(PanelSection):
     def _describe(self, name: str) -> None:
         self._choice.show(name)
         info = self._infos.get(name)
-        line, page = _absent(name), ""
+        line, page = _missingModelText(name), ""
         if info is not None:
             try:
                 manifests = self.logic.manifestsOf(name)
                 line, page = summary(info, manifests), detailsHtml(info, manifests)
-            except SpineError as error:  # a damaged model must not hide the others
-                line = sentence(error)
+            except SpineError as error:  # a damaged model must not keep the user from choosing another one
+                line = asSentence(error)
         self.ui.modelSummaryLabel.setText(self._message or line)
         self.ui.modelDetailsBrowser.setHtml(page)
 
     def _onDownload(self, _checked: bool = False) -> None:
-        if self._errand is not None:
-            self._errand.cancel()
+        if self._task is not None:
+            self._task.cancel()
         else:
             self._start("download", self.parameters.model)
 
@@ -115,27 +115,27 @@ class ModelSection(PanelSection):
                 remove(name)
                 self._message = ""
             except SpineError as error:
-                self._message = sentence(error)
+                self._message = asSentence(error)
             self._afterChange(name)
-            if name not in self._infos:  # nothing is left of it
+            if name not in self._infos:  # it was not a bundled model
                 self.set("model", DEFAULT_MODEL)
 
     def _start(self, task: str, model: str) -> None:
         self._message = ""
-        self.ui.modelProgressBar.setMaximum(0)  # until it is known how much there is to do
-        self._errand = Errand(self._onErrandEnd, self._onErrandProgress)
-        self._errand.start(task, model=model)
+        self.ui.modelProgressBar.setMaximum(0)  # busy indicator, until the size is known
+        self._task = BackgroundTask(self._onTaskEnd, self._onTaskProgress)
+        self._task.start(task, model=model)
         self.logic.changed()
 
-    def _onErrandProgress(self, event: dict) -> None:
+    def _onTaskProgress(self, event: dict) -> None:
         if event["stage"] == "download":
             self.ui.modelProgressBar.setMaximum(1000)
             self.ui.modelProgressBar.setValue(round(1000 * event["done"] / max(event["total"], 1)))
 
-    def _onErrandEnd(self, answer: dict | None, error: Exception | None) -> None:
-        self._errand = None
+    def _onTaskEnd(self, answer: dict | None, error: Exception | None) -> None:
+        self._task = None
         if error is not None:
-            self._message = _("Cancelled.") if isinstance(error, Cancelled) else sentence(error)
+            self._message = _("Cancelled.") if isinstance(error, Cancelled) else asSentence(error)
         self._afterChange(answer["name"] if answer else "")
 
     def _afterChange(self, name: str) -> None:
@@ -145,5 +145,5 @@ class ModelSection(PanelSection):
         self.logic.changed()
 
 
-def _absent(name: str) -> str:
+def _missingModelText(name: str) -> str:
     return _('The model "{name}" is not on this computer: choose another one, or import it.').format(name=name)

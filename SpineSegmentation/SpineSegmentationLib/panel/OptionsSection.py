@@ -1,4 +1,4 @@
-"""The part of the panel with the choices of how to segment: the topmost vertebra, and what is rarely needed."""
+"""The part of the panel with the options of the segmentation: the topmost vertebra, and the advanced ones."""
 
 import sys
 
@@ -11,25 +11,25 @@ from SpineInference.errors import SpineError
 from SpineInference.specs import PostprocessingSpec
 
 from ..scene.MeasurementTable import measurementsOf, scanOf
-from ..worker.BackgroundTask import Errand
+from ..worker.BackgroundTask import BackgroundTask
 from .ChoiceBox import ChoiceBox
 from .ModelDetails import planesOf
 from .PanelSection import PanelSection
-from .UserMessages import sentence
+from .UserMessages import asSentence
 
 UNKNOWN_LEVEL, NUMBERED = "unknown", "numbered"
-"""The levels are read off the scan where it shows them; or nobody wants them."""
+"""Values of `topLevel`: levels are recognised in the scan where possible; or vertebrae are only numbered."""
 TOP_LEVELS = [name for name in LEVELS if name not in ("L6", "S1")]
 FROM_MODEL, ADJUSTED = "model", "adjusted"
-_PREVIEWED = 6
+_PREVIEW_LENGTH = 6
 
 
 class OptionsSection(PanelSection):
-    """Shows only what the chosen model offers, and what its own choices are."""
+    """Offers what the chosen model supports, and shows its defaults."""
 
     def __init__(self, ui: object, logic: object):
         super().__init__(ui, logic)
-        self._devices: Errand | None = None
+        self._devices: BackgroundTask | None = None
         self._planeBoxes = {
             "sagittal": ui.sagittalCheckBox,
             "coronal": ui.coronalCheckBox,
@@ -44,7 +44,7 @@ class OptionsSection(PanelSection):
         self._bias = self._choice(ui.biasSelector, "biasCorrection", [])
         self._postprocessing = ChoiceBox(ui.postprocessingSelector, self._onPostprocessing)
         self._postprocessing.fill([(FROM_MODEL, _("from the model")), (ADJUSTED, _("adjusted"))])
-        self._device = self._choice(ui.deviceSelector, "device", _knownDevices())
+        self._device = self._choice(ui.deviceSelector, "device", _deviceItems())
         ui.automaticPlanesCheckBox.connect("toggled(bool)", self._onAutomaticPlanes)
         for plane, box in self._planeBoxes.items():
             box.connect("toggled(bool)", lambda on, plane=plane: self._onPlane(plane, on))
@@ -71,7 +71,7 @@ class OptionsSection(PanelSection):
         self._device.show(parameters.device)
 
     def close(self) -> None:
-        """End what is going on: the panel is going away."""
+        """Stop the background task: the panel is going away."""
         if self._devices is not None:
             self._devices.close()
 
@@ -83,7 +83,7 @@ class OptionsSection(PanelSection):
     def _manifests(self) -> list:
         try:
             return self.logic.manifestsOf(self.parameters.model)
-        except SpineError:  # the section of the model says so
+        except SpineError:  # ModelSection shows the error
             return []
 
     # --- planes: none chosen means automatic ---
@@ -114,7 +114,7 @@ class OptionsSection(PanelSection):
 
     def _onPostprocessing(self, choice: str) -> None:
         manifests = self._manifests()
-        if choice == ADJUSTED and manifests:  # what is adjusted begins with what the model would do
+        if choice == ADJUSTED and manifests:  # start with the defaults of the model
             spec = manifests[0][0].postprocessing
             self.set("minIslandMm3", float(spec.min_island_mm3))
             self.set("fillHoles", spec.fill_holes)
@@ -125,28 +125,28 @@ class OptionsSection(PanelSection):
     # --- device ---
 
     def _onAdvanced(self, collapsed: bool) -> None:
-        """Look for graphics cards, in another process, when somebody looks: it can take seconds."""
+        """List the devices when the section is first opened, in another process: testing a GPU takes seconds."""
         if not collapsed and self._devices is None:
             self.ui.deviceInfoLabel.setText(_("Looking for graphics cards ..."))
-            self._devices = Errand(self._onDevices)
+            self._devices = BackgroundTask(self._onDevices)
             self._devices.start("devices")
 
     def _onDevices(self, answer: dict | None, error: Exception | None) -> None:
         if error is not None:
-            self.ui.deviceInfoLabel.setText(sentence(error))
+            self.ui.deviceInfoLabel.setText(asSentence(error))
             return
         automatic = answer["automatic"]
         text = _("Automatic takes: {name}, because {reason}.").format(
             name=automatic["name"], reason=automatic["reason"].rstrip(".")
         )
         self.ui.deviceInfoLabel.setText(text)
-        self._device.fill(_knownDevices([device for device in answer["others"] if device["wish"] != "cpu"]))
+        self._device.fill(_deviceItems([device for device in answer["others"] if device["wish"] != "cpu"]))
         if self.parameters is not None:
             self._device.show(self.parameters.device)
 
 
 def namingPreview(topLevel: str) -> str:
-    """How the first vertebrae will be called."""
+    """The names that the first vertebrae will get."""
     numbers = ", ".join(numbered(number).name for number in (1, 2, 3))
     if topLevel == UNKNOWN_LEVEL:
         return _("Named from the sacrum or C2 if the scan shows it, otherwise {names} ...").format(names=numbers)
@@ -154,13 +154,13 @@ def namingPreview(topLevel: str) -> str:
         return _("Named {names} ...").format(names=numbers)
     levels = list(LEVELS)
     first = levels.index(topLevel) if topLevel in levels else 0
-    names = [name for name in levels[first:] if name != "L6"][:_PREVIEWED]
+    names = [name for name in levels[first:] if name != "L6"][:_PREVIEW_LENGTH]
     more = " ..." if names[-1] != "S1" else ""
     return _("Named {names}").format(names=", ".join(names)) + more
 
 
 def namingHint(tableNode: "slicer.vtkMRMLTableNode | None") -> str:
-    """How the vertebrae of a result got their names, for somebody who left that to the program."""
+    """How certain the automatic levels of a result are, and what to do if they are wrong."""
     row = next(iter(measurementsOf(tableNode)), {}) if tableNode is not None else {}
     if row.get("level_source") == "proposed":
         return _(
@@ -173,17 +173,17 @@ def namingHint(tableNode: "slicer.vtkMRMLTableNode | None") -> str:
     return ""
 
 
-def _knownDevices(found: list[dict] | None = None) -> list[tuple[str, str]]:
-    """Value and text of each device; `found` are graphics cards that passed their test."""
-    cards = [(device["wish"], _cardText(device)) for device in found or []]
-    if not cards:
-        # Offered even if none was found: choosing it offers to install what it needs.
-        cards = [("mps", _("Apple GPU"))] if sys.platform == "darwin" else [("cuda", _("graphics card (NVIDIA)"))]
-    return [("auto", _("automatic")), ("cpu", _("processor (CPU)")), *cards]
+def _deviceItems(gpus: list[dict] | None = None) -> list[tuple[str, str]]:
+    """Value and text of each device; `gpus` are those that passed their test."""
+    items = [(device["wish"], _gpuText(device)) for device in gpus or []]
+    if not items:
+        # Choosing a GPU offers to install its requirements, so it is listed even if none was found.
+        items = [("mps", _("Apple GPU"))] if sys.platform == "darwin" else [("cuda", _("graphics card (NVIDIA)"))]
+    return [("auto", _("automatic")), ("cpu", _("processor (CPU)")), *items]
 
 
-def _cardText(device: dict) -> str:
-    # The reason holds the memory: "NVIDIA ... with 24 GB passed its test".
+def _gpuText(device: dict) -> str:
+    # The reason names the memory: "NVIDIA ... with 24 GB passed its test".
     return device["reason"].removesuffix(" passed its test").removeprefix("the ")
 
 

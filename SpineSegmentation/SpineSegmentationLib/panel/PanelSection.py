@@ -1,4 +1,4 @@
-"""What the parts of the panel have in common."""
+"""The base class of the parts of the panel."""
 
 import traceback
 
@@ -7,13 +7,13 @@ from slicer.i18n import tr as _
 from SpineInference.errors import Cancelled, SpineError
 
 from ..worker.WorkerProtocol import UnexpectedError
-from .UserMessages import sentence
+from .UserMessages import asSentence
 
 _ERROR_STYLE = "color: #b35900"
 
 
 class PanelSection:
-    """A part of the panel with one job. It shows what the parameter node says, and writes there what the user chooses.
+    """A part of the panel with one job. It shows the parameter node, and writes the user's choices into it.
 
     `ui` holds the widgets of the panel by name, `logic` is the module's. `parameters` is None while the scene is closed
     or another module is shown.
@@ -28,27 +28,27 @@ class PanelSection:
         """Show the parameters, of which any may have changed. Called only while there are parameters."""
         raise NotImplementedError
 
-    def obstacle(self) -> str:
-        """Why nothing can be segmented with the parameters, as a sentence; empty if this part is content."""
+    def blockingReason(self) -> str:
+        """Why these parameters cannot be segmented with, as a sentence; empty if this part sees no reason."""
         return ""
 
-    def say(self, text: str, isError: bool = False) -> None:
-        """Show a sentence where everybody looks."""
+    def showStatus(self, text: str, isError: bool = False) -> None:
+        """Show a sentence in the status line."""
         self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if isError else "")
         self.ui.statusLabel.setText(text)
 
-    def sayError(self, error: Exception) -> None:
-        """Say how something ended that was cancelled or has failed, with what a developer wants to know below."""
+    def showError(self, error: Exception) -> None:
+        """Show a cancellation or an error in the status line and the log, with details for developers below."""
         if isinstance(error, Cancelled):
             text = _("Cancelled. The scene is as it was.")
         else:
-            text = sentence(error)
+            text = asSentence(error)
             self.showDetails(_detailsOf(error))
-        self.say(text, isError=not isinstance(error, Cancelled))
+        self.showStatus(text, isError=not isinstance(error, Cancelled))
         self.ui.logText.appendPlainText(text)
 
     def showDetails(self, details: str) -> None:
-        """Show the details of an error, folded; or none."""
+        """Show the details of an error, collapsed; an empty string hides them."""
         self.ui.errorDetailsText.setPlainText(details)
         self.ui.errorDetailsCollapsibleButton.setVisible(bool(details))
         self.ui.errorDetailsCollapsibleButton.collapsed = True
@@ -62,7 +62,7 @@ class PanelSection:
 
 
 def _detailsOf(error: Exception) -> str:
-    """What a developer wants to know; nothing for an error that the sentence explains."""
+    """The details for developers; empty for an error that its message explains."""
     if isinstance(error, UnexpectedError):
         return error.details
     return "" if isinstance(error, SpineError) else "".join(traceback.format_exception(error))

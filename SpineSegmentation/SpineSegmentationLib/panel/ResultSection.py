@@ -1,4 +1,4 @@
-"""The part of the panel that shows a result and what can be done with it."""
+"""The part of the panel with a result: table, views, editing, remeasuring, restoring, export."""
 
 from collections.abc import Callable
 
@@ -14,22 +14,22 @@ from ..scene.MeasurementTable import (
     DICE_CHART_ROLE,
     HEIGHT_CHART_ROLE,
     centreOf,
+    editStateOf,
     isUpToDate,
     measurementsOf,
     scanOf,
     segmentationOf,
-    stateOf,
 )
 from ..scene.ResultViews import ResultViews, editInSegmentEditor, jumpTo
 from ..scene.SegmentationReplacement import SegmentationReplacement
 from . import Dialogs
 from .ChoiceBox import ChoiceBox
 from .PanelSection import PanelSection
-from .UserMessages import sentence
+from .UserMessages import asSentence
 
 
 class ResultSection(PanelSection):
-    """Shows the measurements that the parameter node names as the result, and works on their segmentation."""
+    """Shows the table that is the parameter `result`, and works on its segmentation."""
 
     def __init__(self, ui: object, logic: object):
         super().__init__(ui, logic)
@@ -37,7 +37,7 @@ class ResultSection(PanelSection):
         self._shown = None
         self._rows: list[dict] = []
         self._replacement: SegmentationReplacement | None = None
-        self._otherResult: slicer.vtkMRMLTableNode | None = None
+        self._swappedResult: slicer.vtkMRMLTableNode | None = None
         self._plots = ChoiceBox(ui.plotSelector, lambda _role: self._showViews())
         self._plots.fill([])
         ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -52,13 +52,13 @@ class ResultSection(PanelSection):
     def offerToRestore(
         self, replacement: SegmentationReplacement, resultBefore: "slicer.vtkMRMLTableNode | None"
     ) -> None:
-        """After a run that has replaced segments: the user may want them back, with the result that was shown."""
+        """Offer to restore the segments that a run has replaced, together with the table that was shown before."""
         self._replacement = replacement
-        self._otherResult = resultBefore if segmentationOf(resultBefore) is replacement.node else None
+        self._swappedResult = resultBefore if segmentationOf(resultBefore) is replacement.node else None
 
     def forgetReplacement(self) -> None:
-        """The scene is closed: another segmentation will get the name that the replaced one had."""
-        self._replacement = self._otherResult = None
+        """Offer it no longer: the scene is closed, and another segmentation may get the ID of the replaced one."""
+        self._replacement = self._swappedResult = None
 
     def update(self, isRunning: bool) -> None:
         tableNode = self.parameters.result
@@ -69,7 +69,7 @@ class ResultSection(PanelSection):
         shown = (
             tableNode and tableNode.GetID(),
             segmentationNode and segmentationNode.GetID(),
-            stateOf(segmentationNode),
+            editStateOf(segmentationNode),
             self._isOfOtherScan(),
         )
         if shown != self._shown:
@@ -80,7 +80,7 @@ class ResultSection(PanelSection):
         return segmentationOf(self.parameters.result) if self.parameters is not None else None
 
     def _isOfOtherScan(self) -> bool:
-        """Whether the result that is shown was made from another scan than the chosen one."""
+        """Whether the result belongs to another scan than the chosen one."""
         return self.parameters.inputVolume not in (None, scanOf(self.parameters.result))
 
     def _showTable(
@@ -107,7 +107,7 @@ class ResultSection(PanelSection):
         self._plots.fill(chart for chart in charts if tableNode is not None and tableNode.GetNodeReference(chart[0]))
 
     def _caption(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None", columns: set[str]) -> str:
-        """Whose result it is, and what a reader of these columns has to know."""
+        """The name of the result, and a legend of these columns."""
         if segmentationNode is None:
             return ""
         name = segmentationNode.GetName()
@@ -152,7 +152,7 @@ class ResultSection(PanelSection):
         parameters = self.parameters
         self.showDetails("")
         self.ui.progressBar.setValue(0)
-        self.say(_("Measuring ..."))
+        self.showStatus(_("Measuring ..."))
         try:
             self.logic.measure(parameters.result, parameters.referenceSegmentation, wait=False, onEnd=self._onMeasured)
         except Exception as error:
@@ -160,15 +160,15 @@ class ResultSection(PanelSection):
 
     def _onMeasured(self, tableNode: "slicer.vtkMRMLTableNode | None", error: Exception | None) -> None:
         if error is not None:
-            self.sayError(error)
+            self.showError(error)
         else:
-            self.logic.getParameterNode().result = tableNode  # another module may be shown by now
-            self.say(_("Measured again."))
+            self.logic.getParameterNode().result = tableNode  # self.parameters is None while another module is shown
+            self.showStatus(_("Measured again."))
         self.logic.changed()
         if tableNode is not None and self.parameters is not None:
             self._showViews()
 
-    # --- bringing back what was replaced ---
+    # --- restoring replaced segments ---
 
     def _updateRestoreButton(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None", isRunning: bool) -> None:
         replacement = self._replacement
@@ -183,9 +183,9 @@ class ResultSection(PanelSection):
     def _onRestore(self, _checked: bool = False) -> None:
         self._replacement.swap()
         text = _("The previous segments are back.") if self._replacement.isUndone else _("The new segments are back.")
-        if slicer.mrmlScene.IsNodePresent(self._otherResult):
-            self._otherResult, self.parameters.result = self.parameters.result, self._otherResult
-        self.say(text)
+        if slicer.mrmlScene.IsNodePresent(self._swappedResult):
+            self._swappedResult, self.parameters.result = self.parameters.result, self._swappedResult
+        self.showStatus(text)
         self.logic.changed()
 
     # --- export ---
@@ -228,13 +228,13 @@ class ResultSection(PanelSection):
         try:
             write()
         except SpineError as error:
-            self.say(sentence(error), isError=True)
+            self.showStatus(asSentence(error), isError=True)
         else:
-            self.say(_("Written: {path}").format(path=where))
+            self.showStatus(_("Written: {path}").format(path=where))
 
 
 def _columns() -> list[tuple[str, str, int]]:
-    """Title, name and digits of the measurements that fit into a panel; the table view shows all."""
+    """Title, name and digits of the columns that fit into the panel; the table view shows all."""
     return [
         (_("Level"), "level", 0),
         (_("Quality"), "quality", 2),

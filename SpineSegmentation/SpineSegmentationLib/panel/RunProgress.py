@@ -1,10 +1,10 @@
-"""From the progress of single stages, as the worker reports it, to one bar that never goes back. Knows no Qt."""
+"""Combines the progress of the worker's stages into one fraction that never decreases. Knows no Qt."""
 
 import time
 
 from slicer.i18n import tr as _
 
-_SHARES = {
+_STAGE_SHARES = {
     "reading": 0.04,
     "preprocessing": 0.08,
     "bias field": 0.04,
@@ -15,15 +15,15 @@ _SHARES = {
     "measuring": 0.05,
     "writing": 0.03,
 }
-"""The stages in their order, and what part of the time each takes with the bundled models on a CPU."""
+"""The stages in their order, and the share of the time that each takes with the bundled models on a CPU."""
 
 
 class RunProgress:
-    """How far one run is. `planes` is the number of planes that will be computed, as far as that is known."""
+    """The progress of one run. `planes` is the expected number of planes."""
 
     def __init__(self, planes: int):
         self._planes = max(planes, 1)
-        self._seen: list[str] = []
+        self._seenPlanes: list[str] = []
         self._started = time.monotonic()
         self.fraction = 0.0
 
@@ -34,14 +34,14 @@ class RunProgress:
 
     def _fractionOf(self, event: dict) -> float:
         stage, part = event["stage"], event["done"] / max(event["total"], 1)
-        if stage not in _SHARES:
+        if stage not in _STAGE_SHARES:
             return 0.0
         if stage == "network":
-            if event["plane"] not in self._seen:
-                self._seen.append(event["plane"])
-            part = (self._seen.index(event["plane"]) + part) / max(self._planes, len(self._seen))
-        stages = list(_SHARES)
-        return sum(_SHARES[before] for before in stages[: stages.index(stage)]) + part * _SHARES[stage]
+            if event["plane"] not in self._seenPlanes:
+                self._seenPlanes.append(event["plane"])
+            part = (self._seenPlanes.index(event["plane"]) + part) / max(self._planes, len(self._seenPlanes))
+        stages = list(_STAGE_SHARES)
+        return sum(_STAGE_SHARES[before] for before in stages[: stages.index(stage)]) + part * _STAGE_SHARES[stage]
 
     def _text(self, event: dict) -> str:
         names = {
@@ -65,7 +65,7 @@ class RunProgress:
 
     def _timeLeft(self) -> str:
         spent = time.monotonic() - self._started
-        if self.fraction < 0.2 or spent < 1:  # a guess from so little would be a lie
+        if self.fraction < 0.2 or spent < 1:  # too early for an estimate
             return ""
         left = spent / self.fraction * (1 - self.fraction)
         return ", " + _("about {seconds} s left").format(seconds=max(1, round(left)))

@@ -1,4 +1,4 @@
-"""The part of the panel that segments: the button, the progress, how it ended, and the log."""
+"""The part of the panel that segments: button, progress, status and log."""
 
 from collections.abc import Callable
 
@@ -15,40 +15,40 @@ from .ModelDetails import planesOf
 from .OptionsSection import ADJUSTED, FROM_MODEL, NUMBERED, UNKNOWN_LEVEL
 from .PanelSection import PanelSection
 from .RunProgress import RunProgress
-from .UserMessages import duration, sentence
+from .UserMessages import asSentence, durationText
 
 
 class RunSection(PanelSection):
-    """Starts a run with the parameters, follows it, and says how it ended in one place."""
+    """Starts a run with the parameters, and shows its progress and its end."""
 
     def __init__(self, ui: object, logic: object, onResult: Callable[[SegmentationResult], None]):
         super().__init__(ui, logic)
         self._onResult = onResult
         self._progress: RunProgress | None = None
-        self._obstacle = ""
+        self._blockingReason = ""
         ui.segmentButton.connect("clicked(bool)", self._onButton)
         ui.copyLogButton.connect("clicked(bool)", self._onCopyLog)
         ui.progressBar.setVisible(False)
         ui.errorDetailsCollapsibleButton.setVisible(False)
 
-    def showObstacle(self, obstacle: str) -> None:
-        """Why nothing can be segmented at the moment; empty if everything is there."""
-        self._obstacle = obstacle
+    def setBlockingReason(self, reason: str) -> None:
+        """Disable the button for this reason; an empty one enables it."""
+        self._blockingReason = reason
 
     def update(self, isRunning: bool) -> None:
         button = self.ui.segmentButton
         button.setText(_("Cancel") if isRunning else _("Segment"))
-        button.setEnabled(not self.logic.isCancelling if isRunning else not self._obstacle)
+        button.setEnabled(not self.logic.isCancelling if isRunning else not self._blockingReason)
         button.setToolTip(
             _("Stop. The scene stays as it is.")
             if isRunning
-            else self._obstacle or _("Find, name and measure the vertebral bodies.")
+            else self._blockingReason or _("Find, name and measure the vertebral bodies.")
         )
         self.ui.progressBar.setVisible(isRunning)
 
     def _onButton(self, _checked: bool = False) -> None:
         if self.logic.isRunning:
-            self.say(_("Cancelling ..."))
+            self.showStatus(_("Cancelling ..."))
             self.logic.cancel()
             self.logic.changed()
         elif self._mayReplaceOutput():
@@ -64,7 +64,7 @@ class RunSection(PanelSection):
         self.showDetails("")
         self.ui.logText.clear()
         self.ui.progressBar.setValue(0)
-        self.say(_("Starting ..."))
+        self.showStatus(_("Starting ..."))
         parameters = self.parameters
         try:
             planes = parameters.planes or planesOf(self.logic.manifestsOf(parameters.model))
@@ -105,15 +105,15 @@ class RunSection(PanelSection):
         )
 
     def _onProgress(self, event: dict) -> None:
-        self.say(self._progress.update(event))
+        self.showStatus(self._progress.update(event))
         self.ui.progressBar.setValue(round(1000 * self._progress.fraction))
 
     def _onEnd(self, result: SegmentationResult | None, error: Exception | None) -> None:
         if error is not None:
-            self.sayError(error)
+            self.showError(error)
         else:
-            text = _outcome(result)
-            self.say(text)
+            text = _resultText(result)
+            self.showStatus(text)
             self.ui.logText.appendPlainText(text)
             self.ui.logText.appendPlainText(_("Computed on {device}.").format(device=result.device))
             self._onResult(result)
@@ -123,10 +123,10 @@ class RunSection(PanelSection):
         qt.QApplication.clipboard().setText(self.ui.logText.toPlainText())
 
 
-def _outcome(result: SegmentationResult) -> str:
-    """What was found, and what the user should know about it."""
-    time = duration(result.seconds)
-    notes = [sentence(Exception(note)) for note in result.notes]
+def _resultText(result: SegmentationResult) -> str:
+    """A summary of a result with its notes."""
+    time = durationText(result.seconds)
+    notes = [asSentence(note) for note in result.notes]
     if result.segmentationNode is None and not result.isSpine:
         return "\n".join(
             [_("Nothing was found, so nothing was added to the scene ({time}).").format(time=time), *notes]

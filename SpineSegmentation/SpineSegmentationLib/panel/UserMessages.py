@@ -1,16 +1,16 @@
-"""Sentences for the status line of the panel."""
+"""Texts for the panel's status line and log: errors, notes and durations in a form for the user."""
 
 from slicer.i18n import tr as _
 
 
-def sentence(error: Exception) -> str:
-    """The text of an error as a sentence of its own: it begins with a capital letter, unless with a path or address."""
-    text = str(error).strip() or type(error).__name__
+def asSentence(message: Exception | str) -> str:
+    """An error or a note as a sentence: with a capital letter, unless it begins with a path or an address."""
+    text = str(message).strip() or type(message).__name__
     return text[0].upper() + text[1:] if text.split()[0].rstrip(",:").isalpha() else text
 
 
-def duration(seconds: float) -> str:
-    """A time that a person waits for, or has waited for."""
+def durationText(seconds: float) -> str:
+    """A duration in whole seconds, or in minutes from 90 seconds on."""
     if seconds < 90:
         return _("{seconds} s").format(seconds=max(1, round(seconds)))
     return _("{minutes} min").format(minutes=round(seconds / 60))

@@ -1,7 +1,7 @@
 """The measurements of a result as a table node: one row per vertebra or structure, one column per measurement.
 
-The names of the columns are those of the worker's CSV file; their titles are for reading. The table knows its
-segmentation and its charts by node references, so that they are found again in a scene that was saved and loaded.
+Columns are named as in the worker's CSV file; their titles are for people. Node references lead from the table to its
+segmentation and charts, also in a scene that was saved and loaded.
 """
 
 import math
@@ -44,16 +44,16 @@ def measurementsOf(tableNode: "slicer.vtkMRMLTableNode") -> list[dict[str, Cell]
     """The rows of a table node that `addMeasurementTable` has made; texts stay texts, NaN becomes None."""
     table = tableNode.GetTable()
     columns = [table.GetColumn(index) for index in range(table.GetNumberOfColumns())]
-    return [{column.GetName(): _cell(column, row) for column in columns} for row in range(table.GetNumberOfRows())]
+    return [{column.GetName(): _cellValue(column, row) for column in columns} for row in range(table.GetNumberOfRows())]
 
 
 def segmentationOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLSegmentationNode | None":
-    """The segmentation that was measured; None if it is gone."""
+    """The segmentation that was measured; None if it was removed."""
     return tableNode and tableNode.GetNodeReference(SEGMENTATION_ROLE)
 
 
 def scanOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLVolumeNode | None":
-    """The scan that was segmented; None if it, or the segmentation, is gone."""
+    """The scan that was segmented; None if it, or the segmentation, was removed."""
     node = segmentationOf(tableNode)
     return node and node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
 
@@ -69,8 +69,8 @@ def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tupl
     return tuple(world)
 
 
-def stateOf(segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> tuple[tuple[str, int], ...]:
-    """What changes whenever a segment is edited, renamed, added or removed."""
+def editStateOf(segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> tuple[tuple[str, int], ...]:
+    """A value that changes whenever a segment is edited, renamed, added or removed."""
     return tuple((name, labelmap.GetMTime()) for name, labelmap, _value in _labelmapsOf(segmentationNode))
 
 
@@ -120,7 +120,7 @@ def _text(value: Cell) -> str:
     return "" if value is None else str(value)
 
 
-def _cell(column: vtk.vtkAbstractArray, row: int) -> Cell:
+def _cellValue(column: vtk.vtkAbstractArray, row: int) -> Cell:
     value = column.GetValue(row)
     return None if isinstance(value, float) and math.isnan(value) else value
 

@@ -1,4 +1,4 @@
-"""A result as files for other programs: label map, surfaces, measurements. A file is there whole, or not at all."""
+"""A result as files for other programs: label map, surfaces, measurements. Files are written whole or not at all."""
 
 import csv
 import re
@@ -19,7 +19,7 @@ from .SegmentationScene import segmentsOf
 def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str) -> None:
     """Write the segments on the voxels of their scan to `path` (.nii.gz or .nrrd), with their label values.
 
-    A file that is there is replaced. Raises SpineError if the scan is gone, or the file cannot be written.
+    An existing file is replaced. Raises SpineError if the scan was removed, or the file cannot be written.
     """
     write_labelmap(labelsOfSegmentation(segmentationNode)[0], path)
 
@@ -33,12 +33,12 @@ def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str
 def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
     """Write the surface of each segment as STL, in world coordinates (LPS, mm, as most programs expect).
 
-    Files that are there are replaced. Raises SpineError if a file cannot be written.
+    Existing files are replaced. Raises SpineError if a file cannot be written.
     """
     segmentationNode.CreateClosedSurfaceRepresentation()
     files = surfaceFiles(segmentationNode, folder)
     toLps = vtk.vtkTransform()
-    toLps.Scale(-1, -1, 1)  # half a turn, no mirror: the triangles still look outwards
+    toLps.Scale(-1, -1, 1)  # a rotation by 180 degrees, no mirroring: triangles keep facing outwards
     for segmentId, file in zip(segmentationNode.GetSegmentation().GetSegmentIDs(), files, strict=True):
         surface = vtk.vtkPolyData()
         segmentationNode.GetClosedSurfaceRepresentation(segmentId, surface)
@@ -62,7 +62,7 @@ def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: s
 def exportTable(tableNode: "slicer.vtkMRMLTableNode", path: str) -> None:
     """Write the measurements as comma-separated values: the columns of `spine-segment`, an empty cell for unknown.
 
-    A file that is there is replaced. Raises SpineError if it cannot be written.
+    An existing file is replaced. Raises SpineError if it cannot be written.
     """
     rows = measurementsOf(tableNode)
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -72,5 +72,5 @@ def exportTable(tableNode: "slicer.vtkMRMLTableNode", path: str) -> None:
 
 
 def _fileName(name: str) -> str:
-    """A name without what some file system does not like."""
+    """The name without characters that some file system forbids."""
     return re.sub(r'[<>:"/\\|?*\s]+', "_", name).strip("._") or "segment"

@@ -13,15 +13,15 @@ from SpineInference.app.record import Record
 from .MeasurementTable import addMeasurementTable
 from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
-from .SegmentationScene import addSegmentation, gatherInFolder, removeNode
+from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
 
 
 class SegmentationResult(NamedTuple):
-    """What came of a volume. Both nodes are None if nothing was found; then `notes` say why that may be.
+    """The result of segmenting a volume. Both nodes are None if nothing was found; then `notes` say why that may be.
 
-    `notes` are sentences for the user, `seconds` is the time of the worker, `device` where the networks ran, and why.
-    `replacement` can bring back the segments of a segmentation that was overwritten; None for a new one. `segments` are
-    what was found; `isSpine`: vertebrae were found, or nothing else was looked for.
+    `notes` are messages for the user, `seconds` is the time of the worker, `device` where the networks ran, and why.
+    `replacement` can restore the segments of an overwritten segmentation; None for a new one. `segments` are what was
+    found. `isSpine`: vertebrae were found, or the model finds nothing else.
     """
 
     segmentationNode: "slicer.vtkMRMLSegmentationNode | None"
@@ -43,9 +43,9 @@ def importResult(
 ) -> SegmentationResult:
     """The segmentation, the table of measurements and the charts of a result whose files lie in `folder`.
 
-    The segmentation is new, or replaces the segments of `outputNode`, which happens last, when everything else is
-    there. `referenceNames` are those of the reference's labels. Raises SpineError if the result was made from another
-    volume, or the volume is warped; then the scene is as before.
+    The segmentation is new, or replaces the segments of `outputNode`; this happens last, when nothing can fail any
+    more. `referenceNames` maps the labels of the reference to names. Raises SpineError if the result lies on another
+    grid than the volume, or the volume has a non-linear transform; then the scene is unchanged.
     """
     device = f"{record.device.name} ({record.device.reason})"
     measurements = record.measurements
@@ -84,7 +84,7 @@ def addMeasurements(
 ) -> "list[slicer.vtkMRMLNode]":
     """A table of `measurements`, as `SpineInference.measuring.measurements.as_json` puts them, and its charts.
 
-    They lie in a folder beside the volume. Returns all nodes that were made, the table first; on errors there are none.
+    They go into a folder of the volume's study. Returns all new nodes, the table first; after an error there are none.
     """
     bodies = measurements["vertebrae"]
     rows = [_namedReference(row, referenceNames or {}) for row in (*bodies, *measurements.get("structures", []))]
@@ -97,7 +97,7 @@ def addMeasurements(
             made += addHeightChart(tableNode)
         if dicePerSlice:
             made += addDiceChart(dicePerSlice, tableNode)
-        gatherInFolder(made, volumeNode, tableNode.GetName())
+        moveToNewFolder(made, volumeNode, tableNode.GetName())
     except Exception:
         for node in made:
             removeNode(node)
@@ -106,7 +106,7 @@ def addMeasurements(
 
 
 def _comparison(summary: dict | None) -> str:
-    """The agreement of everything together with the reference, as a sentence that stays with the table."""
+    """The agreement of all bodies together with the reference, as the description of the table."""
     if summary is None or summary["dice"] is None:
         return ""
     return _(

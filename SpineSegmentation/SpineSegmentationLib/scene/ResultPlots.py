@@ -7,11 +7,11 @@ from slicer.i18n import tr as _
 from .MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE
 
 _COLOURS = [(0.84, 0.37, 0.0), (0.0, 0.45, 0.70), (0.0, 0.62, 0.45)]
-"""Vermilion, blue, green: told apart by people who do not see all colours."""
+"""Vermilion, blue, green: distinguishable with any colour vision deficiency."""
 
 
 def addHeightChart(tableNode: "slicer.vtkMRMLTableNode") -> "list[slicer.vtkMRMLNode]":
-    """The anterior, middle and posterior heights over the levels; returns the nodes that were made."""
+    """The anterior, middle and posterior heights over the levels; returns the new nodes."""
     chartNode = _addChart(tableNode, HEIGHT_CHART_ROLE, _("Heights of the vertebral bodies"), _("Height (mm)"))
     chartNode.SetXAxisTitle(_("Level"))
     parts = [
@@ -32,7 +32,7 @@ def addHeightChart(tableNode: "slicer.vtkMRMLTableNode") -> "list[slicer.vtkMRML
 def addDiceChart(
     slices: dict[str, dict[str, list]], tableNode: "slicer.vtkMRMLTableNode"
 ) -> "list[slicer.vtkMRMLNode]":
-    """The Dice of `SpineInference.measuring.slice_agreement`, a line per plane; returns the nodes that were made."""
+    """The Dice of `SpineInference.measuring.slice_agreement`, a line per plane; returns the new nodes."""
     chartNode = _addChart(tableNode, DICE_CHART_ROLE, _("Agreement with the reference"), _("Dice"))
     chartNode.SetXAxisTitle(_("Slice, from the right, the front or the top"))
     chartNode.SetYAxisRangeAuto(False)
@@ -57,7 +57,7 @@ def _addChart(
 ) -> "slicer.vtkMRMLPlotChartNode":
     chartNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", f"{tableNode.GetName()}: {title}")
     chartNode.SetTitle(title)
-    chartNode.SetTitleFontSize(14)  # beside a table and a 3D view there is room for a third of what Slicer is used to
+    chartNode.SetTitleFontSize(14)  # the plot has a third of the width that Slicer's default is made for
     chartNode.SetLegendFontSize(12)
     chartNode.SetYAxisTitle(yTitle)
     tableNode.SetNodeReferenceID(role, chartNode.GetID())

@@ -1,11 +1,11 @@
-"""A result in Slicer's views: the layout with table and chart, and the way to a vertebra."""
+"""A result in Slicer's views: the layout with table and chart, and the jump to a vertebra."""
 
 import qt
 import slicer
 
-_LAYOUT = 5547  # a number that no layout of Slicer has
+_LAYOUT = 5547  # not the number of any of Slicer's layouts
 
-_PIXELS = 1000  # more than there are: a splitter shares out what it has in proportion
+_PIXELS = 1000  # more than available: a splitter scales sizes down in proportion
 
 _SLICE = """<item><view class="vtkMRMLSliceNode" singletontag="{name}">
   <property name="orientation" action="default">{orientation}</property>
@@ -27,13 +27,13 @@ _VIEWS = """
 
 
 class ResultViews:
-    """The layout with slice views, 3D view, table and chart; remembers the one before it.
+    """The layout with slice views, 3D view, table and chart; remembers the previous one.
 
     Without a main window there are no views, and nothing happens.
     """
 
     def __init__(self):
-        self._before: int | None = None
+        self._previousLayout: int | None = None
 
     @property
     def isShown(self) -> bool:
@@ -46,12 +46,12 @@ class ResultViews:
         if manager is None:
             return
         if not self.isShown:
-            self._before = manager.layout
+            self._previousLayout = manager.layout
             layoutNode = manager.layoutLogic().GetLayoutNode()
             if not layoutNode.IsLayoutDescription(_LAYOUT):
                 layoutNode.AddLayoutDescription(_LAYOUT, _description())
             manager.setLayout(_LAYOUT)
-            qt.QTimer.singleShot(0, self._giveRoomToPictures)  # when the views have got their places
+            qt.QTimer.singleShot(0, self._setSplitterSizes)  # after the views have been laid out
         application = slicer.app.applicationLogic()
         selectionNode = application.GetSelectionNode()
         selectionNode.SetActiveTableID(tableNode.GetID())
@@ -61,12 +61,12 @@ class ResultViews:
             application.PropagatePlotChartSelection()
 
     def hide(self) -> None:
-        """Return to the layout that was there before."""
-        if self.isShown and self._before is not None:
-            slicer.app.layoutManager().setLayout(self._before)
+        """Return to the previous layout."""
+        if self.isShown and self._previousLayout is not None:
+            slicer.app.layoutManager().setLayout(self._previousLayout)
 
-    def _giveRoomToPictures(self) -> None:
-        """Two thirds of the height, and each column the same width: sizes in a layout's description do not count."""
+    def _setSplitterSizes(self) -> None:
+        """Two thirds of the height for slices, equal columns: Slicer ignores the sizes in a layout's description."""
         if not self.isShown:
             return
         for splitter in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="QSplitter"):

@@ -1,6 +1,6 @@
-"""The sample scan that comes with the module: a generated lumbar spine, and its true bodies to compare a result with.
+"""The sample scan of the module: a synthetic lumbar spine, and its ground truth to compare a result with.
 
-Both are files of the extension, so they are there without the internet.
+Both are files of the extension, so they need no internet.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ TOP_LEVEL = "T11"
 
 @dataclass(frozen=True)
 class Sample:
-    """One bundled file, under the name that the Sample Data module shows; `fileType` is Slicer's name of the reader."""
+    """A bundled file. `name` is shown in the Sample Data module; `fileType` is Slicer's name of the reader."""
 
     name: str
     fileName: str
@@ -54,8 +54,8 @@ TRUTH = Sample(
 
 
 def registerSampleScan() -> None:
-    """Show the sample scan and its true bodies in the Sample Data module. Doing it again is harmless."""
-    from SampleData import SampleDataLogic  # is there when Slicer has started, not earlier
+    """Offer the sample scan and its ground truth in the Sample Data module. Repeating it is harmless."""
+    from SampleData import SampleDataLogic  # exists only after Slicer has started
 
     if hasattr(SampleDataLogic, "registerCustomSampleDataCategory"):  # Slicer 5.12
         from slicer.i18n import tr as _
@@ -76,14 +76,14 @@ def registerSampleScan() -> None:
 
 def loadSampleScan() -> "slicer.vtkMRMLScalarVolumeNode":
     """A new volume node with the sample scan, shown in the slice views."""
-    # Not through slicer.util: the node would keep the installed file as the one that it is saved to.
+    # Not with slicer.util.loadVolume: the node would be saved to the installed file.
     volumeNode = addVolume(sitk.ReadImage(str(SCAN.path)), SCAN.name)
     slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
     return volumeNode
 
 
 def loadSampleTruth(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> "slicer.vtkMRMLSegmentationNode":
-    """A new segmentation node with the true bodies of `volumeNode`, a volume made by `loadSampleScan`.
+    """A new segmentation node with the ground truth of `volumeNode`, a volume made by `loadSampleScan`.
 
     Raises SpineError for a volume on another grid.
     """

@@ -1,4 +1,4 @@
-"""A segmentation node becomes a label map on the voxels of a volume: for the worker, and for files."""
+"""Segmentation and label map nodes -> label map images on the grid of a volume: for the worker, and for files."""
 
 import numpy as np
 import SimpleITK as sitk
@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from SpineInference.errors import SpineError
 
 from .SegmentationScene import removeNode, segmentsOf
-from .VolumeExchange import imageOn
+from .VolumeExchange import imageWithGeometryOf
 
 LABEL_LIMIT = 65535
 
@@ -18,16 +18,16 @@ def labelsOfReference(
     node: "slicer.vtkMRMLSegmentationNode | slicer.vtkMRMLLabelMapVolumeNode",
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
 ) -> tuple[sitk.Image, dict[int, str]]:
-    """A reference to compare with on the voxels of the volume (uint16), and the name of each of its labels.
+    """A reference on the grid of the volume (uint16), and the name of each of its labels.
 
-    Segments, and the labels of a label map volume, keep their label values where these tell them apart, because
-    structures are compared by value; otherwise they are numbered in their order. A reference on another grid is
-    resampled (nearest neighbour). Raises SpineError for a reference without anything inside the volume.
+    Label values are kept if they are distinct, because structures are compared by value; otherwise segments are
+    numbered from 1 in their order. A reference on another grid is resampled (nearest neighbour). Raises SpineError
+    for a reference without anything inside the volume.
     """
     if node.IsA("vtkMRMLSegmentationNode"):
-        labels, names = _merged(node, volumeNode, _ownValues(node))
+        labels, names = _labelMapOf(node, volumeNode, _distinctLabelValues(node))
     else:
-        labels, names = _ofLabelMap(node, volumeNode)
+        labels, names = _labelMapOfLabelNode(node, volumeNode)
     if not np.any(sitk.GetArrayViewFromImage(labels)):
         raise SpineError(
             f'the reference "{node.GetName()}" has nothing inside the volume "{volumeNode.GetName()}": '
@@ -37,10 +37,9 @@ def labelsOfReference(
 
 
 def labelsOfSegmentation(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> tuple[sitk.Image, dict[int, str]]:
-    """The segments on the voxels of their scan (uint16) with their own label values, if these tell them apart, and the
-    name of each value.
+    """The segments on the grid of their scan (uint16), and the name of each label. Values as in `labelsOfReference`.
 
-    Raises SpineError if the scan is gone.
+    Raises SpineError if the scan was removed.
     """
     volumeNode = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
     if volumeNode is None:
@@ -49,32 +48,32 @@ def labelsOfSegmentation(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> 
                 name=segmentationNode.GetName()
             )
         )
-    return _merged(segmentationNode, volumeNode, _ownValues(segmentationNode))
+    return _labelMapOf(segmentationNode, volumeNode, _distinctLabelValues(segmentationNode))
 
 
-def _ownValues(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> list[int] | None:
-    """The label values of the segments, if these tell them apart."""
+def _distinctLabelValues(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> list[int] | None:
+    """The label values of the segments if they are distinct, else None."""
     values = [segment.GetLabelValue() for segment in segmentsOf(segmentationNode)]
     distinct = len(set(values)) == len(values) and all(0 < value <= LABEL_LIMIT for value in values)
     return values if distinct else None
 
 
-def _merged(
+def _labelMapOf(
     segmentationNode: "slicer.vtkMRMLSegmentationNode",
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
     values: list[int] | None = None,
 ) -> tuple[sitk.Image, dict[int, str]]:
-    """Every segment's own value of `values`, or its number; where segments overlap, the later one counts."""
+    """The segments with these values, or numbered from 1; where segments overlap, the later one counts."""
     segmentation = segmentationNode.GetSegmentation()
     ids = segmentation.GetSegmentIDs()
     values = values or list(range(1, len(ids) + 1))
     names = {value: segmentation.GetSegment(i).GetName() for i, value in zip(ids, values, strict=True)}
-    # The export of all together numbers them in their order, whatever their own values are.
-    valueOf = np.array([0, *values], np.uint16)
-    return imageOn(volumeNode, valueOf[_numbered(segmentationNode, ids, volumeNode)]), names
+    # Slicer's export numbers the segments from 1, whatever their label values are.
+    valueOfNumber = np.array([0, *values], np.uint16)
+    return imageWithGeometryOf(volumeNode, valueOfNumber[_exportNumbered(segmentationNode, ids, volumeNode)]), names
 
 
-def _numbered(
+def _exportNumbered(
     segmentationNode: "slicer.vtkMRMLSegmentationNode",
     ids: tuple[str, ...],
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
@@ -93,7 +92,7 @@ def _numbered(
         return slicer.util.arrayFromVolume(labelmapNode).copy()
 
 
-def _ofLabelMap(
+def _labelMapOfLabelNode(
     labelmapNode: "slicer.vtkMRMLLabelMapVolumeNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
 ) -> tuple[sitk.Image, dict[int, str]]:
     segmentationNode = slicer.vtkMRMLSegmentationNode()
@@ -103,13 +102,13 @@ def _ofLabelMap(
         segmentationNode.CreateDefaultDisplayNodes()
         segmentationNode.SetAndObserveTransformNodeID(labelmapNode.GetTransformNodeID())
         slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(labelmapNode, segmentationNode)
-        return _merged(segmentationNode, volumeNode, _ownValues(segmentationNode))
+        return _labelMapOf(segmentationNode, volumeNode, _distinctLabelValues(segmentationNode))
     finally:
         removeNode(segmentationNode)
 
 
 class _TemporaryLabelMap:
-    """A label map node that is gone at the end of a `with` block, and so is what Slicer has made for it."""
+    """A label map node that is removed after the `with` block, with the nodes that Slicer has made for it."""
 
     def __enter__(self) -> "slicer.vtkMRMLLabelMapVolumeNode":
         self._node = slicer.vtkMRMLLabelMapVolumeNode()

@@ -1,6 +1,6 @@
-"""A result replaces the segments of a segmentation that is there already, and can be taken back.
+"""A result replaces the segments of an existing segmentation, and can be undone.
 
-Slicer's own undo is switched off for segmentations, and the one of the Segment Editor knows only its own strokes.
+Slicer's scene undo is switched off for segmentations, and that of the Segment Editor covers only its own effects.
 """
 
 import slicer
@@ -11,14 +11,14 @@ _SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
 
 
 class SegmentationReplacement:
-    """The segments that a node had before, kept until the next replacement. `isUndone`: they are in the node again."""
+    """Keeps the previous segments of a node until the next replacement. `isUndone`: the node has them again."""
 
     def __init__(self, segmentationNode: "slicer.vtkMRMLSegmentationNode", newNode: "slicer.vtkMRMLSegmentationNode"):
         """Give `segmentationNode` the segments and the geometry of `newNode`, which is removed from the scene."""
         self.isUndone = False
         self._nodeId = segmentationNode.GetID()
-        self._other = _State(segmentationNode)
-        _State(newNode).apply(segmentationNode)
+        self._other = _SegmentationState(segmentationNode)
+        _SegmentationState(newNode).apply(segmentationNode)
         removeNode(newNode)
 
     @property
@@ -27,21 +27,21 @@ class SegmentationReplacement:
         return slicer.mrmlScene.GetNodeByID(self._nodeId)
 
     def swap(self) -> None:
-        """Bring the previous segments back, or after that the new ones: nothing is ever lost."""
-        current = _State(self.node)
+        """Exchange the present segments and the kept ones: undo, then redo."""
+        current = _SegmentationState(self.node)
         self._other.apply(self.node)
         self._other = current
         self.isUndone = not self.isUndone
 
 
-class _State:
-    """What a replacement changes of a segmentation node: its segments, which of them are hidden, and where they lie."""
+class _SegmentationState:
+    """What a replacement changes of a node: segments, which of them are hidden, parent transform, source volume."""
 
     def __init__(self, node: "slicer.vtkMRMLSegmentationNode"):
         self._segmentation = slicer.vtkSegmentation()
         self._segmentation.DeepCopy(node.GetSegmentation())
         if self._segmentation.GetSourceRepresentationName() != _SURFACE:
-            self._segmentation.RemoveRepresentation(_SURFACE)  # made anew if surfaces are shown by then
+            self._segmentation.RemoveRepresentation(_SURFACE)  # made again if surfaces are shown by then
         ids, displayNode = self._segmentation.GetSegmentIDs(), node.GetDisplayNode()
         self._hidden = {each for each in ids if displayNode and not displayNode.GetSegmentVisibility(each)}
         self._transformId = node.GetTransformNodeID()
@@ -57,6 +57,6 @@ class _State:
         node.EndModify(modified)
         if showsSurfaces:
             node.CreateClosedSurfaceRepresentation()
-        # The list of segments in the bar of a slice view hides some of those that come in the place of others.
+        # Slicer's segment list in the bar of a slice view may hide segments that replace others.
         for segmentId in self._segmentation.GetSegmentIDs():
             node.GetDisplayNode().SetSegmentVisibility(segmentId, segmentId not in self._hidden)

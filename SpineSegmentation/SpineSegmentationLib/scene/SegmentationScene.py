@@ -1,4 +1,4 @@
-"""A label map becomes a segmentation node: one layer, its values kept, with names, colours and SNOMED CT codes."""
+"""Label map -> segmentation node: one layer, label values kept, with names, colours and SNOMED CT codes."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from SpineInference.errors import SpineError
 from SpineInference.files.terminology import terminology_entry
 from SpineInference.volume.boxes import bounding_box
 
-from .VolumeExchange import checkTransform, isOnGridOf, volumeIjkToRas
+from .VolumeExchange import checkTransform, hasGridOf, volumeIjkToRas
 
 TERMINOLOGY_FILE = Path(__file__).resolve().parents[2] / "Resources" / "SpineSegmentation.term.json"
 
 
 def loadTerminology() -> str:
-    """Teach Slicer's Terminologies module the single vertebrae; returns the name of the context.
+    """Load the codes of single vertebrae into Slicer's Terminologies module; returns the name of the context.
 
-    Doing it again is harmless. Raises RuntimeError if the file is missing or damaged.
+    Repeating it is harmless. Raises RuntimeError if the file is missing or damaged.
     """
     contextName = slicer.modules.terminologies.logic().LoadTerminologyFromFile(str(TERMINOLOGY_FILE))
     if not contextName:
@@ -33,10 +33,10 @@ def addSegmentation(
     """A new segmentation node from a label map (uint8) of a volume, under the volume's transform and study.
 
     The volume becomes its source volume and reference geometry. Segments keep their label values. Raises SpineError
-    if the label map is on another grid, holds a value that no segment has, or the volume is warped.
+    if the label map is on another grid, holds a value that no segment has, or the volume's transform is non-linear.
     """
     checkTransform(volumeNode)
-    if not isOnGridOf(labels, volumeNode):
+    if not hasGridOf(labels, volumeNode):
         raise SpineError(
             f'the label map does not lie on the voxels of the volume "{volumeNode.GetName()}": '
             "use the label map that was made from this volume."
@@ -51,7 +51,7 @@ def addSegmentation(
         _importLabelmap(array, volumeNode, segmentationNode)
         for segment in segmentsOf(segmentationNode):
             _describe(segment, byLabel)
-        placeBeside(segmentationNode, volumeNode)
+        moveToStudyOf(segmentationNode, volumeNode)
     except Exception:
         removeNode(segmentationNode)
         raise
@@ -67,14 +67,13 @@ def segmentsOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> "list[slic
 def removeNode(node: "slicer.vtkMRMLNode") -> None:
     """Remove a node from the scene together with its display nodes, which would stay otherwise.
 
-    The node goes first: a 3D view that has lost the display node of a segmentation still looks at it when the
-    segmentation changes, and Slicer crashes.
+    The node goes first: Slicer crashes when a segmentation changes whose display node is gone from a 3D view.
     """
     displayNodes = []
     if node.IsA("vtkMRMLDisplayableNode"):
         displayNodes = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
     for each in (node, *displayNodes):
-        if slicer.mrmlScene.IsNodePresent(each):  # some display nodes leave with their node
+        if slicer.mrmlScene.IsNodePresent(each):  # some are removed with their node
             slicer.mrmlScene.RemoveNode(each)
 
 
@@ -87,15 +86,15 @@ def _importLabelmap(
     box = bounding_box(array)
     if box is None:
         return
-    # Only what holds something: the import looks at every voxel once for each segment.
+    # Crop to the labels: the import visits every voxel once for each segment.
     ijkToRas = volumeIjkToRas(volumeNode)
     ijkToRas[:3, 3] += ijkToRas[:3, :3] @ [part.start for part in reversed(box)]
     labelmapNode = slicer.vtkMRMLLabelMapVolumeNode()
     labelmapNode.SetName(f"{segmentationNode.GetName()} labels")
-    labelmapNode.SetHideFromEditors(True)  # before it is added: otherwise it gets a place in the subject hierarchy
+    labelmapNode.SetHideFromEditors(True)  # before AddNode: otherwise it gets a subject hierarchy item
     slicer.mrmlScene.AddNode(labelmapNode)
     try:
-        # The place in space is that of the volume, whose transform the import undoes for the segmentation.
+        # Both nodes lie under the volume's transform, so that the import cancels it out.
         labelmapNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         labelmapNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
         slicer.util.updateVolumeFromArray(labelmapNode, np.ascontiguousarray(array[box]))
@@ -119,15 +118,15 @@ def _describe(slicerSegment: "slicer.vtkSegment", byLabel: dict[int, Segment]) -
     slicerSegment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), terminology_entry(segment))
 
 
-def placeBeside(node: "slicer.vtkMRMLNode", volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
-    """Move a node to where the volume is in the subject hierarchy: into its study, as DICOM export needs it."""
+def moveToStudyOf(node: "slicer.vtkMRMLNode", volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
+    """Move a node into the study of the volume in the subject hierarchy, as DICOM export needs it."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     nodeItem, volumeItem = (hierarchy.GetItemByDataNode(n) if hierarchy else 0 for n in (node, volumeNode))
-    if nodeItem and volumeItem:  # items are made by the application's plugins, which need not be there
+    if nodeItem and volumeItem:  # items are made by plugins of the application, which slicer-core lacks
         hierarchy.SetItemParent(nodeItem, hierarchy.GetItemParent(volumeItem))
 
 
-def gatherInFolder(nodes: "list[slicer.vtkMRMLNode]", volumeNode: "slicer.vtkMRMLVolumeNode", name: str) -> None:
+def moveToNewFolder(nodes: "list[slicer.vtkMRMLNode]", volumeNode: "slicer.vtkMRMLVolumeNode", name: str) -> None:
     """Move nodes into a new folder of the subject hierarchy, in the study of the volume."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     volumeItem = hierarchy.GetItemByDataNode(volumeNode) if hierarchy else 0

@@ -1,4 +1,4 @@
-"""Volume nodes and SimpleITK images: the same voxels at the same place, in RAS on one side and LPS on the other."""
+"""Volume node (RAS) <-> SimpleITK image (LPS): the same voxels at the same place."""
 
 import numpy as np
 import SimpleITK as sitk
@@ -10,7 +10,7 @@ from SpineInference.volume.geometry import check_geometry
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 _GRID_TOLERANCE_MM = 1e-2
-"""Two grids are the same if no corner of theirs is further apart: NIfTI files keep coordinates in single precision."""
+"""The largest distance between corners of equal grids: NIfTI keeps coordinates in single precision."""
 
 
 def ijkToRas(image: sitk.Image) -> np.ndarray:
@@ -42,15 +42,15 @@ def addVolume(image: sitk.Image, name: str) -> "slicer.vtkMRMLScalarVolumeNode":
 def imageFromVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> sitk.Image:
     """The voxels and the geometry of a volume node as an image, without the node's parent transform.
 
-    Raises SpineError for a volume that `checkVolume` refuses, or with sheared axes.
+    Raises SpineError for a volume that `checkVolume` refuses, or with axes that are sheared by more than 1e-3.
     """
     checkVolume(volumeNode)
-    image = imageOn(volumeNode, slicer.util.arrayFromVolume(volumeNode))
+    image = imageWithGeometryOf(volumeNode, slicer.util.arrayFromVolume(volumeNode))
     check_geometry(image)
     return image
 
 
-def imageOn(volumeNode: "slicer.vtkMRMLVolumeNode", array: np.ndarray) -> sitk.Image:
+def imageWithGeometryOf(volumeNode: "slicer.vtkMRMLVolumeNode", array: np.ndarray) -> sitk.Image:
     """An image of `array` [k, j, i] with the geometry of a volume of that shape."""
     matrix = volumeIjkToRas(volumeNode)
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
@@ -62,7 +62,7 @@ def imageOn(volumeNode: "slicer.vtkMRMLVolumeNode", array: np.ndarray) -> sitk.I
 
 
 def checkVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
-    """Raise SpineError for a volume that is no scan: without voxels, of labels or colours, or warped. Costs nothing."""
+    """Raise SpineError for a volume that is no scan: empty, labels, colours, or non-linearly transformed. Fast."""
     name = volumeNode.GetName()
     if volumeNode.GetImageData() is None or not volumeNode.GetImageData().GetNumberOfPoints():
         raise SpineError(f'the volume "{name}" has no voxels: choose another volume.')
@@ -77,7 +77,7 @@ def checkVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
 
 
 def checkTransform(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
-    """Raise SpineError if the volume is warped: what lies straight in its voxels would not be straight in space."""
+    """Raise SpineError for a non-linear parent transform: lengths in voxels would not be lengths in space."""
     transformNode = volumeNode.GetParentTransformNode()
     if transformNode is not None and not transformNode.IsTransformToWorldLinear():
         raise SpineError(
@@ -86,7 +86,7 @@ def checkTransform(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
         )
 
 
-def isOnGridOf(image: sitk.Image, volumeNode: "slicer.vtkMRMLVolumeNode") -> bool:
+def hasGridOf(image: sitk.Image, volumeNode: "slicer.vtkMRMLVolumeNode") -> bool:
     """Whether the voxels of an image are those of a volume node, in size and place."""
     imageData = volumeNode.GetImageData()
     if imageData is None or tuple(imageData.GetDimensions()) != image.GetSize():

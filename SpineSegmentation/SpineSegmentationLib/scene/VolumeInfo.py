@@ -1,4 +1,4 @@
-"""What the panel tells about a scan before anything is done with it."""
+"""Properties of a scan that the panel shows before segmenting: size, spacing, modality."""
 
 import numpy as np
 import slicer
@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 from .VolumeExchange import volumeIjkToRas
 
 _AIR_IN_CT = -900
-"""Hounsfield units: what is darker than this in a scan of a body is air, and MR has no such values."""
+"""Hounsfield units: air in a CT is darker than this; MR has no such values."""
 
 
 def describeVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
@@ -33,8 +33,8 @@ def modalityOf(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
     return (item and hierarchy.GetItemAttribute(item, attribute)) or volumeNode.GetAttribute(attribute) or ""
 
 
-def mismatch(volumeNode: "slicer.vtkMRMLScalarVolumeNode", modelModality: str) -> str:
-    """A sentence if the scan does not look like what the model is made for, else nothing. A hint, no refusal."""
+def modalityWarning(volumeNode: "slicer.vtkMRMLScalarVolumeNode", modelModality: str) -> str:
+    """A warning if the scan seems to be of another modality than the model is made for, else an empty string."""
     modality = modalityOf(volumeNode)
     if modality and modelModality and modality != modelModality:
         return _("The scan is {modality}, the model is made for {other}: expect little.").format(

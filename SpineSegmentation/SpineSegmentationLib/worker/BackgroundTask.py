@@ -1,4 +1,4 @@
-"""What takes a while besides segmenting (see `SpineInference.app.background_tasks`), in a process of its own."""
+"""Downloads, imports, remeasuring and the search for devices, in a process of their own: the window never waits."""
 
 import json
 from collections.abc import Callable
@@ -9,8 +9,11 @@ from .WorkerProcess import WorkerProcess
 from .WorkerProtocol import WorkerProtocol
 
 
-class Errand:
-    """One errand. Ends in exactly one call `onEnd(answer, error)`, where one of both is None."""
+class BackgroundTask:
+    """One task of `SpineInference.app.background_tasks`.
+
+    Ends in exactly one call `onEnd(answer, error)`, where one of both is None.
+    """
 
     def __init__(
         self,
@@ -22,21 +25,21 @@ class Errand:
         self._worker = WorkerProcess("SpineInference.app.background_tasks", keepAlive=False)
         self._cancelled = False
 
-    def start(self, task: str, **about: object) -> None:
-        """Start the errand; `about` are the fields of `SpineInference.app.background_tasks.Errand` that it needs."""
-        self._worker.send(json.dumps({"task": task, **about}), self._protocol, self._onWorkerEnd)
+    def start(self, task: str, **fields: object) -> None:
+        """Start "download", "import", "devices" or "measure" with the fields that it needs."""
+        self._worker.send(json.dumps({"task": task, **fields}), self._protocol, self._onWorkerEnd)
 
     def wait(self) -> None:
         """Block until the end: for scripts."""
         self._worker.wait()
 
     def cancel(self) -> None:
-        """Stop it; nothing half-finished stays. `onEnd` follows with Cancelled."""
+        """Stop and leave nothing half-finished; `onEnd` follows with Cancelled."""
         self._cancelled = True
         self._worker.cancel()
 
     def close(self) -> None:
-        """Stop it without another word: whoever is told is gone."""
+        """Stop without calling `onEnd`, and wait until the process has ended."""
         self._onEnd = lambda answer, error: None
         self._worker.close()
 

@@ -1,5 +1,4 @@
-"""What the worker needs and Slicer does not bring: listed with its size, asked once, installed without touching what
-is there."""
+"""The Python packages that the worker needs and Slicer lacks: installed without changing any installed package."""
 
 import importlib
 import importlib.util
@@ -36,7 +35,7 @@ class Requirement:
 
     def isInstalled(self) -> bool:
         try:
-            return _numbers(version(self.name)) >= _numbers(self.lowest)
+            return _versionTuple(version(self.name)) >= _versionTuple(self.lowest)
         except PackageNotFoundError:
             return False
 
@@ -47,10 +46,10 @@ def ensureInstalled(device: str, confirm: Callable[[str], bool]) -> None:
     PyTorch is installed only for a GPU that was asked for. Raises SpineError if the user declines or the installation
     fails. In Slicer's testing mode nothing is installed.
     """
-    wantsCard = device not in ("auto", "cpu")
-    if wantsCard:
+    needsGpu = device not in ("auto", "cpu")
+    if needsGpu:
         _ensurePyTorch()
-    missing = missingRequirements(wantsCard)
+    missing = missingRequirements(needsGpu)
     if not missing or slicer.app.testingEnabled():
         return
     names = "\n".join(
@@ -65,9 +64,9 @@ def ensureInstalled(device: str, confirm: Callable[[str], bool]) -> None:
     _install([str(each) for each in missing])
 
 
-def missingRequirements(wantsCard: bool) -> list[Requirement]:
-    """What has to be installed."""
-    files = [REQUIREMENTS, GPU_REQUIREMENTS] if wantsCard else [REQUIREMENTS]
+def missingRequirements(needsGpu: bool) -> list[Requirement]:
+    """The requirements that are not installed; with those of a GPU if `needsGpu`."""
+    files = [REQUIREMENTS, GPU_REQUIREMENTS] if needsGpu else [REQUIREMENTS]
     return [each for file in files for each in readRequirements(file) if not each.isInstalled()]
 
 
@@ -77,18 +76,20 @@ def readRequirements(file: Path) -> list[Requirement]:
     return [Requirement(m["name"], m["lowest"], int(m["megabytes"])) for m in found if m]
 
 
-def affordableDevice(wish: str) -> str:
-    """`wish`, but the CPU for "auto" where PyTorch is there without what else a graphics card needs: it has not been
-    asked for, so nothing is installed for it."""
-    isIncomplete = importlib.util.find_spec("torch") is not None and missingRequirements(wantsCard=True)
-    return "cpu" if wish == "auto" and isIncomplete else wish
+def availableDevice(device: str) -> str:
+    """`device`, but "cpu" for "auto" where PyTorch is installed without the other requirements of a GPU.
+
+    Nothing is installed for a GPU that nobody has asked for.
+    """
+    isIncomplete = importlib.util.find_spec("torch") is not None and missingRequirements(needsGpu=True)
+    return "cpu" if device == "auto" and isIncomplete else device
 
 
 def _ensurePyTorch() -> None:
     if importlib.util.find_spec("torch") is not None:
         return
     try:
-        import PyTorchUtils  # of another extension, which chooses the build of PyTorch that fits the driver
+        import PyTorchUtils  # Slicer's PyTorch extension chooses the build that fits the driver
     except ImportError:
         raise SpineError(
             _(
@@ -102,7 +103,7 @@ def _ensurePyTorch() -> None:
 
 def _install(requirements: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        # No package of Slicer or of another extension may change: pip fails rather than that.
+        # No package of Slicer or of another extension may change: rather let pip fail.
         constraints = Path(folder) / "constraints.txt"
         constraints.write_text("\n".join(_installedVersions(requirements)), encoding="utf-8")
         try:
@@ -127,15 +128,15 @@ def _pipInstall(requirements: list[str], constraints: str) -> None:
 
 
 def _installedVersions(requirements: list[str]) -> list[str]:
-    """A line for pip that keeps each installed package at its version, but those that are to be installed."""
-    wanted = {_plain(re.split(r"[<>=]", requirement)[0]) for requirement in requirements}
-    installed = {_plain(each.metadata["Name"]): each.version for each in distributions() if each.metadata["Name"]}
-    return [f"{name}=={number}" for name, number in sorted(installed.items()) if name not in wanted]
+    """Constraints that keep all packages but the required ones at their installed version."""
+    required = {_normalized(re.split(r"[<>=]", requirement)[0]) for requirement in requirements}
+    installed = {_normalized(each.metadata["Name"]): each.version for each in distributions() if each.metadata["Name"]}
+    return [f"{name}=={number}" for name, number in sorted(installed.items()) if name not in required]
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _versionTuple(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.match(r"\d+(?:\.\d+)*", text).group().split("."))

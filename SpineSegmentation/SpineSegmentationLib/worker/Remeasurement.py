@@ -1,4 +1,4 @@
-"""Measures a result again after it was corrected: its segments as they are now become a table of their own."""
+"""Remeasures a result after it was corrected: its present segments become a table of their own."""
 
 import math
 import tempfile
@@ -15,25 +15,25 @@ from ..scene.MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE, Cell, m
 from ..scene.ResultImport import addMeasurements
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation
 from ..scene.SegmentationScene import removeNode
-from .BackgroundTask import Errand
+from .BackgroundTask import BackgroundTask
 from .SegmentationRun import TEMPORARY_PREFIX
 
-_AGAIN = "SpineSegmentation.MeasuredAgain"
-"""The attribute of tables that were made here."""
+_REMEASURED = "SpineSegmentation.MeasuredAgain"
+"""The attribute of tables that were made here, saved with the scene."""
 
-_WHERE = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_posterior_mm", "centroid_superior_mm")
-"""What changes, at least a little, whatever is done to a segment."""
+_SHAPE_COLUMNS = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_posterior_mm", "centroid_superior_mm")
+"""Columns of which at least one changes with any edit of a segment's voxels."""
 
 
 class Remeasurement:
-    """Measures once. Ends in exactly one call `onEnd(tableNode, error)`, where one of both is None.
+    """Remeasures one result. Ends in exactly one call `onEnd(tableNode, error)`, where one of both is None.
 
-    The table of the run stays as it was; that of an earlier remeasurement is replaced. Nothing changes on errors.
+    The table of the segmentation run stays; that of an earlier remeasurement is replaced. Errors change nothing.
     """
 
     def __init__(self, onEnd: Callable[["slicer.vtkMRMLTableNode | None", Exception | None], None]):
         self._onEnd = onEnd
-        self._errand = Errand(self._onErrandEnd)
+        self._task = BackgroundTask(self._onTaskEnd)
         self._folder: tempfile.TemporaryDirectory | None = None
         self._tableNode: slicer.vtkMRMLTableNode | None = None
         self._segmentationNode: slicer.vtkMRMLSegmentationNode | None = None
@@ -58,7 +58,7 @@ class Remeasurement:
                 )
             )
         labels, names = labelsOfSegmentation(self._segmentationNode)
-        # What the run did not take for a vertebra is none; what was drawn since is one more.
+        # Structures stay structures; every other segment, also one drawn by the user, is a vertebra.
         structures = {row["level"] for row in measurementsOf(tableNode) if not row.get("partial")}
         drawn = {
             "bodies": [(value, name) for value, name in names.items() if name not in structures],
@@ -73,62 +73,62 @@ class Remeasurement:
         except Exception:
             self._folder.cleanup()
             raise
-        self._errand.start("measure", drawn=drawn)
+        self._task.start("measure", drawn=drawn)
 
     def cancel(self) -> None:
         """Stop; `onEnd` follows with Cancelled."""
-        self._errand.cancel()
+        self._task.cancel()
 
     def close(self) -> None:
-        """Stop without another word, and wait until the process is gone."""
-        self._errand.close()
+        """Stop without calling `onEnd`, and wait until the process has ended."""
+        self._task.close()
         self._folder.cleanup()
 
     def wait(self) -> None:
         """Block until the end: for scripts."""
-        self._errand.wait()
+        self._task.wait()
 
     def _write(self, labels: sitk.Image, name: str) -> str:
         path = str(Path(self._folder.name) / name)
         sitk.WriteImage(labels, path, useCompression=False)
         return path
 
-    def _onErrandEnd(self, answer: dict | None, error: Exception | None) -> None:
+    def _onTaskEnd(self, answer: dict | None, error: Exception | None) -> None:
         self._folder.cleanup()
         try:
             if error is not None:
                 raise error
-            newTableNode = self._takeOver(answer)
+            newTableNode = self._importResult(answer)
         except Exception as problem:
             self._onEnd(None, problem)
             return
         self._onEnd(newTableNode, None)
-        if self._tableNode.GetAttribute(_AGAIN):  # nobody shows it any more
+        if self._tableNode.GetAttribute(_REMEASURED):  # the new table is shown in its place
             _removeMeasurements(self._tableNode)
 
-    def _takeOver(self, answer: dict) -> "slicer.vtkMRMLTableNode":
-        # Nodes of another scene may have the same IDs: it must be these.
+    def _importResult(self, answer: dict) -> "slicer.vtkMRMLTableNode":
+        # Nodes of another scene may have the same IDs: compare the nodes themselves.
         nodes = (self._tableNode, self._segmentationNode, scanOf(self._tableNode))
         if not all(node is not None and slicer.mrmlScene.IsNodePresent(node) for node in nodes):
             raise SpineError(_("the result was removed from the scene while it was measured."))
         measurements = answer["measurements"]
         before = measurementsOf(self._tableNode)
-        measurements["vertebrae"] = [_withOrigin(row, before) for row in measurements["vertebrae"]]
+        measurements["vertebrae"] = [_withKnownValues(row, before) for row in measurements["vertebrae"]]
         slices, title = answer["dice_per_slice"], "measurements, corrected"
         newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames)[0]
-        newTableNode.SetAttribute(_AGAIN, "yes")
+        newTableNode.SetAttribute(_REMEASURED, "yes")
         return newTableNode
 
 
-def _withOrigin(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dict[str, Cell]:
-    """A row with what is known of its name, unless the user has changed that, and of the model's certainty, unless the
-    voxels were changed. `before` are the rows of the earlier table."""
-    # A new name leaves the label value, and what Slicer does to the value when it is drawn over leaves the name.
+def _withKnownValues(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dict[str, Cell]:
+    """A row with the source of its level, unless the user has renamed it, and with its quality, unless its voxels have
+    changed. `before` are the rows of the earlier table."""
+    # Renaming keeps the label value; drawing in Slicer may change the value, but keeps the name.
     candidates = [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
     old = next(iter(candidates), {})
     result = {name: row[name] for name in ("level", "label", "partial")}
     if "quality" in before[0]:
-        result["quality"] = old.get("quality") if _isSame(row, old) else None
+        result["quality"] = old.get("quality") if _hasSameShape(row, old) else None
     result |= row
     if "level_source" in before[0]:
         isNamedAsBefore = old.get("level") == row["level"]
@@ -137,8 +137,8 @@ def _withOrigin(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dict[str
     return result
 
 
-def _isSame(row: dict[str, Cell], old: dict[str, Cell]) -> bool:
-    pairs = [(row.get(name), old.get(name)) for name in _WHERE]
+def _hasSameShape(row: dict[str, Cell], old: dict[str, Cell]) -> bool:
+    pairs = [(row.get(name), old.get(name)) for name in _SHAPE_COLUMNS]
     return all(new == was or (None not in (new, was) and math.isclose(new, was, abs_tol=0.011)) for new, was in pairs)
 
 

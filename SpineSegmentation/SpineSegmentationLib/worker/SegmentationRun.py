@@ -1,4 +1,4 @@
-"""One press of Segment: a volume node goes to the worker, and its result comes into the scene."""
+"""One segmentation: a volume node goes to the worker, and its result comes into the scene."""
 
 import shutil
 import tempfile
@@ -81,7 +81,7 @@ class SegmentationRun:
             self._folder.cleanup()
             raise
         self._onText(f"The scan was written for the worker in {time.perf_counter() - started:.2f} s.")
-        # The overview picture needs matplotlib, which Slicer does not bring; the views show more anyway.
+        # The overview picture needs matplotlib, which Slicer lacks; its views show more anyway.
         options = options or SegmentationOptions()
         request = Request(str(scan), str(self._resultFolder), options, reference, overview=False)
         self._observe()
@@ -92,7 +92,7 @@ class SegmentationRun:
         self._stop(Cancelled())
 
     def close(self) -> None:
-        """Stop for good: whoever owns the worker waits for its end."""
+        """Stop; the owner of the worker waits for its end."""
         self.cancel()
 
     def wait(self) -> None:
@@ -124,22 +124,22 @@ class SegmentationRun:
             self._worker.cancel()
 
     def _unlessStopped(self, listener: Callable) -> Callable:
-        """Whoever has stopped the run wants no more news, and may be gone."""
-        return lambda news: None if self._stopped else listener(news)
+        """The listener until the run is stopped: it may be gone after that."""
+        return lambda event: None if self._stopped else listener(event)
 
     def _onWorkerEnd(self, exitCode: int) -> None:
         for observer in self._observers:
             slicer.mrmlScene.RemoveObserver(observer)
         result, error = None, None
         try:
-            result = self._takeOver(exitCode)
+            result = self._importResult(exitCode)
         except Exception as problem:
             error = problem
         finally:
             self._folder.cleanup()
         self._onEnd(result, error)
 
-    def _takeOver(self, exitCode: int) -> SegmentationResult:
+    def _importResult(self, exitCode: int) -> SegmentationResult:
         if self._stopped:
             raise self._stopped
         record = self._answer(exitCode)
@@ -155,7 +155,7 @@ class SegmentationRun:
         return Path(self._folder.name) / "result"
 
     def _answer(self, exitCode: int) -> Record:
-        """The record of the result. In the worker's sentences the volume goes by its own name, not that of a file."""
+        """The record of the result. Error messages get the name of the volume in place of the temporary file's."""
         try:
             return read_record(self._protocol.result(exitCode)["record"])
         except UnexpectedError:

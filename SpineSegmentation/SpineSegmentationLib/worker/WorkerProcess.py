@@ -14,12 +14,12 @@ from .WorkerProtocol import WorkerProtocol
 _PYTHON_PATH = Path(__file__).resolve().parents[2]
 """The folder that holds the package SpineInference."""
 
-_PATIENCE_MS = 5000
-"""A worker that does not end by itself so long after Cancel is killed."""
+_KILL_AFTER_MS = 5000
+"""A worker that has not ended so long after Cancel is killed."""
 
-_IDLE_MS = 10 * 60 * 1000
-"""How long a worker waits for the next request: it saves its start and the opening of the networks, but holds some
-hundred megabytes."""
+_IDLE_TIMEOUT_MS = 10 * 60 * 1000
+"""How long a worker waits for the next request. It saves starting and opening the networks, but holds some hundred
+megabytes."""
 
 
 class WorkerProcess:
@@ -30,10 +30,10 @@ class WorkerProcess:
 
     def __init__(self, module: str, keepAlive: bool):
         self._arguments = ["-m", module, *(["--keep-alive"] if keepAlive else [])]
-        self._child: _Child | None = None
-        self._idle = qt.QTimer()
-        self._idle.setSingleShot(True)
-        self._idle.connect("timeout()", self.cancel)
+        self._child: _ChildProcess | None = None
+        self._idleTimer = qt.QTimer()
+        self._idleTimer.setSingleShot(True)
+        self._idleTimer.connect("timeout()", self.cancel)
 
     @property
     def isWarm(self) -> bool:
@@ -42,13 +42,13 @@ class WorkerProcess:
 
     def send(self, line: str, protocol: WorkerProtocol, onEnd: Callable[[int], None]) -> None:
         """Hand over a request, one line of JSON. `onEnd` is called once: with 0 after an answer, or the exit code."""
-        self._idle.stop()
+        self._idleTimer.stop()
         if not self.isWarm:
-            self._child = _Child()
+            self._child = _ChildProcess()
             self._child.start(self._arguments)
 
         def ended(exitCode: int) -> None:
-            self._idle.start(_IDLE_MS)
+            self._idleTimer.start(_IDLE_TIMEOUT_MS)
             onEnd(exitCode)
 
         self._child.send(line, protocol, ended)
@@ -60,7 +60,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End the process, and wait until it is gone: for when Slicer quits."""
-        self._idle.stop()
+        self._idleTimer.stop()
         if self._child is not None:
             self._child.cancel()
             self._child.waitForEnd()
@@ -70,7 +70,7 @@ class WorkerProcess:
         self._child.waitForAnswer()
 
 
-class _Child:
+class _ChildProcess:
     """One process and, at most, one request that it carries out."""
 
     def __init__(self):
@@ -83,9 +83,9 @@ class _Child:
         self._process.connect("readyReadStandardError()", self._readErrorOutput)
         self._process.connect("finished(int,QProcess::ExitStatus)", self._onFinished)
         self._process.connect("errorOccurred(QProcess::ProcessError)", self._onError)
-        self._patience = qt.QTimer()
-        self._patience.setSingleShot(True)
-        self._patience.connect("timeout()", self._process.kill)
+        self._killTimer = qt.QTimer()
+        self._killTimer.setSingleShot(True)
+        self._killTimer.connect("timeout()", self._process.kill)
 
     def start(self, arguments: list[str]) -> None:
         # In Slicer this is PythonSlicer, which needs the environment as it is to find Slicer's packages.
@@ -95,7 +95,7 @@ class _Child:
         self._protocol, self._onEnd = protocol, onEnd
         if self.isReady:
             self._process.write(qt.QByteArray(line.encode("utf-8") + b"\n"))
-        else:  # it could not even be started
+        else:  # it failed to start
             self._end(-1)
 
     def cancel(self) -> None:
@@ -103,7 +103,7 @@ class _Child:
         if self.isReady:
             self.isReady = False
             self._process.closeWriteChannel()
-            self._patience.start(_PATIENCE_MS)
+            self._killTimer.start(_KILL_AFTER_MS)
 
     def waitForAnswer(self) -> None:
         while self._onEnd is not None:
@@ -111,9 +111,9 @@ class _Child:
                 self._process.waitForFinished(1)
 
     def waitForEnd(self) -> None:
-        if self._process.state() != qt.QProcess.NotRunning and not self._process.waitForFinished(_PATIENCE_MS):
+        if self._process.state() != qt.QProcess.NotRunning and not self._process.waitForFinished(_KILL_AFTER_MS):
             self._process.kill()
-            self._process.waitForFinished(_PATIENCE_MS)
+            self._process.waitForFinished(_KILL_AFTER_MS)
 
     def _readOutput(self) -> None:
         data = self._process.readAllStandardOutput().data()
@@ -130,7 +130,7 @@ class _Child:
     def _onFinished(self, exitCode: int, _exitStatus: int) -> None:
         self.isReady = False
         qt.QTimer.singleShot(0, lambda: self)  # a process must not be deleted in the middle of its last signal
-        self._patience.stop()
+        self._killTimer.stop()
         self._readOutput()
         self._readErrorOutput()
         self._end(exitCode)

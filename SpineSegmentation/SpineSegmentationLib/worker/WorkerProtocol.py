@@ -1,4 +1,4 @@
-"""What a worker says while it works: bytes of two pipes in, progress, lines for a log, and the answer out.
+"""Parses the output of a worker: bytes of two pipes in; progress, lines for a log, and the answer out.
 
 Knows neither Qt nor Slicer. The lines are described in `SpineInference.app.worker`.
 """
@@ -10,15 +10,15 @@ from SpineInference.errors import Cancelled, SpineError
 
 
 class UnexpectedError(SpineError):
-    """The worker met something that should never happen, or died. `details` is what a developer wants to see."""
+    """The worker failed unexpectedly or died. `details` are for developers: a traceback, or its last messages."""
 
-    def __init__(self, sentence: str, details: str):
-        super().__init__(sentence)
+    def __init__(self, message: str, details: str):
+        super().__init__(message)
         self.details = details
 
 
 class WorkerProtocol:
-    """Listens to one worker that carries out one request.
+    """The output of one worker for one request.
 
     `onProgress` gets every "progress" event; `onText` every line that a person may want to read: notes, and what
     libraries print to standard error.
@@ -27,14 +27,14 @@ class WorkerProtocol:
     def __init__(self, onProgress: Callable[[dict], None], onText: Callable[[str], None]):
         self._onProgress = onProgress
         self._onText = onText
-        self._events = _Lines(self._onEventLine)
-        self._messages = _Lines(self._onMessage)
+        self._events = _LineSplitter(self._onEventLine)
+        self._messages = _LineSplitter(self._onMessage)
         self._lastMessages: list[str] = []
         self._answer: dict = {}
 
     @property
     def isAnswered(self) -> bool:
-        """Whether the worker has said how the request ended. It may live on for the next one."""
+        """Whether the request has ended; the worker may live on for the next one."""
         return bool(self._answer)
 
     def receiveOutput(self, data: bytes) -> None:
@@ -53,7 +53,7 @@ class WorkerProtocol:
     def result(self, exitCode: int) -> dict:
         """The "result" event, asked for when the worker has answered or ended.
 
-        Raises SpineError with the worker's own sentence, UnexpectedError, or Cancelled if the worker was stopped.
+        Raises SpineError with the worker's own message, UnexpectedError, or Cancelled if the worker was stopped.
         """
         kind = self._answer.get("event")
         if kind == "result":
@@ -79,7 +79,7 @@ class WorkerProtocol:
             event = json.loads(line)
             kind = event["event"]
         except (ValueError, TypeError, KeyError):
-            self._onText(line)  # a start script of Python may have something to say as well
+            self._onText(line)  # printed by something else, such as a start script of Python
             return
         if kind == "progress":
             self._onProgress(event)
@@ -89,8 +89,8 @@ class WorkerProtocol:
             self._answer = event
 
 
-class _Lines:
-    """Cuts a stream of bytes into lines of text."""
+class _LineSplitter:
+    """Splits a stream of bytes into lines of text, without empty ones."""
 
     def __init__(self, onLine: Callable[[str], None]):
         self._onLine = onLine
