@@ -15,6 +15,7 @@ scene/
 worker/
     WorkerProtocol               the output of a worker: bytes -> progress, answer, errors
     WorkerProcess                a child process that takes requests, one after the other
+    ExchangeFolder               the temporary folder for the scan and its result
     SegmentationRun              one segmentation, from the volume node to the nodes of the result
     Remeasurement                the measurements of a corrected segmentation
     BackgroundTask               downloads, imports, listing devices

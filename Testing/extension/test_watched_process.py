@@ -62,6 +62,6 @@ def test_the_process_named_in_the_file_is_killed(run, tmp_path):
 
 
 def test_temporary_files_of_the_project_are_seen(run):
-    ended = run("import tempfile; tempfile.mkdtemp(prefix='SpineSegmentation-'); tempfile.mkdtemp(prefix='other')")
+    ended = run("import tempfile; tempfile.mkdtemp(prefix='SpineSegmentation-x'); tempfile.mkdtemp(prefix='other')")
     [name] = ended.left_files
-    assert name.startswith("SpineSegmentation-")
+    assert name.startswith("SpineSegmentation-x")

@@ -27,14 +27,14 @@ def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
     array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = 23, 24
     labels = imageWithGeometryOf(volumeNode, array)
     segments = [LEVELS["L4"], LEVELS["L5"]]
-    write_labelmap(labels, folder / "labels.nii.gz")
+    write_labelmap(labels, folder / "labels.nrrd")
     measurements = measure(labels, segments, {23}, labels, quality=[0.93, 0.61])
     record = small_record(
         Request("scan.nrrd", str(folder)),
         segments,
         measurements=as_json(replace(measurements, naming=naming)),
         dice_per_slice=dice_per_slice(labels, labels),
-        contents={"labels": "labels.nii.gz"},
+        contents={"labels": "labels.nrrd"},
     )
     panel._parameterNode.result = importResult(record, folder, volumeNode).tableNode
     host.process()

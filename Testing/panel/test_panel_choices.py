@@ -204,11 +204,11 @@ def test_every_choice_reaches_the_worker(host, panel, small_models, monkeypatch)
     for name, value in CHOICES.items():
         setattr(panel._parameterNode, name, value)
     panel.ui.segmentButton.click()
-    [request] = sent
-    assert (request["model"], request["planes"], request["fusion"]) == (small_models, ["sagittal", "axial"], "vote")
-    assert (request["top_level"], request["bias_correction"], request["device"]) == ("T11", True, "cpu")
-    assert list(request["postprocessing"].values()) == [700.0, False, 0.4, True]
-    panel.logic._run._folder.cleanup()
+    options = sent[0]["options"]
+    assert (options["model"], options["planes"], options["fusion"]) == (small_models, ["sagittal", "axial"], "vote")
+    assert (options["top_level"], options["bias_correction"], options["device"]) == ("T11", True, "cpu")
+    assert list(options["postprocessing"].values()) == [700.0, False, 0.4, True]
+    panel.logic._run._folder.remove()
 
 
 def test_graphics_cards_are_offered_by_name_and_memory(host, panel):

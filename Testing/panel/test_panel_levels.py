@@ -23,9 +23,9 @@ def add_result(panel, tmp_path, naming: Naming) -> None:
     array = np.zeros((96, 40, 40), np.uint8)
     array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = (segment.label for segment in segments)
     labels = imageWithGeometryOf(volumeNode, array)
-    write_labelmap(labels, tmp_path / "labels.nii.gz")
+    write_labelmap(labels, tmp_path / "labels.nrrd")
     measurements = as_json(replace(measure(labels, segments, set()), naming=naming))
-    request, contents = Request("scan.nrrd", str(tmp_path)), {"labels": "labels.nii.gz"}
+    request, contents = Request("scan.nrrd", str(tmp_path)), {"labels": "labels.nrrd"}
     record = small_record(request, segments, measurements=measurements, contents=contents)
     panel._parameterNode.inputVolume = volumeNode
     panel._parameterNode.result = importResult(record, tmp_path, volumeNode).tableNode

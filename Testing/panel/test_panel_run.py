@@ -1,5 +1,7 @@
 """Segment and Cancel, pressed in the panel, with the real worker: the result comes in whole, or nothing does."""
 
+import json
+import os
 import sys
 import time
 
@@ -48,7 +50,7 @@ def test_a_press_of_segment_brings_a_result(host, panel, temporary, monkeypatch)
     result = panel._parameterNode.result
     assert segmentNames(result.GetNodeReference("segmentation")) == ["L1", "L2", "L3"]
     assert panel.ui.resultCollapsibleButton.visible
-    assert not list(temporary.glob("SpineSegmentation-*"))
+    assert not list(temporary.iterdir())
     log = panel.ui.logText.plainText
     assert "written for the worker in" in log and "brought into the scene in" in log and "Computed on CPU" in log
     panel.ui.copyLogButton.click()
@@ -101,17 +103,18 @@ def test_what_ends_a_run_ends_it_cleanly(host, panel, temporary, event):
         assert not panel.ui.segmentButton.enabled
 
 
-def test_what_a_killed_slicer_has_left_goes_with_the_next_run(host, panel, temporary):
-    import os
+def test_folder_of_a_killed_slicer_is_deleted(host, panel, temporary):
+    from SpineSegmentationLib.worker.ExchangeFolder import MARK, PREFIX
 
-    for name, age in (("SpineSegmentation-old", 2 * 86400), ("SpineSegmentation-new", 60), ("other", 2 * 86400)):
+    for name in (f"{PREFIX}left", "SpineSegmentation-main"):  # the latter is the user's
         (temporary / name).mkdir()
         (temporary / name / "scan.nrrd").write_bytes(b"voxels")
-        os.utime(temporary / name, (time.time() - age,) * 2)
+        (temporary / name / MARK).write_text(json.dumps({"program": "SpineSegmentation", "folder": name}))
+        os.utime(temporary / name, (time.time() - 2 * 86400,) * 2)
     panel.ui.segmentButton.click()
     panel.ui.segmentButton.click()
     host.process(until=lambda: not panel.logic.isRunning, timeout=10)
-    assert sorted(path.name for path in temporary.iterdir()) == ["SpineSegmentation-new", "other"]
+    assert [path.name for path in temporary.iterdir()] == ["SpineSegmentation-main"]
 
 
 def test_the_user_may_go_to_another_module_meanwhile(host, panel):

@@ -40,7 +40,7 @@ def lib(scene):
 
 def written_result(folder, labels, segments=SEGMENTS, **fields) -> tuple[Record, Path]:
     """The record of a result with these labels, and the folder of its files."""
-    write_labelmap(labels, folder / "scan_labels.nii.gz")
+    write_labelmap(labels, folder / "scan_labels.nrrd")
     array = sitk.GetArrayFromImage(labels)
     rows = []
     for number, segment in enumerate(segments, start=1):
@@ -51,7 +51,7 @@ def written_result(folder, labels, segments=SEGMENTS, **fields) -> tuple[Record,
         rows.append(row | {"middle_height_mm": None, "reference_label": number, "dice": 0.9})
     defaults = {"measurements": {"vertebrae": rows}, "notes": ["A note."]}
     request = Request("scan.nrrd", str(folder))
-    contents = {"labels": "scan_labels.nii.gz"}
+    contents = {"labels": "scan_labels.nrrd"}
     return small_record(request, segments, 2.5, contents=contents, **(defaults | fields)), folder
 
 
@@ -64,7 +64,6 @@ def test_the_result_is_exact_and_complete(lib, tmp_path):
     scan, labels = make_case("oblique 40, permuted, anisotropic")
     volumeNode = lib.addVolume(scan, "scan")
     result = lib.importResult(*written_result(tmp_path, labels), volumeNode, referenceNames={1: "my L4", 2: "my L5"})
-    # NIfTI keeps the geometry in single precision: the voxels must be the same all the same.
     for segment in SEGMENTS:
         expected = sitk.GetArrayFromImage(labels) == segment.label
         assert np.array_equal(voxels(result.segmentationNode, segment.name, volumeNode) > 0, expected)
@@ -86,9 +85,9 @@ ORGANS = [
 
 def written_structures(folder, labels, found) -> tuple[Record, Path]:
     """A result of a model that looks for `ORGANS`, in a scan of a single slice."""
-    write_labelmap(labels, folder / "scan_labels.nii.gz")
+    write_labelmap(labels, folder / "scan_labels.nrrd")
     measurements = as_json(measure(labels, None, set(), labels, ORGANS))
-    contents = {"labels": "scan_labels.nii.gz"}
+    contents = {"labels": "scan_labels.nrrd"}
     request = Request("scan.nrrd", str(folder))
     notes = ["A note."]
     return small_record(request, found, 2.5, contents=contents, measurements=measurements, notes=notes), folder

@@ -1,9 +1,7 @@
 """Remeasures a result after it was corrected: its present segments become a table of their own."""
 
 import math
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import SimpleITK as sitk
 import slicer
@@ -16,7 +14,7 @@ from ..scene.ResultImport import addMeasurements
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation
 from ..scene.SegmentationScene import removeNode
 from .BackgroundTask import BackgroundTask
-from .SegmentationRun import TEMPORARY_PREFIX
+from .ExchangeFolder import ExchangeFolder
 
 _REMEASURED = "SpineSegmentation.MeasuredAgain"
 """The attribute of tables that were made here, saved with the scene."""
@@ -34,7 +32,7 @@ class Remeasurement:
     def __init__(self, onEnd: Callable[["slicer.vtkMRMLTableNode | None", Exception | None], None]):
         self._onEnd = onEnd
         self._task = BackgroundTask(self._onTaskEnd)
-        self._folder: tempfile.TemporaryDirectory | None = None
+        self._folder: ExchangeFolder | None = None
         self._tableNode: slicer.vtkMRMLTableNode | None = None
         self._segmentationNode: slicer.vtkMRMLSegmentationNode | None = None
         self._referenceNames: dict[int, str] = {}
@@ -64,14 +62,14 @@ class Remeasurement:
             "bodies": [(value, name) for value, name in names.items() if name not in structures],
             "structures": [(value, name) for value, name in names.items() if name in structures],
         }
-        self._folder = tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, ignore_cleanup_errors=True)
+        self._folder = ExchangeFolder()
         try:
             drawn["labels"] = self._write(labels, "labels.nrrd")
             if referenceNode is not None:
                 reference, self._referenceNames = labelsOfReference(referenceNode, scanOf(tableNode))
                 drawn["reference"] = self._write(reference, "reference.nrrd")
         except Exception:
-            self._folder.cleanup()
+            self._folder.remove()
             raise
         self._task.start("measure", drawn=drawn)
 
@@ -82,19 +80,19 @@ class Remeasurement:
     def close(self) -> None:
         """Stop without calling `onEnd`, and wait until the process has ended."""
         self._task.close()
-        self._folder.cleanup()
+        self._folder.remove()
 
     def wait(self) -> None:
         """Block until the end: for scripts."""
         self._task.wait()
 
     def _write(self, labels: sitk.Image, name: str) -> str:
-        path = str(Path(self._folder.name) / name)
+        path = str(self._folder.path / name)
         sitk.WriteImage(labels, path, useCompression=False)
         return path
 
     def _onTaskEnd(self, answer: dict | None, error: Exception | None) -> None:
-        self._folder.cleanup()
+        self._folder.remove()
         try:
             if error is not None:
                 raise error

@@ -1,10 +1,7 @@
 """One segmentation: a volume node goes to the worker, and its result comes into the scene."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -18,13 +15,9 @@ from SpineInference.options import SegmentationOptions
 from ..scene.ResultImport import SegmentationResult, importResult
 from ..scene.SegmentationLabels import labelsOfReference
 from ..scene.VolumeExchange import imageFromVolume
+from .ExchangeFolder import ExchangeFolder, removeStaleFolders
 from .WorkerProcess import WorkerProcess
 from .WorkerProtocol import UnexpectedError, WorkerProtocol
-
-TEMPORARY_PREFIX = "SpineSegmentation-"
-"""Folders for a worker begin so."""
-
-_FORGOTTEN_S = 24 * 3600
 
 
 class SegmentationRun:
@@ -46,7 +39,7 @@ class SegmentationRun:
         self._protocol = WorkerProtocol(self._unlessStopped(onProgress), self._unlessStopped(onText))
         self._onText = onText
         self._onEnd = onEnd
-        self._folder: tempfile.TemporaryDirectory | None = None
+        self._folder: ExchangeFolder | None = None
         self._stopped: Exception | None = None
         self._volumeId = ""
         self._outputId: str | None = None
@@ -71,19 +64,20 @@ class SegmentationRun:
             )
         image = imageFromVolume(volumeNode)
         self._volumeId, self._outputId = volumeNode.GetID(), outputNode and outputNode.GetID()
-        _removeForgotten()
-        self._folder = tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, ignore_cleanup_errors=True)
+        removeStaleFolders()
+        self._folder = ExchangeFolder()
         try:
-            scan = Path(self._folder.name) / "scan.nrrd"
+            scan = self._folder.path / "scan.nrrd"
             sitk.WriteImage(image, str(scan), useCompression=False)
             reference = None if referenceNode is None else self._writeReference(referenceNode, volumeNode)
         except Exception:
-            self._folder.cleanup()
+            self._folder.remove()
             raise
         self._onText(f"The scan was written for the worker in {time.perf_counter() - started:.2f} s.")
         # The overview picture needs matplotlib, which Slicer lacks; its views show more anyway.
+        # NRRD keeps the axes as they are; NIfTI makes slightly sheared ones orthogonal, and the result would not fit.
         options = options or SegmentationOptions()
-        request = Request(str(scan), str(self._resultFolder), options, reference, overview=False)
+        request = Request(str(scan), str(self._resultFolder), options, reference, format="nrrd", overview=False)
         self._observe()
         self._worker.send(to_json(request), self._protocol, self._onWorkerEnd)
 
@@ -101,7 +95,7 @@ class SegmentationRun:
 
     def _writeReference(self, node: "slicer.vtkMRMLNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
         labels, self._referenceNames = labelsOfReference(node, volumeNode)
-        path = str(Path(self._folder.name) / "reference.nrrd")
+        path = str(self._folder.path / "reference.nrrd")
         sitk.WriteImage(labels, path, useCompression=False)
         return path
 
@@ -136,7 +130,7 @@ class SegmentationRun:
         except Exception as problem:
             error = problem
         finally:
-            self._folder.cleanup()
+            self._folder.remove()
         self._onEnd(result, error)
 
     def _importResult(self, exitCode: int) -> SegmentationResult:
@@ -152,7 +146,7 @@ class SegmentationRun:
 
     @property
     def _resultFolder(self) -> Path:
-        return Path(self._folder.name) / "result"
+        return self._folder.path / "result"
 
     def _answer(self, exitCode: int) -> Record:
         """The record of the result. Error messages get the name of the volume in place of the temporary file's."""
@@ -162,12 +156,4 @@ class SegmentationRun:
             raise
         except SpineError as error:
             name = slicer.mrmlScene.GetNodeByID(self._volumeId).GetName()
-            raise SpineError(str(error).replace(str(Path(self._folder.name) / "scan.nrrd"), f'"{name}"')) from None
-
-
-def _removeForgotten() -> None:
-    """Remove what a Slicer that crashed or was killed has left behind: a scan must not lie around for ever."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY_PREFIX}*"):
-        with suppress(OSError):  # that of another user
-            if time.time() - folder.stat().st_mtime > _FORGOTTEN_S:
-                shutil.rmtree(folder, ignore_errors=True)
+            raise SpineError(str(error).replace(str(self._folder.path / "scan.nrrd"), f'"{name}"')) from None
