@@ -11,12 +11,14 @@ import SpineInference
 
 class SlicerPythonTest(unittest.TestCase):
     def test_every_module_of_the_runtime_imports(self):
-        # The networks themselves need torch and are for a GPU.
-        for module in pkgutil.iter_modules(SpineInference.__path__, "SpineInference."):
-            with self.subTest(module.name):
-                importlib.import_module(module.name)
+        names = [module.name for module in pkgutil.walk_packages(SpineInference.__path__, "SpineInference.")]
+        self.assertGreater(len(names), 20)
+        for name in names:
+            if not name.startswith("SpineInference.networks."):  # these need torch, for a GPU
+                with self.subTest(name):
+                    importlib.import_module(name)
 
-    def test_the_worker_starts_and_ends_with_its_standard_input(self):
+    def test_worker_ends_with_its_standard_input(self):
         done = subprocess.run(
             [sys.executable, "-m", "SpineInference.app.worker"],
             cwd=SpineInference.__path__[0] + "/..",

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watched_process import Ended, run_watched
+from watched_process import FinishedProcess, run_watched
 
 PROJECT = Path(__file__).resolve().parents[1]
 MODULE = PROJECT / "SpineSegmentation"
@@ -37,7 +37,7 @@ class Slicer:
     screenshots: Path | None
     wrapper: list[str]
 
-    def start(self, name: str, *arguments: str, kill_at: Path | None = None) -> Ended:
+    def start(self, name: str, *arguments: str, kill_at: Path | None = None) -> FinishedProcess:
         """Run Slicer with the module to its end, in a folder of its own. Its log is NAME.log."""
         command = [*self.wrapper, self.executable, "--no-splash", "--disable-settings", "--ignore-slicerrc"]
         command += ["--additional-module-paths", MODULE, *arguments]
@@ -49,7 +49,7 @@ class Slicer:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def script(self, name: str, *arguments: str, script: str | None = None, **values: str) -> "Outcome":
+    def script(self, name: str, *arguments: str, script: str | None = None, **values: str) -> "CheckResult":
         """Run one of the scripts, which gets `values`; what it has reported.
 
         Without --testing, in which Slicer leaves when a script has come to its end, and answers its own questions.
@@ -57,20 +57,20 @@ class Slicer:
         report = self.folder(name) / "report.json"
         report.unlink(missing_ok=True)
         passed = json.dumps({"report": str(report), "folder": str(self.folder(name)), **values})
-        ended = self.start(name, *arguments, "--python-script", str(SCRIPTS / f"{script or name}.py"), passed)
-        outcome = judged(ended)
+        finished = self.start(name, *arguments, "--python-script", str(SCRIPTS / f"{script or name}.py"), passed)
+        result = checked(finished)
         if not report.is_file():
-            outcome.failures.append("no report")
-            return outcome
+            result.failures.append("no report")
+            return result
         reported = json.loads(report.read_text("utf-8"))
-        outcome.facts |= reported["facts"]
+        result.facts |= reported["facts"]
         if reported["failure"]:
-            outcome.failures.insert(0, reported["failure"].strip().splitlines()[-1])
-        return outcome
+            result.failures.insert(0, reported["failure"].strip().splitlines()[-1])
+        return result
 
 
 @dataclass
-class Outcome:
+class CheckResult:
     """What one check found; it passed if there are no failures."""
 
     seconds: float
@@ -78,79 +78,81 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
-def judged(ended: Ended) -> Outcome:
+def checked(finished: FinishedProcess) -> CheckResult:
     """What every run of Slicer has to fulfil."""
     failures = []
-    if ended.exit_code is None:
+    if finished.exit_code is None:
         failures.append(f"not finished after {TIME_LIMIT_S} s")
-    elif ended.exit_code:
-        failures.append(f"exit code {ended.exit_code}")
-    if tracebacks := ended.output.count("Traceback (most recent call last)"):
+    elif finished.exit_code:
+        failures.append(f"exit code {finished.exit_code}")
+    if tracebacks := finished.output.count("Traceback (most recent call last)"):
         failures.append(f"{tracebacks} traceback(s) in the log")
-    failures += [f"left behind: {line}" for line in ended.left_behind]
-    failures += [f"left in the temporary folder: {name}" for name in ended.left_files]
-    return Outcome(ended.seconds, {}, failures)
+    failures += [f"left behind: {line}" for line in finished.surviving_processes]
+    failures += [f"left in the temporary folder: {name}" for name in finished.remaining_files]
+    return CheckResult(finished.seconds, {}, failures)
 
 
-def load_module(slicer: Slicer) -> Outcome:
+def load_module(slicer: Slicer) -> CheckResult:
     return slicer.script("load_module", "--no-main-window")
 
 
-def self_test(slicer: Slicer) -> Outcome:
+def self_test(slicer: Slicer) -> CheckResult:
     return _unit_test(slicer, "self_test", [MODULE], "SpineSegmentation")
 
 
-def self_test_without_window(slicer: Slicer) -> Outcome:
+def self_test_without_window(slicer: Slicer) -> CheckResult:
     return _unit_test(slicer, "self_test_without_window", [MODULE], "SpineSegmentation", "--no-main-window")
 
 
-def runtime_in_slicers_python(slicer: Slicer) -> Outcome:
+def runtime_in_slicers_python(slicer: Slicer) -> CheckResult:
     folders = [MODULE, PROJECT / "Testing"]
     return _unit_test(slicer, "runtime_in_slicers_python", folders, "SlicerPythonTest", "--no-main-window")
 
 
-def hand_use(slicer: Slicer) -> Outcome:
+def hand_use(slicer: Slicer) -> CheckResult:
     return slicer.script("hand_use", **_pictures(slicer))
 
 
-def several_labels(slicer: Slicer) -> Outcome:
+def several_labels(slicer: Slicer) -> CheckResult:
     model = model_of_several_labels(slicer.folder("several_labels"))
     return slicer.script("several_labels", model=model, **_pictures(slicer))
 
 
-def headless_use(slicer: Slicer) -> Outcome:
+def headless_use(slicer: Slicer) -> CheckResult:
     return slicer.script("headless_use", "--no-main-window")
 
 
-def readme_example(slicer: Slicer) -> Outcome:
+def readme_example(slicer: Slicer) -> CheckResult:
     """The command of the README, character by character, in a folder with a scan of that name."""
     [example] = re.findall(README_EXAMPLE, (PROJECT / "README.md").read_text("utf-8"), re.S | re.M)
     folder = slicer.folder("readme_example")
     shutil.copy(MODULE / "Resources" / "SampleData" / "SpinePhantom.nrrd", folder / "scan.nrrd")
-    outcome = judged(slicer.start("readme_example", *shlex.split(example)))
-    outcome.facts["files"] = sorted(path.name for path in folder.glob("scan.*"))
+    result = checked(slicer.start("readme_example", *shlex.split(example)))
+    result.facts["files"] = sorted(path.name for path in folder.glob("scan.*"))
     if not (folder / "scan.seg.nrrd").is_file():
-        outcome.failures.append("no scan.seg.nrrd")
-    return outcome
+        result.failures.append("no scan.seg.nrrd")
+    return result
 
 
-def quit_during_run(slicer: Slicer) -> Outcome:
+def quit_during_run(slicer: Slicer) -> CheckResult:
     return slicer.script("quit_during_run", script="leave_during_run")
 
 
-def crash_during_run(slicer: Slicer) -> Outcome:
+def crash_during_run(slicer: Slicer) -> CheckResult:
     """Killed from outside, Slicer cannot clean up; but the worker has to notice and to end."""
     name = "crash_during_run"
     kill_at = slicer.folder(name) / "kill_now"
     kill_at.unlink(missing_ok=True)
     passed = json.dumps({"report": str(slicer.folder(name) / "report.json"), "kill_at": str(kill_at)})
-    ended = slicer.start(name, "--python-script", str(SCRIPTS / "leave_during_run.py"), passed, kill_at=kill_at)
-    killed = kill_at.is_file() and ended.exit_code not in (None, 0)
+    finished = slicer.start(name, "--python-script", str(SCRIPTS / "leave_during_run.py"), passed, kill_at=kill_at)
+    killed = kill_at.is_file() and finished.exit_code not in (None, 0)
     failures = [] if killed else ["Slicer could not be killed in the middle of a run"]
-    return Outcome(ended.seconds, {}, failures + [f"left behind: {line}" for line in ended.left_behind])
+    return CheckResult(
+        finished.seconds, {}, failures + [f"left behind: {line}" for line in finished.surviving_processes]
+    )
 
 
-CHECKS: dict[str, Callable[[Slicer], Outcome]] = {
+CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
     check.__name__: check
     for check in (
         load_module,
@@ -193,19 +195,19 @@ def _pictures(slicer: Slicer) -> dict[str, str]:
     return {"screenshots": str(slicer.screenshots)} if slicer.screenshots else {}
 
 
-def _unit_test(slicer: Slicer, name: str, folders: list[Path], test: str, *arguments: str) -> Outcome:
+def _unit_test(slicer: Slicer, name: str, folders: list[Path], test: str, *arguments: str) -> CheckResult:
     call = f"import slicer.testing; slicer.testing.runUnitTest({[str(folder) for folder in folders]!r}, {test!r})"
-    ended = slicer.start(name, "--testing", *arguments, "--python-code", call)
-    outcome = judged(ended)
-    if ran := re.search(r"^Ran (\d+) tests?", ended.output, re.M):
-        outcome.facts["tests"] = int(ran.group(1))
+    finished = slicer.start(name, "--testing", *arguments, "--python-code", call)
+    result = checked(finished)
+    if ran := re.search(r"^Ran (\d+) tests?", finished.output, re.M):
+        result.facts["tests"] = int(ran.group(1))
     else:
-        outcome.failures.append("no test has run")
+        result.failures.append("no test has run")
     for kind in ("skipped", "failures", "errors"):
-        if number := re.search(rf"^(?:OK|FAILED) \(.*{kind}=(\d+)", ended.output, re.M):
-            outcome.failures.append(f"{kind}: {number.group(1)}")
-    outcome.failures += re.findall(r"^(?:FAIL|ERROR): \S+", ended.output, re.M)
-    return outcome
+        if number := re.search(rf"^(?:OK|FAILED) \(.*{kind}=(\d+)", finished.output, re.M):
+            result.failures.append(f"{kind}: {number.group(1)}")
+    result.failures += re.findall(r"^(?:FAIL|ERROR): \S+", finished.output, re.M)
+    return result
 
 
 def _display_wrapper() -> list[str]:
@@ -242,16 +244,16 @@ def main() -> int:
 
 def _carry_out(slicer: Slicer, name: str) -> bool:
     """Run one check and print its rows; whether it passed."""
-    outcome = CHECKS[name](slicer)
-    print(f"{name:<28}{'FAILED' if outcome.failures else 'passed':<8}{outcome.seconds:6.1f} s", flush=True)
-    for key, value in outcome.facts.items():
+    result = CHECKS[name](slicer)
+    print(f"{name:<28}{'FAILED' if result.failures else 'passed':<8}{result.seconds:6.1f} s", flush=True)
+    for key, value in result.facts.items():
         print(f"{'':<28}{key}: {value}")
-    for failure in outcome.failures:
+    for failure in result.failures:
         print(f"{'':<28}! {failure}")
-    if outcome.failures:
+    if result.failures:
         lines = (slicer.logs / f"{name}.log").read_text("utf-8", errors="replace").splitlines()
         print("\n".join(f"{'':<30}| {line[:200]}" for line in lines[-25:]), flush=True)
-    return not outcome.failures
+    return not result.failures
 
 
 if __name__ == "__main__":

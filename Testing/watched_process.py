@@ -8,30 +8,30 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE_S = 8.0
+EXIT_GRACE_S = 8.0
 """How long processes may outlive the program before they count as left behind."""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a program ended. `exit_code` is None at the time limit; `left_behind` holds command lines."""
+class FinishedProcess:
+    """How a program finished. `exit_code` is None at the time limit; `surviving_processes` holds command lines."""
 
     exit_code: int | None
     output: str
     seconds: float
-    left_behind: list[str]
-    left_files: list[str]
+    surviving_processes: list[str]
+    remaining_files: list[str]
 
 
 def run_watched(
     command: list[str | Path], log: Path, folder: Path, time_limit_s: float, kill_at: Path | None = None
-) -> Ended:
+) -> FinishedProcess:
     """Run `command` in `folder`, with all output in `log` and its temporary files in the folder's `tmp`.
 
     Models are imported into the folder's `user`: those of the person who runs this neither help nor suffer.
 
     When the file `kill_at` appears, the process whose number is in it is killed, as a crash would end it. Whatever the
-    end, no process of the program is alive afterwards. `left_files` names what of the project stayed in `tmp`.
+    end, no process of the program is alive afterwards. `remaining_files` names what of the project stayed in `tmp`.
     """
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
@@ -62,12 +62,14 @@ def run_watched(
                 except subprocess.TimeoutExpired:
                     continue
             seconds = time.monotonic() - started
-            left_behind = [] if exit_code is None else [_command_line(each) for each in _survivors(family)]
+            surviving_processes = [] if exit_code is None else [_command_line(each) for each in _survivors(family)]
         finally:
             _kill(family | {program})
             process.wait()
-    left_files = sorted(path.name for path in temporary.glob("SpineSegmentation*"))
-    return Ended(exit_code, log.read_text("utf-8", errors="replace"), seconds, left_behind, left_files)
+    remaining_files = sorted(path.name for path in temporary.glob("SpineSegmentation*"))
+    return FinishedProcess(
+        exit_code, log.read_text("utf-8", errors="replace"), seconds, surviving_processes, remaining_files
+    )
 
 
 def _children(program: psutil.Process) -> set[psutil.Process]:
@@ -78,8 +80,8 @@ def _children(program: psutil.Process) -> set[psutil.Process]:
 
 
 def _survivors(processes: set[psutil.Process]) -> set[psutil.Process]:
-    """Those that are alive after a while. One that has ended but that nobody has waited for is not alive."""
-    deadline = time.monotonic() + PATIENCE_S
+    """Those that are alive after a while. One that has finished but that nobody has waited for is not alive."""
+    deadline = time.monotonic() + EXIT_GRACE_S
     while (alive := {each for each in processes if _is_alive(each)}) and time.monotonic() < deadline:
         time.sleep(0.1)
     return alive

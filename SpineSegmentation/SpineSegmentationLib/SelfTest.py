@@ -61,19 +61,22 @@ class SelfTest(ScriptedLoadableModuleTest):
     def test_reference_and_chosen_output(self):
         self._needOnnxruntime()
         volumeNode = self._addVolume(_syntheticSpine())
-        first = self._segment(volumeNode)
-        again = self._segment(volumeNode, referenceSegmentation=first.segmentationNode)
-        dice = again.tableNode.GetTable().GetColumnByName("dice")
-        self.assertTrue(all(dice.GetValue(row) == 1 for row in range(dice.GetNumberOfTuples())))
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 3)
-
         chosen = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
         chosen.GetSegmentation().AddEmptySegment("drawn", "drawn by hand")
-        replaced = self._segment(volumeNode, outputSegmentation=chosen)
-        self.assertEqual(replaced.segmentationNode, chosen)
+        first = self._segment(volumeNode, planes=("sagittal",))
+        second = self._segment(
+            volumeNode,
+            planes=("sagittal",),
+            referenceSegmentation=first.segmentationNode,
+            outputSegmentation=chosen,
+        )
+        dice = second.tableNode.GetTable().GetColumnByName("dice")
         count = first.segmentationNode.GetSegmentation().GetNumberOfSegments()
+        self.assertEqual([dice.GetValue(row) for row in range(dice.GetNumberOfTuples())], [1] * count)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 3)
+        self.assertEqual(second.segmentationNode, chosen)
         self.assertEqual(chosen.GetSegmentation().GetNumberOfSegments(), count)
-        replaced.replacement.swap()
+        second.replacement.swap()
         self.assertEqual(chosen.GetSegmentation().GetNthSegment(0).GetName(), "drawn by hand")
 
     def test_constant_volume_is_refused(self):

@@ -10,7 +10,7 @@ own files, unchanged, so that tests press its buttons:
     host.process(until=lambda: ..., timeout=30)    # events happen only here; raises what slots and observers raised
     host.dialogs.answer("Yes", "/a/file.zip")      # what the person will say to the next questions and file dialogs
     host.dialogs.shown, host.dialogs.texts         # what the person was told and asked
-    host.photograph(panel, "panel.png")            # the whole panel; or any single widget
+    host.screenshot(panel, "panel.png")            # the whole panel; or any single widget
     panel = host.reload()                          # the button Reload of developers
     host.closeScene(); host.saveScene("x.mrb"); host.loadScene("x.mrb")
     with host.probe() as probe: host.process(...)  # probe.largestGap: longest time (s) without a 10 ms timer's tick

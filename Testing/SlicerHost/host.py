@@ -1,4 +1,4 @@
-"""The host: a Slicer without Slicer, in which a module's own files are loaded, clicked and photographed."""
+"""A Slicer without Slicer, in which the own files of a module are loaded and clicked, and screenshots taken."""
 
 import gc
 import importlib.util
@@ -103,7 +103,7 @@ class SlicerHost:
                 raise TimeoutError(f"nothing came of it within {timeout} s")
             time.sleep(0.002)
 
-    def photograph(self, widget, path: Path | str, width: int = 520) -> None:
+    def screenshot(self, widget, path: Path | str, width: int = 520) -> None:
         """Save a picture of a widget, or of the whole panel of a module's widget object, in its full height."""
         target = pythonqt.unwrap(widget)
         if hasattr(widget, "moduleName"):

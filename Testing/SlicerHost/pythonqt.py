@@ -268,14 +268,22 @@ def _normalized(signature: str) -> str:
     return re.sub(r"vtk\w+\*", "PyObject", normal)
 
 
+_signals: dict[str, dict[str, str]] = {}
+"""The signals of each class, by name: looking for them takes longer than all else that a wrapper does."""
+
+
 def _signal(qtObject: QtCore.QObject, name: str) -> str | None:
     """The first signal of that name, with its arguments; of those with default arguments, the longest."""
     meta = qtObject.metaObject()
-    for index in range(meta.methodCount()):
-        method = meta.method(index)
-        if method.methodType() == QtCore.QMetaMethod.Signal and bytes(method.name().data()).decode() == name:
-            return bytes(method.methodSignature().data()).decode()
-    return None
+    if meta.className() not in _signals:
+        signals = _signals[meta.className()] = {}
+        for index in range(meta.methodCount()):
+            method = meta.method(index)
+            if method.methodType() == QtCore.QMetaMethod.Signal:
+                signals.setdefault(
+                    bytes(method.name().data()).decode(), bytes(method.methodSignature().data()).decode()
+                )
+    return _signals[meta.className()].get(name)
 
 
 def _asPropertyValue(prop: QtCore.QMetaProperty, value):

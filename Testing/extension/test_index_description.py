@@ -56,7 +56,7 @@ def test_the_description_keeps_to_the_schema(description, description_file):
     assert b"\r" not in description_file.read_bytes()
 
 
-def test_the_names_agree(project, description, description_file, repository, settings):
+def test_index_entry_and_cmake_agree(project, description, description_file, repository, settings):
     name = re.search(r"project\s*\(\s*([^\s)]+)", (project / "CMakeLists.txt").read_text("utf-8")).group(1)
     assert name == description_file.stem and not name.lower().startswith("slicer")
     assert description["scm_url"] == repository == settings["EXTENSION_HOMEPAGE"]
@@ -75,17 +75,17 @@ def test_the_pictures_are_files_of_the_repository(project, repository, settings)
     assert Image.open(project / urls[0].removeprefix(raw)).size == (128, 128)
 
 
-def test_the_description_is_made_of_sentences(settings):
+def test_description_is_valid_for_cmake(settings):
     text = settings["EXTENSION_DESCRIPTION"]
     assert len(text) > 100 and text.endswith(".")
     assert ";" not in text  # CMake would take it for a list, and the package would lose the rest
 
 
-def test_the_licence_lies_where_it_is_looked_for(project):
+def test_licence_is_in_the_root(project):
     assert "Apache License" in (project / "LICENSE").read_text("utf-8")
 
 
-def test_a_clone_is_small_enough(project, description):
+def test_clone_is_below_the_index_limit(project, description):
     """The index clones one commit: its files, and about as much again, compressed, in .git.
 
     Where a revision is given it clones all that ever was, and every model that has been replaced.

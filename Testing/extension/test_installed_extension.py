@@ -54,11 +54,11 @@ def test_the_tests_for_slicer_are_registered(configured):
     assert re.findall(r"Test in Slicer: (\S+)", said) == ["SpineSegmentation.py", "SlicerPythonTest.py"]
 
 
-def test_the_build_tree_has_the_models_beside_the_runtime(configured):
+def test_build_tree_contains_the_models(configured):
     assert (configured[0] / SCRIPTED_MODULES / "Resources" / "Models" / "catalog.json").is_file()
 
 
-def test_the_installed_runtime_is_the_one_that_runs_and_it_finds_its_models(installed):
+def test_installed_runtime_finds_its_models(installed):
     code = "import SpineInference, SpineInference.models.catalog as c; print(SpineInference.__file__); "
     code += f"print(c.catalog_folders(None)[0]); print(c.verify({DEFAULT_MODEL!r}))"
     done = subprocess.run(
@@ -71,7 +71,7 @@ def test_the_installed_runtime_is_the_one_that_runs_and_it_finds_its_models(inst
 
 
 @pytest.mark.slow
-def test_the_installed_worker_segments_the_installed_sample_scan(installed, tmp_path):
+def test_installed_worker_segments_the_sample(installed, tmp_path):
     sample = installed / "Resources" / "SampleData" / "SpinePhantom.nrrd"
     options = SegmentationOptions(planes=("sagittal",), top_level="T11", device="cpu")
     request = Request(str(sample), str(tmp_path / "result"), options, overview=False)

@@ -46,7 +46,7 @@ def sources(project) -> dict[Path, ast.Module]:
 
 
 @pytest.mark.parametrize("pattern", FORBIDDEN)
-def test_nothing_that_slicer_does_not_forgive(sources, pattern):
+def test_no_forbidden_calls(sources, pattern):
     for path in sources:
         if pattern == "processEvents" and path.name.endswith("Test.py"):
             continue  # a test has to let the application turn
@@ -54,7 +54,7 @@ def test_nothing_that_slicer_does_not_forgive(sources, pattern):
         assert not found, f"{path.name}: {found.group()} ({FORBIDDEN[pattern]})"
 
 
-def test_nothing_happens_when_a_file_is_imported(sources):
+def test_files_only_define_at_file_scope(sources):
     """Only definitions, imports, constants and docstrings at file scope; a fallback for an import may be tried."""
     kinds = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.Assign | ast.AnnAssign | ast.Try
     for path, tree in sources.items():
@@ -137,5 +137,5 @@ def test_every_word_can_be_translated(sources, check):
         (plain_texts, "label.text = '' if running else str(error)", False),
     ],
 )
-def test_the_checks_see_what_they_are_for(check, source, caught):
+def test_checks_find_their_faults(check, source, caught):
     assert bool(list(check(ast.parse(source)))) == caught

@@ -54,7 +54,7 @@ def text_of(widget, name):
     return next((p.findtext("string") for p in widget.findall("property") if p.get("name") == name), None)
 
 
-def test_every_widget_that_the_code_uses_is_in_the_panel(sources, panel):
+def test_widgets_used_in_code_exist(sources, panel):
     wrong, used = [], 0
     for path, tree in sources.items():
         for node in ast.walk(tree):
@@ -83,7 +83,7 @@ def test_names_in_the_panel_are_unique(panel):
     assert len(names) == len(set(names))
 
 
-def test_what_is_bound_is_a_parameter(sources, panel):
+def test_bound_names_are_parameters(sources, panel):
     parameters = {
         field.target.id
         for tree in sources.values()
@@ -99,7 +99,7 @@ def test_what_is_bound_is_a_parameter(sources, panel):
         assert len(re.findall(rf"\b{name}\b", code)) > 1, name
 
 
-def test_widgets_of_slicer_are_declared_and_follow_the_scene(panel):
+def test_slicer_widgets_are_declared_and_follow_scene(panel):
     declared = {each.findtext("class") for each in panel.iter("customwidget")}
     foreign = {w.get("class") for w in panel.iter("widget") if not w.get("class").startswith("Q")}
     assert foreign == declared
@@ -116,7 +116,7 @@ def test_every_control_says_what_it_is_for(panel):
     assert not silent
 
 
-def test_the_tab_key_reaches_every_control_in_the_order_of_the_panel(panel):
+def test_tab_key_visits_controls_in_panel_order(panel):
     stops = [stop.text for stop in panel.iter("tabstop")]
     assert len(stops) == len(set(stops)) and set(stops) == operated(panel)
     # Where two controls stand beside each other the file may hold them in either order, so only rows are compared.
@@ -124,7 +124,7 @@ def test_the_tab_key_reaches_every_control_in_the_order_of_the_panel(panel):
     assert max(abs(order.index(name) - stops.index(name)) for name in stops) <= 2
 
 
-def test_every_label_of_a_control_has_a_key(panel):
+def test_every_control_label_has_a_shortcut(panel):
     """A buddy moves the keyboard to the control when the underlined letter is pressed; no letter is used twice."""
     letters = []
     for name, widget in widgets(panel).items():

@@ -16,7 +16,7 @@ def is_gone(pid: int) -> bool:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    monkeypatch.setattr("watched_process.PATIENCE_S", 1.0)
+    monkeypatch.setattr("watched_process.EXIT_GRACE_S", 1.0)
 
     def run(code: str, time_limit_s: float = 30, **options):
         command = [sys.executable, "-c", textwrap.dedent(code)]
@@ -34,34 +34,34 @@ time.sleep(1)
 
 
 def test_exit_code_and_output_are_reported(run):
-    ended = run("import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)")
-    assert (ended.exit_code, ended.output.split()) == (3, ["out", "err"])
-    assert ended.left_behind == [] and ended.left_files == []
+    finished = run("import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)")
+    assert (finished.exit_code, finished.output.split()) == (3, ["out", "err"])
+    assert finished.surviving_processes == [] and finished.remaining_files == []
 
 
-def test_a_process_that_outlives_the_program_is_named_and_ended(run):
-    ended = run(CHILD)
-    assert ended.exit_code == 0
-    assert ended.left_behind and all("time.sleep(300)" in line for line in ended.left_behind)
-    assert is_gone(int(ended.output))
+def test_surviving_child_is_reported_and_ended(run):
+    finished = run(CHILD)
+    assert finished.exit_code == 0
+    assert finished.surviving_processes and all("time.sleep(300)" in line for line in finished.surviving_processes)
+    assert is_gone(int(finished.output))
 
 
-def test_a_program_that_does_not_end_is_ended_with_its_children(run):
+def test_time_limit_ends_the_whole_process_tree(run):
     started = time.monotonic()
-    ended = run(CHILD + "time.sleep(300)", time_limit_s=2)
-    assert ended.exit_code is None and ended.left_behind == []
+    finished = run(CHILD + "time.sleep(300)", time_limit_s=2)
+    assert finished.exit_code is None and finished.surviving_processes == []
     assert time.monotonic() - started < 20
-    assert is_gone(int(ended.output))
+    assert is_gone(int(finished.output))
 
 
-def test_the_process_named_in_the_file_is_killed(run, tmp_path):
+def test_kill_at_kills_the_named_process(run, tmp_path):
     marker = tmp_path / "now"
     code = f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(300)"
-    ended = run(code, kill_at=marker)
-    assert ended.exit_code not in (None, 0)
+    finished = run(code, kill_at=marker)
+    assert finished.exit_code not in (None, 0)
 
 
-def test_temporary_files_of_the_project_are_seen(run):
-    ended = run("import tempfile; tempfile.mkdtemp(prefix='SpineSegmentation-x'); tempfile.mkdtemp(prefix='other')")
-    [name] = ended.left_files
+def test_left_temporary_files_are_reported(run):
+    finished = run("import tempfile; tempfile.mkdtemp(prefix='SpineSegmentation-x'); tempfile.mkdtemp(prefix='other')")
+    [name] = finished.remaining_files
     assert name.startswith("SpineSegmentation-x")

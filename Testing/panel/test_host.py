@@ -34,7 +34,7 @@ def load(host, tmp_path):
     return loadPanel
 
 
-def test_properties_are_attributes_and_methods_of_that_name_are_hidden(host):
+def test_properties_are_attributes_and_hide_methods(host):
     import qt
 
     button = qt.QPushButton("Go", toolTip="Away")
@@ -58,7 +58,7 @@ def test_properties_are_attributes_and_methods_of_that_name_are_hidden(host):
         qt.QUnheardOf  # noqa: B018
 
 
-def test_classes_know_nothing_of_inheritance(host):
+def test_isinstance_ignores_inheritance(host):
     import qt
 
     assert isinstance(qt.QPushButton(), qt.QPushButton)
@@ -101,7 +101,7 @@ def test_slots_get_as_many_arguments_as_they_take(host):
             button.connect(wrong, without)
 
 
-def test_what_slots_and_timers_raise_is_raised_again(host):
+def test_errors_in_slots_and_timers_are_raised(host):
     import qt
 
     def fail():
@@ -113,7 +113,7 @@ def test_what_slots_and_timers_raise_is_raised_again(host):
     host.process()
 
 
-def test_a_child_process_tells_how_it_ended(host):
+def test_child_process_reports_its_end(host):
     import qt
 
     process, ends, output = qt.QProcess(), [], bytearray()
@@ -129,7 +129,7 @@ def test_a_child_process_tells_how_it_ended(host):
     assert ends[1:] == [qt.QProcess.FailedToStart]
 
 
-def test_a_collapsed_section_hides_its_children_but_remembers_which_were_hidden(host, load):
+def test_collapsed_section_remembers_hidden_children(host, load):
     import slicer
 
     panel = load()
@@ -163,7 +163,7 @@ def test_mistakes_in_a_panel_file_are_refused(load, parts, message):
         load(**parts)
 
 
-def test_dialogs_never_wait_and_unanswered_questions_fail(host):
+def test_unanswered_dialogs_fail_instead_of_waiting(host):
     import qt
     import slicer
 
@@ -185,7 +185,7 @@ def test_dialogs_never_wait_and_unanswered_questions_fail(host):
     assert host.dialogs.texts[-1] == "Not started.\n\nno disk"
 
 
-def test_nothing_is_ever_installed(host):
+def test_installations_are_only_recorded(host):
     import slicer
     from slicer.packaging import pip_ensure
 
@@ -198,7 +198,7 @@ def test_nothing_is_ever_installed(host):
     assert host.installations.requested[1][:2] == ("pip_install", "onnxruntime")
 
 
-def test_a_blocked_event_loop_is_noticed(host):
+def test_probe_notices_a_blocked_event_loop(host):
     import qt
 
     with host.probe() as probe:
@@ -219,12 +219,12 @@ def test_text_is_drawn(host, tmp_path):
     from PIL import Image
 
     label = qt.QLabel("Vertebra")
-    host.photograph(label, tmp_path / "label.png")
+    host.screenshot(label, tmp_path / "label.png")
     pixels = np.asarray(Image.open(tmp_path / "label.png").convert("L"))
     assert pixels.min() < 60 < 200 < pixels.max()
 
 
-def test_everything_is_taken_back(host):
+def test_close_restores_the_interpreter(host):
     import slicer
     from SlicerHost.host import SlicerHost
 

@@ -76,7 +76,7 @@ def test_a_selector_follows_the_scene(host, selector, addVolume):
     assert selector.nodeCount() == 0
 
 
-def test_a_selector_that_must_choose_jumps_when_its_node_is_removed(host, selector, addVolume):
+def test_selector_without_none_jumps_on_node_removal(host, selector, addVolume):
     import slicer
 
     selector.noneEnabled = False
@@ -88,14 +88,14 @@ def test_a_selector_that_must_choose_jumps_when_its_node_is_removed(host, select
     assert selector.currentNode() is nodes[0]
 
 
-def test_what_is_no_slot_of_a_selector_cannot_be_called(selector):
+def test_selector_refuses_unknown_slots(selector):
     with pytest.raises(AttributeError):
         selector.setNoneEnabled(True)
     with pytest.raises(AttributeError, match="cannot be set"):
         selector.currentNode = None
 
 
-def test_parameters_refuse_what_is_none_of_theirs(parameters, addVolume):
+def test_parameters_refuse_invalid_values(parameters, addVolume):
     node = parameters()
     for name, value in [("level", "C9"), ("threshold", 1.5), ("name", None)]:
         with pytest.raises(ValueError):
@@ -106,7 +106,7 @@ def test_parameters_refuse_what_is_none_of_theirs(parameters, addVolume):
     assert (node.level, node.threshold, node.reference) == ("unknown", 0.5, None)
 
 
-def test_a_parameter_of_an_unknown_type_is_refused(host):
+def test_unknown_parameter_type_is_refused(host):
     import slicer.parameterNodeWrapper
 
     with pytest.raises(NotImplementedError, match="sizes"):
@@ -140,7 +140,7 @@ def test_each_assignment_sends_one_event(parameters, addVolume):
         ("fill", "QCheckBox", ("checked", True)),
     ],
 )
-def test_widgets_show_the_parameters_that_slicer_lets_them_show(parameters, parameter, widget, shown):
+def test_parameter_types_bind_to_their_widgets(parameters, parameter, widget, shown):
     import qt
 
     box = getattr(qt, widget)()
@@ -160,14 +160,14 @@ def test_widgets_show_the_parameters_that_slicer_lets_them_show(parameters, para
         ("volume", "QComboBox"),
     ],
 )
-def test_other_pairs_are_refused(parameters, parameter, widget):
+def test_unsupported_bindings_are_refused(parameters, parameter, widget):
     import qt
 
     with pytest.raises(RuntimeError, match=parameter):
         parameters().connectParametersToGui({parameter: getattr(qt, widget)()})
 
 
-def test_widgets_and_parameters_follow_each_other_until_disconnected(parameters, selector, addVolume):
+def test_widgets_and_parameters_follow_each_other(parameters, selector, addVolume):
     import qt
     import slicer
 
@@ -185,7 +185,7 @@ def test_widgets_and_parameters_follow_each_other_until_disconnected(parameters,
     assert node.level == "unknown"
 
 
-def test_a_selector_takes_the_node_types_of_its_parameter(parameters, selector):
+def test_selector_gets_node_types_of_its_parameter(parameters, selector):
     parameters().connectParametersToGui({"reference": selector})
     assert selector.nodeTypes == ["vtkMRMLSegmentationNode", "vtkMRMLLabelMapVolumeNode"]
 
@@ -228,7 +228,7 @@ def test_layouts_and_slice_views_are_real_nodes(host, addVolume):
     assert sorted(manager.sliceViewNames()) == ["Green", "Red", "Yellow"]
 
 
-def test_the_segment_editor_can_be_opened(host, addVolume):
+def test_segment_editor_can_be_opened(host, addVolume):
     import slicer
 
     panel = host.openModule("SpineSegmentation")
@@ -243,7 +243,7 @@ def test_the_segment_editor_can_be_opened(host, addVolume):
     assert editor.segmentationNode is segmentation
 
 
-def test_a_module_is_found_where_slicer_has_it_and_reloads(host):
+def test_module_is_registered_and_reloads(host):
     import slicer
 
     panel = host.openModule("SpineSegmentation")
@@ -257,11 +257,11 @@ def test_a_module_is_found_where_slicer_has_it_and_reloads(host):
     assert panel.ui.segmentButton is not reloaded.ui.segmentButton
 
 
-def test_the_panel_is_photographed_whole(host, tmp_path):
+def test_screenshot_shows_the_whole_panel(host, tmp_path):
     from PIL import Image
 
     panel = host.openModule("SpineSegmentation")
-    host.photograph(panel, tmp_path / "panel.png")
+    host.screenshot(panel, tmp_path / "panel.png")
     width, height = Image.open(tmp_path / "panel.png").size
     assert 400 < width < 800
     assert height > 300

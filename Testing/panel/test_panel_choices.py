@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from painted_scan import addScan
+from synthetic_scan import addScan
 
 CHOICES = {
     "topLevel": "T11",
@@ -32,7 +32,7 @@ def enabled(panel, *names) -> list[bool]:
     return [getattr(panel.ui, name).enabled for name in names]
 
 
-def test_an_empty_panel_says_what_to_do(panel):
+def test_empty_panel_asks_for_a_scan(panel):
     assert not panel.ui.segmentButton.enabled
     assert panel.ui.segmentButton.toolTip == "Choose a scan first."
     hidden = ("resultCollapsibleButton", "progressBar", "errorDetailsCollapsibleButton", "downloadButton")
@@ -43,7 +43,7 @@ def test_an_empty_panel_says_what_to_do(panel):
         assert told in panel.ui.modelDetailsBrowser.toPlainText()
 
 
-def test_the_sample_scan_is_one_press_away(host, panel):
+def test_sample_button_loads_the_scan(host, panel):
     panel.ui.sampleButton.click()
     host.process()
     assert panel._parameterNode.inputVolume.GetName() == "SpinePhantom"
@@ -52,7 +52,7 @@ def test_the_sample_scan_is_one_press_away(host, panel):
     assert panel.ui.segmentButton.enabled
 
 
-def test_a_scan_that_is_there_already_is_chosen_but_no_label_map(host, small_models):
+def test_loaded_scan_is_preselected_label_map_is_not(host, small_models):
     import slicer
 
     labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
@@ -70,7 +70,7 @@ def test_a_scan_that_is_there_already_is_chosen_but_no_label_map(host, small_mod
 
 
 @pytest.mark.parametrize(("attribute", "darkest", "hint"), [("CT", 0, "is CT"), ("MR", -1024, ""), ("", -1024, "a CT")])
-def test_a_scan_of_another_kind_gets_a_hint_and_no_refusal(host, panel, attribute, darkest, hint):
+def test_other_modality_gets_a_warning_only(host, panel, attribute, darkest, hint):
     import slicer
 
     scan = addScan()
@@ -85,7 +85,7 @@ def test_a_scan_of_another_kind_gets_a_hint_and_no_refusal(host, panel, attribut
     assert panel.ui.segmentButton.enabled
 
 
-def test_the_widgets_write_the_parameters(host, panel):
+def test_widgets_write_the_parameters(host, panel):
     parameters = panel._parameterNode
     choose(panel, "levelSelector", "C2")
     choose(panel, "fusionSelector", "majority vote")
@@ -107,7 +107,7 @@ def test_the_widgets_write_the_parameters(host, panel):
     assert list(parameters.planes) == [] and panel.ui.automaticPlanesCheckBox.checked
 
 
-def test_adjusted_postprocessing_begins_with_that_of_the_model(host, panel):
+def test_adjusted_postprocessing_starts_from_the_model(host, panel):
     panel.ui.advancedCollapsibleButton.collapsed = False
     host.process()
     assert "parts below 1000 mm³ removed, holes filled, smoothed by 1.2 mm" in panel.ui.postprocessingInfoLabel.text
@@ -168,7 +168,7 @@ def test_every_choice_comes_back_with_the_scene(host, panel, small_models, tmp_p
     assert shown(panel) == chosen
 
 
-def test_a_model_of_another_computer_is_named_and_not_used(host, panel):
+def test_unknown_model_of_a_scene_is_named(host, panel):
     panel._parameterNode.inputVolume = addScan()
     panel._parameterNode.model = "from-elsewhere"
     assert panel.ui.modelSelector.currentText == "from-elsewhere"
@@ -176,7 +176,7 @@ def test_a_model_of_another_computer_is_named_and_not_used(host, panel):
     assert '"from-elsewhere" is not on this computer' in panel.ui.segmentButton.toolTip
 
 
-def test_opening_the_advanced_section_looks_for_devices(host, panel):
+def test_advanced_section_lists_devices(host, panel):
     panel.ui.advancedCollapsibleButton.collapsed = False
     host.process(until=lambda: "Automatic takes" in panel.ui.deviceInfoLabel.text, timeout=60)
     assert "because" in panel.ui.deviceInfoLabel.text
@@ -184,7 +184,7 @@ def test_opening_the_advanced_section_looks_for_devices(host, panel):
     assert texts[:2] == ["automatic", "processor (CPU)"] and len(texts) >= 3
 
 
-def test_everything_can_be_reached_and_is_explained(panel):
+def test_every_widget_has_a_tooltip(panel):
     import qt
 
     for widget in panel.parent.findChildren(qt.QWidget):
@@ -211,7 +211,7 @@ def test_every_choice_reaches_the_worker(host, panel, small_models, monkeypatch)
     panel.logic._run._folder.remove()
 
 
-def test_graphics_cards_are_offered_by_name_and_memory(host, panel):
+def test_gpus_are_listed_by_name_and_memory(host, panel):
     found = [
         {"wish": f"cuda:{number}", "name": name, "reason": f"{name} with {memory} GB passed its test"}
         for number, (name, memory) in enumerate((("Fast Card", 24), ("Small Card", 4)))

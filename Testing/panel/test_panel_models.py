@@ -75,7 +75,7 @@ def names(panel) -> list[str]:
     return [panel.ui.modelSelector.itemText(index) for index in range(panel.ui.modelSelector.count)]
 
 
-def test_a_model_is_imported_from_a_file_and_removed_again(host, panel, archive):
+def test_import_and_remove_a_model(host, panel, archive):
     host.dialogs.answer(archive)
     panel.ui.importModelButton.click()
     wait(host, panel)
@@ -93,7 +93,7 @@ def test_a_model_is_imported_from_a_file_and_removed_again(host, panel, archive)
     assert "not on this computer" in panel.ui.modelSummaryLabel.text
 
 
-def test_a_file_that_is_no_model_gets_a_sentence(host, panel, tmp_path):
+def test_import_of_a_broken_file_shows_an_error(host, panel, tmp_path):
     (tmp_path / "broken.zip").write_bytes(b"no zip")
     host.dialogs.answer(str(tmp_path / "broken.zip"))
     panel.ui.importModelButton.click()
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_model_gets_a_sentence(host, panel, tmp_path):
     assert not panel.ui.modelProgressBar.visible
 
 
-def test_a_model_is_downloaded_when_asked_for_and_not_before(host, server):
+def test_model_is_downloaded_only_on_request(host, server):
     panel = host.openModule("SpineSegmentation")
     assert "The good one (to be downloaded)" in names(panel)
     panel._parameterNode.model = "good"
@@ -119,7 +119,7 @@ def test_a_model_is_downloaded_when_asked_for_and_not_before(host, server):
     assert panel.ui.removeModelButton.enabled
 
 
-def test_a_download_can_be_cancelled_and_leaves_nothing(host, server, tmp_path):
+def test_cancelled_download_leaves_nothing(host, server, tmp_path):
     panel = host.openModule("SpineSegmentation")
     panel._parameterNode.model = "slow"
     panel.ui.downloadButton.click()
@@ -130,7 +130,7 @@ def test_a_download_can_be_cancelled_and_leaves_nothing(host, server, tmp_path):
     assert [path.name for path in (tmp_path / "user" / "SpineSegmentation" / "Models").iterdir()] == ["bright"]
 
 
-def test_a_download_that_fails_says_why(host, server):
+def test_failed_download_shows_the_reason(host, server):
     panel = host.openModule("SpineSegmentation")
     panel._parameterNode.model = "missing"
     panel.ui.downloadButton.click()
@@ -139,7 +139,7 @@ def test_a_download_that_fails_says_why(host, server):
     assert panel.ui.downloadButton.visible
 
 
-def test_the_folder_of_the_models_is_opened(host, panel, tmp_path):
+def test_open_model_folder(host, panel, tmp_path):
     panel.ui.openFolderButton.click()
     [shown] = host.dialogs.shown
     assert shown.kind == "url" and str(tmp_path / "user") in shown.text
@@ -150,7 +150,7 @@ class TestPackages:
 
     @pytest.fixture
     def lacking(self, host, panel, monkeypatch):
-        from painted_scan import addScan
+        from synthetic_scan import addScan
 
         from SpineSegmentationLib.worker import Dependencies
 
@@ -158,7 +158,7 @@ class TestPackages:
         panel._parameterNode.inputVolume = addScan()
         return panel
 
-    def test_refusing_segments_nothing(self, host, lacking):
+    def test_declined_installation_segments_nothing(self, host, lacking):
         host.dialogs.answer("Cancel")
         lacking.ui.segmentButton.click()
         assert "onnxruntime, about 20 MB" in host.dialogs.texts[0]
@@ -166,7 +166,7 @@ class TestPackages:
         assert "nothing was segmented" in lacking.ui.statusLabel.text.lower()
 
     @pytest.mark.parametrize("hasPackaging", [True, False])
-    def test_agreeing_installs_what_is_missing_and_pins_the_rest(self, host, lacking, monkeypatch, hasPackaging):
+    def test_agreeing_installs_missing_and_pins_the_rest(self, host, lacking, monkeypatch, hasPackaging):
         from SpineSegmentationLib.worker import Dependencies
 
         pinned = []
@@ -188,14 +188,14 @@ class TestPackages:
         assert len(host.dialogs.shown) == 1
         lacking.logic.close()
 
-    def test_a_failing_installation_is_one_sentence(self, host, lacking):
+    def test_failed_installation_shows_one_sentence(self, host, lacking):
         host.installations.error = subprocess.CalledProcessError(1, "pip")
         host.dialogs.answer("OK")
         lacking.ui.segmentButton.click()
         assert "could not be installed" in lacking.ui.statusLabel.text
         assert not lacking.logic.isRunning
 
-    def test_a_graphics_card_needs_the_pytorch_extension_and_only_if_asked_for(self, host, lacking, monkeypatch):
+    def test_requested_gpu_needs_pytorch_extension(self, host, lacking, monkeypatch):
         import importlib.util
 
         find = importlib.util.find_spec
@@ -208,7 +208,7 @@ class TestPackages:
         assert [how for how, *_ in host.installations.requested] == ["installTorch"]
         assert "PyTorch was not installed" in lacking.ui.statusLabel.text
 
-    def test_the_automatic_choice_installs_nothing_for_a_graphics_card(self, host, lacking, monkeypatch):
+    def test_automatic_device_installs_nothing_for_a_gpu(self, host, lacking, monkeypatch):
         import importlib.util
 
         from SpineSegmentationLib.worker import Dependencies
@@ -219,8 +219,8 @@ class TestPackages:
             assert Dependencies.availableDevice("cuda:0") == "cuda:0"
 
 
-def test_a_damaged_model_gets_a_sentence(host, panel, small_models, tmp_path):
-    from painted_scan import addScan
+def test_damaged_model_shows_an_error(host, panel, small_models, tmp_path):
+    from synthetic_scan import addScan
 
     panel._parameterNode.inputVolume = addScan()
     (tmp_path / "user" / "SpineSegmentation" / "Models" / "bright" / "axial" / "manifest.json").write_text("{")

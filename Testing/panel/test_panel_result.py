@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from painted_result import erase, with_result
-from painted_scan import addScan
+from synthetic_result import erase, with_result
+from synthetic_scan import addScan
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def panel(host, small_models, tmp_path):
     return with_result(host, tmp_path)
 
 
-def test_the_table_shows_what_was_measured(panel):
+def test_table_shows_the_measurements(panel):
     table = panel.ui.resultTable
     titles = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
     assert titles == ["Level", "Quality", "Dice", "cm³", "Ant.", "Mid.", "Post.", "HD95", "Tilt"]
@@ -24,14 +24,14 @@ def test_the_table_shows_what_was_measured(panel):
     assert "Quality: how sure the model is, from 0 to 1. ! look here first." in panel.ui.resultLabel.text
 
 
-def test_a_result_of_another_scan_says_so(host, panel):
+def test_result_of_another_scan_says_so(host, panel):
     assert "not the scan" not in panel.ui.resultLabel.text
     panel._parameterNode.inputVolume = addScan("another")
     host.process()
     assert "scan vertebral bodies: not the scan that is chosen above." in panel.ui.resultLabel.text
 
 
-def test_after_an_edit_the_table_says_that_it_is_older(host, panel):
+def test_edited_result_asks_to_measure_again(host, panel):
     assert "Edited since" not in panel.ui.resultLabel.text
     erase(panel, "L4", slice(12, 13))
     panel.enter()  # as when the user comes back from the Segment Editor
@@ -39,7 +39,7 @@ def test_after_an_edit_the_table_says_that_it_is_older(host, panel):
     assert panel.ui.resultTable.item(1, 0).text() == "L5"
 
 
-def test_a_click_on_a_row_shows_the_vertebra(host, panel):
+def test_click_on_a_row_jumps_to_the_vertebra(host, panel):
     import slicer
 
     panel.ui.resultTable.selectRow(1)
@@ -51,7 +51,7 @@ def test_a_click_on_a_row_shows_the_vertebra(host, panel):
         assert np.allclose(matrix[:3, 3], (20 - 17.5, 20 - 19.5, 48 - 50.5), atol=0.01)
 
 
-def test_table_and_chart_have_a_layout_that_goes_away_again(host, panel):
+def test_table_and_chart_layout_toggles(host, panel):
     import slicer
 
     manager = slicer.app.layoutManager()
@@ -68,7 +68,7 @@ def test_table_and_chart_have_a_layout_that_goes_away_again(host, panel):
     assert manager.layout == before
 
 
-def test_the_segment_editor_opens_with_the_result_and_its_scan(host, panel):
+def test_edit_opens_segment_editor_with_result(host, panel):
     import slicer
 
     node = panel._parameterNode.result.GetNodeReference("segmentation")
@@ -82,7 +82,7 @@ def export(panel, index: int) -> None:
     panel.ui.exportButton.menu().actions()[index].trigger()
 
 
-def test_exports_ask_where_and_before_they_replace(host, panel, tmp_path):
+def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     host.dialogs.answer(str(tmp_path / "out"))
     export(panel, 0)
     assert "Written" in panel.ui.statusLabel.text and "out.nii.gz" in panel.ui.statusLabel.text
@@ -106,7 +106,7 @@ def test_exports_ask_where_and_before_they_replace(host, panel, tmp_path):
     assert "cannot be written" in panel.ui.statusLabel.text
 
 
-def test_the_result_comes_back_with_the_scene_and_goes_with_its_segmentation(host, panel, tmp_path):
+def test_result_is_saved_with_the_scene(host, panel, tmp_path):
     import slicer
 
     host.saveScene(tmp_path / "scene.mrb")

@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 import SimpleITK as sitk
-from painted_scan import addScan, resultNodes, segmentNames
+from synthetic_scan import addScan, resultNodes, segmentNames
 
 from SpineInference.options import SegmentationOptions
 
@@ -26,7 +26,7 @@ def workers() -> list[psutil.Process]:
     return [each for each in own if each.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_press_of_segment_brings_a_result(host, panel, temporary, monkeypatch):
+def test_segment_shows_progress_and_result(host, panel, temporary, monkeypatch):
     panel._parameterNode.topLevel = "L1"
     seen, said, say = [], [], panel.run.showStatus
     monkeypatch.setattr(
@@ -59,7 +59,7 @@ def test_a_press_of_segment_brings_a_result(host, panel, temporary, monkeypatch)
     assert qt.QApplication.clipboard().text() == log
 
 
-def test_the_worker_stays_warm_and_goes_with_the_panel(host, panel):
+def test_worker_stays_until_reload(host, panel):
     run(host, panel)
     [first] = workers()
     run(host, panel)
@@ -68,7 +68,7 @@ def test_the_worker_stays_warm_and_goes_with_the_panel(host, panel):
     assert not workers()
 
 
-def test_cancel_leaves_neither_nodes_nor_files_nor_processes(host, panel, temporary):
+def test_cancel_leaves_nothing_behind(host, panel, temporary):
     panel.ui.segmentButton.click()
     host.process(until=lambda: panel.ui.progressBar.value > 0, timeout=60)
     panel.ui.segmentButton.click()
@@ -81,7 +81,7 @@ def test_cancel_leaves_neither_nodes_nor_files_nor_processes(host, panel, tempor
 
 
 @pytest.mark.parametrize("event", ["scene closed", "volume removed", "reload"])
-def test_what_ends_a_run_ends_it_cleanly(host, panel, temporary, event):
+def test_interrupted_run_leaves_nothing_behind(host, panel, temporary, event):
     import slicer
 
     ends = []
@@ -117,7 +117,7 @@ def test_folder_of_a_killed_slicer_is_deleted(host, panel, temporary):
     assert [path.name for path in temporary.iterdir()] == ["SpineSegmentation-main"]
 
 
-def test_the_user_may_go_to_another_module_meanwhile(host, panel):
+def test_run_continues_while_another_module_is_shown(host, panel):
     panel.ui.segmentButton.click()
     host.select("")
     host.process(until=lambda: not panel.logic.isRunning, timeout=60)
@@ -126,7 +126,7 @@ def test_the_user_may_go_to_another_module_meanwhile(host, panel):
     assert panel.ui.resultCollapsibleButton.visible
 
 
-def test_nothing_found_is_explained(host, panel):
+def test_empty_result_is_explained(host, panel):
     panel._parameterNode.postprocessing = "adjusted"
     panel._parameterNode.minIslandMm3 = 20000.0  # more than a cylinder has
     text = run(host, panel)
@@ -136,7 +136,7 @@ def test_nothing_found_is_explained(host, panel):
     assert not panel.ui.errorDetailsCollapsibleButton.visible
 
 
-def test_an_error_is_one_sentence(host, panel):
+def test_error_is_one_sentence(host, panel):
     import slicer
 
     slicer.util.arrayFromVolume(panel._parameterNode.inputVolume)[:] = 7
@@ -147,7 +147,7 @@ def test_an_error_is_one_sentence(host, panel):
     assert not resultNodes()
 
 
-def test_a_worker_that_cannot_be_started_is_explained_with_details(host, panel, monkeypatch, tmp_path):
+def test_unstartable_worker_shows_details(host, panel, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "missing python"))
     text = run(host, panel)
     assert "ended without a result" in text
@@ -156,7 +156,7 @@ def test_a_worker_that_cannot_be_started_is_explained_with_details(host, panel, 
     monkeypatch.undo()
 
 
-def test_a_worker_that_dies_is_explained_and_the_next_run_works(host, panel):
+def test_next_run_works_after_a_worker_died(host, panel):
     panel.ui.segmentButton.click()
     host.process(until=lambda: panel.ui.progressBar.value > 0, timeout=60)
     workers()[0].kill()
@@ -166,7 +166,7 @@ def test_a_worker_that_dies_is_explained_and_the_next_run_works(host, panel):
     assert run(host, panel).startswith("3 vertebral bodies")
 
 
-def test_a_chosen_output_is_asked_about_replaced_and_brought_back(host, panel):
+def test_replacing_the_output_asks_and_can_be_undone(host, panel):
     import slicer
 
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
@@ -188,7 +188,7 @@ def test_a_chosen_output_is_asked_about_replaced_and_brought_back(host, panel):
     assert segmentNames(node) == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
 
 
-def test_segments_that_were_replaced_come_back_with_their_table_and_are_seen_as_before(host, panel):
+def test_restore_brings_table_and_visibility_back(host, panel):
     panel._parameterNode.topLevel = "L1"
     run(host, panel)
     node = panel._parameterNode.result.GetNodeReference("segmentation")
@@ -214,7 +214,7 @@ def test_segments_that_were_replaced_come_back_with_their_table_and_are_seen_as_
     assert seen() == [True, True, True]
 
 
-def test_with_the_scene_goes_what_was_replaced_in_it_and_what_was_said_about_it(host, panel, tmp_path):
+def test_closed_scene_offers_no_restore(host, panel, tmp_path):
     run(host, panel)
     panel._parameterNode.outputSegmentation = panel._parameterNode.result.GetNodeReference("segmentation")
     host.saveScene(tmp_path / "scene.mrb")
@@ -227,7 +227,7 @@ def test_with_the_scene_goes_what_was_replaced_in_it_and_what_was_said_about_it(
     assert panel.ui.resultCollapsibleButton.visible and not panel.ui.restoreButton.visible
 
 
-def test_a_failed_or_cancelled_run_does_not_touch_the_chosen_output(host, panel):
+def test_failed_run_leaves_the_output_unchanged(host, panel):
     import slicer
 
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
@@ -243,7 +243,7 @@ def test_a_failed_or_cancelled_run_does_not_touch_the_chosen_output(host, panel)
     assert not panel.ui.restoreButton.visible
 
 
-def test_a_reference_is_compared_with(host, panel):
+def test_compare_with_a_reference(host, panel):
     run(host, panel)
     reference = panel._parameterNode.result.GetNodeReference("segmentation")
     panel._parameterNode.referenceSegmentation = reference
@@ -257,7 +257,7 @@ def test_a_reference_is_compared_with(host, panel):
     assert "is both the reference and the output" in run(host, panel)
 
 
-def test_a_script_waits_for_the_result_and_it_is_that_of_the_command_line(host, small_models, temporary, tmp_path):
+def test_script_and_command_line_agree(host, small_models, temporary, tmp_path):
     from SpineInference.app import cli
     from SpineSegmentationLib.scene.VolumeExchange import imageFromVolume
 

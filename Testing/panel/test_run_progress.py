@@ -15,7 +15,7 @@ def event(stage, done=0, total=1, plane=None) -> dict:
     return {"stage": stage, "done": done, "total": total, "plane": plane, "seconds_left": None}
 
 
-def test_the_bar_goes_from_stage_to_stage(progress):
+def test_progress_never_decreases(progress):
     fractions = []
     for each in (
         event("reading"),
@@ -35,7 +35,7 @@ def test_the_bar_goes_from_stage_to_stage(progress):
     assert fractions[-1] == pytest.approx(1)
 
 
-def test_the_text_names_the_plane_and_the_slice(progress):
+def test_progress_text_names_plane_and_slice(progress):
     assert progress.update(event("network", 3, 10, "axial")) == "Segmenting, axial slice 3 of 10"
     progress._started -= 10
     text = progress.update(event("network", 10, 10, "axial"))

@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.slow
-def test_the_self_test_of_the_module_passes(host):
+def test_self_test_passes_in_the_host(host):
     host.loadModule("SpineSegmentation")
     host.testing = True
     suite = unittest.TestLoader().loadTestsFromName("SpineSegmentation")

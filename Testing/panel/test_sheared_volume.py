@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from painted_scan import addScan
+from synthetic_scan import addScan
 
 from SpineInference.options import SegmentationOptions
 

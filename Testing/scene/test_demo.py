@@ -9,7 +9,7 @@ from SpineInference.app.requests import Request
 from SpineInference.errors import SpineError
 
 
-def test_the_sentence_of_the_worker_is_raised(tmp_path):
+def test_error_of_the_worker_is_raised(tmp_path):
     from worker_process import run_worker
 
     events = []
@@ -18,7 +18,7 @@ def test_the_sentence_of_the_worker_is_raised(tmp_path):
     assert events == []
 
 
-def test_bodies_are_compared_with_the_true_body_they_overlap():
+def test_bodies_are_compared_by_overlap():
     from phantom_truth import compare
 
     truth, found = np.zeros((4, 6, 6), np.uint8), np.zeros((4, 6, 6), np.uint8)

@@ -60,7 +60,7 @@ def counts() -> dict[str, int]:
     return {name: slicer.mrmlScene.GetNumberOfNodesByClass(f"vtkMRML{name}Node") for name in names}
 
 
-def test_the_result_is_exact_and_complete(lib, tmp_path):
+def test_imported_result_is_exact_and_complete(lib, tmp_path):
     scan, labels = make_case("oblique 40, permuted, anisotropic")
     volumeNode = lib.addVolume(scan, "scan")
     result = lib.importResult(*written_result(tmp_path, labels), volumeNode, referenceNames={1: "my L4", 2: "my L5"})
@@ -93,7 +93,7 @@ def written_structures(folder, labels, found) -> tuple[Record, Path]:
     return small_record(request, found, 2.5, contents=contents, measurements=measurements, notes=notes), folder
 
 
-def test_structures_of_a_radiograph_come_without_what_is_about_vertebrae(lib, tmp_path):
+def test_import_structures_of_a_radiograph(lib, tmp_path):
     array = np.zeros((1, 20, 30), np.uint8)
     array[:, 4:15, 3:12], array[:, 10:18, 14:25] = 1, 2
     labels = sitk.GetImageFromArray(array)
@@ -112,7 +112,7 @@ def test_structures_of_a_radiograph_come_without_what_is_about_vertebrae(lib, tm
     assert np.array_equal(sitk.GetArrayFromImage(reference), array), "the worker compares structures by their values"
 
 
-def test_a_structure_that_was_not_found_has_a_row_but_no_segment(lib, tmp_path):
+def test_missing_structure_has_a_row_but_no_segment(lib, tmp_path):
     array = np.zeros((1, 20, 30), np.uint8)
     array[:, 10:18, 14:25] = 2
     labels = sitk.GetImageFromArray(array)
@@ -128,7 +128,7 @@ def test_a_structure_that_was_not_found_has_a_row_but_no_segment(lib, tmp_path):
     assert (empty.segmentationNode, empty.isSpine, empty.notes) == (None, False, ["A note."])
 
 
-def test_the_charts_show_heights_by_level_and_dice_by_slice(lib, tmp_path):
+def test_charts_of_heights_and_dice_per_slice(lib, tmp_path):
     scan, labels = make_case()
     slices = dice_per_slice(labels, labels)
     result = lib.importResult(*written_result(tmp_path, labels, dice_per_slice=slices), lib.addVolume(scan, "scan"))
@@ -143,7 +143,7 @@ def test_the_charts_show_heights_by_level_and_dice_by_slice(lib, tmp_path):
     assert all(table.GetColumnByName("dice").GetValue(0) == 1 for table in tables)
 
 
-def test_a_rows_centre_is_in_the_world(lib, scene, tmp_path):
+def test_centre_of_a_row_is_in_world_coordinates(lib, scene, tmp_path):
     scan, labels = make_case("oblique 12")
     volumeNode = lib.addVolume(scan, "scan")
     transformNode = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
@@ -157,7 +157,7 @@ def test_a_rows_centre_is_in_the_world(lib, scene, tmp_path):
     assert np.allclose(lib.centreOf(row, result.tableNode), (10 - left, 20 - posterior, 30 + superior))
 
 
-def test_a_table_knows_whether_its_segments_have_been_edited(lib, scene, tmp_path):
+def test_table_knows_that_segments_were_edited(lib, scene, tmp_path):
     scan, labels = make_case("oblique 12")
     volumeNode = lib.addVolume(scan, "scan")
     measurements = as_json(measure(labels, SEGMENTS, set()))
@@ -172,7 +172,7 @@ def test_a_table_knows_whether_its_segments_have_been_edited(lib, scene, tmp_pat
     assert not lib.isUpToDate(result.tableNode)
 
 
-def test_nothing_found_leaves_the_scene_as_it_was(lib, tmp_path):
+def test_empty_result_leaves_the_scene_unchanged(lib, tmp_path):
     scan, labels = make_case()
     volumeNode = lib.addVolume(scan, "scan")
     result = lib.importResult(*written_result(tmp_path, labels * 0, []), volumeNode)
@@ -189,7 +189,7 @@ def chosen_node(scene):
     return node, array
 
 
-def test_a_chosen_segmentation_is_replaced_and_can_be_brought_back(lib, scene, tmp_path):
+def test_import_into_existing_segmentation_and_undo(lib, scene, tmp_path):
     scan, labels = make_case("permuted")
     volumeNode = lib.addVolume(scan, "scan")
     node, array = chosen_node(scene)
@@ -210,7 +210,7 @@ def test_a_chosen_segmentation_is_replaced_and_can_be_brought_back(lib, scene, t
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_result_that_cannot_be_imported_leaves_the_scene_as_it_was(lib, scene, tmp_path, replace, monkeypatch):
+def test_failed_import_leaves_the_scene_unchanged(lib, scene, tmp_path, replace, monkeypatch):
     from SpineSegmentationLib.scene import ResultImport
 
     scan, labels = make_case()
@@ -234,7 +234,7 @@ def test_a_result_that_cannot_be_imported_leaves_the_scene_as_it_was(lib, scene,
 
 
 @pytest.mark.parametrize("geometry", ["plain", "oblique 40, permuted, anisotropic"])
-def test_a_reference_is_written_on_the_voxels_of_the_scan(lib, tmp_path, geometry):
+def test_reference_lies_on_the_grid_of_the_scan(lib, tmp_path, geometry):
     scan, labels = make_case(geometry)
     volumeNode = lib.addVolume(scan, "scan")
     node = lib.importResult(*written_result(tmp_path, labels), volumeNode).segmentationNode
@@ -249,7 +249,7 @@ def test_a_reference_is_written_on_the_voxels_of_the_scan(lib, tmp_path, geometr
     assert counts()["LabelMapVolume"] == 0
 
 
-def test_segments_that_overlap_or_are_empty_keep_their_numbers(lib, scene):
+def test_overlapping_and_empty_segments_keep_numbers(lib, scene):
     volumeNode = lib.addVolume(make_case("oblique 12")[0], "scan")
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "manual")
     node.CreateDefaultDisplayNodes()
@@ -267,7 +267,7 @@ def test_segments_that_overlap_or_are_empty_keep_their_numbers(lib, scene):
     assert names == {number: f"segment {number}" for number in (1, 2, 3, 4)}
 
 
-def test_a_label_map_is_a_reference_too(lib, scene):
+def test_label_map_node_as_reference(lib, scene):
     scan, labels = make_case("permuted")
     volumeNode = lib.addVolume(scan, "scan")
     labelNode = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "manual")
@@ -282,7 +282,7 @@ def test_a_label_map_is_a_reference_too(lib, scene):
         lib.labelsOfReference(empty, volumeNode)
 
 
-def test_label_maps_and_colours_are_no_scans(lib, scene):
+def test_label_and_vector_volumes_are_refused(lib, scene):
     from SpineSegmentationLib.scene.VolumeExchange import imageFromVolume
 
     labelNode = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "manual")
@@ -295,7 +295,7 @@ def test_label_maps_and_colours_are_no_scans(lib, scene):
         imageFromVolume(colours)
 
 
-def test_files_for_other_programs(lib, scene, tmp_path):
+def test_export_to_files(lib, scene, tmp_path):
     from SpineSegmentationLib.scene import ResultExport
 
     scan, labels = make_case("oblique 12")

@@ -34,7 +34,7 @@ class Register:
         self.sources.append(source)
 
 
-def test_what_is_registered_can_be_fetched_without_the_internet_and_is_what_its_checksum_says(sample, monkeypatch):
+def test_registered_samples_match_their_checksums(sample, monkeypatch):
     register = Register()
     monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=register))
     sample.registerSampleScan()
@@ -48,7 +48,7 @@ def test_what_is_registered_can_be_fetched_without_the_internet_and_is_what_its_
         assert Image.open(source["thumbnailFileName"]).size == (260, 280)
 
 
-def test_newer_versions_of_slicer_also_get_a_title_for_the_category(sample, monkeypatch):
+def test_sample_category_gets_a_title(sample, monkeypatch):
     titles = {}
     monkeypatch.setitem(sys.modules, "slicer.i18n", SimpleNamespace(tr=lambda text: text))
     register = Register()
@@ -58,7 +58,7 @@ def test_newer_versions_of_slicer_also_get_a_title_for_the_category(sample, monk
     assert titles == {source["category"]: "Spine Segmentation" for source in register.sources}
 
 
-def test_the_scan_comes_into_the_scene_and_does_not_point_at_the_installed_file(sample, scene, monkeypatch):
+def test_loaded_sample_does_not_save_to_its_source(sample, scene, monkeypatch):
     import slicer
 
     shown = {}
@@ -75,7 +75,7 @@ def test_the_scan_comes_into_the_scene_and_does_not_point_at_the_installed_file(
 
 
 @pytest.mark.slow
-def test_the_bundled_models_find_its_bodies(sample):
+def test_bundled_models_segment_the_sample(sample):
     truth = read_labels(sample.TRUTH.path)
     result = segment(
         read_volume(sample.SCAN.path),

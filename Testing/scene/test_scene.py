@@ -80,7 +80,7 @@ def linear_transform(scene, matrix: np.ndarray):
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_volume_node_and_image_are_the_same(scene, geometry):
+def test_volume_node_and_image_round_trip(scene, geometry):
     from SpineSegmentationLib.scene.VolumeExchange import addVolume, hasGridOf, ijkToRas, imageFromVolume
 
     scan, _ = make_case(geometry)
@@ -132,7 +132,7 @@ def test_segments_are_described_and_share_one_layer(scene):
     assert reference is volumeNode
 
 
-def test_nothing_temporary_stays_in_the_scene(scene):
+def test_no_temporary_nodes_remain(scene):
     from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
     from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
@@ -158,7 +158,7 @@ def test_every_code_is_in_the_terminology(scene):
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_linear_parent_transform_is_respected_once(scene, nested):
+def test_parent_transform_is_applied_once(scene, nested):
     from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
     from SpineSegmentationLib.scene.VolumeExchange import addVolume, volumeIjkToRas
 
@@ -184,7 +184,7 @@ def test_a_linear_parent_transform_is_respected_once(scene, nested):
         assert np.array_equal(voxels(segmentationNode, segment.name, volumeNode) > 0, expected == segment.label)
 
 
-def test_a_warped_volume_is_refused(scene):
+def test_nonlinear_transform_is_refused(scene):
     from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
     from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
 
@@ -197,7 +197,7 @@ def test_a_warped_volume_is_refused(scene):
         addSegmentation(labels, SEGMENTS, volumeNode, "bodies")
 
 
-def test_a_sheared_and_an_empty_volume_are_refused(scene):
+def test_strongly_sheared_or_empty_volume_is_refused(scene):
     from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
@@ -210,7 +210,7 @@ def test_a_sheared_and_an_empty_volume_are_refused(scene):
         imageFromVolume(scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty"))
 
 
-def test_a_label_map_of_another_volume_or_without_segments_is_refused(scene):
+def test_label_map_of_another_grid_is_refused(scene):
     from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
     from SpineSegmentationLib.scene.VolumeExchange import addVolume
 
@@ -224,7 +224,7 @@ def test_a_label_map_of_another_volume_or_without_segments_is_refused(scene):
     assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
 
 
-def test_an_empty_result_is_a_segmentation_without_segments(scene):
+def test_empty_label_map_gives_no_segments(scene):
     from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
     from SpineSegmentationLib.scene.VolumeExchange import addVolume
 

@@ -27,7 +27,7 @@ def listener() -> Listener:
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-def test_lines_are_put_together_from_pieces_of_any_size(listener, size):
+def test_lines_are_joined_from_chunks_of_any_size(listener, size):
     events = [PROGRESS, {"event": "note", "text": "slices of 4 mm – thick"}, PROGRESS, RESULT]
     data = "\r\n".join(json.dumps(event, ensure_ascii=False) for event in events).encode() + b"\n"
     for start in range(0, len(data), size):
@@ -37,7 +37,7 @@ def test_lines_are_put_together_from_pieces_of_any_size(listener, size):
     assert listener.protocol.result(0) == RESULT
 
 
-def test_the_last_line_counts_without_its_end(listener):
+def test_last_line_without_newline_counts(listener):
     listener.protocol.receiveOutput(json.dumps(RESULT).encode())
     listener.protocol.receiveErrorOutput(b"half a line")
     assert not listener.protocol.isAnswered
@@ -48,18 +48,18 @@ def test_the_last_line_counts_without_its_end(listener):
 
 
 @pytest.mark.parametrize("line", [b"no JSON\n", b"[1]\n", b'"text"\n', b'{"no": "event"}\n', b"7\n"])
-def test_what_is_no_event_goes_to_the_log(listener, line):
+def test_unknown_output_goes_to_the_log(listener, line):
     listener.protocol.receiveOutput(line)
     assert listener.text == [line.decode().strip()]
 
 
-def test_damaged_characters_do_not_stop_the_log(listener):
+def test_invalid_utf8_does_not_stop_the_log(listener):
     listener.protocol.receiveErrorOutput(b"caf\xe9\n\n")
     assert listener.text == ["caf\ufffd"]
 
 
 @pytest.mark.parametrize(("details", "kind"), [(None, SpineError), ("Traceback ...", UnexpectedError)])
-def test_the_workers_sentence_is_raised_with_the_details_that_there_are(listener, details, kind):
+def test_error_event_is_raised_with_its_details(listener, details, kind):
     error = {"event": "error", "message": "this sentence is for the user", "details": details}
     with pytest.raises(SpineError, match=r"^this sentence is for the user$") as raised:
         listener.hear(PROGRESS, error).result(1)
@@ -72,7 +72,7 @@ def test_cancelled(listener):
         listener.hear({"event": "cancelled"}).result(9)
 
 
-def test_a_worker_that_dies_is_no_success(listener):
+def test_died_worker_is_an_unexpected_error(listener):
     listener.protocol.receiveErrorOutput(b"Segmentation fault\n")
     with pytest.raises(UnexpectedError, match="exit code 139") as raised:
         listener.hear(PROGRESS).result(139)

@@ -15,6 +15,8 @@ import qt
 import slicer
 
 WAIT_S = 300.0
+PAUSE_SCALE = 1.0
+"""Pauses let Slicer draw; where nothing is drawn they may be shorter."""
 
 
 def arguments() -> dict:
@@ -48,7 +50,7 @@ class _Session:
                 return
             wait = next(self._steps)
             if isinstance(wait, (int, float)):
-                end = time.monotonic() + wait
+                end = time.monotonic() + wait * PAUSE_SCALE
                 wait = (f"{wait} s", lambda: time.monotonic() >= end)
             self._words, self._condition = wait
             self._deadline = time.monotonic() + WAIT_S

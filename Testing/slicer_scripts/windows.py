@@ -1,4 +1,4 @@
-"""The window of Slicer: made ready for pictures, photographed, and clicked."""
+"""The window of Slicer: prepared for screenshots, captured, and clicked."""
 
 import os
 

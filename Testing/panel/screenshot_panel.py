@@ -1,4 +1,4 @@
-"""Pictures of the panel for the README and for a person's eye: python Testing/panel/photograph_panel.py [FOLDER]
+"""Screenshots of the panel for the README: python Testing/panel/screenshot_panel.py [FOLDER]
 
 The real panel in the host, with the sample scan and the bundled models. By default the pictures of the README are
 replaced.
@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "Testing"))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
-def photograph(folder: Path) -> None:
+def screenshot(folder: Path) -> None:
     from SlicerHost.host import SlicerHost
 
     host = SlicerHost()
@@ -21,7 +21,7 @@ def photograph(folder: Path) -> None:
     ui, parameters = panel.ui, panel._parameterNode
 
     def picture(name: str) -> None:
-        host.photograph(panel, folder / f"panel-{name}.png")
+        host.screenshot(panel, folder / f"panel-{name}.png")
 
     picture("empty")
     ui.sampleButton.click()
@@ -62,4 +62,4 @@ def _breakWorker(panel) -> None:
 
 
 if __name__ == "__main__":
-    photograph(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "Resources" / "Screenshots")
+    screenshot(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "Resources" / "Screenshots")

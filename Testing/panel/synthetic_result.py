@@ -1,14 +1,15 @@
-"""The panel with a result, which no network had to be run for."""
+"""The panel with a result, for which no network was run."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from painted_scan import addScan
 from small_records import small_record
+from synthetic_scan import addScan
 
-from SpineInference.anatomy import LEVELS, Naming
+from SpineInference.anatomy import LEVELS, Naming, Segment, numbered
+from SpineInference.app.record import Record
 from SpineInference.app.requests import Request
 from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
@@ -16,29 +17,39 @@ from SpineInference.measuring.slice_agreement import dice_per_slice
 
 
 def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
-    """The panel with a result of two vertebrae, L4 and L5, that was compared with a reference: itself."""
+    """The panel with a result of two vertebrae that was compared with a reference: itself.
+
+    They are L4 and L5, unless `naming` says that they are numbered.
+    """
     panel = host.openModule("SpineSegmentation")
-    volumeNode = addScan()
-    panel._parameterNode.inputVolume = volumeNode
+    panel._parameterNode.inputVolume = volumeNode = addScan()
     from SpineSegmentationLib.scene.ResultImport import importResult
+
+    isNumbered = naming is not None and naming.source == "numbered"
+    segments = [numbered(1), numbered(2)] if isNumbered else [LEVELS["L4"], LEVELS["L5"]]
+    record = _written_result(folder, volumeNode, segments, naming)
+    panel._parameterNode.result = importResult(record, folder, volumeNode).tableNode
+    host.process()
+    return panel
+
+
+def _written_result(folder: Path, volumeNode: Any, segments: list[Segment], naming: Naming | None) -> Record:
+    """The record of a result with two cuboids, whose label map is in `folder`."""
     from SpineSegmentationLib.scene.VolumeExchange import imageWithGeometryOf
 
+    upper, lower = (segment.label for segment in segments)
     array = np.zeros((96, 40, 40), np.uint8)
-    array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = 23, 24
+    array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = upper, lower
     labels = imageWithGeometryOf(volumeNode, array)
-    segments = [LEVELS["L4"], LEVELS["L5"]]
     write_labelmap(labels, folder / "labels.nrrd")
-    measurements = measure(labels, segments, {23}, labels, quality=[0.93, 0.61])
-    record = small_record(
+    measurements = measure(labels, segments, {upper}, labels, quality=[0.93, 0.61])
+    return small_record(
         Request("scan.nrrd", str(folder)),
         segments,
         measurements=as_json(replace(measurements, naming=naming)),
         dice_per_slice=dice_per_slice(labels, labels),
         contents={"labels": "labels.nrrd"},
     )
-    panel._parameterNode.result = importResult(record, folder, volumeNode).tableNode
-    host.process()
-    return panel
 
 
 def erase(panel: Any, segment: str, slices: slice) -> None:

@@ -1,7 +1,7 @@
 """A corrected result is measured again: the numbers are those of the segments as they are now, and nothing is lost."""
 
 import pytest
-from painted_result import erase, with_result
+from synthetic_result import erase, with_result
 
 from SpineInference.anatomy import Naming
 
@@ -22,7 +22,7 @@ def measure(host, panel) -> list[dict]:
     return measurementsOf(panel._parameterNode.result)
 
 
-def test_a_corrected_segment_has_new_numbers_and_the_first_ones_stay_in_the_scene(host, panel, temporary):
+def test_remeasure_corrected_segment(host, panel, temporary):
     import slicer
 
     from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
@@ -44,7 +44,7 @@ def test_a_corrected_segment_has_new_numbers_and_the_first_ones_stay_in_the_scen
     assert not list(temporary.iterdir())
 
 
-def test_it_can_be_compared_with_a_reference_afterwards(host, panel):
+def test_remeasure_with_a_reference(host, panel):
     import slicer
 
     reference = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Expert")
@@ -59,7 +59,7 @@ def test_it_can_be_compared_with_a_reference_afterwards(host, panel):
     assert panel.ui.plotSelector.count == 2
 
 
-def test_a_vertebra_that_was_drawn_since_is_one_more_and_an_erased_one_is_gone(host, panel):
+def test_remeasure_drawn_and_erased_vertebra(host, panel):
     import slicer
 
     node, volumeNode = panel._parameterNode.result.GetNodeReference("segmentation"), panel._parameterNode.inputVolume
@@ -74,7 +74,7 @@ def test_a_vertebra_that_was_drawn_since_is_one_more_and_an_erased_one_is_gone(h
     assert drawn["level_source"] == "given" and drawn["quality"] is None and drawn["depth_mm"] > 0
 
 
-def test_vertebrae_that_the_user_renamed_keep_their_quality_but_not_where_their_names_came_from(host, panel):
+def test_remeasure_renamed_vertebra(host, panel):
     segmentation = panel._parameterNode.result.GetNodeReference("segmentation").GetSegmentation()
     for before, after in (("L5", "S1"), ("L4", "L5")):
         segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName(before)).SetName(after)
@@ -85,7 +85,7 @@ def test_vertebrae_that_the_user_renamed_keep_their_quality_but_not_where_their_
     ]
 
 
-def test_measuring_over_and_over_leaves_no_more_nodes_than_once(host, panel):
+def test_repeated_remeasuring_adds_no_nodes(host, panel):
     import slicer
 
     def count() -> dict[str, int]:
@@ -102,7 +102,7 @@ def test_measuring_over_and_over_leaves_no_more_nodes_than_once(host, panel):
     assert chart.GetNthPlotSeriesNode(0).GetTableNode() is table
 
 
-def test_what_cannot_be_measured_is_told(host, panel):
+def test_remeasure_without_scan_or_segments(host, panel):
     import slicer
 
     first = panel._parameterNode.result
@@ -122,7 +122,7 @@ def test_what_cannot_be_measured_is_told(host, panel):
         panel.logic.measure(first)
 
 
-def test_what_should_never_happen_is_told_with_details(host, panel, monkeypatch):
+def test_unexpected_error_shows_details(host, panel, monkeypatch):
     def fail(*arguments, **choices):
         raise RuntimeError("the disk is on fire")
 
@@ -133,7 +133,7 @@ def test_what_should_never_happen_is_told_with_details(host, panel, monkeypatch)
     assert panel.ui.measureButton.enabled
 
 
-def test_cancel_and_a_closed_scene_leave_everything_as_it_was(host, panel, temporary):
+def test_cancelled_remeasuring_changes_nothing(host, panel, temporary):
     import slicer
 
     first, tables = panel._parameterNode.result, slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode")
@@ -150,7 +150,7 @@ def test_cancel_and_a_closed_scene_leave_everything_as_it_was(host, panel, tempo
     assert not list(temporary.iterdir())
 
 
-def test_a_script_gets_the_table(host, panel):
+def test_measure_returns_the_table_to_a_script(host, panel):
     from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
 
     erase(panel, "L5", slice(40, 42))
