@@ -1,4 +1,4 @@
-"""What can be told about the panel's .ui file without a Slicer: that the code, Slicer and a person can work with it."""
+"""Checks of the panel's .ui file without a Slicer: for the code, for Slicer and for the user."""
 
 import ast
 import re

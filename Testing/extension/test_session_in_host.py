@@ -59,6 +59,6 @@ def test_session_in_the_host(project, tmp_path, monkeypatch, script, facts):
         for name in (script, "session"):
             sys.modules.pop(name, None)
         host.close()
-    told = json.loads(report.read_text("utf-8"))
-    assert told["failure"] is None and ends == [0]
-    assert facts <= set(told["facts"])
+    reported = json.loads(report.read_text("utf-8"))
+    assert reported["failure"] is None and ends == [0]
+    assert facts <= set(reported["facts"])

@@ -66,7 +66,7 @@ def temporary(monkeypatch, tmp_path) -> Path:
 
 @pytest.fixture
 def panel(host, small_models, temporary):
-    """The panel with a painted scan and the small model chosen, on the CPU."""
+    """The panel with a synthetic scan and the small model chosen, on the CPU."""
     from synthetic_scan import addScan
 
     panel = host.openModule("SpineSegmentation")

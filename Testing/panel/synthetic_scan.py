@@ -1,4 +1,4 @@
-"""A scan for the small model of the panel tests, and what is asked about a scene again and again."""
+"""A scan for the small model of the panel tests, and helpers that look into the scene."""
 
 import numpy as np
 

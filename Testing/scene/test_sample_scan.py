@@ -25,7 +25,7 @@ def sample(scene):
 
 
 class Register:
-    """What the Sample Data module of Slicer is told."""
+    """Records the calls of Slicer's SampleDataLogic."""
 
     def __init__(self):
         self.sources = []

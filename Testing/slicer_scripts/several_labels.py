@@ -1,6 +1,6 @@
 """A model of bodies, discs and the canal comes as a zip; a body it is unsure of; a result that replaces another one.
 
-The model goes by brightness alone, so the scan is painted for it.
+The model goes by brightness alone, so the scan is made for it.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def steps(facts):
     ui.importModelButton.click()
     yield "the model", lambda: not ui.modelProgressBar.visible
     assert ui.modelSelector.currentText == "By brightness", ui.modelSummaryLabel.text
-    volumeNode = _paint()
+    volumeNode = _add_scan()
     slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
     ui.inputSelector.setCurrentNode(volumeNode)
 
@@ -67,7 +67,7 @@ def steps(facts):
     assert ui.modelSelector.currentText != "By brightness" and ui.segmentButton.enabled
 
 
-def _paint():
+def _add_scan():
     """Five bodies with discs between them and the canal behind them, 130 x 50 x 40 voxels of 1 mm; the third is dim."""
     down, back, left = np.ogrid[:130, :50, :40]
     column = (np.hypot(back - 16, left - 20) < 12) & (down >= 0)
@@ -76,7 +76,7 @@ def _paint():
     array = np.select([body & (down // 26 == 2), body, column, canal], [470, 600, 200, 360], 0)
     array = array + np.random.default_rng(0).normal(0, 5, array.shape)
     matrix = np.array([[-1, 0, 0, 20], [0, -1, 0, 25], [0, 0, -1, 65], [0, 0, 0, 1]], float)
-    return slicer.util.addVolumeFromArray(array.astype(np.int16), ijkToRAS=matrix, name="Painted")
+    return slicer.util.addVolumeFromArray(array.astype(np.int16), ijkToRAS=matrix, name="Synthetic")
 
 
 run(steps, arguments()["report"])
