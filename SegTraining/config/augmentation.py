@@ -61,7 +61,7 @@ class Augmentation(Strict):
     scale: Ranged | None = None
     """Factor of size."""
     shift: Ranged | None = None
-    """Pixels, in each direction of the plane."""
+    """Pixels, in both directions of the plane."""
 
     slice_order_flip: Transform | None = None
     """Reverses the neighbouring slices: the mirror image across the plane."""

@@ -105,12 +105,12 @@ def _change_values(image: torch.Tensor, settings: Augmentation, generator: torch
     low, span = low.view(-1, 1, 1, 1), span.view(-1, 1, 1, 1)
     count = len(image)
     gamma = strengths(settings.gamma, count, 1.0, generator)
-    chosen = drawn(settings.bias_field, count, generator) | (gamma != 1)
-    if chosen.any():
-        part = torch.nonzero(chosen).flatten()
+    shaded = drawn(settings.bias_field, count, generator)
+    if (changed := shaded | (gamma != 1)).any():
+        part = torch.nonzero(changed).flatten()
         unit = image[part].sub_(low[part]).div_(span[part])
-        if settings.bias_field is not None:
-            unit *= _field(settings.bias_field, len(part), image.shape[2:], generator)
+        if shaded.any():
+            unit[shaded[part]] *= _field(settings.bias_field, int(shaded.sum()), image.shape[2:], generator)
         image[part] = unit.pow_(gamma[part].view(-1, 1, 1, 1)).mul_(span[part]).add_(low[part])
 
     # Contrast, brightness and inversion are one linear function.
