@@ -57,8 +57,9 @@ class CaseResult:
 def validate(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], config: Config) -> CaseResult:
     """Dice of one case, the mean over the classes, each over the whole volume, and the training's loss.
 
-    Every `slice_step`-th slice counts, and ignored voxels do not. A class that is neither there nor found is left out
-    of the Dice. The loss is the mean over batches of slices. `predict` maps float32 [n, channels, rows, cols] to
+    A voxel of a single class is found from the configuration's `threshold` on, the one of its package. Every
+    `slice_step`-th slice counts, and ignored voxels do not. A class that is neither there nor found is left out of the
+    Dice. The loss is the mean over batches of slices. `predict` maps float32 [n, channels, rows, cols] to
     logits [n, classes, rows, cols].
     """
     image, target, indices = _judged_part(case, config)
@@ -71,7 +72,7 @@ def validate(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], 
         truth = target[chunk]
         probability = _probability(image, chunk, windows, case.record.background, predict, config)
         loss += len(chunk) / len(indices) * _loss(probability, truth, config)
-        likeliest = probability[:, 0] > 0.5 if config.activation == "sigmoid" else probability.argmax(1)
+        likeliest = probability[:, 0] >= config.threshold if config.activation == "sigmoid" else probability.argmax(1)
         found = likeliest.astype(np.uint8)
         found[truth == IGNORE] = IGNORE
         for position, number in enumerate(numbers):

@@ -174,6 +174,18 @@ def test_validation_scores_the_truth_with_one_and_leaves_out_what_nobody_labelle
         assert validate(case, lambda image: image * 0 + 1, setting).dice < 0.5
 
 
+def test_validation_goes_by_the_packaged_threshold(folders):
+    case = cases(folders)[0]
+
+    def unsure_around_the_blocks(image: torch.Tensor) -> torch.Tensor:
+        """Probability 0.55 where nothing is, and more in the blocks."""
+        return torch.where(image > 1.2, 1.0, torch.logit(torch.tensor(0.55)))
+
+    for threshold, low, high in ((0.5, 0, 0.5), (0.6, 0.97, 1)):
+        setting = config(threshold=threshold, input={"context_slices": 0}, validation={"slice_step": 1})
+        assert low < validate(case, unsure_around_the_blocks, setting).dice <= high
+
+
 def test_validation_on_a_canvas_sees_larger_slices_as_tiles(folders):
     case = cases(folders)[0]
     sizes = set()
