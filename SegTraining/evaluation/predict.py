@@ -45,12 +45,24 @@ def scans_of_cases(cases: Sequence[Case]) -> list[Scan]:
 def scans_at(paths: Sequence[str], output: Path) -> list[Scan]:
     """The scans that files, DICOM folders and folders of scans stand for. A path without any gives one that fails.
 
-    They are called as their files, without the number of the channel that nnU-Net appends.
+    They are called as their files, without the number of the channel that nnU-Net appends unless another scan has
+    that name.
     """
     requests, failures = plan(paths, str(output), None, Request(input="", output=""))
-    names = [Path(request.output).name.removesuffix(_FIRST_CHANNEL) for request in requests]
+    names = _without_channel([Path(request.output).name for request in requests])
     found = [Scan(name, partial(read_volume, r.input)) for name, r in zip(names, requests, strict=True)]
     return found + [Scan("", partial(_raise, failure)) for failure in failures]
+
+
+def _without_channel(names: Sequence[str]) -> list[str]:
+    """`names`, which differ, without the number of the first channel wherever they differ without it too."""
+    taken = {name.casefold() for name in names}  # file systems may not tell upper from lower case
+    result = []
+    for name in names:
+        short = name.removesuffix(_FIRST_CHANNEL)
+        result.append(name if short.casefold() in taken else short)
+        taken.add(short.casefold())
+    return result
 
 
 def predict_scans(
