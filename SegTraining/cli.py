@@ -261,10 +261,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     from SpineInference.options import SegmentationOptions
 
     from .evaluation.evaluate import evaluate
+    from .reporting.activation_maps import write_activation_maps
 
     choices = SegmentationOptions(threads=options.threads, restrict_to_spine=not options.whole_volume)
     with _models(options) as models:
         evaluate(models, cases, output, labels, not options.fused_only, choices)
+        write_activation_maps(models, cases[0], labels, output)
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -341,16 +343,19 @@ def _levels(options: argparse.Namespace) -> None:
 
 
 def _package(options: argparse.Namespace) -> None:
+    from .config.config import load_config
+    from .evaluation.manifest_metrics import manifest_metrics
     from .export.package import package
 
     folder = options.output or Path("models") / options.run_folder.resolve().name
     data = _data(options) if options.int8 else None
-    made = package(options.run_folder, folder, options.evaluation)
+    config = load_config(options.run_folder / "config.yaml")
+    metrics = manifest_metrics(options.evaluation, config.plane) if options.evaluation else None
+    made = package(options.run_folder, folder, metrics)
     if data is not None:
-        from .config.config import load_config
         from .evaluation.quantisation import add_int8
 
-        made = add_int8(made, load_config(options.run_folder / "config.yaml"), data)
+        made = add_int8(made, config, data)
         print(
             "int8: Dice {validation_dice} after {validation_dice_full_precision} in full precision, "
             "{speed_ratio} times as fast with one thread".format(**made.manifest.metrics["int8"])

@@ -127,13 +127,16 @@ def _train_and_evaluate(task: Task) -> str:
 
         from ..data.datasets import split_cases
         from ..evaluation.evaluate import evaluate, open_runs
+        from ..reporting.activation_maps import write_activation_maps
 
         # Not only where the spine seems to be: networks trained on whole slices find nothing in parts of them.
         options = SegmentationOptions(threads=config.training.threads, restrict_to_spine=False)
-        cases = split_cases(config.data, task.data_folder)
+        cases, labels = split_cases(config.data, task.data_folder), config.card.labels
         with open_runs([task.run_folder]) as models:
             for split in missing:
-                evaluate(models, cases[split], task.evaluation(split), config.card.labels, options=options)
+                # Before the summary, which says that nothing is missing.
+                write_activation_maps(models, cases[split][0], labels, task.evaluation(split))
+                evaluate(models, cases[split], task.evaluation(split), labels, options=options)
     return _reached(task.run_folder)
 
 

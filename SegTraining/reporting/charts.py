@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .csv_tables import number
-from .runs import Evaluation, RunRecord
+from .runs import Evaluation, RunRecord, number
 
 BLUE, ORANGE, GREEN, SKY, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#CC79A7", "#8A8A8A"
 """Of the palette of Okabe and Ito, which colour-blind people can tell apart."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from SpineInference.files.atomic import atomic
 
 from ..evaluation.examples import Example
+from ..evaluation.output import write_csv
 from .activation_maps import NetworkPictures
 from .charts import all_runs, dice_per_slice, training_curves
 from .comparison import comparisons
-from .csv_tables import write_rows
 from .figures import activations, kernels, overlays
 from .html import Part, Picture, Section, page
 from .runs import Evaluation, RunRecord, arms, read_runs
@@ -48,7 +48,7 @@ def _write_tables(tables: list[Table], runs: list[RunRecord], folder: Path) -> l
     written = []
     for name, rows in contents.items():
         if rows:
-            write_rows(rows, folder / f"{name}.csv")
+            write_csv(rows, folder / f"{name}.csv")
             written.append(folder / f"{name}.csv")
     return written
 

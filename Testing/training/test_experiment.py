@@ -1,5 +1,6 @@
 """An experiment runs through whatever happens: killed, started again, with a run that fails, with a changed preset."""
 
+import csv
 import multiprocessing
 import os
 import signal
@@ -19,7 +20,6 @@ from SegTraining.config.experiment import load_experiment
 from SegTraining.experiments.local_executor import run_locally
 from SegTraining.experiments.runner import plan, run_experiment
 from SegTraining.experiments.task import Outcome, Task, run_task
-from SegTraining.reporting.csv_tables import read_rows
 from SegTraining.training.run_lock import claimed
 from SpineInference.errors import SpineError
 
@@ -67,8 +67,9 @@ def test_all_runs_are_trained_evaluated_and_reported_and_nothing_twice(data, tmp
     assert lines[0].startswith("2 runs, 0 of them done")
     assert lines[1].startswith("1 of 2: deep: validation Dice 0.") and "test Dice 0." in lines[1] and "left" in lines[1]
     assert lines[2].startswith("2 of 2: flat: ") and lines[-1].endswith("report.html")
-    scores = read_rows(tmp_path / "out" / "report-tables" / "scores.csv")
-    assert [(row["Run"], row["Cases of"]) for row in scores] == [("deep", "test"), ("flat", "test")]
+    with (tmp_path / "out" / "report-tables" / "scores.csv").open(newline="", encoding="utf-8") as file:
+        assert [(row["Run"], row["Cases of"]) for row in csv.DictReader(file)] == [("deep", "test"), ("flat", "test")]
+    assert (tmp_path / "out" / "runs" / "deep" / "evaluation" / "test" / "network-sagittal.npz").exists()
     run(path, data, execute=lambda tasks, on_outcome: pytest.fail("done already"))
     assert main([*arguments(path, data), "--list"]) == 0
     assert capsys.readouterr().out.splitlines()[-3:-1] == ["deep  done", "flat  done"]

@@ -1,5 +1,6 @@
 """An experiment in a cluster gives what it gives on one computer, whatever dies in between."""
 
+import csv
 import re
 import threading
 import time
@@ -16,7 +17,6 @@ from SegTraining.cli import main
 from SegTraining.config.config import parse_config
 from SegTraining.data.prepare import Job, prepare
 from SegTraining.experiments.task import TRAINED, run_task
-from SegTraining.reporting.csv_tables import read_rows
 
 LONG = {"training": {"max_epochs": 3, "steps_per_epoch": 15}}
 
@@ -80,7 +80,8 @@ def test_a_node_that_dies_costs_no_run_and_changes_none(tmp_path, monkeypatch, c
         for place in ("alone", "cluster")
     )
     assert all(alone[tensor].equal(cluster[tensor]) for tensor in alone)
-    assert sorted(row["Run"] for row in read_rows(out / "report-tables" / "scores.csv")) == sorted(runs)
+    with (out / "report-tables" / "scores.csv").open(newline="", encoding="utf-8") as file:
+        assert sorted(row["Run"] for row in csv.DictReader(file)) == sorted(runs)
 
 
 def test_a_cluster_that_does_not_answer_is_told_and_nothing_is_run(tmp_path, capfd):
