@@ -78,6 +78,7 @@ class Training(Strict):
     devices: int = Field(1, ge=1)
     """GPUs, or processes on a CPU, that share each batch."""
     threads: int | None = Field(None, ge=1)
+    """Of torch on the CPU; by default as many as it has processors."""
     workers: int = Field(0, ge=0)
     """Processes that prepare samples; 0 prepares them in the training process."""
     augment_on_device: bool | None = None

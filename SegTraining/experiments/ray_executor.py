@@ -36,7 +36,7 @@ def _needs(tasks: Sequence[Task], cluster: Cluster) -> Needs:
 
 
 def _run(task: Task, monitor: Monitor) -> Outcome:
-    return run_task(task)
+    return run_task(task, task.cpus)  # other runs use the other processors of the node
 
 
 def _outcome(finished: Finished) -> Outcome:

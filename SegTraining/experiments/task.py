@@ -78,16 +78,17 @@ Executor = Callable[[Sequence[Task], Callable[[Outcome], None]], None]
 """`executor(tasks, on_outcome)` calls `on_outcome` once for each task, and returns when all of them have ended."""
 
 
-def run_task(task: Task) -> Outcome:
+def run_task(task: Task, threads: int | None = None) -> Outcome:
     """Train and evaluate in this process, going on from whatever an earlier attempt has left; never raises Exception.
 
-    What is done already is not done again. Prints into the task's log.
+    What is done already is not done again. Prints into the task's log. The evaluation has as many `threads` as the
+    training if the configuration says how many; None are as many as there are processors.
     """
     started = time.monotonic()
     result, error = "", None
     try:
         with _logged(task.log):
-            result = _train_and_evaluate(task)
+            result = _train_and_evaluate(task, threads)
     except SpineError as told:
         error = str(told)
     except Exception as unexpected:
@@ -111,7 +112,7 @@ def _logged(path: Path) -> Iterator[None]:
             raise
 
 
-def _train_and_evaluate(task: Task) -> str:
+def _train_and_evaluate(task: Task, threads: int | None) -> str:
     from ..config.config import load_config
     from ..training.run_folder import CONFIG
     from ..training.train import train
@@ -130,7 +131,7 @@ def _train_and_evaluate(task: Task) -> str:
         from ..reporting.activation_maps import write_activation_maps
 
         # Not only where the spine seems to be: networks trained on whole slices find nothing in parts of them.
-        options = SegmentationOptions(threads=config.training.threads, restrict_to_spine=False)
+        options = SegmentationOptions(threads=config.training.threads or threads, restrict_to_spine=False)
         cases, labels = split_cases(config.data, task.data_folder), config.card.labels
         with open_runs([task.run_folder]) as models:
             for split in missing:

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule
 
 from SpineInference.errors import SpineError
 from SpineInference.networks import build
+from SpineInference.processors import available_processors
 
 from ..config.config import Config
 from ..config.training import Optimiser
@@ -77,8 +78,9 @@ class Run(LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": after}
 
     def on_fit_start(self) -> None:
-        if self.config.training.threads is not None:
-            torch.set_num_threads(self.config.training.threads)
+        # torch counts the processors of the computer, not those that its container grants.
+        own = min(torch.get_num_threads(), available_processors())
+        torch.set_num_threads(self.config.training.threads or own)
         self._started = time.monotonic()
 
     def on_train_epoch_start(self) -> None:

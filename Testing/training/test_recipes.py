@@ -9,6 +9,7 @@ import torch
 from tiny_training import make_dataset, settings
 
 from SegTraining.config.config import Config
+from SegTraining.training.module import Run
 from SegTraining.training.train import train
 
 STILL = {
@@ -94,6 +95,18 @@ def test_clipped_gradients_keep_the_steps_short(folders, tmp_path):
         trained = [name for name in state if name.startswith("network.") and not name.endswith(BUFFERS)]
         ends.append(torch.cat([state[name].flatten() for name in trained]))
     assert torch.linalg.vector_norm(ends[1] - ends[0]).item() == pytest.approx(1e-3, rel=0.01)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(None, 1), (2, 2)])
+def test_threads_default_to_those_granted(monkeypatch, threads, expected):
+    before = torch.get_num_threads()
+    monkeypatch.setattr("SegTraining.training.module.available_processors", lambda: 1)
+    try:
+        torch.set_num_threads(4)
+        Run(Config.model_validate(settings(training={"threads": threads})), torch.nn.Conv2d(1, 1, 1), []).on_fit_start()
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
 
 
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
