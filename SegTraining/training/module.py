@@ -157,7 +157,7 @@ class Run(LightningModule):
 
 def training_output(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
     """Logits of full size, or those of every scale of a network that is made for deep supervision."""
-    return getattr(network, "every_scale", network)(image)
+    return getattr(network, "deep_supervision_outputs", network)(image)
 
 
 def start_network(config: Config) -> torch.nn.Module:
