@@ -19,7 +19,7 @@ from ..config.config import Config, load_config, save_config
 from ..config.experiment import Experiment, Run, expand
 from ..data.datasets import split_cases
 from ..reporting.report import write_report
-from ..training.run_lock import claimed
+from ..training.run_lock import run_lock
 from .task import Executor, Outcome, Task
 
 _RESOLVED = "config.yaml"
@@ -93,7 +93,7 @@ def run_experiment(planned: list[Planned], output: Path, execute: Executor) -> N
     Raises SpineError before anything is run where the data cannot be used or another process works in `output`, and at
     the end if runs have failed; executed again, it goes on where it was.
     """
-    with claimed(output):
+    with run_lock(output):
         _check_data(planned)
         for each in planned:
             each.task.config.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from .callbacks import EpochLog, KeepBest, TimeLimit
 from .memory import is_out_of_memory, too_large
 from .module import METRIC, Run, start_network
 from .run_folder import CHECKPOINT, CONFIG, SafeCheckpoints, check_checkpoint, check_run_folder
-from .run_lock import claimed
+from .run_lock import run_lock
 from .validation import validation_cases
 
 
@@ -40,7 +40,7 @@ def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Pat
     network = start_network(config)
     parts = prepare(config, data_folder, cache_folder)
     _check_validation(config, parts["validation"])
-    with claimed(run_folder):
+    with run_lock(run_folder):
         save_config(config, run_folder / CONFIG)
         with atomic(run_folder / "fingerprint.json") as aside:
             aside.write_text(json.dumps(fingerprint(config, parts), indent=1), "utf-8")

@@ -20,7 +20,7 @@ from SegTraining.config.experiment import load_experiment
 from SegTraining.experiments.local_executor import run_locally
 from SegTraining.experiments.runner import plan, run_experiment
 from SegTraining.experiments.task import Outcome, Task, run_task
-from SegTraining.training.run_lock import claimed
+from SegTraining.training.run_lock import run_lock
 from SpineInference.errors import SpineError
 
 FLAT = {"family": "fdn5", "arguments": {}}
@@ -116,7 +116,7 @@ def test_data_that_cannot_be_used_is_told_before_anything_runs(data, tmp_path):
 
 def test_two_processes_do_not_run_the_same_experiment(data, tmp_path):
     path = write(tmp_path)
-    with claimed(tmp_path / "out"), pytest.raises(SpineError, match="in use by another process"):
+    with run_lock(tmp_path / "out"), pytest.raises(SpineError, match="in use by another process"):
         run(path, data)
 
 
@@ -156,7 +156,7 @@ def wait_until_free(folder: Path) -> None:
     """The process of a run ends by itself, soon after the one that started it."""
     for _ in range(100):
         try:
-            with claimed(folder):
+            with run_lock(folder):
                 return
         except SpineError:
             time.sleep(0.1)

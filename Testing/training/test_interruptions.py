@@ -18,7 +18,7 @@ from SegTraining.config.config import Config, load_config
 from SegTraining.data.prepare import prepare
 from SegTraining.training.memory import is_out_of_memory
 from SegTraining.training.module import Run
-from SegTraining.training.run_lock import claimed
+from SegTraining.training.run_lock import run_lock
 from SegTraining.training.train import train
 from SpineInference.errors import SpineError
 
@@ -74,15 +74,15 @@ def test_a_run_that_never_reached_a_checkpoint_is_resumed_from_the_beginning(fol
 
 
 def test_a_run_folder_belongs_to_one_process_and_is_free_when_that_dies(tmp_path):
-    code = "import sys, time; from pathlib import Path; from SegTraining.training.run_lock import claimed\n"
-    code += "with claimed(Path(sys.argv[1])): print('claimed', flush=True); time.sleep(60)"
+    code = "import sys, time; from pathlib import Path; from SegTraining.training.run_lock import run_lock\n"
+    code += "with run_lock(Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "claimed\n"
-    with pytest.raises(SpineError, match=rf"in use by another process \(process {process.pid} on "), claimed(tmp_path):
+    assert process.stdout.readline() == "locked\n"
+    with pytest.raises(SpineError, match=rf"in use by another process \(process {process.pid} on "), run_lock(tmp_path):
         pass
     process.kill()
     process.wait()
-    with claimed(tmp_path):
+    with run_lock(tmp_path):
         pass
 
 
