@@ -23,6 +23,11 @@ class Pair:
     ours: str | None
     published: str | None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether `ours` is a word instead of a number."""
+        return self.ours is not None and not self.ours[:1].isdigit()
+
 
 Cell = str | Pair | None
 

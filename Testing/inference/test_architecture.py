@@ -59,7 +59,7 @@ PACKAGES = {
     "SpineSegmentation": Package("SpineSegmentation/*.py", BUNDLED | SLICER | {"SpineInference"}, set()),
     "SegTraining": Package(
         "SegTraining/**/*.py",
-        BUNDLED | HEAVY | {"SpineInference", "pydantic", "yaml", "onnx", "tqdm", "filelock"},
+        BUNDLED | HEAVY | {"SpineInference", "pydantic", "yaml", "onnx", "tqdm", "filelock", "jinja2"},
         {"ray", "onnxscript"},
     ),
 }
