@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from SpineInference.errors import SpineError
 
+from .config.console import show_progress
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 2 something the user can correct, 130 interrupted."""
     options = _parser().parse_args(arguments)
+    show_progress()
     try:
         options.run(options)
     except SpineError as error:

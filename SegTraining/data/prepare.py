@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import random
 import shutil
 import tempfile
@@ -26,6 +27,8 @@ from ..config.data import THESIS_RULE, Input, Label
 from .cache import FORMAT, CachedCase, CaseRecord, open_case, read_record, write_record
 from .datasets import PARTS, Case, split_cases
 from .targets import IGNORE, class_map, is_target, judged_rows, training_target
+
+_log = logging.getLogger(__name__)
 
 _PERCENTILES = (0.0, 0.5, 50.0, 99.5, 100.0)
 
@@ -72,7 +75,7 @@ def _check(parts: dict[str, list[CachedCase]], config: Config) -> None:
 
 def _report(done: Iterable[str], total: int) -> None:
     for number, name in enumerate(done, start=1):
-        print(f"prepared {number} of {total}: {name}", flush=True)
+        _log.info(f"prepared {number} of {total}: {name}")
 
 
 @contextmanager

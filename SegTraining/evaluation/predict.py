@@ -1,7 +1,6 @@
 """What models find in scans, written as label maps on the scans' own grids. No reference is needed."""
 
-import sys
-import traceback
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,8 @@ from SpineInference.volume.geometry import canonical, restore
 
 from ..data.datasets import Case
 from .prediction import predict
+
+_log = logging.getLogger(__name__)
 
 FORMATS = ("nii.gz", "nrrd", "seg.nrrd")
 _FIRST_CHANNEL = "_0000"
@@ -81,11 +82,10 @@ def predict_scans(
             seconds = _predict(model_set, scan, path, options, engines)
         except Exception as error:
             failed += 1
-            if not isinstance(error, SpineError):
-                traceback.print_exc()
-            print(f"{number} of {len(scans)}: {scan.name or 'no scan'}: {error}", file=sys.stderr, flush=True)
+            unexpected = not isinstance(error, SpineError)
+            _log.error(f"{number} of {len(scans)}: {scan.name or 'no scan'}: {error}", exc_info=unexpected)
         else:
-            print(f"{number} of {len(scans)}: {path}, {seconds:.1f} s", flush=True)
+            _log.info(f"{number} of {len(scans)}: {path}, {seconds:.1f} s")
     if failed:
         raise SpineError(f"{failed} of {len(scans)} scans have no prediction: see above.")
 

@@ -4,6 +4,7 @@ A run whose process or node dies goes on where its last checkpoint was, wherever
 the same files. What a run takes of a node is what the experiment `wants`, without GPUs where no node has any.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 
 from SpineInference.app.cluster import Cluster, Finished, Needs, WorkerError, connected
@@ -11,6 +12,8 @@ from SpineInference.errors import SpineError
 from SpineInference.monitor import Monitor
 
 from .task import Executor, Outcome, Task, run_task
+
+_log = logging.getLogger(__name__)
 
 
 def run_in_cluster(address: str) -> Executor:
@@ -21,7 +24,7 @@ def run_in_cluster(address: str) -> Executor:
 
     def execute(tasks: Sequence[Task], on_outcome: Callable[[Outcome], None]) -> None:
         items = {task.name: task for task in tasks}
-        monitor = Monitor(on_note=lambda text: print(text, flush=True))
+        monitor = Monitor(on_note=_log.info)
         with connected(address) as cluster:
             needs = _needs(tasks, cluster)
             for finished in cluster.spread(_run, items, needs, monitor, "runs", keep_workers=False):

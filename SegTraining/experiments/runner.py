@@ -6,6 +6,7 @@ DIR/first/NAME/               the same of those that others build upon; the repo
 DIR/report.html               with its tables beside it
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from ..data.datasets import split_cases
 from ..reporting.report import write_report
 from ..training.run_lock import run_lock
 from .task import Executor, Outcome, Task
+
+_log = logging.getLogger(__name__)
 
 _RESOLVED = "config.yaml"
 
@@ -88,7 +91,7 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def run_experiment(planned: list[Planned], output: Path, execute: Executor) -> None:
-    """Execute whatever is not done, print a line for each run, and write the report.
+    """Execute whatever is not done, log a line for each run, and write the report.
 
     Raises SpineError before anything is run where the data cannot be used or another process works in `output`, and at
     the end if runs have failed; executed again, it goes on where it was.
@@ -115,7 +118,7 @@ def report_experiment(planned: list[Planned], output: Path) -> None:
     """Write the report of the runs whose training has ended, as far as they have been evaluated."""
     folders = [each.task.run_folder for each in planned if each.task.trained and not each.run.first]
     if folders:
-        print(write_report(folders, output / "report.html")[0], flush=True)
+        _log.info(write_report(folders, output / "report.html")[0])
 
 
 def _check_data(planned: list[Planned]) -> None:
@@ -147,7 +150,7 @@ class _Progress:
         self._total = len(planned)
         self._before = self._ended = sum(each.task.done for each in planned)
         self._started = time.monotonic()
-        print(f"{self._total} runs, {self._before} of them done; each writes what it does into log.txt", flush=True)
+        _log.info(f"{self._total} runs, {self._before} of them done; each writes what it does into log.txt")
 
     def add(self, outcome: Outcome) -> None:
         self._ended += 1
@@ -155,10 +158,9 @@ class _Progress:
             self.failed.append(outcome.name)
         told = outcome.result if outcome.error is None else f"FAILED: {outcome.error.removesuffix('.')}"
         left = (time.monotonic() - self._started) / (self._ended - self._before) * (self._total - self._ended)
-        print(
+        _log.info(
             f"{self._ended} of {self._total}: {outcome.name}: {told}; {outcome.minutes:.1f} min, "
-            f"about {_duration(left)} left",
-            flush=True,
+            f"about {_duration(left)} left"
         )
 
 

@@ -4,6 +4,7 @@ An executor is given tasks and calls back with an outcome for each; it may run t
 they see the same files. `experiment_local` has the one that runs them one after the other on this computer.
 """
 
+import logging
 import os
 import sys
 import time
@@ -16,7 +17,10 @@ from pathlib import Path
 from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 
+from ..config.console import show_progress
 from ..evaluation.output import SUMMARY
+
+_log = logging.getLogger(__name__)
 
 LOG = "log.txt"
 TRAINED = "trained"
@@ -104,7 +108,8 @@ def _logged(path: Path) -> Iterator[None]:
     except OSError as error:
         raise SpineError(f'"{path}" cannot be written ({error.strerror}): choose another folder.') from error
     with file, redirect_stdout(file), redirect_stderr(file):
-        print(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}", flush=True)
+        show_progress()
+        _log.info(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}")
         try:
             yield
         except BaseException:

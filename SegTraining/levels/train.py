@@ -1,6 +1,7 @@
 """Trains the network that recognises levels, and makes its package: forty minutes on one thread of a CPU."""
 
 import datetime
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -23,6 +24,8 @@ from ..data.datasets import split_cases
 from ..export.onnx_export import export_package
 from .augmentation import varied
 from .patches import C2, L5, NO_VERTEBRA, S1, Scan, draw_patches, phantom_scan, read_scan
+
+_log = logging.getLogger(__name__)
 
 FAMILY = "patch-classifier"
 CLASSES = len(LEVELS) + 1
@@ -50,7 +53,7 @@ def train_levels(config: LevelConfig, data_folder: Path, output: Path) -> ModelP
     phantoms = (phantom_scan(seed, config) for seed in seeds[: config.phantoms.training])
     drawn = [draw_patches(scan, config.input, spec.copies, rng) for scan in people]
     made = [draw_patches(scan, config.input, spec.phantom_copies, rng) for scan in phantoms]
-    print(f"{len(drawn)} scans and {len(made)} phantoms read, {time.perf_counter() - started:.0f} s", flush=True)
+    _log.info(f"{len(drawn)} scans and {len(made)} phantoms read, {time.perf_counter() - started:.0f} s")
     patches = torch.from_numpy(np.concatenate([patches for patches, _ in drawn + made]))
     values = torch.from_numpy(np.concatenate([values for _, values in drawn + made]))
     from_phantom = torch.arange(len(values)) >= sum(len(values) for _, values in drawn)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,20 +13,26 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from SpineInference.files.atomic import atomic
 
+from ..config.console import progress_is_shown, show_progress
 from .module import METRIC, Run
+
+_log = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 
 
 class EpochLog(Callback):
-    """Writes `metrics.csv`, one line per epoch, and prints it with the time that is left."""
+    """Writes `metrics.csv`, one line per epoch, and logs it with the time that is left."""
 
     def __init__(self, run_folder: Path):
         self._path = run_folder / "metrics.csv"
+        self._shown = progress_is_shown()
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, run: Run) -> None:
+        if self._shown:
+            show_progress()  # this may be another process
         if self._path.exists():  # a resumed run: epochs after the checkpoint are run again
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= trainer.current_epoch]
@@ -50,10 +57,9 @@ class EpochLog(Callback):
                 rows = list(csv.DictReader(file))
         self._write([*rows, row])
         left = run.minutes * (1 / max(1e-6, progress) - 1)
-        print(
+        _log.info(
             f"epoch {row['epoch']}: loss {row['loss']}, validation Dice {row[METRIC] or '-'}, "
-            f"{run.minutes:.1f} min, at most {left:.0f} min left",
-            flush=True,
+            f"{run.minutes:.1f} min, at most {left:.0f} min left"
         )
 
     def _write(self, rows: list[dict]) -> None:

@@ -16,6 +16,7 @@ import yaml
 from tiny_training import make_dataset, settings
 
 from SegTraining.cli import main
+from SegTraining.config.console import show_progress
 from SegTraining.config.experiment import load_experiment
 from SegTraining.experiments.local_executor import run_locally
 from SegTraining.experiments.runner import plan, run_experiment
@@ -57,6 +58,7 @@ def here(tasks, on_outcome) -> None:
 
 def run(path: Path, data: Path, execute=here, only=("*",)) -> None:
     output = path.parent / "out"
+    show_progress()
     run_experiment(plan(load_experiment(path), output, data, path.parent / "cache", only=only), output, execute)
 
 
