@@ -16,7 +16,7 @@ from SpineInference.files.atomic import atomic
 from SpineInference.networks import check_family
 from SpineInference.specs import PostprocessingSpec
 
-from .augmentation import Augmentation, Strict
+from .augmentation import Augmentation, StrictModel
 from .data import Data, Dataset, Input, Label
 from .errors import explain, suggestion
 from .training import FineTuning, Loss, Network, Optimiser, Schedule, Training, Validation
@@ -24,7 +24,7 @@ from .training import FineTuning, Loss, Network, Optimiser, Schedule, Training, 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 
-class Card(Strict):
+class Card(StrictModel):
     """What the package says about the model to a person."""
 
     labels: tuple[Label, ...] = Field((Label(),), min_length=1)
@@ -57,7 +57,7 @@ class Card(Strict):
         return self
 
 
-class Config(Strict):
+class Config(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     plane: Literal["sagittal", "coronal", "axial"]
     card: Card

@@ -21,7 +21,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from SpineInference.errors import SpineError
 
-from .augmentation import Strict
+from .augmentation import StrictModel
 from .config import Config, changed, find_settings, merged, parse_config, read_settings
 from .errors import explain, suggestion
 
@@ -32,7 +32,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Changes = dict[str, Any]
 
 
-class Wants(Strict):
+class Wants(StrictModel):
     """What each run wants of the computer that it is given to; of no meaning on one's own computer."""
 
     cpus: int = Field(1, ge=1)
@@ -40,7 +40,7 @@ class Wants(Strict):
     memory_gb: float = Field(4.0, gt=0)
 
 
-class Experiment(Strict):
+class Experiment(StrictModel):
     name: Name
     configuration: Changes
     axes: dict[str, dict[Name, Changes]] = {}
@@ -80,7 +80,7 @@ class Experiment(Strict):
 
 
 @dataclass(frozen=True)
-class Run:
+class ExperimentRun:
     """One run of an experiment; `first` for those that others build upon."""
 
     name: str
@@ -97,19 +97,19 @@ def load_experiment(source: str | Path) -> Experiment:
         raise SpineError(f'The experiment "{path}" is wrong at {explain(error, Experiment)}.') from None
 
 
-def expand(experiment: Experiment, first_folder: Path, changes: Changes | None = None) -> list[Run]:
+def expand(experiment: Experiment, first_folder: Path, changes: Changes | None = None) -> list[ExperimentRun]:
     """All runs with their resolved configurations, those of `first` (into `first_folder`) at the beginning.
 
     `changes` ("training.seed": 1) go over every configuration. Raises SpineError for one that is none, with its name.
     """
 
-    def run(name: str, parts: list[Changes], first: bool) -> Run:
+    def run(name: str, parts: list[Changes], first: bool) -> ExperimentRun:
         content = experiment.configuration
         for part in parts:
             content = merged(content, part)
         content = changed(content, {"name": f"{experiment.name}-{name}", **(changes or {})})
         config = parse_config(_filled(content, str(first_folder)), f'The run "{name}" of {experiment.name}')
-        return Run(name, config, first)
+        return ExperimentRun(name, config, first)
 
     return [
         *(run(name, [part], True) for name, part in experiment.first.items()),

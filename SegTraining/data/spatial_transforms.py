@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-from ..config.augmentation import Augmentation, Ranged, Transform
+from ..config.augmentation import Augmentation, RangedTransform, Transform
 
 
 def drawn(transform: Transform | None, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -13,7 +13,7 @@ def drawn(transform: Transform | None, count: int, generator: torch.Generator) -
 
 
 def strengths(
-    transform: Ranged | None,
+    transform: RangedTransform | None,
     count: int,
     neutral: float,
     generator: torch.Generator,

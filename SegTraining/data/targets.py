@@ -25,7 +25,7 @@ def training_target(
 ) -> np.ndarray:
     """uint8 [I, P, L]: 0 background, 1 to n the `classes`, 255 ignored, from a canonical label map [I, P, L].
 
-    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `data_settings.Dataset`).
+    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `config.data.Dataset`).
     Raises SpineError for a value that no rule speaks of.
     """
     target = labelled_classes(labels, spacing, dataset, classes)

@@ -31,19 +31,19 @@ _FIRST_CHANNEL = "_0000"
 
 
 @dataclass(frozen=True)
-class Scan:
+class NamedScan:
     """A scan that is read when its turn comes; `read` raises SpineError."""
 
     name: str
     read: Callable[[], sitk.Image]
 
 
-def scans_of_cases(cases: Sequence[Case]) -> list[Scan]:
+def scans_of_cases(cases: Sequence[Case]) -> list[NamedScan]:
     """The images of a data set's cases; their label maps are not looked at."""
-    return [Scan(case.name, case.read_image) for case in cases]
+    return [NamedScan(case.name, case.read_image) for case in cases]
 
 
-def scans_at(paths: Sequence[str], output: Path) -> list[Scan]:
+def scans_at(paths: Sequence[str], output: Path) -> list[NamedScan]:
     """The scans that files, DICOM folders and folders of scans stand for. A path without any gives one that fails.
 
     They are called as their files, without the number of the channel that nnU-Net appends unless another scan has
@@ -51,8 +51,8 @@ def scans_at(paths: Sequence[str], output: Path) -> list[Scan]:
     """
     requests, failures = plan(paths, str(output), None, Request(input="", output=""))
     names = _without_channel([Path(request.output).name for request in requests])
-    found = [Scan(name, partial(read_volume, r.input)) for name, r in zip(names, requests, strict=True)]
-    return found + [Scan("", partial(_raise, failure)) for failure in failures]
+    found = [NamedScan(name, partial(read_volume, r.input)) for name, r in zip(names, requests, strict=True)]
+    return found + [NamedScan("", partial(_raise, failure)) for failure in failures]
 
 
 def _without_channel(names: Sequence[str]) -> list[str]:
@@ -67,7 +67,7 @@ def _without_channel(names: Sequence[str]) -> list[str]:
 
 
 def predict_scans(
-    model_set: ModelSet, scans: Sequence[Scan], output: Path, format_: str, options: SegmentationOptions
+    model_set: ModelSet, scans: Sequence[NamedScan], output: Path, format_: str, options: SegmentationOptions
 ) -> None:
     """Write OUTPUT/NAME.FORMAT for every scan: the value of a label where it was found, 0 elsewhere.
 
@@ -90,7 +90,9 @@ def predict_scans(
         raise SpineError(f"{failed} of {len(scans)} scans have no prediction: see above.")
 
 
-def _predict(model_set: ModelSet, scan: Scan, path: Path, options: SegmentationOptions, engines: EngineCache) -> float:
+def _predict(
+    model_set: ModelSet, scan: NamedScan, path: Path, options: SegmentationOptions, engines: EngineCache
+) -> float:
     if path.exists():
         raise SpineError(f"{path} exists already: remove it, or choose another folder with --output.")
     image = scan.read()

@@ -17,11 +17,11 @@ from typing import Any
 from SpineInference.errors import SpineError
 
 from ..config.config import Config, load_config, save_config
-from ..config.experiment import Experiment, Run, expand
+from ..config.experiment import Experiment, ExperimentRun, expand
 from ..data.datasets import split_cases
 from ..reporting.report import write_report
 from ..training.run_lock import run_lock
-from .task import Executor, Outcome, Task
+from .task import Executor, Task, TaskOutcome
 
 _log = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ _RESOLVED = "config.yaml"
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """A run and the task that it is."""
 
-    run: Run
+    run: ExperimentRun
     task: Task
 
     @property
@@ -48,7 +48,7 @@ def plan(
     cache_folder: Path,
     changes: dict[str, Any] | None = None,
     only: Sequence[str] = ("*",),
-) -> list[Planned]:
+) -> list[PlannedRun]:
     """All runs whose names fit one of the patterns `only`, and those that are made first, with their tasks.
 
     `changes` ("training.seed": 1) go over every configuration. Raises SpineError for a configuration that is none,
@@ -65,13 +65,13 @@ def plan(
         config = output / "configurations" / f"{run.name}.yaml"
         wants = experiment.wants.model_dump()
         task = Task(run.name, config, folder, data_folder.resolve(), cache_folder.resolve(), splits, **wants)
-        planned.append(Planned(run, task))
+        planned.append(PlannedRun(run, task))
     if all(each.run.first for each in planned):
         raise SpineError(f'No run of {experiment.name} is called {" or ".join(only)}: see their names with "--list".')
     return planned
 
 
-def _check_unchanged(run: Run, folder: Path) -> None:
+def _check_unchanged(run: ExperimentRun, folder: Path) -> None:
     if not (folder / _RESOLVED).exists():
         return
     old, new = (_flat(config.model_dump(mode="json")) for config in (load_config(folder / _RESOLVED), run.config))
@@ -90,7 +90,7 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def run_experiment(planned: list[Planned], output: Path, execute: Executor) -> None:
+def run_experiment(planned: list[PlannedRun], output: Path, execute: Executor) -> None:
     """Execute whatever is not done, log a line for each run, and write the report.
 
     Raises SpineError before anything is run where the data cannot be used or another process works in `output`, and at
@@ -114,14 +114,14 @@ def run_experiment(planned: list[Planned], output: Path, execute: Executor) -> N
         )
 
 
-def report_experiment(planned: list[Planned], output: Path) -> None:
+def report_experiment(planned: list[PlannedRun], output: Path) -> None:
     """Write the report of the runs whose training has ended, as far as they have been evaluated."""
     folders = [each.task.run_folder for each in planned if each.task.trained and not each.run.first]
     if folders:
         _log.info(write_report(folders, output / "report.html")[0])
 
 
-def _check_data(planned: list[Planned]) -> None:
+def _check_data(planned: list[PlannedRun]) -> None:
     """What would stop a run before it begins, told before any of them does."""
     seen: list[tuple[Any, ...]] = []
     for each in planned:
@@ -145,14 +145,14 @@ def _check_splits(config: Config, task: Task) -> None:
 class _Progress:
     """One line for each run that has ended, with the time that the others will take."""
 
-    def __init__(self, planned: list[Planned]):
+    def __init__(self, planned: list[PlannedRun]):
         self.failed: list[str] = []
         self._total = len(planned)
         self._before = self._ended = sum(each.task.done for each in planned)
         self._started = time.monotonic()
         _log.info(f"{self._total} runs, {self._before} of them done; each writes what it does into log.txt")
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: TaskOutcome) -> None:
         self._ended += 1
         if outcome.error is not None:
             self.failed.append(outcome.name)

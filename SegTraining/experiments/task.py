@@ -1,7 +1,7 @@
 """One configuration of an experiment as a task: trained and evaluated by whoever executes it, wherever that is.
 
 An executor is given tasks and calls back with an outcome for each; it may run them in any order and place, as long as
-they see the same files. `experiment_local` has the one that runs them one after the other on this computer.
+they see the same files: one after the other on this computer (`local_executor`), or in a cluster (`ray_executor`).
 """
 
 import logging
@@ -68,7 +68,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskOutcome:
     """How a task has ended: `error` is a sentence, None for one that was done."""
 
     name: str
@@ -78,11 +78,11 @@ class Outcome:
     error: str | None = None
 
 
-Executor = Callable[[Sequence[Task], Callable[[Outcome], None]], None]
+Executor = Callable[[Sequence[Task], Callable[[TaskOutcome], None]], None]
 """`executor(tasks, on_outcome)` calls `on_outcome` once for each task, and returns when all of them have ended."""
 
 
-def run_task(task: Task, threads: int | None = None) -> Outcome:
+def run_task(task: Task, threads: int | None = None) -> TaskOutcome:
     """Train and evaluate in this process, going on from whatever an earlier attempt has left; never raises Exception.
 
     What is done already is not done again. Prints into the task's log. The evaluation has as many `threads` as the
@@ -97,7 +97,7 @@ def run_task(task: Task, threads: int | None = None) -> Outcome:
         error = str(told)
     except Exception as unexpected:
         error = f'{type(unexpected).__name__}: {unexpected} (more in "{task.log}").'
-    return Outcome(task.name, (time.monotonic() - started) / 60, result, error)
+    return TaskOutcome(task.name, (time.monotonic() - started) / 60, result, error)
 
 
 @contextmanager

@@ -143,7 +143,7 @@ class RunRecord:
         return number(kept.get("validation_loss"))
 
 
-def arms(runs: list[RunRecord]) -> Iterator[tuple[str, Evaluation, dict[str, Any]]]:
+def evaluation_rows(runs: list[RunRecord]) -> Iterator[tuple[str, Evaluation, dict[str, Any]]]:
     """Everything that was scored: its name for people, the evaluation, and the summary over all data sets.
 
     The name tells the planes unless they are the run's own, and the label where there are several.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from . import published as published
-from .runs import ARCHITECTURES, ENCODERS, RANDOM, RunRecord, arms
+from .runs import ARCHITECTURES, ENCODERS, RANDOM, RunRecord, evaluation_rows
 
 MISSING = "missing"
 """What stands where a run would have to be made first."""
@@ -101,7 +101,7 @@ _SCORES: dict[str, Callable[[dict], str]] = {
 
 def score_table(runs: list[RunRecord]) -> Table:
     """The numbers of every evaluation, all data sets together; without the columns that are empty throughout."""
-    scored = list(arms(runs))
+    scored = list(evaluation_rows(runs))
     columns = {name: text for name, text in _SCORES.items() if any(text(result) != "–" for *_, result in scored)}
     rows = [(name, evaluation.name, *(text(r) for text in columns.values())) for name, evaluation, r in scored]
     note = (

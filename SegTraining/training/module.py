@@ -23,7 +23,7 @@ from .validation import CaseResult, validate
 METRIC = "validation_dice"
 
 
-class Run(LightningModule):
+class SegmentationModule(LightningModule):
     """The network being trained and its moving average."""
 
     def __init__(self, config: Config, network: torch.nn.Module, validation_cases: list[CachedCase]):

@@ -12,7 +12,7 @@ from SpineInference.prediction.slices import tile_starts
 
 from ..config.config import Config
 from ..data.cache import CachedCase
-from ..data.sampling import cut
+from ..data.sampling import crop_slices
 from ..data.targets import IGNORE
 from .losses import segmentation_loss
 
@@ -118,7 +118,7 @@ def _probability(
     total = np.zeros((len(indices), config.classes, height, width), np.float32)
     count = np.zeros((height, width), np.float32)
     for top, left, rows, columns in windows:
-        slices = [cut(image, each, (top, left, rows, columns), background) for each in neighbours]
+        slices = [crop_slices(image, each, (top, left, rows, columns), background) for each in neighbours]
         logits = predict(torch.from_numpy(np.stack(slices))).float()
         probability = torch.sigmoid(logits) if config.activation == "sigmoid" else torch.softmax(logits, 1)
         inside = (slice(max(0, top), top + rows), slice(max(0, left), left + columns))

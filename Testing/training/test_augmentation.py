@@ -6,7 +6,7 @@ import torch
 
 from SegTraining.config.augmentation import Augmentation
 from SegTraining.data.intensity_transforms import augment
-from SegTraining.data.sampling import MARGIN, cut
+from SegTraining.data.sampling import MARGIN, crop_slices
 
 CROP = (96, 64)
 AIR = -1.0
@@ -215,7 +215,7 @@ def test_the_same_seed_gives_the_same_samples():
 
 def test_a_window_beyond_the_slice_is_filled():
     stack = np.arange(2 * 4 * 5, dtype=np.float16).reshape(2, 4, 5)
-    found = cut(stack, np.array([1]), (-1, 3, 3, 4), -7.0)
+    found = crop_slices(stack, np.array([1]), (-1, 3, 3, 4), -7.0)
     assert found.dtype == np.float32
     assert found[0].tolist() == [[-7, -7, -7, -7], [23, 24, -7, -7], [28, 29, -7, -7]]
-    assert (cut(stack, np.array([0]), (50, 50, 2, 2), 3.0) == 3).all()
+    assert (crop_slices(stack, np.array([0]), (50, 50, 2, 2), 3.0) == 3).all()

@@ -20,7 +20,7 @@ from SegTraining.config.console import show_progress
 from SegTraining.config.experiment import load_experiment
 from SegTraining.experiments.local_executor import run_locally
 from SegTraining.experiments.runner import plan, run_experiment
-from SegTraining.experiments.task import Outcome, Task, run_task
+from SegTraining.experiments.task import Task, TaskOutcome, run_task
 from SegTraining.training.run_lock import run_lock
 from SpineInference.errors import SpineError
 
@@ -169,7 +169,7 @@ def wait_until_free(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_process_that_crashes_is_told_and_the_next_task_is_run(tmp_path):
     tasks = [Task(name, tmp_path / f"{name}.yaml", tmp_path / name, tmp_path, tmp_path) for name in ("one", "two")]
-    outcomes: list[Outcome] = []
+    outcomes: list[TaskOutcome] = []
     crashing = threading.Thread(target=crash_first_child)
     crashing.start()
     run_locally(tasks, outcomes.append)

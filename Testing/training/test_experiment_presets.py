@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from SegTraining.config.config import PRESETS
-from SegTraining.config.experiment import Run, expand, load_experiment
+from SegTraining.config.experiment import ExperimentRun, expand, load_experiment
 from SegTraining.reporting import published as published
 from SegTraining.reporting.runs import ARCHITECTURES, ENCODERS
 
 EXPERIMENTS = ("thesis-grid", "fdn-family", "xray-segnet", "xray-robustness")
 
 
-def runs(preset: str) -> dict[str, Run]:
+def runs(preset: str) -> dict[str, ExperimentRun]:
     return {run.name: run for run in expand(load_experiment(preset), Path("first")) if not run.first}
 
 

@@ -9,7 +9,7 @@ from tiny_training import make_dataset, settings
 
 from SegTraining.config.config import Config
 from SegTraining.export.package import package
-from SegTraining.training.module import Run, start_network
+from SegTraining.training.module import SegmentationModule, start_network
 from SegTraining.training.train import train
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
@@ -42,7 +42,7 @@ def equal(network: dict[str, torch.Tensor], model: ModelPackage, prefix: str) ->
 
 def test_a_run_starts_from_the_weights_of_the_package(start):
     tuned = config(fine_tuning={"package": str(start.path)})
-    run = Run(tuned, start_network(tuned), [])
+    run = SegmentationModule(tuned, start_network(tuned), [])
     assert all(equal(run.network.state_dict(), start, ""))
     assert all(equal(run.average.network.state_dict(), start, ""))
 

@@ -16,8 +16,8 @@ from tiny_training import make_dataset, settings, write_settings
 from SegTraining.cli import main
 from SegTraining.config.config import Config, load_config
 from SegTraining.data.prepare import prepare
-from SegTraining.training.memory import is_out_of_memory
-from SegTraining.training.module import Run
+from SegTraining.training.module import SegmentationModule
+from SegTraining.training.out_of_memory import is_out_of_memory
 from SegTraining.training.run_lock import run_lock
 from SegTraining.training.train import train
 from SpineInference.errors import SpineError
@@ -66,7 +66,7 @@ def test_a_run_that_never_reached_a_checkpoint_is_resumed_from_the_beginning(fol
         raise KeyError("the plug")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "training_step", pull_the_plug)
+        patch.setattr(SegmentationModule, "training_step", pull_the_plug)
         with pytest.raises(KeyError):
             train(config(), *folders, tmp_path / "run")
     train(config(), *folders, tmp_path / "run", resume=True)

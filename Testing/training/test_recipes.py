@@ -9,7 +9,7 @@ import torch
 from tiny_training import make_dataset, settings
 
 from SegTraining.config.config import Config
-from SegTraining.training.module import Run
+from SegTraining.training.module import SegmentationModule
 from SegTraining.training.train import train
 
 STILL = {
@@ -103,7 +103,8 @@ def test_threads_default_to_those_granted(monkeypatch, threads, expected):
     monkeypatch.setattr("SegTraining.training.module.available_processors", lambda: 1)
     try:
         torch.set_num_threads(4)
-        Run(Config.model_validate(settings(training={"threads": threads})), torch.nn.Conv2d(1, 1, 1), []).on_fit_start()
+        config = Config.model_validate(settings(training={"threads": threads}))
+        SegmentationModule(config, torch.nn.Conv2d(1, 1, 1), []).on_fit_start()
         assert torch.get_num_threads() == expected
     finally:
         torch.set_num_threads(before)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from SegTraining.config.config import Config
 from SegTraining.data.cache import CachedCase
 from SegTraining.data.prepare import prepare
-from SegTraining.data.sampling import Samples
+from SegTraining.data.sampling import PatchDataset
 from SegTraining.training.train import train
 from SegTraining.training.validation import validate
 from SpineInference.errors import SpineError
@@ -129,7 +129,7 @@ def cases(folders) -> list[CachedCase]:
 
 
 def test_a_sample_depends_on_seed_and_number_only(folders):
-    first, second = Samples(cases(folders), config()), Samples(cases(folders), config())
+    first, second = PatchDataset(cases(folders), config()), PatchDataset(cases(folders), config())
     second[0], second[1]
     assert all(torch.equal(a, b) for a, b in zip(first[2], second[2], strict=True))
     assert not torch.equal(first[2][0], first[3][0])
@@ -138,14 +138,14 @@ def test_a_sample_depends_on_seed_and_number_only(folders):
 
 
 def test_worker_processes_draw_the_same_samples(folders):
-    samples = Samples(cases(folders), config())
+    samples = PatchDataset(cases(folders), config())
     (drawn,) = DataLoader(samples, batch_sampler=[[0, 5]], num_workers=1)
     for position, number in enumerate((0, 5)):
         assert all(torch.equal(batch[position], part) for batch, part in zip(drawn, samples[number], strict=True))
 
 
 def test_most_samples_show_the_target_and_some_do_not(folders):
-    samples = Samples(cases(folders), config(training={"foreground_fraction": 0.7}))
+    samples = PatchDataset(cases(folders), config(training={"foreground_fraction": 0.7}))
     with_target = sum(int((samples[number][1] == 1).any()) for number in range(100))
     assert 70 <= with_target < 100
 
@@ -155,12 +155,12 @@ def test_thick_slices_are_means_of_thin_ones_and_as_far_apart(folders):
     position = np.arange(case.image.shape[2], dtype=np.float16)
     case.image = np.broadcast_to(position, case.image.shape)
     thick = {"thick_slices": {"p": 1, "low": 3, "high": 3}}
-    samples = Samples([case], config(augmentation=thick), raw=True)
+    samples = PatchDataset([case], config(augmentation=thick), raw=True)
     largest = np.array([samples[number][0].amax(dim=(1, 2)).tolist() for number in range(30)])
     middle = (largest[:, 0] >= 1) & (largest[:, 2] <= position[-1] - 1)  # not where the scan ends
     assert middle.any() and np.allclose(np.diff(largest[middle], axis=1), 3, atol=1e-2)
     assert np.allclose(largest[middle] % 1, 0, atol=1e-2)  # three slices are centred on one of them
-    alone = Samples([case], config(augmentation={"thick_slices": None}), raw=True)
+    alone = PatchDataset([case], config(augmentation={"thick_slices": None}), raw=True)
     assert np.allclose(np.diff(alone[0][0].amax(dim=(1, 2))), 1)
 
 
