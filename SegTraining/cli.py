@@ -259,7 +259,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if len(options.run_folders) == 1 and options.output is None:
         output = options.run_folders[0] / "evaluation" / (options.dataset or options.split)
     cases = _cases(options)
-    labels = _config(options).card.labels if options.config is not None else None
+    labels = _config(options).model_info.labels if options.config is not None else None
 
     from SpineInference.options import SegmentationOptions
 

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class StrictModel(BaseModel):
     """A section of the configuration: no unknown keys, no changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # No name is protected: a setting may begin with "model_".
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class Transform(StrictModel):

@@ -46,7 +46,7 @@ class Dataset(StrictModel):
     exclude: tuple[str, ...] = ()
     """Cases that are left out."""
     label_values: dict[str, tuple[int, ...]] = {}
-    """Of the card's labels, by name, those that have other values here than the card says; [] is not labelled here,
+    """Of the labels of model_info, by name, those that have other values here than it says; [] is not labelled here,
     and background."""
     ignore_labels: tuple[int, ...] = ()
     """Values whose voxels count neither as target nor as background."""

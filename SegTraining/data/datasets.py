@@ -97,9 +97,9 @@ def split_cases(data: Data, data_folder: Path) -> dict[str, list[Case]]:
         twice = next(case.name for case in cases if by_name[case.name] is not case)
         raise SpineError(f'Two cases are called "{twice}": names must be unique over all data sets.')
     part_of = _parts(data.split, cases)
-    unknown = sorted(set(part_of) - set(by_name))
-    if unknown:
-        raise SpineError(f'The split names the case "{unknown[0]}", which no data set has: correct the list.')
+    unknown_cases = sorted(set(part_of) - set(by_name))
+    if unknown_cases:
+        raise SpineError(f'The split names the case "{unknown_cases[0]}", which no data set has: correct the list.')
     parts: dict[str, list[Case]] = {part: [] for part in PARTS}
     for case in cases:
         parts[part_of.get(case.name, "training")].append(case)

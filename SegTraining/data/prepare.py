@@ -39,7 +39,7 @@ def prepare(config: Config, data_folder: Path, cache_folder: Path, processes: in
     Also writes `fingerprint.json` beside the cases. Raises SpineError for data that cannot be used.
     """
     parts = split_cases(config.data, data_folder)
-    jobs = [Job(case, config.input, config.card.labels, cache_folder) for part in PARTS for case in parts[part]]
+    jobs = [Job(case, config.input, config.model_info.labels, cache_folder) for part in PARTS for case in parts[part]]
     stale = [job for job in jobs if not job.is_fresh()]
     random.Random().shuffle(stale)  # so that runs that begin at the same time share the work
     if processes > 1 and len(stale) > 1:
@@ -252,7 +252,7 @@ def fingerprint(config: Config, parts: dict[str, list[CachedCase]]) -> dict:
         },
         "class_voxels": {
             label.name: sum(sum(record.class_pixels["axial"][number]) for record in training)
-            for number, label in enumerate(config.card.labels)
+            for number, label in enumerate(config.model_info.labels)
         },
         "input": config.input.model_dump(mode="json"),
     }

@@ -66,7 +66,7 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
         if value not in named and any(values):
             raise SpineError(
                 f'The value {value} of the label map stands for no class of "{dataset.name}": list it with a label of '
-                "the card, or among ignore_labels or background_labels."
+                "model_info, or among ignore_labels or background_labels."
             )
         result[labels == value] = named.get(value, 1)
     return result

@@ -1,7 +1,7 @@
 """Runs the tasks of an experiment in a Ray cluster, as many at a time as it has room for, each in a process of its own.
 
 A run whose process or node dies goes on where its last checkpoint was, wherever there is room; so all nodes must see
-the same files. What a run takes of a node is what the experiment `wants`, without GPUs where no node has any.
+the same files. What a run takes of a node are the `resources` of the experiment, without GPUs where no node has any.
 """
 
 import logging

@@ -2,7 +2,7 @@
 
 DIR/configurations/NAME.yaml  what each run is given
 DIR/runs/NAME/                the folder of a run, with log.txt and evaluation/SPLIT
-DIR/first/NAME/               the same of those that others build upon; the report leaves them out
+DIR/prerequisites/NAME/       the same of those that others build upon; the report leaves them out
 DIR/report.html               with its tables beside it
 """
 
@@ -26,6 +26,7 @@ from .task import Executor, Task, TaskOutcome
 _log = logging.getLogger(__name__)
 
 _RESOLVED = "config.yaml"
+_PREREQUISITES = "prerequisites"
 
 
 @dataclass(frozen=True)
@@ -49,24 +50,24 @@ def plan(
     changes: dict[str, Any] | None = None,
     only: Sequence[str] = ("*",),
 ) -> list[PlannedRun]:
-    """All runs whose names fit one of the patterns `only`, and those that are made first, with their tasks.
+    """All runs whose names fit one of the patterns `only`, and all prerequisites, with their tasks.
 
     `changes` ("training.seed": 1) go over every configuration. Raises SpineError for a configuration that is none,
     patterns that no run fits, and where `output` holds one of the runs with another configuration.
     """
     output = output.resolve()
     planned = []
-    for run in expand(experiment, output / "first", changes):
-        if not run.first and not any(fnmatch(run.name, pattern) for pattern in only):
+    for run in expand(experiment, output / _PREREQUISITES, changes):
+        if not run.prerequisite and not any(fnmatch(run.name, pattern) for pattern in only):
             continue
-        folder = output / ("first" if run.first else "runs") / run.name
+        folder = output / (_PREREQUISITES if run.prerequisite else "runs") / run.name
         _check_unchanged(run, folder)
-        splits = () if run.first else experiment.evaluate
+        splits = () if run.prerequisite else experiment.evaluate
         config = output / "configurations" / f"{run.name}.yaml"
-        wants = experiment.wants.model_dump()
-        task = Task(run.name, config, folder, data_folder.resolve(), cache_folder.resolve(), splits, **wants)
+        resources = experiment.resources.model_dump()
+        task = Task(run.name, config, folder, data_folder.resolve(), cache_folder.resolve(), splits, **resources)
         planned.append(PlannedRun(run, task))
-    if all(each.run.first for each in planned):
+    if all(each.run.prerequisite for each in planned):
         raise SpineError(f'No run of {experiment.name} is called {" or ".join(only)}: see their names with "--list".')
     return planned
 
@@ -102,8 +103,8 @@ def run_experiment(planned: list[PlannedRun], output: Path, execute: Executor) -
             each.task.config.parent.mkdir(parents=True, exist_ok=True)
             save_config(each.run.config, each.task.config)
         progress = _Progress(planned)
-        for first in (True, False):
-            waiting = [each.task for each in planned if each.run.first == first and not each.task.done]
+        for prerequisite in (True, False):
+            waiting = [each.task for each in planned if each.run.prerequisite == prerequisite and not each.task.done]
             if waiting:
                 execute(waiting, progress.add)
         report_experiment(planned, output)
@@ -116,7 +117,7 @@ def run_experiment(planned: list[PlannedRun], output: Path, execute: Executor) -
 
 def report_experiment(planned: list[PlannedRun], output: Path) -> None:
     """Write the report of the runs whose training has ended, as far as they have been evaluated."""
-    folders = [each.task.run_folder for each in planned if each.task.trained and not each.run.first]
+    folders = [each.task.run_folder for each in planned if each.task.trained and not each.run.prerequisite]
     if folders:
         _log.info(write_report(folders, output / "report.html")[0])
 

@@ -29,7 +29,7 @@ TRAINED = "trained"
 
 @dataclass(frozen=True)
 class Task:
-    """A configuration to train and evaluate, and what it wants of the computer that does so."""
+    """A configuration to train and evaluate, and what that takes of the node of a cluster."""
 
     name: str
     config: Path
@@ -137,7 +137,7 @@ def _train_and_evaluate(task: Task, threads: int | None) -> str:
 
         # Not only where the spine seems to be: networks trained on whole slices find nothing in parts of them.
         options = SegmentationOptions(threads=config.training.threads or threads, restrict_to_spine=False)
-        cases, labels = split_cases(config.data, task.data_folder), config.card.labels
+        cases, labels = split_cases(config.data, task.data_folder), config.model_info.labels
         with open_runs([task.run_folder]) as models:
             for split in missing:
                 # Before the summary, which says that nothing is missing.

@@ -36,15 +36,15 @@ def package(run_folder: Path, output: Path, metrics: Mapping[str, Any] | None = 
         raise SpineError(f'The weights of "{run_folder}" cannot be used: {str(error).splitlines()[0]}') from None
     fields = {
         "name": config.name,
-        "title": config.card.title,
-        "description": config.card.description,
+        "title": config.model_info.title,
+        "description": config.model_info.description,
         "task": "segmentation",
-        "anatomy": config.card.anatomy,
-        "modality": config.card.modality,
+        "anatomy": config.model_info.anatomy,
+        "modality": config.model_info.modality,
         "plane": config.plane,
         "labels": [
             {"value": value, **label.model_dump(mode="json", exclude={"values"})}
-            for value, label in enumerate(config.card.labels, start=1)
+            for value, label in enumerate(config.model_info.labels, start=1)
         ],
         "input": {
             "context_slices": spec.context_slices,
@@ -62,7 +62,7 @@ def package(run_folder: Path, output: Path, metrics: Mapping[str, Any] | None = 
         },
         "postprocessing": asdict(config.postprocessing),
         "training": {
-            "data": config.card.data_statement,
+            "data": config.model_info.data_statement,
             "recipe": f"configuration {config.name} of SegTraining",
             "date": result["date"],
             "seed": config.training.seed,
@@ -77,7 +77,7 @@ def package(run_folder: Path, output: Path, metrics: Mapping[str, Any] | None = 
                 ),
             },
         },
-        "licence": config.card.licence,
+        "licence": config.model_info.licence,
         "metrics": {"validation_dice_raw_network": result["validation_dice"], **(metrics or {})},
     }
     return export_package(network, fields, output, card=model_card)

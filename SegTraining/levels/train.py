@@ -105,7 +105,7 @@ def targets() -> torch.Tensor:
 
 
 def _weights(values: torch.Tensor, from_phantom: torch.Tensor, phantom_share: float) -> torch.Tensor:
-    """How often each patch is drawn: by `_LEVEL_WEIGHTS`, and by `phantom_share` if scans and phantoms show its level."""
+    """How often each patch is drawn: `_LEVEL_WEIGHTS`, and `phantom_share` where scans and phantoms show its level."""
     weights = torch.zeros(len(values))
     for value in values.unique():
         sources = {True: (values == value) & from_phantom, False: (values == value) & ~from_phantom}

@@ -64,7 +64,7 @@ def validate(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], 
     """
     image, target, indices = _judged_part(case, config)
     windows = _windows(image.shape[1:], config)
-    numbers = range(1, len(config.card.labels) + 1)
+    numbers = range(1, len(config.model_info.labels) + 1)
     overlap, both, loss = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
     at_once = max(1, _PIXELS_AT_ONCE // (windows[0][2] * windows[0][3]))
     for start in range(0, len(indices), at_once):

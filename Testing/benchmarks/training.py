@@ -100,7 +100,7 @@ def _config(options: argparse.Namespace) -> Config:
         {
             "name": "benchmark",
             "plane": "sagittal",
-            "card": words,
+            "model_info": words,
             "data": {"datasets": [{"name": "blocks"}], "split": {}},
             "input": {"context_slices": 0},
             "network": {"family": "unet", "arguments": {"encoder": options.encoder}},

@@ -38,7 +38,7 @@ def arguments(folder: Path, runs: dict[str, dict], *more: str) -> list[str]:
         "name": "trial",
         "configuration": settings(network=network, training={"max_epochs": 1}),
         "axes": {"run": runs},
-        "wants": {"memory_gb": 2},
+        "resources": {"memory_gb": 2},
     }
     folder.mkdir()
     (folder / "trial.yaml").write_text(yaml.safe_dump(content), "utf-8")

@@ -145,7 +145,7 @@ def data(tmp_path_factory) -> Path:
 
 def config(folder: Path, data_folder: Path, kind: str, **changes) -> Config:
     """What a user writes: the data set's own settings, and what is not said there."""
-    own = {key: value for key, value in settings().items() if key not in ("plane", "card", "data", "input")}
+    own = {key: value for key, value in settings().items() if key not in ("plane", "model_info", "data", "input")}
     own["data"] = {"split": {"validation_fraction": 0.25, "test_fraction": 0.25}}
     for key, value in changes.items():
         own[key] = {**own.get(key, {}), **value}
@@ -185,7 +185,7 @@ def lungs_alone(data: Path) -> dict:
     """What makes the many labels of the radiographs a mask of the lungs."""
     dataset = yaml.safe_load((data / "radiograph/dataset.yaml").read_text())["data"]["datasets"][0]
     labels = [{"name": "Lungs", "code": "39607008", "meaning": "Lung", "values": [1, 2, 6, 7]}]
-    return {"card": {"labels": labels}, "data": {"datasets": [{**dataset, "background_labels": [3, 4, 5]}]}}
+    return {"model_info": {"labels": labels}, "data": {"datasets": [{**dataset, "background_labels": [3, 4, 5]}]}}
 
 
 def test_the_lungs_alone_can_be_had(data, tmp_path):
@@ -204,7 +204,7 @@ def test_a_network_learns_it(kind, spacing_mm, side, dice, data, tmp_path):
         tmp_path,
         data,
         kind,
-        **(lungs_alone(data) if kind == "radiograph" else {"card": {"labels": [{"name": "Skeleton"}]}}),
+        **(lungs_alone(data) if kind == "radiograph" else {"model_info": {"labels": [{"name": "Skeleton"}]}}),
         input={"spacing_mm": spacing_mm},
         network={"family": "poster-unet", "arguments": {"width": 4}},
         training={"max_epochs": 3, "steps_per_epoch": 20, "crop": [side, side]},

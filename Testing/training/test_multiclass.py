@@ -32,7 +32,7 @@ LABELS = [
 def config(**changes) -> Config:
     data = {"datasets": [{"name": "set", "layout": "images2d"}], "split": {"validation": ["c"]}}
     content = settings(**{"data": data, "input": {"context_slices": 0}, "loss": {"two_sided_dice": 1.0}, **changes})
-    content["card"]["labels"] = LABELS
+    content["model_info"]["labels"] = LABELS
     return Config.model_validate(content)
 
 

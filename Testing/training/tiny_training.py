@@ -53,7 +53,13 @@ def settings(**changes: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {
         "name": "tiny",
         "plane": "sagittal",
-        "card": {"title": "Tiny", "anatomy": "blocks", "modality": "MR", "licence": "none", "data_statement": "blocks"},
+        "model_info": {
+            "title": "Tiny",
+            "anatomy": "blocks",
+            "modality": "MR",
+            "licence": "none",
+            "data_statement": "blocks",
+        },
         "data": {
             "datasets": [{"name": DATASET, "unlabelled_above": "ignore"}],
             "split": {"validation": ["c"], "test": ["d"]},

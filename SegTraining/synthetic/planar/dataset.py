@@ -30,7 +30,7 @@ class Kind:
     pictures: Callable[[int], Iterator[Picture]]
     pixel_mm: float
     patient_pattern: str
-    card: dict
+    model_info: dict
     labels: dict[str, tuple[str, list[int]]]
     """For each class its SNOMED CT code and the values of the masks."""
 
@@ -121,7 +121,7 @@ def _settings(name: str, kind: Kind) -> dict:
     statement = "generated images of the phantom, no patients"
     return {
         "plane": "sagittal",
-        "card": {**kind.card, "licence": "Apache-2.0", "data_statement": statement, "labels": labels},
+        "model_info": {**kind.model_info, "licence": "Apache-2.0", "data_statement": statement, "labels": labels},
         "data": {
             "datasets": [
                 {
