@@ -26,7 +26,7 @@ from ..config.config import Config
 from ..config.data import THESIS_RULE, Input, Label
 from .cache import FORMAT, CachedCase, CaseRecord, open_case, read_record, write_record
 from .datasets import PARTS, Case, split_cases
-from .targets import IGNORE, class_map, is_target, judged_rows, training_target
+from .targets import IGNORE, class_map, evaluated_slices, is_target, training_target
 
 _log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ class Job:
                 "target": int(is_target(target).sum()),
                 "ignored": int((target == IGNORE).sum()),
             },
-            judged_rows=list(judged_rows(target, self.case.dataset)),
+            evaluated_slices=list(evaluated_slices(target, self.case.dataset)),
             class_pixels={
                 plane: [mask.sum(axis=tuple({0, 1, 2} - {axis})).tolist() for mask in each_class]
                 for plane, axis in SLICE_AXIS.items()

@@ -109,7 +109,7 @@ def _upper_surface(body: np.ndarray, top: int, spacing: tuple[float, float, floa
     return top + np.where(distance <= _OVERHANG_MM, first[tuple(nearest)], 0)
 
 
-def judged_rows(target: np.ndarray, dataset: Dataset) -> tuple[int, int]:
+def evaluated_slices(target: np.ndarray, dataset: Dataset) -> tuple[int, int]:
     """First row (axis 0) that can be judged by `target` and the one after the last.
 
     All rows, unless the data set shows bodies beyond the labelled ones: then those of the labelled ones; (0, 0) where

@@ -62,7 +62,7 @@ def validate(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], 
     Dice. The loss is the mean over batches of slices. `predict` maps float32 [n, channels, rows, cols] to
     logits [n, classes, rows, cols].
     """
-    image, target, indices = _judged_part(case, config)
+    image, target, indices = _evaluated_part(case, config)
     windows = _windows(image.shape[1:], config)
     numbers = range(1, len(config.model_info.labels) + 1)
     overlap, both, loss = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
@@ -128,12 +128,12 @@ def _probability(
     return total / count
 
 
-def _judged_part(case: CachedCase, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _evaluated_part(case: CachedCase, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image and target [slice, row, column] near the rows that can be judged, and the slices to score.
 
     Rows outside of those are ignored: there nobody knows what is right.
     """
-    first, end = case.record.judged_rows
+    first, end = case.record.evaluated_slices
     image, target = case.stack(config.plane)
     step = config.validation.slice_step
     if config.plane == "axial":
