@@ -26,7 +26,7 @@ LAYERS = 6
 CHANNELS = 8
 """So many layers are shown, from the first to the last, and of each so many channels: those that vary most."""
 
-SMALLEST = 4
+SMALLEST_MAP = 4
 """Rows and columns of a map that shows anything."""
 
 
@@ -71,7 +71,7 @@ def activation_maps(package: ModelPackage, case: str, scan: sitk.Image, place: f
     maps: dict[str, np.ndarray] = {}
 
     def keep(name: str, output: torch.Tensor) -> None:
-        if min(output.shape[2:]) >= SMALLEST:
+        if min(output.shape[2:]) >= SMALLEST_MAP:
             maps.setdefault(name, output[0].numpy().copy())  # the next layer may work in place
 
     for name, module in convolutions.items():

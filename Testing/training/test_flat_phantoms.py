@@ -19,7 +19,7 @@ from SegTraining.reporting.inspect import examine
 from SegTraining.synthetic.planar import skeleton
 from SegTraining.synthetic.planar.dataset import KINDS, write_flat_dataset
 from SegTraining.synthetic.planar.radiograph import STRUCTURES, Radiograph, make_radiograph
-from SegTraining.synthetic.planar.scintigraphy import Scan, make_scans
+from SegTraining.synthetic.planar.scintigraphy import BoneScan, make_scans
 from SegTraining.synthetic.planar.solids import Film, ellipsoid, filled, tube
 from SegTraining.training.train import train
 
@@ -32,7 +32,7 @@ def radiograph(seed: int = 3) -> Radiograph:
 
 
 @cache
-def scans(seed: int = 3) -> dict[str, Scan]:
+def scans(seed: int = 3) -> dict[str, BoneScan]:
     return make_scans(seed, rows=512, cols=128, pixel_mm=4.4)
 
 
@@ -117,7 +117,7 @@ def test_the_skeleton_is_hot(seed):
 def test_what_lies_near_the_camera_is_seen_best():
     front, back = scans()["anterior"], scans()["posterior"]
 
-    def brightness(scan: Scan, name: str) -> float:
+    def brightness(scan: BoneScan, name: str) -> float:
         return scan.image[scan.truth == bone(name)].mean()
 
     assert brightness(front, "Sternum") > 2 * brightness(front, "Thoracic spine")
