@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from tiny_training import DATASET, make_dataset, settings, write_settings
+from tiny_training import DATASET, config, make_dataset, settings, write_settings
 
 from SegTraining.cli import main
-from SegTraining.config.config import Config
 from SegTraining.reporting.inspect import examine
-
-
-def config(**changes) -> Config:
-    return Config.model_validate(settings(**changes))
 
 
 def faults(folder: Path, **changes) -> list[tuple[bool, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import make_dataset, settings
+from tiny_training import settings
 
 from SegTraining.config.config import Config
 from SegTraining.training.module import SegmentationModule
@@ -17,12 +17,6 @@ STILL = {
     "optimiser": {"name": "sgd", "learning_rate": 1e-6, "momentum": 0, "weight_decay": 0},
 }
 """No batch statistics, and an optimiser that changes next to nothing: the validation Dice stays what it is."""
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> tuple[Path, Path]:
-    """The data folder and a cache."""
-    return make_dataset(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache")
 
 
 def run(folders: tuple[Path, Path], folder: Path, **changes) -> tuple[list[dict[str, str]], dict[str, torch.Tensor]]:
@@ -113,6 +107,7 @@ def test_threads_default_to_those_granted(monkeypatch, threads, expected):
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
+@pytest.mark.filterwarnings("ignore:You passed .*16-mixed")  # which a CPU computes as bf16-mixed
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
 def test_half_precision_trains_weights_in_full_precision(folders, tmp_path, precision):
     rows, state = run(folders, tmp_path / "run", training={"precision": precision, "max_epochs": 1})
