@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from SpineInference.errors import SpineError
 
+from .config.console import show_progress
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 2 something the user can correct, 130 interrupted."""
     options = _parser().parse_args(arguments)
+    show_progress()
     try:
         options.run(options)
     except SpineError as error:
@@ -256,15 +259,17 @@ def _evaluate(options: argparse.Namespace) -> None:
     if len(options.run_folders) == 1 and options.output is None:
         output = options.run_folders[0] / "evaluation" / (options.dataset or options.split)
     cases = _cases(options)
-    labels = _config(options).card.labels if options.config is not None else None
+    labels = _config(options).model_info.labels if options.config is not None else None
 
     from SpineInference.options import SegmentationOptions
 
     from .evaluation.evaluate import evaluate
+    from .reporting.activation_maps import write_activation_maps
 
     choices = SegmentationOptions(threads=options.threads, restrict_to_spine=not options.whole_volume)
     with _models(options) as models:
         evaluate(models, cases, output, labels, not options.fused_only, choices)
+        write_activation_maps(models, cases[0], labels, output)
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -341,16 +346,19 @@ def _levels(options: argparse.Namespace) -> None:
 
 
 def _package(options: argparse.Namespace) -> None:
+    from .config.config import load_config
+    from .evaluation.manifest_metrics import manifest_metrics
     from .export.package import package
 
     folder = options.output or Path("models") / options.run_folder.resolve().name
     data = _data(options) if options.int8 else None
-    made = package(options.run_folder, folder, options.evaluation)
+    config = load_config(options.run_folder / "config.yaml")
+    metrics = manifest_metrics(options.evaluation, config.plane) if options.evaluation else None
+    made = package(options.run_folder, folder, metrics)
     if data is not None:
-        from .config.config import load_config
         from .evaluation.quantisation import add_int8
 
-        made = add_int8(made, load_config(options.run_folder / "config.yaml"), data)
+        made = add_int8(made, config, data)
         print(
             "int8: Dice {validation_dice} after {validation_dice_full_precision} in full precision, "
             "{speed_ratio} times as fast with one thread".format(**made.manifest.metrics["int8"])

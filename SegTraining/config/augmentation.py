@@ -3,31 +3,32 @@
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A section of the configuration: no unknown keys, no changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # No name is protected: a setting may begin with "model_".
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
-class Transform(Strict):
+class Transform(StrictModel):
     """An augmentation applied to each sample with probability `p`."""
 
     p: float = Field(0.5, ge=0, le=1)
 
 
-class Sized(Transform):
+class KernelTransform(Transform):
     pixels: int = Field(3, ge=3)
     """Width of the kernel, odd."""
 
 
-class Ranged(Transform):
+class RangedTransform(Transform):
     """An augmentation whose strength is drawn uniformly from `low`..`high`."""
 
     low: float
     high: float
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Ranged":
+    def _ordered(self) -> "RangedTransform":
         if self.low > self.high:
             raise ValueError(f"low ({self.low}) must not exceed high ({self.high})")
         return self
@@ -46,34 +47,34 @@ class BiasField(Transform):
     knot_pixels: int = Field(96, ge=8)
 
 
-class Augmentation(Strict):
+class Augmentation(StrictModel):
     """The nine augmentations of Table 4.2 of the thesis by name, and what scanners differ in. None is off."""
 
     horizontal_flip: Transform | None = None
-    blur: Sized | None = None
-    gaussian_blur: Sized | None = None
-    motion_blur: Sized | None = None
-    gaussian_noise: Ranged | None = None
+    blur: KernelTransform | None = None
+    gaussian_blur: KernelTransform | None = None
+    motion_blur: KernelTransform | None = None
+    gaussian_noise: RangedTransform | None = None
     """Standard deviation as a fraction of the sample's range of values."""
     elastic: Elastic | None = None
-    rotation: Ranged | None = None
+    rotation: RangedTransform | None = None
     """Degrees."""
-    scale: Ranged | None = None
+    scale: RangedTransform | None = None
     """Factor of size."""
-    shift: Ranged | None = None
-    """Pixels, in each direction of the plane."""
+    shift: RangedTransform | None = None
+    """Pixels, in both directions of the plane."""
 
     slice_order_flip: Transform | None = None
     """Reverses the neighbouring slices: the mirror image across the plane."""
-    thick_slices: Ranged | None = None
+    thick_slices: RangedTransform | None = None
     """Slices of so many voxels, of which each is the mean, as in thick-slice scans."""
-    thick_rows: Ranged | None = None
+    thick_rows: RangedTransform | None = None
     """Resolution along the columns or the rows lowered by this factor, as in slices across a thick-slice scan."""
-    field_of_view: Ranged | None = None
+    field_of_view: RangedTransform | None = None
     """Fraction of the sample cut off at one side and replaced by air."""
-    gamma: Ranged | None = None
-    contrast: Ranged | None = None
-    brightness: Ranged | None = None
+    gamma: RangedTransform | None = None
+    contrast: RangedTransform | None = None
+    brightness: RangedTransform | None = None
     """Offset as a fraction of the sample's range of values."""
     bias_field: BiasField | None = None
     inversion: Transform | None = None

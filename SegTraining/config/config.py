@@ -16,7 +16,7 @@ from SpineInference.files.atomic import atomic
 from SpineInference.networks import check_family
 from SpineInference.specs import PostprocessingSpec
 
-from .augmentation import Augmentation, Strict
+from .augmentation import Augmentation, StrictModel
 from .data import Data, Dataset, Input, Label
 from .errors import explain, suggestion
 from .training import FineTuning, Loss, Network, Optimiser, Schedule, Training, Validation
@@ -24,7 +24,7 @@ from .training import FineTuning, Loss, Network, Optimiser, Schedule, Training, 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 
-class Card(Strict):
+class ModelInfo(StrictModel):
     """What the package says about the model to a person."""
 
     labels: tuple[Label, ...] = Field((Label(),), min_length=1)
@@ -36,17 +36,8 @@ class Card(Strict):
     licence: str
     data_statement: str
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_a_single_label(cls, content: Any) -> Any:
-        # Run folders of the first version hold `label`.
-        if isinstance(content, dict) and "label" in content and "labels" not in content:
-            content = dict(content)
-            content["labels"] = [content.pop("label")]
-        return content
-
     @model_validator(mode="after")
-    def _labels_differ(self) -> "Card":
+    def _labels_differ(self) -> "ModelInfo":
         values = [value for label in self.labels for value in label.values]
         if len(self.labels) > 1 and not all(label.values for label in self.labels):
             raise ValueError("each of several labels needs the values of the label maps that it stands for")
@@ -57,10 +48,10 @@ class Card(Strict):
         return self
 
 
-class Config(Strict):
+class Config(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     plane: Literal["sagittal", "coronal", "axial"]
-    card: Card
+    model_info: ModelInfo
     data: Data
     input: Input = Input()
     network: Network
@@ -81,12 +72,12 @@ class Config(Strict):
     @property
     def activation(self) -> Literal["sigmoid", "softmax"]:
         """What makes probabilities of the network's output: softmax with a background channel for several labels."""
-        return "sigmoid" if len(self.card.labels) == 1 else "softmax"
+        return "sigmoid" if len(self.model_info.labels) == 1 else "softmax"
 
     @property
     def classes(self) -> int:
         """Output channels of the network."""
-        return len(self.card.labels) + (self.activation == "softmax")
+        return len(self.model_info.labels) + (self.activation == "softmax")
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "Config":
@@ -99,22 +90,22 @@ class Config(Strict):
         if self.input.canvas not in (None, self.training.crop):
             raise ValueError("training.crop must be the same as input.canvas: a network tied to it is trained on it")
         for dataset in self.data.datasets:
-            _check_values(dataset, self.card.labels)
+            _check_values(dataset, self.model_info.labels)
         return self
 
 
 def _check_values(dataset: Dataset, labels: tuple[Label, ...]) -> None:
     names = [label.name for label in labels]
-    if strangers := sorted(set(dataset.label_values) - set(names)):
+    if unknown_labels := sorted(set(dataset.label_values) - set(names)):
         raise ValueError(
-            f'label_values of the data set "{dataset.name}" name "{strangers[0]}", which is no label of the card: '
-            f"{suggestion(strangers[0], names)}"
+            f'label_values of the data set "{dataset.name}" name "{unknown_labels[0]}", which is no label of '
+            f"model_info: {suggestion(unknown_labels[0], names)}"
         )
     values = [value for label in labels for value in dataset.values_of(label)]
     if len(set(values)) < len(values) or min(values, default=1) < 1:
         raise ValueError(
             f'the values of the labels in the data set "{dataset.name}" must be greater than 0 and differ from each '
-            "other: give label_values to all labels that have others than the card says"
+            "other: give label_values to all labels that have others than model_info says"
         )
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from SpineInference.anatomy import VERTEBRA_CODE
 from SpineInference.specs import INTENSITY_RULES, IntensityRule
 
-from .augmentation import Strict
+from .augmentation import StrictModel
 
 THESIS_RULE = "thesis"
 """Equations 4.1-4.4 of the thesis, for reproducing it: see `prepare`."""
@@ -16,7 +16,7 @@ THESIS_RULE = "thesis"
 PLACEHOLDER = "{case}"
 
 
-class Label(Strict):
+class Label(StrictModel):
     """One class that the network tells apart: name, colour (r, g, b; 0-255) and SNOMED CT type of its segments."""
 
     name: str = "Vertebral body"
@@ -27,7 +27,7 @@ class Label(Strict):
     """The values of the label maps that it stands for; none for every value that is not 0 and not ignored."""
 
 
-class Dataset(Strict):
+class Dataset(StrictModel):
     """One folder of images with label maps, and how its labels are to be read.
 
     Layouts: `nnunet` (imagesTr/NAME_0000.nii.gz; a label map of instancesTr is taken instead of that of labelsTr),
@@ -46,7 +46,7 @@ class Dataset(Strict):
     exclude: tuple[str, ...] = ()
     """Cases that are left out."""
     label_values: dict[str, tuple[int, ...]] = {}
-    """Of the card's labels, by name, those that have other values here than the card says; [] is not labelled here,
+    """Of the labels of model_info, by name, those that have other values here than it says; [] is not labelled here,
     and background."""
     ignore_labels: tuple[int, ...] = ()
     """Values whose voxels count neither as target nor as background."""
@@ -95,7 +95,7 @@ class Dataset(Strict):
         return self
 
 
-class Split(Strict):
+class Split(StrictModel):
     """Which cases are for what, always whole patients; what is left over is for training.
 
     Validation: a list, fold `fold` of `folds`, or a fraction. Test: a list or a fraction; `test` cases are never
@@ -124,12 +124,12 @@ class Split(Strict):
         return self
 
 
-class Data(Strict):
+class Data(StrictModel):
     datasets: tuple[Dataset, ...] = Field(min_length=1)
     split: Split
 
 
-class Input(Strict):
+class Input(StrictModel):
     """What the network sees; goes into the manifest of the package as it is."""
 
     context_slices: int = Field(1, ge=0)

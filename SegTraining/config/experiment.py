@@ -6,8 +6,8 @@
       network: {unet: {...}, fpn: {...}}       # its name, and the settings that it changes
       correction: {raw: {}, n4: {input: {bias_correction: true}}}
     exclude: [{network: fpn, correction: n4}]  # combinations that are left out
-    also: {custom-v1: {...}}                   # runs beside them
-    first: {pretrained: {...}}                 # runs that others build upon, with "{first}/pretrained/..."
+    extra_runs: {custom-v1: {...}}             # runs beside them
+    prerequisites: {pretrained: {...}}         # made first, for others: "{prerequisites}/pretrained/..."
 
 A smaller version is a second file with `base: LARGE.yaml` and what differs, section by section (see `config`).
 """
@@ -21,35 +21,35 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from SpineInference.errors import SpineError
 
-from .augmentation import Strict
+from .augmentation import StrictModel
 from .config import Config, changed, find_settings, merged, parse_config, read_settings
 from .errors import explain, suggestion
 
-FIRST = "{first}"
-"""In a text of a configuration: the folder of the runs that are made first."""
+PREREQUISITES = "{prerequisites}"
+"""In a text of a configuration: the folder of the prerequisites."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Changes = dict[str, Any]
 
 
-class Wants(Strict):
-    """What each run wants of the computer that it is given to; of no meaning on one's own computer."""
+class Resources(StrictModel):
+    """What each run takes of a node of a cluster; of no meaning on one's own computer."""
 
     cpus: int = Field(1, ge=1)
     gpus: int = Field(0, ge=0)
     memory_gb: float = Field(4.0, gt=0)
 
 
-class Experiment(Strict):
+class Experiment(StrictModel):
     name: Name
     configuration: Changes
     axes: dict[str, dict[Name, Changes]] = {}
     exclude: tuple[dict[str, str], ...] = ()
-    also: dict[Name, Changes] = {}
-    first: dict[Name, Changes] = {}
+    extra_runs: dict[Name, Changes] = {}
+    prerequisites: dict[Name, Changes] = {}
     evaluate: tuple[Literal["training", "validation", "test"], ...] = ("test",)
-    """On whose cases every network is evaluated after its training; those of `first` are not."""
-    wants: Wants = Wants()
+    """On whose cases every network is evaluated after its training; `prerequisites` are not."""
+    resources: Resources = Resources()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
@@ -66,26 +66,26 @@ class Experiment(Strict):
         if twice is not None:
             raise ValueError(f'two runs would be called "{twice}": change the name of one')
         if not names:
-            raise ValueError("there is no run: give axes, or also")
+            raise ValueError("there is no run: give axes, or extra_runs")
         return self
 
     def combinations(self) -> list[tuple[str, list[Changes]]]:
-        """The name of each run, and what it changes in `configuration`, in this order; not those of `first`."""
+        """The name of each run, and what it changes in `configuration`, in this order; without `prerequisites`."""
         runs = []
         for values in product(*self.axes.values()) if self.axes else ():
             chosen = dict(zip(self.axes, values, strict=True))
             if not any(excluded.items() <= chosen.items() for excluded in self.exclude):
                 runs.append(("-".join(values), [self.axes[axis][value] for axis, value in chosen.items()]))
-        return runs + [(name, [changes]) for name, changes in self.also.items()]
+        return runs + [(name, [changes]) for name, changes in self.extra_runs.items()]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of an experiment; `first` for those that others build upon."""
+class ExperimentRun:
+    """One run of an experiment; others may build upon a `prerequisite`."""
 
     name: str
     config: Config
-    first: bool
+    prerequisite: bool
 
 
 def load_experiment(source: str | Path) -> Experiment:
@@ -97,30 +97,30 @@ def load_experiment(source: str | Path) -> Experiment:
         raise SpineError(f'The experiment "{path}" is wrong at {explain(error, Experiment)}.') from None
 
 
-def expand(experiment: Experiment, first_folder: Path, changes: Changes | None = None) -> list[Run]:
-    """All runs with their resolved configurations, those of `first` (into `first_folder`) at the beginning.
+def expand(experiment: Experiment, prerequisites_folder: Path, changes: Changes | None = None) -> list[ExperimentRun]:
+    """All runs with their resolved configurations, `prerequisites` (into `prerequisites_folder`) at the beginning.
 
     `changes` ("training.seed": 1) go over every configuration. Raises SpineError for one that is none, with its name.
     """
 
-    def run(name: str, parts: list[Changes], first: bool) -> Run:
+    def run(name: str, parts: list[Changes], prerequisite: bool) -> ExperimentRun:
         content = experiment.configuration
         for part in parts:
             content = merged(content, part)
         content = changed(content, {"name": f"{experiment.name}-{name}", **(changes or {})})
-        config = parse_config(_filled(content, str(first_folder)), f'The run "{name}" of {experiment.name}')
-        return Run(name, config, first)
+        config = parse_config(_filled(content, str(prerequisites_folder)), f'The run "{name}" of {experiment.name}')
+        return ExperimentRun(name, config, prerequisite)
 
     return [
-        *(run(name, [part], True) for name, part in experiment.first.items()),
+        *(run(name, [part], True) for name, part in experiment.prerequisites.items()),
         *(run(name, parts, False) for name, parts in experiment.combinations()),
     ]
 
 
-def _filled(content: Any, first_folder: str) -> Any:
-    """`content` with every placeholder for `first_folder` filled in."""
+def _filled(content: Any, prerequisites_folder: str) -> Any:
+    """`content` with every placeholder for `prerequisites_folder` filled in."""
     if isinstance(content, dict):
-        return {key: _filled(value, first_folder) for key, value in content.items()}
+        return {key: _filled(value, prerequisites_folder) for key, value in content.items()}
     if isinstance(content, list):
-        return [_filled(value, first_folder) for value in content]
-    return content.replace(FIRST, first_folder) if isinstance(content, str) else content
+        return [_filled(value, prerequisites_folder) for value in content]
+    return content.replace(PREREQUISITES, prerequisites_folder) if isinstance(content, str) else content

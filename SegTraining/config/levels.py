@@ -9,7 +9,7 @@ from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
 from SpineInference.specs import InputSpec, IntensityRule
 
-from .augmentation import Strict
+from .augmentation import StrictModel
 from .config import find_settings, read_settings
 from .data import Data
 from .errors import explain
@@ -17,7 +17,7 @@ from .errors import explain
 LevelName = Literal[tuple(LEVELS)]
 
 
-class Phantoms(Strict):
+class Phantoms(StrictModel):
     """Spines of `segtraining phantom`, made for the training: thin slabs around the midline in all contrasts."""
 
     training: int = Field(2400, ge=0)
@@ -26,7 +26,7 @@ class Phantoms(Strict):
     """Of the first one; the others follow, those for validation last."""
 
 
-class LevelTraining(Strict):
+class LevelTraining(StrictModel):
     copies: int = Field(12, ge=1)
     """Patches drawn of each body of a scan, all turned, scaled and shifted differently."""
     phantom_copies: int = Field(3, ge=1)
@@ -40,7 +40,7 @@ class LevelTraining(Strict):
     threads: int = Field(1, ge=1)
 
 
-class LevelConfig(Strict):
+class LevelConfig(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
     description: str

@@ -4,15 +4,15 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from .augmentation import Strict
+from .augmentation import StrictModel
 
 
-class Network(Strict):
+class Network(StrictModel):
     family: str
     arguments: dict[str, Any] = {}
 
 
-class FineTuning(Strict):
+class FineTuning(StrictModel):
     """Start from a trained model instead of random weights."""
 
     package: str
@@ -21,7 +21,7 @@ class FineTuning(Strict):
     """Train the decoder only; the encoder keeps its weights and its batch statistics."""
 
 
-class Loss(Strict):
+class Loss(StrictModel):
     """The weights of the losses, whose sum is minimised."""
 
     dice: float = Field(1.0, ge=0)
@@ -35,7 +35,7 @@ class Loss(Strict):
         return self
 
 
-class Optimiser(Strict):
+class Optimiser(StrictModel):
     name: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
@@ -43,7 +43,7 @@ class Optimiser(Strict):
     """For sgd (Nesterov's) and rmsprop."""
 
 
-class Schedule(Strict):
+class Schedule(StrictModel):
     """How the learning rate falls: over the epochs, or over `max_minutes` where that comes first.
 
     `plateau` multiplies it by `factor` after `patience` epochs without a better validation Dice.
@@ -56,7 +56,7 @@ class Schedule(Strict):
     patience: int = Field(5, ge=1)
 
 
-class Training(Strict):
+class Training(StrictModel):
     crop: tuple[int, int] = (224, 224)
     """Rows and columns of a sample, multiples of the input's `pad_multiple`."""
     batch_size: int = Field(8, ge=1)
@@ -78,6 +78,7 @@ class Training(Strict):
     devices: int = Field(1, ge=1)
     """GPUs, or processes on a CPU, that share each batch."""
     threads: int | None = Field(None, ge=1)
+    """Of torch on the CPU; by default as many as it has processors."""
     workers: int = Field(0, ge=0)
     """Processes that prepare samples; 0 prepares them in the training process."""
     augment_on_device: bool | None = None
@@ -92,7 +93,7 @@ class Training(Strict):
         return self
 
 
-class Validation(Strict):
+class Validation(StrictModel):
     every_epochs: int = Field(1, ge=1)
     slice_step: int = Field(2, ge=1)
     """Every n-th slice of each validation case is predicted."""

@@ -39,7 +39,7 @@ class CaseRecord:
     """The smallest normalised value: air, and what lies outside of the image."""
     voxels: dict[str, int]
     """Number of background, target (of all classes) and ignored voxels."""
-    judged_rows: list[int]
+    evaluated_slices: list[int]
     """First row (axis 0) that validation looks at and the one after the last."""
     class_pixels: dict[str, list[list[int]]]
     """For each plane and class the pixels of every slice."""

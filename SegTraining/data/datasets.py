@@ -97,9 +97,9 @@ def split_cases(data: Data, data_folder: Path) -> dict[str, list[Case]]:
         twice = next(case.name for case in cases if by_name[case.name] is not case)
         raise SpineError(f'Two cases are called "{twice}": names must be unique over all data sets.')
     part_of = _parts(data.split, cases)
-    unknown = sorted(set(part_of) - set(by_name))
-    if unknown:
-        raise SpineError(f'The split names the case "{unknown[0]}", which no data set has: correct the list.')
+    unknown_cases = sorted(set(part_of) - set(by_name))
+    if unknown_cases:
+        raise SpineError(f'The split names the case "{unknown_cases[0]}", which no data set has: correct the list.')
     parts: dict[str, list[Case]] = {part: [] for part in PARTS}
     for case in cases:
         parts[part_of.get(case.name, "training")].append(case)
@@ -127,27 +127,36 @@ def _parts(split: Split, cases: list[Case]) -> dict[str, str]:
 
 
 def _fraction(cases: list[Case], taken: Container[str], seed: int, fraction: float) -> list[str]:
-    decks = _shuffled_patients(cases, taken, seed)
-    chosen = [case.name for deck in decks for patient in deck[: round(fraction * len(deck))] for case in patient]
+    chosen = [
+        case.name
+        for patients in _patients_by_dataset(cases, taken, seed)
+        for patient in patients[: round(fraction * len(patients))]
+        for case in patient
+    ]
     if not chosen:
         raise SpineError(f"A fraction of {fraction:g} of the patients is none: enlarge it, or list the cases.")
     return chosen
 
 
 def _fold(cases: list[Case], taken: Container[str], split: Split) -> list[str]:
-    decks = _shuffled_patients(cases, taken, split.seed)
-    most = max(map(len, decks), default=0)
+    patients_by_dataset = _patients_by_dataset(cases, taken, split.seed)
+    most = max(map(len, patients_by_dataset), default=0)
     if most < split.folds:
         raise SpineError(f"{most} patients are too few for {split.folds} folds: set fewer folds.")
-    return [case.name for deck in decks for patient in deck[split.fold :: split.folds] for case in patient]
+    return [
+        case.name
+        for patients in patients_by_dataset
+        for patient in patients[split.fold :: split.folds]
+        for case in patient
+    ]
 
 
-def _shuffled_patients(cases: list[Case], taken: Container[str], seed: int) -> list[list[list[Case]]]:
+def _patients_by_dataset(cases: list[Case], taken: Container[str], seed: int) -> list[list[list[Case]]]:
     """For each data set, so that every part can hold its share of each: its patients, in a random order.
 
     A patient is the list of its cases; cases that are `taken` are left out.
     """
-    decks = []
+    patients_by_dataset = []
     for dataset in sorted({case.dataset.name for case in cases}):
         patients: dict[str, list[Case]] = {}
         for case in cases:
@@ -155,8 +164,8 @@ def _shuffled_patients(cases: list[Case], taken: Container[str], seed: int) -> l
                 patients.setdefault(case.patient, []).append(case)
         names = sorted(patients)
         random.Random(seed).shuffle(names)
-        decks.append([patients[name] for name in names])
-    return decks
+        patients_by_dataset.append([patients[name] for name in names])
+    return patients_by_dataset
 
 
 def _limited(cases: list[Case], split: Split) -> list[Case]:

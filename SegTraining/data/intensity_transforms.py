@@ -1,11 +1,11 @@
 """Augmentation of whole batches in torch: the transforms of Table 4.2 of the thesis (Utegulov 2020) and those that
-stand for the differences between scanners. The geometric ones are in `warps`, those of the values here.
+stand for the differences between scanners. The geometric ones are in `spatial_transforms`, those of the values here.
 """
 
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from ..config.augmentation import Augmentation, BiasField, Ranged
+from ..config.augmentation import Augmentation, BiasField, RangedTransform
 from .spatial_transforms import drawn, strengths, warp
 
 
@@ -44,7 +44,7 @@ def _reverse_slices(image: torch.Tensor, settings: Augmentation, generator: torc
     return image
 
 
-def _thicken(image: torch.Tensor, transform: Ranged | None, generator: torch.Generator) -> torch.Tensor:
+def _thicken(image: torch.Tensor, transform: RangedTransform | None, generator: torch.Generator) -> torch.Tensor:
     for number in _chosen(transform, image, generator).tolist():
         factor = transform.low + (transform.high - transform.low) * torch.rand(1, generator=generator).item()
         size = list(image.shape[2:])
@@ -105,12 +105,12 @@ def _change_values(image: torch.Tensor, settings: Augmentation, generator: torch
     low, span = low.view(-1, 1, 1, 1), span.view(-1, 1, 1, 1)
     count = len(image)
     gamma = strengths(settings.gamma, count, 1.0, generator)
-    chosen = drawn(settings.bias_field, count, generator) | (gamma != 1)
-    if chosen.any():
-        part = torch.nonzero(chosen).flatten()
+    shaded = drawn(settings.bias_field, count, generator)
+    if (changed := shaded | (gamma != 1)).any():
+        part = torch.nonzero(changed).flatten()
         unit = image[part].sub_(low[part]).div_(span[part])
-        if settings.bias_field is not None:
-            unit *= _field(settings.bias_field, len(part), image.shape[2:], generator)
+        if shaded.any():
+            unit[shaded[part]] *= _field(settings.bias_field, int(shaded.sum()), image.shape[2:], generator)
         image[part] = unit.pow_(gamma[part].view(-1, 1, 1, 1)).mul_(span[part]).add_(low[part])
 
     # Contrast, brightness and inversion are one linear function.
@@ -134,7 +134,7 @@ def _field(settings: BiasField, count: int, size: torch.Size, generator: torch.G
 
 
 def _cut_field_of_view(
-    image: torch.Tensor, target: torch.Tensor, transform: Ranged | None, generator: torch.Generator
+    image: torch.Tensor, target: torch.Tensor, transform: RangedTransform | None, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     fraction = strengths(transform, len(image), 0.0, generator)
     sides = torch.randint(4, (len(image),), generator=generator)

@@ -33,9 +33,9 @@ def find_files(dataset: Dataset, folder: Path) -> list[Files]:
     """
     find_images, labels_of = _LAYOUTS[dataset.layout]
     images = find_images(dataset, folder)
-    strangers = set(dataset.exclude) - set(images)
-    if strangers:
-        raise SpineError(f'"{folder}" has no case "{min(strangers)}" that could be excluded: correct the list.')
+    unknown_cases = set(dataset.exclude) - set(images)
+    if unknown_cases:
+        raise SpineError(f'"{folder}" has no case "{min(unknown_cases)}" that could be excluded: correct the list.')
     return [
         Files(name, images[name], labels := labels_of(name, dataset, folder), labels.parent.name == "instancesTr")
         for name in sorted(set(images) - set(dataset.exclude))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import random
 import shutil
 import tempfile
@@ -25,7 +26,9 @@ from ..config.config import Config
 from ..config.data import THESIS_RULE, Input, Label
 from .cache import FORMAT, CachedCase, CaseRecord, open_case, read_record, write_record
 from .datasets import PARTS, Case, split_cases
-from .targets import IGNORE, class_map, is_target, judged_rows, training_target
+from .targets import IGNORE, class_map, evaluated_slices, is_target, training_target
+
+_log = logging.getLogger(__name__)
 
 _PERCENTILES = (0.0, 0.5, 50.0, 99.5, 100.0)
 
@@ -36,7 +39,7 @@ def prepare(config: Config, data_folder: Path, cache_folder: Path, processes: in
     Also writes `fingerprint.json` beside the cases. Raises SpineError for data that cannot be used.
     """
     parts = split_cases(config.data, data_folder)
-    jobs = [Job(case, config.input, config.card.labels, cache_folder) for part in PARTS for case in parts[part]]
+    jobs = [Job(case, config.input, config.model_info.labels, cache_folder) for part in PARTS for case in parts[part]]
     stale = [job for job in jobs if not job.is_fresh()]
     random.Random().shuffle(stale)  # so that runs that begin at the same time share the work
     if processes > 1 and len(stale) > 1:
@@ -72,7 +75,7 @@ def _check(parts: dict[str, list[CachedCase]], config: Config) -> None:
 
 def _report(done: Iterable[str], total: int) -> None:
     for number, name in enumerate(done, start=1):
-        print(f"prepared {number} of {total}: {name}", flush=True)
+        _log.info(f"prepared {number} of {total}: {name}")
 
 
 @contextmanager
@@ -188,7 +191,7 @@ class Job:
                 "target": int(is_target(target).sum()),
                 "ignored": int((target == IGNORE).sum()),
             },
-            judged_rows=list(judged_rows(target, self.case.dataset)),
+            evaluated_slices=list(evaluated_slices(target, self.case.dataset)),
             class_pixels={
                 plane: [mask.sum(axis=tuple({0, 1, 2} - {axis})).tolist() for mask in each_class]
                 for plane, axis in SLICE_AXIS.items()
@@ -249,7 +252,7 @@ def fingerprint(config: Config, parts: dict[str, list[CachedCase]]) -> dict:
         },
         "class_voxels": {
             label.name: sum(sum(record.class_pixels["axial"][number]) for record in training)
-            for number, label in enumerate(config.card.labels)
+            for number, label in enumerate(config.model_info.labels)
         },
         "input": config.input.model_dump(mode="json"),
     }

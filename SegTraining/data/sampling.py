@@ -19,7 +19,7 @@ MARGIN = 48
 """Pixels around the crop that a sample carries, so that turning and shifting bring in image instead of air."""
 
 
-class Samples(Dataset):
+class PatchDataset(Dataset):
     """The training samples, without end: item `number` is image float32 [channels, *crop] and target uint8 [*crop].
 
     With `raw`, image and target are not augmented and `MARGIN` larger on each side, and the value of air comes with
@@ -66,8 +66,8 @@ class Samples(Dataset):
         rows, columns = (side + 2 * MARGIN for side in self._config.training.crop)
         window = (centre[0] - rows // 2, centre[1] - columns // 2, rows, columns)
         background = case.record.background
-        slices = cut(image, slabs.ravel(), window, background).reshape(*slabs.shape, rows, columns)
-        return slices.mean(axis=1), cut(target, np.array([index]), window, 0)[0], background
+        slices = crop_slices(image, slabs.ravel(), window, background).reshape(*slabs.shape, rows, columns)
+        return slices.mean(axis=1), crop_slices(target, np.array([index]), window, 0)[0], background
 
     def _centre(self, rng: np.random.Generator, target: np.ndarray, shown: int) -> tuple[int, int]:
         """The middle of the crop: so that it holds a random pixel of the class `shown`, or anywhere (0); little air."""
@@ -100,14 +100,16 @@ def _within(middle: int, length: int, side: int) -> int:
     return min(max(middle, low), high) if low <= high else length // 2
 
 
-def cut(stack: np.ndarray, indices: np.ndarray, window: tuple[int, int, int, int], outside: float) -> np.ndarray:
+def crop_slices(
+    stack: np.ndarray, indices: np.ndarray, window: tuple[int, int, int, int], pad_value: float
+) -> np.ndarray:
     """Slices `indices` of `stack` [slice, row, column] inside `window` (top, left, rows, columns), contiguous.
 
-    The window may reach beyond the slice: there the value is `outside`. float16 becomes float32.
+    The window may reach beyond the slice: there the value is `pad_value`. float16 becomes float32.
     """
     top, left, rows, columns = window
     kind = np.float32 if stack.dtype == np.float16 else stack.dtype
-    result = np.full((len(indices), rows, columns), outside, kind)
+    result = np.full((len(indices), rows, columns), pad_value, kind)
     first_row, first_column = max(0, top), max(0, left)
     last_row, last_column = min(stack.shape[1], top + rows), min(stack.shape[2], left + columns)
     if first_row < last_row and first_column < last_column:
@@ -128,20 +130,20 @@ def _case_probabilities(cases: list[CachedCase], config: Config) -> np.ndarray:
     return np.array(weights) / np.sum(weights)
 
 
-class Steps(Sampler):
-    """The numbers of the samples of each training step of an epoch, going on from the steps that `run` has done.
+class StepBatchSampler(Sampler):
+    """The numbers of the samples of each training step of an epoch, going on from the steps that `module` has done.
 
     Processes that share a batch take every n-th of its samples. Lightning would tell samplers the epoch
     (`set_epoch`), but tells the first one after a resume wrongly.
     """
 
-    def __init__(self, config: Config, run: LightningModule):
+    def __init__(self, config: Config, module: LightningModule):
         self._training = config.training
-        self._run = run
+        self._module = module
 
     def __iter__(self) -> Iterator[list[int]]:
-        rank, size = self._run.global_rank, self._training.batch_size
-        for step in range(self._run.steps_done, self._run.steps_done + len(self)):
+        rank, size = self._module.global_rank, self._training.batch_size
+        for step in range(self._module.steps_done, self._module.steps_done + len(self)):
             yield list(range(step * size + rank, (step + 1) * size, self._training.devices))
 
     def __len__(self) -> int:

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-from ..config.augmentation import Augmentation, Ranged, Transform
+from ..config.augmentation import Augmentation, RangedTransform, Transform
 
 
 def drawn(transform: Transform | None, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -12,9 +12,18 @@ def drawn(transform: Transform | None, count: int, generator: torch.Generator) -
     return torch.rand(count, generator=generator) < p
 
 
-def strengths(transform: Ranged | None, count: int, neutral: float, generator: torch.Generator) -> torch.Tensor:
-    """A strength for each of `count` samples, `neutral` for those that do not get the transform: float [count]."""
-    chosen = drawn(transform, count, generator)
+def strengths(
+    transform: RangedTransform | None,
+    count: int,
+    neutral: float,
+    generator: torch.Generator,
+    chosen: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """A strength for each of `count` samples, `neutral` for those that do not get the transform: float [count].
+
+    `chosen` [count] says which of them get it; by default that is drawn.
+    """
+    chosen = drawn(transform, count, generator) if chosen is None else chosen
     if transform is None:
         return torch.full((count,), neutral)
     values = transform.low + (transform.high - transform.low) * torch.rand(count, generator=generator)
@@ -41,7 +50,8 @@ def warp(
     output = torch.tensor([crop[1], crop[0]], dtype=torch.float32)
     theta = torch.empty(count, 2, 3)
     theta[:, :, :2] = matrix * output[None, None, :] / size[None, :, None]
-    shifts = [strengths(settings.shift, count, 0.0, generator) * _signs(count, generator) for _ in range(2)]
+    shifted = drawn(settings.shift, count, generator)  # in both directions, or in none
+    shifts = [strengths(settings.shift, count, 0.0, generator, shifted) * _signs(count, generator) for _ in range(2)]
     theta[:, :, 2] = 2 * torch.stack(shifts, dim=1) / size
     grid = affine_grid(theta, [count, 1, *crop], align_corners=False)
     grid += _displacements(count, crop, settings, generator) * 2 / size

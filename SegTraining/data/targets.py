@@ -25,7 +25,7 @@ def training_target(
 ) -> np.ndarray:
     """uint8 [I, P, L]: 0 background, 1 to n the `classes`, 255 ignored, from a canonical label map [I, P, L].
 
-    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `data_settings.Dataset`).
+    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `config.data.Dataset`).
     Raises SpineError for a value that no rule speaks of.
     """
     target = labelled_classes(labels, spacing, dataset, classes)
@@ -66,7 +66,7 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
         if value not in named and any(values):
             raise SpineError(
                 f'The value {value} of the label map stands for no class of "{dataset.name}": list it with a label of '
-                "the card, or among ignore_labels or background_labels."
+                "model_info, or among ignore_labels or background_labels."
             )
         result[labels == value] = named.get(value, 1)
     return result
@@ -109,7 +109,7 @@ def _upper_surface(body: np.ndarray, top: int, spacing: tuple[float, float, floa
     return top + np.where(distance <= _OVERHANG_MM, first[tuple(nearest)], 0)
 
 
-def judged_rows(target: np.ndarray, dataset: Dataset) -> tuple[int, int]:
+def evaluated_slices(target: np.ndarray, dataset: Dataset) -> tuple[int, int]:
     """First row (axis 0) that can be judged by `target` and the one after the last.
 
     All rows, unless the data set shows bodies beyond the labelled ones: then those of the labelled ones; (0, 0) where

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.engines.engine_cache import EngineCache
@@ -16,16 +15,14 @@ from SpineInference.files.atomic import atomic
 from SpineInference.measuring.metrics import NSD_TOLERANCE_MM
 from SpineInference.models.catalog import ModelSet, open_set
 from SpineInference.options import SegmentationOptions
-from SpineInference.volume.geometry import PLANES, SLICE_AXIS, canonical
+from SpineInference.volume.geometry import PLANES, canonical
 
 from ..config.data import Label
 from ..data.datasets import Case
 from ..export.package import package
-from ..reporting.activation_maps import look_inside, write_network_pictures
-from ..reporting.csv_tables import write_rows
 from .examples import Examples
 from .metrics import FUSED, BodyCount, Matches, match_bodies, score_classes, score_slices
-from .output import BODIES, CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
+from .output import BODIES, CASES, EXAMPLES, SLICES, SUMMARY, write_csv
 from .prediction import Prediction, predict_or_nothing
 from .references import Reference, read_reference
 from .summary import Body, Row, levels, summaries, worst_bodies
@@ -65,8 +62,6 @@ def evaluate(
     output.mkdir(parents=True, exist_ok=True)
     for number, case in enumerate(cases, start=1):
         scan, reference = read_reference(case, labels)
-        if number == 1:
-            _look_inside(model_set, case, scan, reference, output)
         for planes, prediction in _predictions(model_set, scan, each_plane, options, engines):
             for row in found.add(case, scan, reference, planes, prediction):
                 shown = "-" if row.score.dice is None else f"{row.score.dice:.4f}"
@@ -122,9 +117,9 @@ class _Findings:
         return matches.count()
 
     def write(self, output: Path) -> None:
-        write_rows([row.as_dict() for row in self.rows], output / CASES)
-        write_rows([body.as_dict() for body in self.bodies], output / BODIES)
-        write_rows(self._slices, output / SLICES)
+        write_csv([row.as_dict() for row in self.rows], output / CASES)
+        write_csv([body.as_dict() for body in self.bodies], output / BODIES)
+        write_csv(self._slices, output / SLICES)
         self._examples.write(output / EXAMPLES)
 
 
@@ -145,16 +140,6 @@ def _predictions(
         choices = [*((plane, (plane,)) for plane in dict.fromkeys(planes)), *choices]
     for name, chosen in choices:
         yield name, predict_or_nothing(scan, model_set, replace(options, planes=chosen), engines)
-
-
-def _look_inside(model_set: ModelSet, case: Case, scan: sitk.Image, reference: Reference, output: Path) -> None:
-    """Pictures of each plane's network, shown the slice with most of the reference."""
-    for package_of_plane in model_set.packages:
-        plane = package_of_plane.manifest.plane
-        held = np.count_nonzero(reference.classes, axis=tuple({0, 1, 2} - {SLICE_AXIS[plane]}))
-        place = float(np.argmax(held) / max(1, len(held) - 1)) if held.any() else 0.5
-        pictures = look_inside(package_of_plane, case.name, scan, place)
-        write_network_pictures(pictures, output / NETWORK.format(plane=plane))
 
 
 _COLUMNS: dict[str, Callable[[dict], str]] = {

@@ -8,5 +8,22 @@ examples.npz       the best and the worst slices
 network-PLANE.npz  kernels and activation maps of each network
 """
 
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from SpineInference.files.atomic import atomic
+
 SUMMARY, CASES, BODIES, SLICES, EXAMPLES = "summary.json", "cases.csv", "bodies.csv", "slices.csv", "examples.npz"
 NETWORK = "network-{plane}.npz"
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write `rows`, which have the same keys; None becomes an empty field. Without rows, nothing is written."""
+    if not rows:
+        return
+    with atomic(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,7 +1,6 @@
 """What models find in scans, written as label maps on the scans' own grids. No reference is needed."""
 
-import sys
-import traceback
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,36 +24,50 @@ from SpineInference.volume.geometry import canonical, restore
 from ..data.datasets import Case
 from .prediction import predict
 
+_log = logging.getLogger(__name__)
+
 FORMATS = ("nii.gz", "nrrd", "seg.nrrd")
 _FIRST_CHANNEL = "_0000"
 
 
 @dataclass(frozen=True)
-class Scan:
+class NamedScan:
     """A scan that is read when its turn comes; `read` raises SpineError."""
 
     name: str
     read: Callable[[], sitk.Image]
 
 
-def scans_of_cases(cases: Sequence[Case]) -> list[Scan]:
+def scans_of_cases(cases: Sequence[Case]) -> list[NamedScan]:
     """The images of a data set's cases; their label maps are not looked at."""
-    return [Scan(case.name, case.read_image) for case in cases]
+    return [NamedScan(case.name, case.read_image) for case in cases]
 
 
-def scans_at(paths: Sequence[str], output: Path) -> list[Scan]:
+def scans_at(paths: Sequence[str], output: Path) -> list[NamedScan]:
     """The scans that files, DICOM folders and folders of scans stand for. A path without any gives one that fails.
 
-    They are called as their files, without the number of the channel that nnU-Net appends.
+    They are called as their files, without the number of the channel that nnU-Net appends unless another scan has
+    that name.
     """
     requests, failures = plan(paths, str(output), None, Request(input="", output=""))
-    names = [Path(request.output).name.removesuffix(_FIRST_CHANNEL) for request in requests]
-    found = [Scan(name, partial(read_volume, r.input)) for name, r in zip(names, requests, strict=True)]
-    return found + [Scan("", partial(_raise, failure)) for failure in failures]
+    names = _without_channel([Path(request.output).name for request in requests])
+    found = [NamedScan(name, partial(read_volume, r.input)) for name, r in zip(names, requests, strict=True)]
+    return found + [NamedScan("", partial(_raise, failure)) for failure in failures]
+
+
+def _without_channel(names: Sequence[str]) -> list[str]:
+    """`names`, which differ, without the number of the first channel wherever they differ without it too."""
+    taken = {name.casefold() for name in names}  # file systems may not tell upper from lower case
+    result = []
+    for name in names:
+        short = name.removesuffix(_FIRST_CHANNEL)
+        result.append(name if short.casefold() in taken else short)
+        taken.add(short.casefold())
+    return result
 
 
 def predict_scans(
-    model_set: ModelSet, scans: Sequence[Scan], output: Path, format_: str, options: SegmentationOptions
+    model_set: ModelSet, scans: Sequence[NamedScan], output: Path, format_: str, options: SegmentationOptions
 ) -> None:
     """Write OUTPUT/NAME.FORMAT for every scan: the value of a label where it was found, 0 elsewhere.
 
@@ -69,16 +82,17 @@ def predict_scans(
             seconds = _predict(model_set, scan, path, options, engines)
         except Exception as error:
             failed += 1
-            if not isinstance(error, SpineError):
-                traceback.print_exc()
-            print(f"{number} of {len(scans)}: {scan.name or 'no scan'}: {error}", file=sys.stderr, flush=True)
+            unexpected = not isinstance(error, SpineError)
+            _log.error(f"{number} of {len(scans)}: {scan.name or 'no scan'}: {error}", exc_info=unexpected)
         else:
-            print(f"{number} of {len(scans)}: {path}, {seconds:.1f} s", flush=True)
+            _log.info(f"{number} of {len(scans)}: {path}, {seconds:.1f} s")
     if failed:
         raise SpineError(f"{failed} of {len(scans)} scans have no prediction: see above.")
 
 
-def _predict(model_set: ModelSet, scan: Scan, path: Path, options: SegmentationOptions, engines: EngineCache) -> float:
+def _predict(
+    model_set: ModelSet, scan: NamedScan, path: Path, options: SegmentationOptions, engines: EngineCache
+) -> float:
     if path.exists():
         raise SpineError(f"{path} exists already: remove it, or choose another folder with --output.")
     image = scan.read()

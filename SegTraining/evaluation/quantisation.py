@@ -191,7 +191,7 @@ def _validation_dice(package: ModelPackage, cases: list[Case], config: Config, p
     options = SegmentationOptions(device="cpu", precision=precision)
     print(f"Validation with precision {precision}:", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        results = evaluate(alone, cases, Path(folder), config.card.labels, options=options)["results"]
+        results = evaluate(alone, cases, Path(folder), config.model_info.labels, options=options)["results"]
     # Where there are several data sets or labels, the row of all of them.
     row = max(results, key=lambda row: (row["dataset"] == ALL, row["label"] == ALL))
     if row["dice"] is None:

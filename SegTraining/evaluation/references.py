@@ -9,7 +9,7 @@ from SpineInference.volume.geometry import canonical, spacing_ipl
 
 from ..config.data import Label
 from ..data.datasets import Case
-from ..data.targets import IGNORE, judged_rows, labelled_classes
+from ..data.targets import IGNORE, evaluated_slices, labelled_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def read_reference(case: Case, labels: tuple[Label, ...]) -> tuple[sitk.Image, R
     values = sitk.GetArrayFromImage(oriented)
     spacing = spacing_ipl(oriented)
     classes = labelled_classes(values, spacing, case.dataset, labels)
-    rows = slice(*judged_rows(classes, case.dataset))
+    rows = slice(*evaluated_slices(classes, case.dataset))
     ignored = classes == IGNORE
     classes[ignored] = 0
     return scan, Reference(np.where(classes > 0, values, 0), classes, ignored, rows, spacing)

@@ -13,50 +13,52 @@ from multiprocessing.connection import Connection
 
 from SpineInference.app.process_group import end_group, lead_group
 
-from .task import Outcome, Task, run_task
+from .task import Task, TaskOutcome, run_task
 
-_GOODBYE_SECONDS = 30
+_EXIT_SECONDS = 30
 """What a process that has done its task is given to clean up after itself."""
 
 
-def run_locally(tasks: Sequence[Task], on_outcome: Callable[[Outcome], None]) -> None:
-    """The executor (see `experiment`) for one computer. Interrupted, it ends what is running."""
+def run_locally(tasks: Sequence[Task], on_outcome: Callable[[TaskOutcome], None]) -> None:
+    """The executor (see `task`) for one computer. Interrupted, it ends what is running."""
     for task in tasks:
         on_outcome(_in_child(task))
 
 
-def _in_child(task: Task) -> Outcome:
+def _in_child(task: Task) -> TaskOutcome:
     context = multiprocessing.get_context("spawn")
-    listening, telling = context.Pipe(duplex=False)
-    alive, held = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(task, telling, alive), name=task.name)
+    receiver, sender = context.Pipe(duplex=False)
+    parent_alive, kept_open = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(task, sender, parent_alive), name=task.name)
     child.start()
-    telling.close()
-    alive.close()
+    sender.close()
+    parent_alive.close()
     try:
-        outcome = listening.recv()
-        child.join(_GOODBYE_SECONDS)
+        outcome = receiver.recv()
+        child.join(_EXIT_SECONDS)
         return outcome
     except EOFError:
         child.join()
-        return Outcome(task.name, 0.0, error=f'Its process has ended with code {child.exitcode} (see "{task.log}").')
+        return TaskOutcome(
+            task.name, 0.0, error=f'Its process has ended with code {child.exitcode} (see "{task.log}").'
+        )
     finally:
-        held.close()
+        kept_open.close()
         child.join()
 
 
-def _child(task: Task, telling: Connection, alive: Connection) -> None:
+def _child(task: Task, sender: Connection, parent_alive: Connection) -> None:
     lead_group()
-    threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent_alive,), daemon=True).start()
     with suppress(OSError):  # then `run_task` says why
         _write_to(task)
-    telling.send(run_task(task))
-    telling.close()
+    sender.send(run_task(task))
+    sender.close()
 
 
-def _end_with_parent(alive: Connection) -> None:
+def _end_with_parent(parent_alive: Connection) -> None:
     with suppress(EOFError, OSError):
-        alive.recv()
+        parent_alive.recv()
     end_group()
 
 

@@ -2,10 +2,11 @@
 
 DIR/configurations/NAME.yaml  what each run is given
 DIR/runs/NAME/                the folder of a run, with log.txt and evaluation/SPLIT
-DIR/first/NAME/               the same of those that others build upon; the report leaves them out
+DIR/prerequisites/NAME/       the same of those that others build upon; the report leaves them out
 DIR/report.html               with its tables beside it
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +17,23 @@ from typing import Any
 from SpineInference.errors import SpineError
 
 from ..config.config import Config, load_config, save_config
-from ..config.experiment import Experiment, Run, expand
+from ..config.experiment import Experiment, ExperimentRun, expand
 from ..data.datasets import split_cases
 from ..reporting.report import write_report
-from ..training.run_lock import claimed
-from .task import Executor, Outcome, Task
+from ..training.run_lock import run_lock
+from .task import Executor, Task, TaskOutcome
+
+_log = logging.getLogger(__name__)
 
 _RESOLVED = "config.yaml"
+_PREREQUISITES = "prerequisites"
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """A run and the task that it is."""
 
-    run: Run
+    run: ExperimentRun
     task: Task
 
     @property
@@ -45,30 +49,30 @@ def plan(
     cache_folder: Path,
     changes: dict[str, Any] | None = None,
     only: Sequence[str] = ("*",),
-) -> list[Planned]:
-    """All runs whose names fit one of the patterns `only`, and those that are made first, with their tasks.
+) -> list[PlannedRun]:
+    """All runs whose names fit one of the patterns `only`, and all prerequisites, with their tasks.
 
     `changes` ("training.seed": 1) go over every configuration. Raises SpineError for a configuration that is none,
     patterns that no run fits, and where `output` holds one of the runs with another configuration.
     """
     output = output.resolve()
     planned = []
-    for run in expand(experiment, output / "first", changes):
-        if not run.first and not any(fnmatch(run.name, pattern) for pattern in only):
+    for run in expand(experiment, output / _PREREQUISITES, changes):
+        if not run.prerequisite and not any(fnmatch(run.name, pattern) for pattern in only):
             continue
-        folder = output / ("first" if run.first else "runs") / run.name
+        folder = output / (_PREREQUISITES if run.prerequisite else "runs") / run.name
         _check_unchanged(run, folder)
-        splits = () if run.first else experiment.evaluate
+        splits = () if run.prerequisite else experiment.evaluate
         config = output / "configurations" / f"{run.name}.yaml"
-        wants = experiment.wants.model_dump()
-        task = Task(run.name, config, folder, data_folder.resolve(), cache_folder.resolve(), splits, **wants)
-        planned.append(Planned(run, task))
-    if all(each.run.first for each in planned):
+        resources = experiment.resources.model_dump()
+        task = Task(run.name, config, folder, data_folder.resolve(), cache_folder.resolve(), splits, **resources)
+        planned.append(PlannedRun(run, task))
+    if all(each.run.prerequisite for each in planned):
         raise SpineError(f'No run of {experiment.name} is called {" or ".join(only)}: see their names with "--list".')
     return planned
 
 
-def _check_unchanged(run: Run, folder: Path) -> None:
+def _check_unchanged(run: ExperimentRun, folder: Path) -> None:
     if not (folder / _RESOLVED).exists():
         return
     old, new = (_flat(config.model_dump(mode="json")) for config in (load_config(folder / _RESOLVED), run.config))
@@ -87,20 +91,20 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def run_experiment(planned: list[Planned], output: Path, execute: Executor) -> None:
-    """Execute whatever is not done, print a line for each run, and write the report.
+def run_experiment(planned: list[PlannedRun], output: Path, execute: Executor) -> None:
+    """Execute whatever is not done, log a line for each run, and write the report.
 
     Raises SpineError before anything is run where the data cannot be used or another process works in `output`, and at
     the end if runs have failed; executed again, it goes on where it was.
     """
-    with claimed(output):
+    with run_lock(output):
         _check_data(planned)
         for each in planned:
             each.task.config.parent.mkdir(parents=True, exist_ok=True)
             save_config(each.run.config, each.task.config)
         progress = _Progress(planned)
-        for first in (True, False):
-            waiting = [each.task for each in planned if each.run.first == first and not each.task.done]
+        for prerequisite in (True, False):
+            waiting = [each.task for each in planned if each.run.prerequisite == prerequisite and not each.task.done]
             if waiting:
                 execute(waiting, progress.add)
         report_experiment(planned, output)
@@ -111,14 +115,14 @@ def run_experiment(planned: list[Planned], output: Path, execute: Executor) -> N
         )
 
 
-def report_experiment(planned: list[Planned], output: Path) -> None:
+def report_experiment(planned: list[PlannedRun], output: Path) -> None:
     """Write the report of the runs whose training has ended, as far as they have been evaluated."""
-    folders = [each.task.run_folder for each in planned if each.task.trained and not each.run.first]
+    folders = [each.task.run_folder for each in planned if each.task.trained and not each.run.prerequisite]
     if folders:
-        print(write_report(folders, output / "report.html")[0], flush=True)
+        _log.info(write_report(folders, output / "report.html")[0])
 
 
-def _check_data(planned: list[Planned]) -> None:
+def _check_data(planned: list[PlannedRun]) -> None:
     """What would stop a run before it begins, told before any of them does."""
     seen: list[tuple[Any, ...]] = []
     for each in planned:
@@ -142,23 +146,22 @@ def _check_splits(config: Config, task: Task) -> None:
 class _Progress:
     """One line for each run that has ended, with the time that the others will take."""
 
-    def __init__(self, planned: list[Planned]):
+    def __init__(self, planned: list[PlannedRun]):
         self.failed: list[str] = []
         self._total = len(planned)
         self._before = self._ended = sum(each.task.done for each in planned)
         self._started = time.monotonic()
-        print(f"{self._total} runs, {self._before} of them done; each writes what it does into log.txt", flush=True)
+        _log.info(f"{self._total} runs, {self._before} of them done; each writes what it does into log.txt")
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: TaskOutcome) -> None:
         self._ended += 1
         if outcome.error is not None:
             self.failed.append(outcome.name)
         told = outcome.result if outcome.error is None else f"FAILED: {outcome.error.removesuffix('.')}"
         left = (time.monotonic() - self._started) / (self._ended - self._before) * (self._total - self._ended)
-        print(
+        _log.info(
             f"{self._ended} of {self._total}: {outcome.name}: {told}; {outcome.minutes:.1f} min, "
-            f"about {_duration(left)} left",
-            flush=True,
+            f"about {_duration(left)} left"
         )
 
 

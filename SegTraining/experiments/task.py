@@ -1,9 +1,10 @@
 """One configuration of an experiment as a task: trained and evaluated by whoever executes it, wherever that is.
 
 An executor is given tasks and calls back with an outcome for each; it may run them in any order and place, as long as
-they see the same files. `experiment_local` has the one that runs them one after the other on this computer.
+they see the same files: one after the other on this computer (`local_executor`), or in a cluster (`ray_executor`).
 """
 
+import logging
 import os
 import sys
 import time
@@ -16,7 +17,10 @@ from pathlib import Path
 from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 
+from ..config.console import show_progress
 from ..evaluation.output import SUMMARY
+
+_log = logging.getLogger(__name__)
 
 LOG = "log.txt"
 TRAINED = "trained"
@@ -25,7 +29,7 @@ TRAINED = "trained"
 
 @dataclass(frozen=True)
 class Task:
-    """A configuration to train and evaluate, and what it wants of the computer that does so."""
+    """A configuration to train and evaluate, and what that takes of the node of a cluster."""
 
     name: str
     config: Path
@@ -64,7 +68,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskOutcome:
     """How a task has ended: `error` is a sentence, None for one that was done."""
 
     name: str
@@ -74,25 +78,26 @@ class Outcome:
     error: str | None = None
 
 
-Executor = Callable[[Sequence[Task], Callable[[Outcome], None]], None]
+Executor = Callable[[Sequence[Task], Callable[[TaskOutcome], None]], None]
 """`executor(tasks, on_outcome)` calls `on_outcome` once for each task, and returns when all of them have ended."""
 
 
-def run_task(task: Task) -> Outcome:
+def run_task(task: Task, threads: int | None = None) -> TaskOutcome:
     """Train and evaluate in this process, going on from whatever an earlier attempt has left; never raises Exception.
 
-    What is done already is not done again. Prints into the task's log.
+    What is done already is not done again. Prints into the task's log. The evaluation has as many `threads` as the
+    training if the configuration says how many; None are as many as there are processors.
     """
     started = time.monotonic()
     result, error = "", None
     try:
         with _logged(task.log):
-            result = _train_and_evaluate(task)
+            result = _train_and_evaluate(task, threads)
     except SpineError as told:
         error = str(told)
     except Exception as unexpected:
         error = f'{type(unexpected).__name__}: {unexpected} (more in "{task.log}").'
-    return Outcome(task.name, (time.monotonic() - started) / 60, result, error)
+    return TaskOutcome(task.name, (time.monotonic() - started) / 60, result, error)
 
 
 @contextmanager
@@ -103,7 +108,8 @@ def _logged(path: Path) -> Iterator[None]:
     except OSError as error:
         raise SpineError(f'"{path}" cannot be written ({error.strerror}): choose another folder.') from error
     with file, redirect_stdout(file), redirect_stderr(file):
-        print(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}", flush=True)
+        show_progress()
+        _log.info(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}")
         try:
             yield
         except BaseException:
@@ -111,7 +117,7 @@ def _logged(path: Path) -> Iterator[None]:
             raise
 
 
-def _train_and_evaluate(task: Task) -> str:
+def _train_and_evaluate(task: Task, threads: int | None) -> str:
     from ..config.config import load_config
     from ..training.run_folder import CONFIG
     from ..training.train import train
@@ -127,13 +133,16 @@ def _train_and_evaluate(task: Task) -> str:
 
         from ..data.datasets import split_cases
         from ..evaluation.evaluate import evaluate, open_runs
+        from ..reporting.activation_maps import write_activation_maps
 
         # Not only where the spine seems to be: networks trained on whole slices find nothing in parts of them.
-        options = SegmentationOptions(threads=config.training.threads, restrict_to_spine=False)
-        cases = split_cases(config.data, task.data_folder)
+        options = SegmentationOptions(threads=config.training.threads or threads, restrict_to_spine=False)
+        cases, labels = split_cases(config.data, task.data_folder), config.model_info.labels
         with open_runs([task.run_folder]) as models:
             for split in missing:
-                evaluate(models, cases[split], task.evaluation(split), config.card.labels, options=options)
+                # Before the summary, which says that nothing is missing.
+                write_activation_maps(models, cases[split][0], labels, task.evaluation(split))
+                evaluate(models, cases[split], task.evaluation(split), labels, options=options)
     return _reached(task.run_folder)
 
 

@@ -6,8 +6,6 @@ from typing import Any
 from SpineInference.models.manifest import Manifest
 from SpineInference.prediction.planes import TOO_COARSE
 
-from ..evaluation.metrics import FUSED
-
 
 def model_card(manifest: Manifest) -> str:
     """The README.md of the package of `manifest`, in Markdown."""
@@ -16,7 +14,7 @@ def model_card(manifest: Manifest) -> str:
         "Labels": _labels(manifest),
         "Training data": _data(manifest),
         "How good it is": _metrics(manifest.metrics),
-        "Where it fails": _failures(manifest.metrics),
+        "Where it fails": _failures(manifest),
         "How to use it": _how_to(manifest),
         "Limits": _limits(manifest),
         "Licence": manifest.licence,
@@ -87,12 +85,14 @@ def _metrics(metrics: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _failures(metrics: dict[str, Any]) -> str:
-    """Single bodies, of the most complete choice of planes: by level, and the worst ones; empty where none is known."""
-    if not (rows := metrics.get("levels")):
+def _failures(manifest: Manifest) -> str:
+    """Single bodies, of the fused planes or of its own: by level, and the worst ones; empty where none is known."""
+    if not (rows := manifest.metrics.get("levels")):
         return ""
-    planes = FUSED if any(row["planes"] == FUSED for row in rows) else rows[0]["planes"]
-    by_level, worst = ([row for row in metrics[key] if row["planes"] == planes] for key in ("levels", "worst_bodies"))
+    planes = next((row["planes"] for row in rows if row["planes"] != manifest.plane), manifest.plane)
+    by_level, worst = (
+        [row for row in manifest.metrics[key] if row["planes"] == planes] for key in ("levels", "worst_bodies")
+    )
     return "\n\n".join(
         [
             f"Body by body, {planes}; a body that was missed counts 0:",

@@ -1,6 +1,7 @@
 """From a run folder to a model package, with everything about its making in the manifest."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,18 @@ from SpineInference.models.model_package import ModelPackage
 from SpineInference.networks import architecture, build
 from SpineInference.specs import IntensityRule
 
-from ..config.config import Config, load_config
+from ..config.config import load_config
 from ..config.data import THESIS_RULE
-from ..evaluation.metrics import FUSED
 from ..training.callbacks import RESULT, WEIGHTS
 from .model_card import model_card
 from .onnx_export import export_package
 
 
-def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> ModelPackage:
+def package(run_folder: Path, output: Path, metrics: Mapping[str, Any] | None = None) -> ModelPackage:
     """Write the best weights of the run as a package to `output`.
 
-    `evaluation` is the `summary.json` of `segtraining evaluate`: its numbers for this plane and for the fused planes
-    go into the manifest. Raises SpineError for a folder that holds no finished run.
+    `metrics` are what an evaluation has measured (`evaluation.manifest_metrics`); they go into the manifest. Raises
+    SpineError for a folder that holds no finished run.
     """
     config = load_config(run_folder / "config.yaml")
     result, data = (_read_json(run_folder / name) for name in (RESULT, "fingerprint.json"))
@@ -36,15 +36,15 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
         raise SpineError(f'The weights of "{run_folder}" cannot be used: {str(error).splitlines()[0]}') from None
     fields = {
         "name": config.name,
-        "title": config.card.title,
-        "description": config.card.description,
+        "title": config.model_info.title,
+        "description": config.model_info.description,
         "task": "segmentation",
-        "anatomy": config.card.anatomy,
-        "modality": config.card.modality,
+        "anatomy": config.model_info.anatomy,
+        "modality": config.model_info.modality,
         "plane": config.plane,
         "labels": [
             {"value": value, **label.model_dump(mode="json", exclude={"values"})}
-            for value, label in enumerate(config.card.labels, start=1)
+            for value, label in enumerate(config.model_info.labels, start=1)
         ],
         "input": {
             "context_slices": spec.context_slices,
@@ -62,7 +62,7 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
         },
         "postprocessing": asdict(config.postprocessing),
         "training": {
-            "data": config.card.data_statement,
+            "data": config.model_info.data_statement,
             "recipe": f"configuration {config.name} of SegTraining",
             "date": result["date"],
             "seed": config.training.seed,
@@ -77,8 +77,8 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
                 ),
             },
         },
-        "licence": config.card.licence,
-        "metrics": _metrics(config, result, evaluation),
+        "licence": config.model_info.licence,
+        "metrics": {"validation_dice_raw_network": result["validation_dice"], **(metrics or {})},
     }
     return export_package(network, fields, output, card=model_card)
 
@@ -86,18 +86,6 @@ def package(run_folder: Path, output: Path, evaluation: Path | None = None) -> M
 def _intensity(rule: IntensityRule) -> IntensityRule:
     """What the thesis's rule comes to without the reference mask: its last step undoes those before (`prepare`)."""
     return IntensityRule("minmax") if rule.rule == THESIS_RULE else rule
-
-
-def _metrics(config: Config, result: dict, evaluation: Path | None) -> dict[str, Any]:
-    metrics: dict[str, Any] = {"validation_dice_raw_network": result["validation_dice"]}
-    if evaluation is not None:
-        summary = _read_json(evaluation)
-        metrics["evaluation_cases"] = summary["cases"]
-        own = config.plane, FUSED
-        metrics["evaluation"] = [result for result in summary["results"] if result["planes"] in own]
-        for key in ("levels", "worst_bodies"):
-            metrics[key] = [row for row in summary.get(key, ()) if row["planes"] in own]
-    return metrics
 
 
 def _read_json(path: Path) -> dict:

@@ -23,11 +23,11 @@ NO_VERTEBRA = 0
 C2, L5, S1 = (LEVELS[name].label for name in ("C2", "L5", "S1"))
 _ORDER = [level.label for name, level in LEVELS.items() if name != "L6"]
 
-_LEAST_PART = 0.25
+_LEAST_SHARE = 0.25
 """Bodies of less than this share of the median one are cut off by the border: it is not known where their middle is."""
 _SLAB = {"spacing": (1.3, 1.3, 2.2), "field_of_view": (200.0, 300.0, 26.4)}
 """Of phantoms, in mm: no more than patches can show."""
-_BESIDE = 0.25
+_OFF_SPINE_SHARE = 0.25
 """Patches beside the spine, as a share of those of bodies."""
 
 _BELOW_S1 = (0.8, 20.0)
@@ -35,7 +35,7 @@ _BELOW_S1 = (0.8, 20.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class LevelScan:
     """A scan as the networks see it, canonical [I, P, L], and the centres (voxels) of its bodies by label value."""
 
     name: str
@@ -44,7 +44,7 @@ class Scan:
     centres: dict[int, np.ndarray]
 
 
-def read_scan(case: Case, config: LevelConfig) -> Scan:
+def read_scan(case: Case, config: LevelConfig) -> LevelScan:
     """The scan of a case and every body that it must show, also those beyond the labelled ones.
 
     Raises SpineError where it cannot be read, or its labels tell no levels and the configuration does not either.
@@ -63,7 +63,7 @@ def read_scan(case: Case, config: LevelConfig) -> Scan:
     return _scan(case.name, image, values, config)
 
 
-def phantom_scan(seed: int, config: LevelConfig) -> Scan:
+def phantom_scan(seed: int, config: LevelConfig) -> LevelScan:
     """The scan of a phantom; the regions of the spine take turns."""
     region = list(REGIONS)[seed % len(REGIONS)]
     disease, artefacts = np.random.default_rng([seed, 2]).uniform(size=2)
@@ -73,13 +73,15 @@ def phantom_scan(seed: int, config: LevelConfig) -> Scan:
     return _scan(f"phantom_{seed}", phantom.image, sitk.GetArrayFromImage(values), config)
 
 
-def draw_patches(scan: Scan, spec: InputSpec, copies: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_patches(
+    scan: LevelScan, spec: InputSpec, copies: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """`copies` of the patch of each body, and some beside the spine: float16 [n, 3, rows, cols] and their label values.
 
     Each is turned by up to 15 degrees, scaled by up to a fourth and shifted by up to 6 mm in each direction.
     """
     places = list(scan.centres.items()) * copies
-    for index in rng.integers(len(places), size=round(_BESIDE * len(places))):
+    for index in rng.integers(len(places), size=round(_OFF_SPINE_SHARE * len(places))):
         away = rng.choice([-1, 1]) * rng.uniform(32, 60) / scan.spacing[1]
         places.append((NO_VERTEBRA, places[index][1] + (0, away, 0)))
     patches = np.empty((len(places), 3, *spec.canvas), np.float16)
@@ -91,15 +93,17 @@ def draw_patches(scan: Scan, spec: InputSpec, copies: int, rng: np.random.Genera
     return patches, np.array([value for value, _ in places])
 
 
-def _scan(name: str, image: sitk.Image, values: np.ndarray, config: LevelConfig) -> Scan:
+def _scan(name: str, image: sitk.Image, values: np.ndarray, config: LevelConfig) -> LevelScan:
     working = preprocess(image, config.working_mm, config.intensity)
     volume, spacing = sitk.GetArrayFromImage(working), spacing_ipl(working)
     present, voxels = np.unique(values[values > 0], return_counts=True)
-    whole = present[voxels >= _LEAST_PART * np.median(voxels)].tolist()
+    whole = present[voxels >= _LEAST_SHARE * np.median(voxels)].tolist()
     centres = dict(zip(whole, ndimage.center_of_mass(values > 0, values, whole), strict=True))
     known = _continued({value: np.multiply(centre, spacing) for value, centre in centres.items()})
     inside = {value: mm / spacing for value, mm in known.items()}
-    return Scan(name, volume, spacing, {v: c for v, c in inside.items() if (c >= 0).all() and (c < volume.shape).all()})
+    return LevelScan(
+        name, volume, spacing, {v: c for v, c in inside.items() if (c >= 0).all() and (c < volume.shape).all()}
+    )
 
 
 def _continued(centres: dict[int, np.ndarray]) -> dict[int, np.ndarray]:

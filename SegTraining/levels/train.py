@@ -1,6 +1,7 @@
 """Trains the network that recognises levels, and makes its package: forty minutes on one thread of a CPU."""
 
 import datetime
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -21,16 +22,18 @@ from SpineInference.spine.level_recognition import propose_levels
 from ..config.levels import LevelConfig, LevelTraining
 from ..data.datasets import split_cases
 from ..export.onnx_export import export_package
-from .augmentation import varied
-from .patches import C2, L5, NO_VERTEBRA, S1, Scan, draw_patches, phantom_scan, read_scan
+from .augmentation import augment_patches
+from .patches import C2, L5, NO_VERTEBRA, S1, LevelScan, draw_patches, phantom_scan, read_scan
+
+_log = logging.getLogger(__name__)
 
 FAMILY = "patch-classifier"
 CLASSES = len(LEVELS) + 1
 """No vertebra, then the levels by their label values."""
-_UNMISTAKABLE = (NO_VERTEBRA, C2, L5, S1)
-_IMPORTANCE = {NO_VERTEBRA: 2.0, **dict.fromkeys((L5 - 1, L5, S1), 3.0)}
+_ANCHORS = (NO_VERTEBRA, C2, L5, S1)
+_LEVEL_WEIGHTS = {NO_VERTEBRA: 2.0, **dict.fromkeys((L5 - 1, L5, S1), 3.0)}
 """How much more often than others the levels are drawn that decide where the sacrum begins."""
-_LIKE_NEIGHBOURS, _LIKE_ANY = 0.3, 0.02
+_NEIGHBOUR_SHARE, _UNIFORM_SHARE = 0.3, 0.02
 """How much a body may as well be the one above or below, and any other."""
 
 
@@ -50,7 +53,7 @@ def train_levels(config: LevelConfig, data_folder: Path, output: Path) -> ModelP
     phantoms = (phantom_scan(seed, config) for seed in seeds[: config.phantoms.training])
     drawn = [draw_patches(scan, config.input, spec.copies, rng) for scan in people]
     made = [draw_patches(scan, config.input, spec.phantom_copies, rng) for scan in phantoms]
-    print(f"{len(drawn)} scans and {len(made)} phantoms read, {time.perf_counter() - started:.0f} s", flush=True)
+    _log.info(f"{len(drawn)} scans and {len(made)} phantoms read, {time.perf_counter() - started:.0f} s")
     patches = torch.from_numpy(np.concatenate([patches for patches, _ in drawn + made]))
     values = torch.from_numpy(np.concatenate([values for _, values in drawn + made]))
     from_phantom = torch.arange(len(values)) >= sum(len(values) for _, values in drawn)
@@ -78,7 +81,7 @@ def fit(
     weights, answers = _weights(values, from_phantom, spec.phantom_share), targets()
     for _ in range(spec.batches):
         drawn = torch.multinomial(weights, spec.batch_size, replacement=True, generator=generator)
-        logits = network(varied(patches[drawn].float(), generator))[:, :, 0, 0]
+        logits = network(augment_patches(patches[drawn].float(), generator))[:, :, 0, 0]
         loss = functional.cross_entropy(logits, answers[values[drawn]])
         optimiser.zero_grad()
         loss.backward()
@@ -93,27 +96,27 @@ def targets() -> torch.Tensor:
     Neighbouring vertebrae look alike but for the anchors: a network that has learned a few people's by heart must not
     be surer than that on others.
     """
-    table = torch.full((CLASSES, CLASSES), _LIKE_ANY / CLASSES)
+    table = torch.full((CLASSES, CLASSES), _UNIFORM_SHARE / CLASSES)
     for value in range(CLASSES):
-        alike = [] if value in _UNMISTAKABLE else [n for n in (value - 1, value + 1) if n not in _UNMISTAKABLE]
-        table[value, value] += 1 - _LIKE_ANY - _LIKE_NEIGHBOURS * len(alike) / 2
-        table[value, alike] += _LIKE_NEIGHBOURS / 2
+        alike = [] if value in _ANCHORS else [n for n in (value - 1, value + 1) if n not in _ANCHORS]
+        table[value, value] += 1 - _UNIFORM_SHARE - _NEIGHBOUR_SHARE * len(alike) / 2
+        table[value, alike] += _NEIGHBOUR_SHARE / 2
     return table
 
 
 def _weights(values: torch.Tensor, from_phantom: torch.Tensor, phantom_share: float) -> torch.Tensor:
-    """How often each patch is drawn: its level by `_IMPORTANCE`, and if scans and phantoms show it, `phantom_share`."""
+    """How often each patch is drawn: `_LEVEL_WEIGHTS`, and `phantom_share` where scans and phantoms show its level."""
     weights = torch.zeros(len(values))
     for value in values.unique():
         sources = {True: (values == value) & from_phantom, False: (values == value) & ~from_phantom}
         for phantom, source in sources.items():
             share = phantom_share if phantom else 1 - phantom_share
             share = share if all(source.any() for source in sources.values()) else 1.0
-            weights[source] = share * _IMPORTANCE.get(int(value), 1.0) / source.sum().clamp_min(1)
+            weights[source] = share * _LEVEL_WEIGHTS.get(int(value), 1.0) / source.sum().clamp_min(1)
     return weights
 
 
-def measure_levels(package: ModelPackage, scans: Iterable[Scan]) -> dict[str, Any]:
+def measure_levels(package: ModelPackage, scans: Iterable[LevelScan]) -> dict[str, Any]:
     """How many of `scans` are proposed levels when all bodies (but none of the sacrum) are found, and how many rightly.
 
     A proposal is right when it names the topmost body rightly, and with it all others.

@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.files.atomic import atomic
+from SpineInference.models.catalog import ModelSet
 from SpineInference.models.manifest import Manifest
 from SpineInference.models.model_package import SAFETENSORS, ModelPackage
 from SpineInference.networks import build
@@ -15,12 +16,17 @@ from SpineInference.prediction.slices import pad
 from SpineInference.volume.geometry import SLICE_AXIS, plane_grid, resample
 from SpineInference.volume.preprocessing import preprocess
 
+from ..config.data import Label
+from ..data.datasets import Case
+from ..evaluation.output import NETWORK
+from ..evaluation.references import read_reference
+
 MOST_KERNELS = 64
 LAYERS = 6
 CHANNELS = 8
 """So many layers are shown, from the first to the last, and of each so many channels: those that vary most."""
 
-SMALLEST = 4
+SMALLEST_MAP = 4
 """Rows and columns of a map that shows anything."""
 
 
@@ -37,7 +43,23 @@ class NetworkPictures:
     layers: dict[str, np.ndarray] = field(repr=False)
 
 
-def look_inside(package: ModelPackage, case: str, scan: sitk.Image, place: float) -> NetworkPictures:
+def write_activation_maps(model_set: ModelSet, case: Case, labels: tuple[Label, ...] | None, output: Path) -> None:
+    """Show each plane's network the slice of `case` with most of the reference, and write what it answers to `output`.
+
+    `labels` are those of the evaluation; without, everything labelled counts. The files are those that
+    `evaluation.output` names. Raises SpineError where the case cannot be read.
+    """
+    scan, reference = read_reference(case, labels or (Label(),))
+    output.mkdir(parents=True, exist_ok=True)
+    for package in model_set.packages:
+        plane = package.manifest.plane
+        held = np.count_nonzero(reference.classes, axis=tuple({0, 1, 2} - {SLICE_AXIS[plane]}))
+        place = float(np.argmax(held) / max(1, len(held) - 1)) if held.any() else 0.5
+        maps = activation_maps(package, case.name, scan, place)
+        write_network_pictures(maps, output / NETWORK.format(plane=plane))
+
+
+def activation_maps(package: ModelPackage, case: str, scan: sitk.Image, place: float) -> NetworkPictures:
     """Show the network of `package` one slice of `scan`: the one at `place`, 0 to 1 from the first to the last."""
     import safetensors.torch  # only here, so that a report can be written without torch
     import torch
@@ -49,7 +71,7 @@ def look_inside(package: ModelPackage, case: str, scan: sitk.Image, place: float
     maps: dict[str, np.ndarray] = {}
 
     def keep(name: str, output: torch.Tensor) -> None:
-        if min(output.shape[2:]) >= SMALLEST:
+        if min(output.shape[2:]) >= SMALLEST_MAP:
             maps.setdefault(name, output[0].numpy().copy())  # the next layer may work in place
 
     for name, module in convolutions.items():
@@ -65,7 +87,7 @@ def look_inside(package: ModelPackage, case: str, scan: sitk.Image, place: float
         case,
         weights[:MOST_KERNELS, weights.shape[1] // 2],
         sample[len(sample) // 2],
-        {name: _liveliest(maps[name]) for name in chosen},
+        {name: _top_activations(maps[name]) for name in chosen},
     )
 
 
@@ -84,7 +106,7 @@ def _input(manifest: Manifest, scan: sitk.Image, place: float) -> np.ndarray:
     return pad(sample[None], rows, columns, float(stack.min()))[0][0]
 
 
-def _liveliest(maps: np.ndarray) -> np.ndarray:
+def _top_activations(maps: np.ndarray) -> np.ndarray:
     order = np.argsort(maps.std(axis=(1, 2)))[::-1][:CHANNELS]
     return maps[np.sort(order)].astype(np.float16)
 

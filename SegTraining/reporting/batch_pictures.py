@@ -10,7 +10,7 @@ from SpineInference.files.atomic import atomic
 
 from ..config.config import Config
 from ..data.cache import CachedCase
-from ..data.sampling import Samples
+from ..data.sampling import PatchDataset
 from ..data.targets import IGNORE
 
 _COLOURS = ("red", "yellow", "cyan", "magenta", "lime", "orange")
@@ -42,7 +42,7 @@ def contact_sheet(thumbnails: list[Thumbnail], path: Path) -> None:
 
 def show_augmentations(cases: list[CachedCase], config: Config, path: Path, rows: int = 4) -> None:
     """Write a picture of the first training samples: the middle channel, classes in colours, ignored voxels blue."""
-    samples = Samples(cases, config)
+    samples = PatchDataset(cases, config)
     figure, axes = _figure(rows, config.training.batch_size)
     for number, axis in enumerate(axes.flat):
         image, target = samples[number]

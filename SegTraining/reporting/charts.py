@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .csv_tables import number
-from .runs import Evaluation, RunRecord
+from .runs import Evaluation, RunRecord, number
 
 BLUE, ORANGE, GREEN, SKY, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#CC79A7", "#8A8A8A"
 """Of the palette of Okabe and Ito, which colour-blind people can tell apart."""
@@ -113,12 +112,12 @@ def dice_per_slice(evaluation: Evaluation, planes: str, label: str) -> bytes | N
 
 def _bars(axes: Axes, rows: list[dict[str, str]]) -> None:
     judged = {int(row["slice"]): float(row["dice"]) for row in rows if row["dice"]}
-    invented = [int(row["slice"]) for row in rows if row["reference_pixels"] == "0" and row["dice"]]
-    missed = [int(row["slice"]) for row in rows if row["predicted_pixels"] == "0" and row["dice"]]
+    false_positive = [int(row["slice"]) for row in rows if row["reference_pixels"] == "0" and row["dice"]]
+    false_negative = [int(row["slice"]) for row in rows if row["predicted_pixels"] == "0" and row["dice"]]
     axes.bar(list(judged), list(judged.values()), width=0.85, color=BLUE, label="Dice of the slice")
     for places, colour, marker, name in (
-        (missed, ORANGE, "v", "all of it missed (Dice 0)"),
-        (invented, PURPLE, "^", "found where nothing is (Dice 0)"),
+        (false_negative, ORANGE, "v", "all of it missed (Dice 0)"),
+        (false_positive, PURPLE, "^", "found where nothing is (Dice 0)"),
     ):
         if places:
             axes.plot(places, [0.04] * len(places), marker, color=colour, markersize=5, linestyle="none", label=name)

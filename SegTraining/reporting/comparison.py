@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from SpineInference.errors import SpineError
 
 from ..evaluation.statistics import holm, paired_test
-from .runs import RunRecord, arms
+from .runs import RunRecord, evaluation_rows
 from .thesis_tables import Table
 
 SIGNIFICANT = 0.05
@@ -27,7 +27,7 @@ def comparisons(runs: list[RunRecord]) -> list[Table | str]:
     A sentence instead of a table where the cases are too few for any test.
     """
     groups: dict[tuple[str, str, frozenset[str]], list[_Scored]] = {}
-    for name, evaluation, result in arms(runs):
+    for name, evaluation, result in evaluation_rows(runs):
         if result["dice"] is not None:
             by_case = evaluation.dice_of_cases(result["planes"], result["label"])
             scored = _Scored(name, result["dice"], by_case, evaluation.patient_of)

@@ -13,8 +13,8 @@ from .activation_maps import NetworkPictures
 from .charts import drawing
 
 RED, WHITE, GREY = "#E8112D", "#FFFFFF", "#9A9A9A"
-INVENTED, MISSED, CONFUSED, RIGHT = "#E69F00", "#56B4E9", "#CC79A7", "#4D4D4D"
-CLASSES = (RED, "#009E73", "#F0E442", "#0072B2", "#CC79A7", "#E69F00", "#56B4E9")
+FALSE_POSITIVE, FALSE_NEGATIVE, CONFUSED, RIGHT = "#E69F00", "#56B4E9", "#CC79A7", "#4D4D4D"
+CLASS_COLOURS = (RED, "#009E73", "#F0E442", "#0072B2", "#CC79A7", "#E69F00", "#56B4E9")
 """The predicted classes, one after the other; a single one is red."""
 
 _WIDTH = 9.5
@@ -50,8 +50,8 @@ def overlays(examples: list[Example]) -> bytes:
             Patch(facecolor=RED, alpha=0.6, label="prediction"),
             Patch(facecolor=GREY, edgecolor=WHITE, linewidth=1.5, label="contour: reference"),
             Patch(facecolor=RIGHT, label="right"),
-            Patch(facecolor=MISSED, label="missed"),
-            Patch(facecolor=INVENTED, label="invented"),
+            Patch(facecolor=FALSE_NEGATIVE, label="false negative"),
+            Patch(facecolor=FALSE_POSITIVE, label="false positive"),
         ]
         if any(_confused(example).any() for example in examples):
             legend.append(Patch(facecolor=CONFUSED, label="wrong class"))
@@ -70,7 +70,8 @@ def _place(figure: Figure, left: float, bottom: float, width: float, height: flo
 def _overlay(axes: Axes, example: Example) -> None:
     _show(axes, np.repeat(example.image[..., None] / 255, 3, axis=2), example)
     for value in np.unique(example.prediction[example.prediction > 0]):
-        axes.imshow(_tinted(example.prediction == value, CLASSES[(value - 1) % len(CLASSES)], 0.5), **_extent(example))
+        colour = CLASS_COLOURS[(value - 1) % len(CLASS_COLOURS)]
+        axes.imshow(_tinted(example.prediction == value, colour, 0.5), **_extent(example))
     for value in np.unique(example.reference[example.reference > 0]):
         axes.contour(
             example.reference == value,
@@ -88,8 +89,8 @@ def _errors(axes: Axes, example: Example) -> None:
     truth, found = example.reference > 0, example.prediction > 0
     for mask, colour in (
         (truth & found, RIGHT),
-        (truth & ~found, MISSED),
-        (found & ~truth, INVENTED),
+        (truth & ~found, FALSE_NEGATIVE),
+        (found & ~truth, FALSE_POSITIVE),
         (_confused(example), CONFUSED),
     ):
         picture[mask & example.judged] = to_rgb(colour)
@@ -141,7 +142,7 @@ def kernels(pictures: NetworkPictures) -> bytes:
 
 
 def activations(pictures: NetworkPictures) -> bytes:
-    """One line for each layer: its liveliest channels; the slice itself stands first."""
+    """One line for each layer: those channels that vary most; the slice itself stands first."""
     layers = list(pictures.layers.items())
     across = 1 + max(len(maps) for _, maps in layers)
     rows, columns = pictures.input.shape

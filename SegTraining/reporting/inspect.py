@@ -118,7 +118,7 @@ def _thumbnail(title: str, image: sitk.Image, labels: sitk.Image, plane: str) ->
 def _faults_of_labels(facts: Facts, config: Config) -> list[Fault]:
     values = np.array(sorted(facts.millilitres), np.uint16)
     try:
-        named = class_map(values, facts.case.dataset, config.card.labels)
+        named = class_map(values, facts.case.dataset, config.model_info.labels)
     except SpineError as error:
         return [Fault(f'The case "{facts.case.name}" cannot be used: {error}')]
     if not is_target(named).any():
@@ -176,8 +176,8 @@ def _range(tuples: list[tuple[float, ...]]) -> str:
 
 def _meaning(value: int, case: Case, config: Config) -> str:
     try:
-        number = int(class_map(np.array([value], np.uint16), case.dataset, config.card.labels)[0])
+        number = int(class_map(np.array([value], np.uint16), case.dataset, config.model_info.labels)[0])
     except SpineError:
         return "UNKNOWN"
-    names = {0: "background", **{n: label.name for n, label in enumerate(config.card.labels, start=1)}}
+    names = {0: "background", **{n: label.name for n, label in enumerate(config.model_info.labels, start=1)}}
     return names.get(number, "ignored")

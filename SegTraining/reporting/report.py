@@ -7,13 +7,13 @@ from pathlib import Path
 from SpineInference.files.atomic import atomic
 
 from ..evaluation.examples import Example
+from ..evaluation.output import write_csv
 from .activation_maps import NetworkPictures
 from .charts import all_runs, dice_per_slice, training_curves
 from .comparison import comparisons
-from .csv_tables import write_rows
 from .figures import activations, kernels, overlays
 from .html import Part, Picture, Section, page
-from .runs import Evaluation, RunRecord, arms, read_runs
+from .runs import Evaluation, RunRecord, evaluation_rows, read_runs
 from .thesis_tables import Table, published_tables, run_table, score_table
 
 
@@ -48,7 +48,7 @@ def _write_tables(tables: list[Table], runs: list[RunRecord], folder: Path) -> l
     written = []
     for name, rows in contents.items():
         if rows:
-            write_rows(rows, folder / f"{name}.csv")
+            write_csv(rows, folder / f"{name}.csv")
             written.append(folder / f"{name}.csv")
     return written
 
@@ -57,7 +57,7 @@ def _overview(runs: list[RunRecord], tables: list[Part]) -> Section:
     parts: list[Part] = []
     for split in dict.fromkeys(name for run in runs for name in run.evaluations):
         lines = []
-        for name, evaluation, result in arms(runs):
+        for name, evaluation, result in evaluation_rows(runs):
             values = evaluation.dice_of_cases(result["planes"], result["label"]).values()
             if evaluation.name == split and result["dice"] is not None:
                 lines.append((name, [v for v in values if v is not None], result["dice"], result["dice_ci95"]))

@@ -1,5 +1,6 @@
 """Reads what runs have left on disk. Nothing is computed again, so a report needs neither the data nor torch."""
 
+import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,6 @@ from ..evaluation.examples import Example, read_examples
 from ..evaluation.output import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
 from ..evaluation.summary import ALL
 from .activation_maps import NetworkPictures, read_network_pictures
-from .csv_tables import number, read_rows
 
 ARCHITECTURES = {"unet": "U-Net", "fpn": "FPN", "linknet": "Linknet", "pspnet": "PSPNet"}
 ENCODERS = {"resnet50": "ResNet-50", "inceptionv4": "Inception-v4"}
@@ -46,11 +46,11 @@ class Evaluation:
 
     @cached_property
     def cases(self) -> list[dict[str, str]]:
-        return read_rows(self.folder / CASES)
+        return _rows(self.folder / CASES)
 
     @cached_property
     def slices(self) -> list[dict[str, str]]:
-        return read_rows(self.folder / SLICES)
+        return _rows(self.folder / SLICES)
 
     def examples(self) -> list[Example]:
         return read_examples(self.folder / EXAMPLES)
@@ -143,7 +143,7 @@ class RunRecord:
         return number(kept.get("validation_loss"))
 
 
-def arms(runs: list[RunRecord]) -> Iterator[tuple[str, Evaluation, dict[str, Any]]]:
+def evaluation_rows(runs: list[RunRecord]) -> Iterator[tuple[str, Evaluation, dict[str, Any]]]:
     """Everything that was scored: its name for people, the evaluation, and the summary over all data sets.
 
     The name tells the planes unless they are the run's own, and the label where there are several.
@@ -155,6 +155,11 @@ def arms(runs: list[RunRecord]) -> Iterator[tuple[str, Evaluation, dict[str, Any
                 planes = [] if result["planes"] == run.plane else [result["planes"]]
                 label = [result["label"]] if several else []
                 yield ", ".join([run.name, *planes, *label]), evaluation, result
+
+
+def number(text: str | None) -> float | None:
+    """A field of a CSV file as a number; None for an empty one."""
+    return float(text) if text else None
 
 
 def read_runs(folders: list[Path]) -> list[RunRecord]:
@@ -183,9 +188,18 @@ def _read_run(folder: Path) -> RunRecord:
         config,
         _json(folder / "result.json"),
         _json(folder / "fingerprint.json"),
-        read_rows(folder / "metrics.csv"),
+        _rows(folder / "metrics.csv"),
         {path.parent.name: Evaluation(path.parent.name, path.parent, _json(path)) for path in sorted(evaluations)},
     )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file, every value a text; none where there is no such file."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        return []
 
 
 def _json(path: Path) -> dict[str, Any]:

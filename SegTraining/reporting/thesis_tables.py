@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from . import published as published
-from .runs import ARCHITECTURES, ENCODERS, RANDOM, RunRecord, arms
+from .runs import ARCHITECTURES, ENCODERS, RANDOM, RunRecord, evaluation_rows
 
 MISSING = "missing"
 """What stands where a run would have to be made first."""
 
-HONEST = (
+DICE_NOTE = (
     "Ours: mean Dice of whole test volumes, slices without target never counted as perfect. The thesis took the mean "
     "over batches of slices in which two empty masks count as 100 %, which gives higher numbers."
 )
@@ -23,8 +23,13 @@ class Pair:
     ours: str | None
     published: str | None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether `ours` is a word instead of a number."""
+        return self.ours is not None and not self.ours[:1].isdigit()
 
-Cell = str | Pair | None
+
+TableCell = str | Pair | None
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Table:
     key: str
     title: str
     columns: tuple[str, ...]
-    rows: list[tuple[Cell, ...]]
+    rows: list[tuple[TableCell, ...]]
     note: str = ""
 
     def as_rows(self) -> list[dict[str, str]]:
@@ -96,7 +101,7 @@ _SCORES: dict[str, Callable[[dict], str]] = {
 
 def score_table(runs: list[RunRecord]) -> Table:
     """The numbers of every evaluation, all data sets together; without the columns that are empty throughout."""
-    scored = list(arms(runs))
+    scored = list(evaluation_rows(runs))
     columns = {name: text for name, text in _SCORES.items() if any(text(result) != "–" for *_, result in scored)}
     rows = [(name, evaluation.name, *(text(r) for text in columns.values())) for name, evaluation, r in scored]
     note = (
@@ -117,11 +122,11 @@ def published_tables(runs: list[RunRecord]) -> list[Table]:
     return tables + [table for make in makers if (table := make(trained)) is not None]
 
 
-Grid = dict[tuple[str, str, bool], dict[str, float]]
+ThesisGrid = dict[tuple[str, str, bool], dict[str, float]]
 """(architecture, start, corrected) -> plane -> Dice in per cent, the mean where there are several such runs."""
 
 
-def _grid(runs: list[RunRecord]) -> Grid:
+def _grid(runs: list[RunRecord]) -> ThesisGrid:
     found: dict[tuple[tuple[str, str, bool], str], list[float]] = {}
     for run in runs:
         key = (ARCHITECTURES.get(run.family, ""), run.start, run.corrected)
@@ -129,7 +134,7 @@ def _grid(runs: list[RunRecord]) -> Grid:
         of_grid = run.config.get("network", {}).get("arguments", {}).get("encoder") in ENCODERS
         if key in published.GRID and of_grid and (dice := run.dice("test")) is not None:
             found.setdefault((key, run.plane), []).append(100 * dice)
-    grid: Grid = {}
+    grid: ThesisGrid = {}
     for (key, plane), values in found.items():
         grid.setdefault(key, {})[plane] = mean(values)
     return grid
@@ -143,7 +148,7 @@ def _start_note(runs: list[RunRecord]) -> str:
     )
 
 
-def _grid_table(grid: Grid, start_note: str) -> Table:
+def _grid_table(grid: ThesisGrid, start_note: str) -> Table:
     rows = []
     for key, values in published.GRID.items():
         ours = grid.get(key, {})
@@ -158,11 +163,13 @@ def _grid_table(grid: Grid, start_note: str) -> Table:
         "Thesis, Table 4.3: models trained and evaluated on same planes",
         columns,
         rows,
-        HONEST + start_note,
+        DICE_NOTE + start_note,
     )
 
 
-def mean_and_sd(grid: Grid, plane: str, chosen: Callable[[tuple[str, str, bool]], bool] = lambda key: True) -> str:
+def mean_and_sd(
+    grid: ThesisGrid, plane: str, chosen: Callable[[tuple[str, str, bool]], bool] = lambda key: True
+) -> str:
     """Mean and standard deviation over the chosen configurations, as the thesis's Tables 4.4 to 4.8 are made."""
     values = [planes[plane] for key, planes in grid.items() if chosen(key) and plane in planes]
     if not values:
@@ -171,7 +178,7 @@ def mean_and_sd(grid: Grid, plane: str, chosen: Callable[[tuple[str, str, bool]]
     return f"{int(mean(values) + 0.5)} ± {stdev(values):.1f}" if len(values) > 1 else f"{mean(values):.1f}"
 
 
-def _derived_tables(grid: Grid, start_note: str) -> list[Table]:
+def _derived_tables(grid: ThesisGrid, start_note: str) -> list[Table]:
     count = sum(len(planes) for planes in grid.values())
     note = f"From {count} of the {3 * len(published.GRID)} configurations of Table 4.3."
 
@@ -218,7 +225,7 @@ def _custom_table(runs: list[RunRecord]) -> Table | None:
         for name, value in published.CUSTOM.items()
     ]
     return Table(
-        "table-4.6", "Thesis, Table 4.6: custom networks, sagittal, raw", ("Model name", "DSC, %"), rows, HONEST
+        "table-4.6", "Thesis, Table 4.6: custom networks, sagittal, raw", ("Model name", "DSC, %"), rows, DICE_NOTE
     )
 
 

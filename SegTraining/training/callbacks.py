@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,48 +13,53 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from SpineInference.files.atomic import atomic
 
-from .module import METRIC, Run
+from ..config.console import progress_is_shown, show_progress
+from .module import METRIC, SegmentationModule
+
+_log = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 
 
 class EpochLog(Callback):
-    """Writes `metrics.csv`, one line per epoch, and prints it with the time that is left."""
+    """Writes `metrics.csv`, one line per epoch, and logs it with the time that is left."""
 
     def __init__(self, run_folder: Path):
         self._path = run_folder / "metrics.csv"
+        self._shown = progress_is_shown()
 
     @rank_zero_only
-    def on_train_start(self, trainer: Trainer, run: Run) -> None:
+    def on_train_start(self, trainer: Trainer, module: SegmentationModule) -> None:
+        if self._shown:
+            show_progress()  # this may be another process
         if self._path.exists():  # a resumed run: epochs after the checkpoint are run again
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= trainer.current_epoch]
             self._write(rows)
 
-    def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
-        progress = run.progress
+    def on_train_epoch_end(self, trainer: Trainer, module: SegmentationModule) -> None:
+        progress = module.progress
         if not trainer.is_global_zero:
             return
         row = {
             "epoch": trainer.current_epoch + 1,
-            "step": run.steps_done,
-            "minutes": f"{run.minutes:.2f}",
-            "learning_rate": f"{run.optimizers().param_groups[0]['lr']:.3g}",
+            "step": module.steps_done,
+            "minutes": f"{module.minutes:.2f}",
+            "learning_rate": f"{module.optimizers().param_groups[0]['lr']:.3g}",
             "loss": f"{trainer.callback_metrics['loss'].item():.5f}",
-            "validation_loss": "" if run.validation_loss is None else f"{run.validation_loss:.5f}",
-            METRIC: "" if run.dice is None else f"{run.dice:.5f}",
-        } | {f"dice {name}": f"{value:.5f}" for name, value in run.case_dice.items()}
+            "validation_loss": "" if module.validation_loss is None else f"{module.validation_loss:.5f}",
+            METRIC: "" if module.dice is None else f"{module.dice:.5f}",
+        } | {f"dice {name}": f"{value:.5f}" for name, value in module.case_dice.items()}
         rows = []
         if self._path.exists():
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
         self._write([*rows, row])
-        left = run.minutes * (1 / max(1e-6, progress) - 1)
-        print(
+        left = module.minutes * (1 / max(1e-6, progress) - 1)
+        _log.info(
             f"epoch {row['epoch']}: loss {row['loss']}, validation Dice {row[METRIC] or '-'}, "
-            f"{run.minutes:.1f} min, at most {left:.0f} min left",
-            flush=True,
+            f"{module.minutes:.1f} min, at most {left:.0f} min left"
         )
 
     def _write(self, rows: list[dict]) -> None:
@@ -64,30 +70,30 @@ class EpochLog(Callback):
             writer.writerows(rows)
 
 
-class KeepBest(Callback):
+class BestCheckpoint(Callback):
     """Keeps the moving average with the best validation Dice; as long as there has been no validation, the latest."""
 
     def __init__(self, run_folder: Path):
         self._folder = run_folder
         self._best: float | None = None
 
-    def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
-        if self._best is not None and (run.dice is None or run.dice <= self._best):
+    def on_train_epoch_end(self, trainer: Trainer, module: SegmentationModule) -> None:
+        if self._best is not None and (module.dice is None or module.dice <= self._best):
             return
-        self._best = run.dice
+        self._best = module.dice
         if trainer.is_global_zero:
-            self._keep(trainer, run)
+            self._keep(trainer, module)
 
-    def _keep(self, trainer: Trainer, run: Run) -> None:
-        tensors = {name: tensor.contiguous() for name, tensor in run.average.network.state_dict().items()}
+    def _keep(self, trainer: Trainer, module: SegmentationModule) -> None:
+        tensors = {name: tensor.contiguous() for name, tensor in module.average.network.state_dict().items()}
         with atomic(self._folder / WEIGHTS) as aside:
             aside.write_bytes(safetensors.torch.save(tensors))
         result = {
             "epoch": trainer.current_epoch + 1,
-            "step": run.steps_done,
-            "minutes": round(run.minutes, 2),
-            METRIC: run.dice,
-            "dice": dict(run.case_dice),
+            "step": module.steps_done,
+            "minutes": round(module.minutes, 2),
+            METRIC: module.dice,
+            "dice": dict(module.case_dice),
             "date": datetime.now(UTC).date().isoformat(),
         }
         with atomic(self._folder / RESULT) as aside:
@@ -106,11 +112,11 @@ class TimeLimit(Callback):
     def __init__(self, max_minutes: float | None):
         self._max_minutes = max_minutes
 
-    def on_train_epoch_start(self, trainer: Trainer, run: Run) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, module: SegmentationModule) -> None:
         self._epoch_started = time.monotonic()
 
-    def on_train_epoch_end(self, trainer: Trainer, run: Run) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, module: SegmentationModule) -> None:
         half_epoch = (time.monotonic() - self._epoch_started) / 60 / 2
         if self._max_minutes is not None:
-            over = run.minutes + half_epoch >= self._max_minutes
+            over = module.minutes + half_epoch >= self._max_minutes
             trainer.should_stop = trainer.strategy.broadcast(trainer.should_stop or over)

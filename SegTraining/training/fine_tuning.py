@@ -7,7 +7,7 @@ from SpineInference.errors import SpineError
 from SpineInference.models.model_package import SAFETENSORS, ModelPackage, open_packages
 
 from ..config.config import Config
-from .state_dict import first_difference
+from .state_dict import state_dict_mismatch
 
 
 def load_start(network: torch.nn.Module, config: Config) -> None:
@@ -17,7 +17,7 @@ def load_start(network: torch.nn.Module, config: Config) -> None:
     """
     package = _package(config)
     weights = safetensors.torch.load(package.read(SAFETENSORS))
-    different = first_difference(network, weights)
+    different = state_dict_mismatch(network, weights)
     if different is not None:
         raise SpineError(
             f'The model "{package.path}" holds another network than the configuration (first at "{different}"): '

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule
 
 from SpineInference.errors import SpineError
 from SpineInference.networks import build
+from SpineInference.processors import available_processors
 
 from ..config.config import Config
 from ..config.training import Optimiser
@@ -22,7 +23,7 @@ from .validation import CaseResult, validate
 METRIC = "validation_dice"
 
 
-class Run(LightningModule):
+class SegmentationModule(LightningModule):
     """The network being trained and its moving average."""
 
     def __init__(self, config: Config, network: torch.nn.Module, validation_cases: list[CachedCase]):
@@ -77,8 +78,9 @@ class Run(LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": after}
 
     def on_fit_start(self) -> None:
-        if self.config.training.threads is not None:
-            torch.set_num_threads(self.config.training.threads)
+        # torch counts the processors of the computer, not those that its container grants.
+        own = min(torch.get_num_threads(), available_processors())
+        torch.set_num_threads(self.config.training.threads or own)
         self._started = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
@@ -155,7 +157,7 @@ class Run(LightningModule):
 
 def training_output(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
     """Logits of full size, or those of every scale of a network that is made for deep supervision."""
-    return getattr(network, "every_scale", network)(image)
+    return getattr(network, "deep_supervision_outputs", network)(image)
 
 
 def start_network(config: Config) -> torch.nn.Module:

@@ -6,7 +6,11 @@ import torch
 
 
 class MovingAverage(torch.nn.Module):
-    """Follows a network. The first steps count more, so that the random start is soon forgotten."""
+    """Follows a network. The first steps count more, so that the random start is soon forgotten.
+
+    torch's `AveragedModel`, and Lightning's callbacks that are made of it, take the first step over as it is and
+    average counters, too.
+    """
 
     def __init__(self, network: torch.nn.Module, decay: float):
         super().__init__()

@@ -5,7 +5,7 @@ RUN/fingerprint.json  what was trained on, in numbers
 RUN/metrics.csv       one line per epoch
 RUN/last.ckpt         to resume from, written after each epoch
 RUN/weights.safetensors, RUN/result.json  the best moving average so far and how good it is
-RUN/.lock             held by the process that trains (see `claims`)
+RUN/.lock             held by the process that trains, which .lock-owner names (see `run_lock`)
 """
 
 import os
@@ -18,7 +18,7 @@ from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 
 from ..config.config import Config, load_config
-from .state_dict import first_difference
+from .state_dict import state_dict_mismatch
 
 CONFIG = "config.yaml"
 CHECKPOINT = "last.ckpt"
@@ -43,7 +43,7 @@ def _explained(config: Config) -> dict:
     return content
 
 
-class SafeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that are there whole or not at all.
 
     Lightning writes them in the folder for temporary files, which may be on another disk, and then copies.
@@ -66,7 +66,7 @@ def check_checkpoint(path: Path, module: torch.nn.Module) -> None:
         raise SpineError(
             f'The checkpoint "{path}" cannot be read ({reason}): delete it to start the run again from the beginning.'
         ) from None
-    different = first_difference(module, state)
+    different = state_dict_mismatch(module, state)
     if different is not None:
         raise SpineError(
             f'The checkpoint "{path}" is of another network than the configuration (first at "{different}"): '

@@ -5,42 +5,37 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from SpineInference.errors import SpineError
 
+_LOCK, _OWNER = ".lock", ".lock-owner"  # two files, for on Windows a locked one cannot be read
+
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def run_lock(folder: Path) -> Iterator[None]:
     """Make `folder` this process's own; SpineError where another one has it. A process that dies gives it free."""
+    lock = FileLock(folder / _LOCK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+", encoding="utf-8")
+        lock.acquire(timeout=0)
+        (folder / _OWNER).write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")
+    except Timeout:
+        raise SpineError(
+            f'"{folder}" is in use by another process ({_owner(folder)}): wait for it, or choose another folder.'
+        ) from None
     except OSError as error:
+        lock.release()
         raise SpineError(f'"{folder}" cannot be written ({error.strerror}): choose another folder.') from error
-    with file:
-        try:
-            _lock(file)
-        except OSError:
-            file.seek(0)
-            owner = file.read().strip()
-            raise SpineError(
-                f'"{folder}" is in use by another process ({owner}): wait for it, or choose another folder.'
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def _lock(file: IO) -> None:
-    """Lock `file` until it is closed, however that happens. Raises OSError if somebody else has locked it."""
-    if os.name == "nt":
-        import msvcrt
-
-        file.seek(1 << 20)  # far behind what is written, which others can then still read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _owner(folder: Path) -> str:
+    try:
+        return (folder / _OWNER).read_text("utf-8")
+    except OSError:
+        return "not known"

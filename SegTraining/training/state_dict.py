@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 
 
-def first_difference(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> str | None:
+def state_dict_mismatch(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> str | None:
     """The first tensor that only one of both has or that has another shape in `weights`; None where they fit."""
     expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
     found = {name: tensor.shape for name, tensor in weights.items()}

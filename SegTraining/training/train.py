@@ -19,12 +19,12 @@ from SpineInference.files.atomic import atomic
 from ..config.config import Config, save_config
 from ..data.cache import CachedCase
 from ..data.prepare import fingerprint, prepare
-from ..data.sampling import Samples, Steps
-from .callbacks import EpochLog, KeepBest, TimeLimit
-from .memory import is_out_of_memory, too_large
-from .module import METRIC, Run, start_network
-from .run_folder import CHECKPOINT, CONFIG, SafeCheckpoints, check_checkpoint, check_run_folder
-from .run_lock import claimed
+from ..data.sampling import PatchDataset, StepBatchSampler
+from .callbacks import BestCheckpoint, EpochLog, TimeLimit
+from .module import METRIC, SegmentationModule, start_network
+from .out_of_memory import is_out_of_memory, out_of_memory_error
+from .run_folder import CHECKPOINT, CONFIG, AtomicCheckpoints, check_checkpoint, check_run_folder
+from .run_lock import run_lock
 from .validation import validation_cases
 
 
@@ -40,26 +40,30 @@ def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Pat
     network = start_network(config)
     parts = prepare(config, data_folder, cache_folder)
     _check_validation(config, parts["validation"])
-    with claimed(run_folder):
+    with run_lock(run_folder):
         save_config(config, run_folder / CONFIG)
         with atomic(run_folder / "fingerprint.json") as aside:
             aside.write_text(json.dumps(fingerprint(config, parts), indent=1), "utf-8")
-        _fit(Run(config, network, validation_cases(parts["validation"], config)), parts["training"], run_folder)
+        _fit(
+            SegmentationModule(config, network, validation_cases(parts["validation"], config)),
+            parts["training"],
+            run_folder,
+        )
     return run_folder
 
 
-def _fit(run: Run, cases: list[CachedCase], run_folder: Path) -> None:
-    config, checkpoint = run.config, run_folder / CHECKPOINT
+def _fit(module: SegmentationModule, cases: list[CachedCase], run_folder: Path) -> None:
+    config, checkpoint = module.config, run_folder / CHECKPOINT
     if checkpoint.exists():
-        check_checkpoint(checkpoint, run)
+        check_checkpoint(checkpoint, module)
     trainer = _trainer(config, run_folder)
     device = trainer.strategy.root_device
-    run.prepare_for(device)
-    validation = range(len(run.validation_cases))
+    module.prepare_for(device)
+    validation = range(len(module.validation_cases))
     try:
         trainer.fit(
-            run,
-            _training_loader(cases, run, device),
+            module,
+            _training_loader(cases, module, device),
             DataLoader(validation, batch_size=1) if validation else None,
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=True,
@@ -72,7 +76,7 @@ def _fit(run: Run, cases: list[CachedCase], run_folder: Path) -> None:
     else:
         return
     # Outside the except block: the traceback keeps the tensors of the failed step alive.
-    raise too_large(run.network, config, device)
+    raise out_of_memory_error(module.network, config, device)
 
 
 def _quieten_lightning() -> None:
@@ -99,11 +103,11 @@ def _check_validation(config: Config, cases: list[CachedCase]) -> None:
             raise SpineError(f"{what} needs validation cases: list some, or set folds or a fraction in data.split.")
 
 
-def _training_loader(cases: list[CachedCase], run: Run, device: torch.device) -> DataLoader:
+def _training_loader(cases: list[CachedCase], module: SegmentationModule, device: torch.device) -> DataLoader:
     return DataLoader(
-        Samples(cases, run.config, raw=run.augments_on_device),
-        batch_sampler=Steps(run.config, run),
-        num_workers=run.config.training.workers,
+        PatchDataset(cases, module.config, raw=module.augments_on_device),
+        batch_sampler=StepBatchSampler(module.config, module),
+        num_workers=module.config.training.workers,
         pin_memory=device.type == "cuda",
     )
 
@@ -111,7 +115,7 @@ def _training_loader(cases: list[CachedCase], run: Run, device: torch.device) ->
 def _trainer(config: Config, run_folder: Path) -> Trainer:
     settings, every = config.training, config.validation.every_epochs
     interactive = sys.stderr.isatty()
-    callbacks: list[Callback] = [TimeLimit(settings.max_minutes), EpochLog(run_folder), KeepBest(run_folder)]
+    callbacks: list[Callback] = [TimeLimit(settings.max_minutes), EpochLog(run_folder), BestCheckpoint(run_folder)]
     if settings.early_stopping_epochs is not None:
         # It counts validations.
         callbacks.append(EarlyStopping(METRIC, mode="max", patience=-(-settings.early_stopping_epochs // every)))
@@ -133,7 +137,7 @@ def _trainer(config: Config, run_folder: Path) -> Trainer:
         strategy=DDPStrategy(start_method="spawn") if settings.devices > 1 else "auto",
         sync_batchnorm=settings.devices > 1 and torch.cuda.is_available() and settings.accelerator != "cpu",
         precision=settings.precision,
-        plugins=[SafeCheckpoints()],
+        plugins=[AtomicCheckpoints()],
         max_epochs=settings.max_epochs,
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip_norm,

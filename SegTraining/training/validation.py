@@ -12,7 +12,7 @@ from SpineInference.prediction.slices import tile_starts
 
 from ..config.config import Config
 from ..data.cache import CachedCase
-from ..data.sampling import cut
+from ..data.sampling import crop_slices
 from ..data.targets import IGNORE
 from .losses import segmentation_loss
 
@@ -57,13 +57,14 @@ class CaseResult:
 def validate(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], config: Config) -> CaseResult:
     """Dice of one case, the mean over the classes, each over the whole volume, and the training's loss.
 
-    Every `slice_step`-th slice counts, and ignored voxels do not. A class that is neither there nor found is left out
-    of the Dice. The loss is the mean over batches of slices. `predict` maps float32 [n, channels, rows, cols] to
+    A voxel of a single class is found from the configuration's `threshold` on, the one of its package. Every
+    `slice_step`-th slice counts, and ignored voxels do not. A class that is neither there nor found is left out of the
+    Dice. The loss is the mean over batches of slices. `predict` maps float32 [n, channels, rows, cols] to
     logits [n, classes, rows, cols].
     """
-    image, target, indices = _judged_part(case, config)
+    image, target, indices = _evaluated_part(case, config)
     windows = _windows(image.shape[1:], config)
-    numbers = range(1, len(config.card.labels) + 1)
+    numbers = range(1, len(config.model_info.labels) + 1)
     overlap, both, loss = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
     at_once = max(1, _PIXELS_AT_ONCE // (windows[0][2] * windows[0][3]))
     for start in range(0, len(indices), at_once):
@@ -71,7 +72,7 @@ def validate(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], 
         truth = target[chunk]
         probability = _probability(image, chunk, windows, case.record.background, predict, config)
         loss += len(chunk) / len(indices) * _loss(probability, truth, config)
-        likeliest = probability[:, 0] > 0.5 if config.activation == "sigmoid" else probability.argmax(1)
+        likeliest = probability[:, 0] >= config.threshold if config.activation == "sigmoid" else probability.argmax(1)
         found = likeliest.astype(np.uint8)
         found[truth == IGNORE] = IGNORE
         for position, number in enumerate(numbers):
@@ -117,7 +118,7 @@ def _probability(
     total = np.zeros((len(indices), config.classes, height, width), np.float32)
     count = np.zeros((height, width), np.float32)
     for top, left, rows, columns in windows:
-        slices = [cut(image, each, (top, left, rows, columns), background) for each in neighbours]
+        slices = [crop_slices(image, each, (top, left, rows, columns), background) for each in neighbours]
         logits = predict(torch.from_numpy(np.stack(slices))).float()
         probability = torch.sigmoid(logits) if config.activation == "sigmoid" else torch.softmax(logits, 1)
         inside = (slice(max(0, top), top + rows), slice(max(0, left), left + columns))
@@ -127,12 +128,12 @@ def _probability(
     return total / count
 
 
-def _judged_part(case: CachedCase, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _evaluated_part(case: CachedCase, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image and target [slice, row, column] near the rows that can be judged, and the slices to score.
 
     Rows outside of those are ignored: there nobody knows what is right.
     """
-    first, end = case.record.judged_rows
+    first, end = case.record.evaluated_slices
     image, target = case.stack(config.plane)
     step = config.validation.slice_step
     if config.plane == "axial":

@@ -40,7 +40,7 @@ from accuracy_cases import (  # noqa: E402
 from accuracy_tables import report, results_of, row_of  # noqa: E402
 
 from SegTraining.data.datasets import Case  # noqa: E402
-from SegTraining.reporting.csv_tables import write_rows  # noqa: E402
+from SegTraining.evaluation.output import write_csv  # noqa: E402
 from SpineInference import __version__  # noqa: E402
 from SpineInference.app.requests import Request, check_request  # noqa: E402
 from SpineInference.app.runner import Runner  # noqa: E402
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for score in _judged(source, candidates):
                 found.append(score)
                 if options.csv:  # after every scan: what took hours shall not be lost
-                    write_rows([row_of(score) for part in scores for score in part], options.csv)
+                    write_csv([row_of(score) for part in scores for score in part], options.csv)
     for source, found in zip(sources, scores, strict=True):
         print(report(source, found))
     notes = [f"{source.dataset.name}: {IN_FRONT_OF_CANAL}" for source in sources if source.canal is not None]

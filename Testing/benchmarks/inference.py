@@ -92,14 +92,14 @@ def _run(arm: str, arguments: dict) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _report(arms: dict[str, dict], slices: int | None) -> None:
-    ours = arms["pipeline"]
+def _report(evaluation_rows: dict[str, dict], slices: int | None) -> None:
+    ours = evaluation_rows["pipeline"]
     how = f"extrapolated from {slices} slices per plane" if slices else "every slice"
     print(f"\n{ours['device']}; naive loops: {how}\n")
-    print(" " * 24 + "".join(f"{name:>32}" for name in arms))
+    print(" " * 24 + "".join(f"{name:>32}" for name in evaluation_rows))
 
     def row(title: str, cell: Callable[[dict], str]) -> None:
-        print(f"{title:24}" + "".join(f"{cell(arm):>32}" for arm in arms.values()))
+        print(f"{title:24}" + "".join(f"{cell(arm):>32}" for arm in evaluation_rows.values()))
 
     for title, key in (("seconds", "wall_seconds"), ("processor seconds", "processor_seconds")):
         row(title, lambda arm, key=key: f"{arm[key]:.1f} ({arm[key] / ours[key]:.1f} x)")
@@ -108,7 +108,7 @@ def _report(arms: dict[str, dict], slices: int | None) -> None:
     row("Dice", lambda arm: f"{arm['dice']:.4f}" if "dice" in arm else "-")
     if ours["warm_wall_seconds"]:
         print(f"The pipeline's second scan: {ours['warm_wall_seconds']:.1f} seconds")
-    for name, arm in arms.items():
+    for name, arm in evaluation_rows.items():
         total = sum(arm["timings"].values())
         shares = ", ".join(f"{stage} {100 * part / total:.0f} %" for stage, part in arm["timings"].items())
         print(f"{name}: {shares}")

@@ -33,7 +33,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "SpineSegmentation")
 from SegTraining.config.config import Config  # noqa: E402
 from SegTraining.data.cache import CachedCase  # noqa: E402
 from SegTraining.data.prepare import prepare  # noqa: E402
-from SegTraining.data.sampling import Samples, cut  # noqa: E402
+from SegTraining.data.sampling import PatchDataset, crop_slices  # noqa: E402
 from SegTraining.training.losses import soft_dice_loss  # noqa: E402
 from SegTraining.training.module import Run  # noqa: E402
 from SegTraining.training.train import train  # noqa: E402
@@ -100,7 +100,7 @@ def _config(options: argparse.Namespace) -> Config:
         {
             "name": "benchmark",
             "plane": "sagittal",
-            "card": words,
+            "model_info": words,
             "data": {"datasets": [{"name": "blocks"}], "split": {}},
             "input": {"context_slices": 0},
             "network": {"family": "unet", "arguments": {"encoder": options.encoder}},
@@ -152,7 +152,7 @@ def _from_cache(case: CachedCase, index: int) -> tuple[torch.Tensor, torch.Tenso
     """Image float32 and target uint8 [1, rows, cols], cut as for a training sample."""
     image, target = case.stack("sagittal")
     window = (0, 0, *image.shape[1:])
-    return tuple(torch.from_numpy(cut(array, np.array([index]), window, 0)) for array in (image, target))
+    return tuple(torch.from_numpy(crop_slices(array, np.array([index]), window, 0)) for array in (image, target))
 
 
 def _slices_per_second(load: Callable[[int], object], count: int, seconds: float = 5.0) -> float:
@@ -212,7 +212,7 @@ def _our_loop(config: Config, folder: Path) -> float:
 
 def _seconds_of_samples(case: CachedCase, config: Config, count: int = 3 * BATCH) -> float:
     """Of the processor, for one sample; with CUDA without its augmentation, which is done there."""
-    samples = Samples([case], config, raw=torch.cuda.is_available())
+    samples = PatchDataset([case], config, raw=torch.cuda.is_available())
     samples[0]
     started = time.process_time()
     for number in range(count):

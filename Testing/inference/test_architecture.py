@@ -61,7 +61,7 @@ PACKAGES = {
     "SpineSegmentation": Package("SpineSegmentation/*.py", BUNDLED | SLICER | {"SpineInference"}, set()),
     "SegTraining": Package(
         "SegTraining/**/*.py",
-        BUNDLED | HEAVY | {"SpineInference", "pydantic", "yaml", "onnx", "tqdm"},
+        BUNDLED | HEAVY | {"SpineInference", "pydantic", "yaml", "onnx", "tqdm", "filelock", "jinja2"},
         {"ray", "onnxscript"},
     ),
 }

@@ -124,7 +124,7 @@ def test_every_parameter_learns(family):
     network = small(family).train()
     side = 4 * network.pad_multiple
     images = torch.randn(2, 1, max(16, side), max(16, side))
-    outputs = network.every_scale(images) if family == "residual-unet" else [network(images)]
+    outputs = network.deep_supervision_outputs(images) if family == "residual-unet" else [network(images)]
     sum(output.square().mean() for output in outputs).backward()
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
 

@@ -8,11 +8,10 @@ import yaml
 
 from SegTraining.evaluation.examples import Examples
 from SegTraining.evaluation.metrics import BodyCount, Score, score_slices
-from SegTraining.evaluation.output import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY
+from SegTraining.evaluation.output import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY, write_csv
 from SegTraining.evaluation.references import Reference
 from SegTraining.evaluation.summary import Row, summaries
 from SegTraining.reporting.activation_maps import NetworkPictures, write_network_pictures
-from SegTraining.reporting.csv_tables import write_rows
 
 
 def write_run(folder: Path, family: str, plane: str = "sagittal", corrected: bool = False, **arguments) -> Path:
@@ -30,7 +29,7 @@ def write_run(folder: Path, family: str, plane: str = "sagittal", corrected: boo
         {"epoch": n, "loss": 1 / n, "validation_loss": 1.1 / n, "validation_dice": d, "dice a": d - 0.1}
         for n, d in enumerate(dice, start=1)
     ]
-    write_rows(epochs, folder / "metrics.csv")
+    write_csv(epochs, folder / "metrics.csv")
     result = {"epoch": 2, "step": 500, "minutes": 3.0, "validation_dice": 0.8, "dice": {"a": 0.7}}
     (folder / "result.json").write_text(json.dumps(result), "utf-8")
     write_training_cases(folder, "Dataset001_Blocks", 12)
@@ -58,13 +57,13 @@ def write_evaluation(
     ]
     summary = {"model": "by hand", "results": summaries(rows)}
     (folder / SUMMARY).write_text(json.dumps(summary), "utf-8")
-    write_rows([row.as_dict() for row in rows], folder / CASES)
+    write_csv([row.as_dict() for row in rows], folder / CASES)
     reference = np.zeros((40, 40, 20), np.uint8)
     reference[10:30, 10:30, 5:15] = 1
     prediction, truth = np.roll(reference, 4, axis=1), everything_judged(reference)
     slices = score_slices(prediction, truth, ("sagittal",))
     place = {"case": rows[-1].case, "planes": planes, "label": label}
-    write_rows([place | s.__dict__ for s in slices], folder / SLICES)
+    write_csv([place | s.__dict__ for s in slices], folder / SLICES)
     examples, image = Examples(), np.random.default_rng(0).normal(size=reference.shape)
     examples.add(rows[-1].case, planes, "sagittal", image, prediction, truth)
     examples.write(folder / EXAMPLES)

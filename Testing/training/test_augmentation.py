@@ -6,7 +6,7 @@ import torch
 
 from SegTraining.config.augmentation import Augmentation
 from SegTraining.data.intensity_transforms import augment
-from SegTraining.data.sampling import MARGIN, cut
+from SegTraining.data.sampling import MARGIN, crop_slices
 
 CROP = (96, 64)
 AIR = -1.0
@@ -136,17 +136,74 @@ def test_a_cut_field_of_view_takes_image_and_target_away():
     assert torch.equal(target[~gone], torch.where(gone, 0, same)[~gone])
 
 
-def test_p_is_the_probability_of_each_sample():
-    image = torch.zeros(400, 1, *(side + 2 * MARGIN for side in (32, 32)))
-    image[:, :, ::2] = 1
-    settings = Augmentation.model_validate({"gaussian_noise": {"p": 0.5, "low": 0.1, "high": 0.1}})
-    generator = torch.Generator().manual_seed(3)
-    target = torch.zeros(400, *image.shape[2:], dtype=torch.uint8)
-    found, _ = augment(image, target, torch.zeros(400), (32, 32), settings, generator)
-    noisy = (found.flatten(1).std(dim=1) - found[:, 0, ::2].flatten(1).std(dim=1) > 0) & (
-        found[:, 0, ::2].flatten(1).std(dim=1) > 0.01
+EVERY = {
+    **GEOMETRIC,
+    "blur": {"pixels": 3},
+    "gaussian_blur": {"pixels": 3},
+    "motion_blur": {"pixels": 3},
+    "gaussian_noise": {"low": 0.05, "high": 0.05},
+    "slice_order_flip": {},
+    "thick_rows": {"low": 4, "high": 4},
+    "field_of_view": {"low": 0.3, "high": 0.3},
+    "gamma": {"low": 2, "high": 2},
+    "contrast": {"low": 0.5, "high": 0.5},
+    "brightness": {"low": 0.2, "high": 0.2},
+    "bias_field": {"strength": 0.4},
+    "inversion": {},
+}
+"""Every augmentation of a batch, so strong that a sample which got it differs from one which did not."""
+
+COUNT, BORDER = 600, 12
+
+
+def changed_samples(seed: int = 3, **settings) -> torch.Tensor:
+    """Which of many samples, all the same small picture, are changed by the augmentations: bool [COUNT]."""
+    side = 2 * BORDER + 16
+    picture = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
+    image = picture.expand(COUNT, 3, side, side).clone()
+    target, air = torch.zeros(COUNT, side, side, dtype=torch.uint8), torch.zeros(COUNT)
+    chosen, generator = Augmentation.model_validate(settings), torch.Generator().manual_seed(seed)
+    found, _ = augment(image, target, air, (16, 16), chosen, generator)
+    return ((found - picture[:, BORDER:-BORDER, BORDER:-BORDER]).abs() > 1e-3).flatten(1).any(dim=1)
+
+
+def test_every_augmentation_is_tested_for_its_p():
+    of_single_samples = {"thick_slices"}  # made where slices are read, see test_sampling
+    assert set(EVERY) | of_single_samples == set(Augmentation.model_fields)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_p_is_the_share_of_changed_samples(name):
+    changed = changed_samples(**{name: EVERY[name] | {"p": 0.3}})
+    # Four standard deviations of the share on both sides.
+    assert float(changed.float().mean()) == pytest.approx(0.3, abs=0.075)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_seed_decides_which_samples_change(name):
+    changed = changed_samples(**{name: EVERY[name] | {"p": 0.3}})
+    assert torch.equal(changed, changed_samples(**{name: EVERY[name] | {"p": 0.3}}))
+    assert not torch.equal(changed, changed_samples(seed=4, **{name: EVERY[name] | {"p": 0.3}}))
+
+
+def test_gamma_does_not_bring_a_bias_field_along():
+    """Of gamma and bias field each has its own p, also where a sample gets the other one."""
+    side = 2 * BORDER + 16
+    picture = torch.rand(1, side, side, generator=torch.Generator().manual_seed(0))
+    found, _ = augment(
+        picture.expand(COUNT, 1, side, side).clone(),
+        torch.zeros(COUNT, side, side, dtype=torch.uint8),
+        torch.zeros(COUNT),
+        (16, 16),
+        Augmentation.model_validate({"gamma": {"p": 0.5, "low": 2, "high": 2}, "bias_field": {"p": 0.4}}),
+        torch.Generator().manual_seed(3),
     )
-    assert 160 < int(noisy.sum()) < 240
+    still = picture[:, BORDER:-BORDER, BORDER:-BORDER]
+    low, span = still.min(), still.max() - still.min()
+    alone = ((still - low) / span) ** 2 * span + low
+    without_field = [((found - each).abs() < 1e-3).flatten(1).all(dim=1) for each in (still, alone)]
+    assert float((without_field[0] | without_field[1]).float().mean()) == pytest.approx(0.6, abs=0.08)
+    assert float(without_field[1].float().mean()) == pytest.approx(0.3, abs=0.075)
 
 
 def test_the_same_seed_gives_the_same_samples():
@@ -158,7 +215,7 @@ def test_the_same_seed_gives_the_same_samples():
 
 def test_a_window_beyond_the_slice_is_filled():
     stack = np.arange(2 * 4 * 5, dtype=np.float16).reshape(2, 4, 5)
-    found = cut(stack, np.array([1]), (-1, 3, 3, 4), -7.0)
+    found = crop_slices(stack, np.array([1]), (-1, 3, 3, 4), -7.0)
     assert found.dtype == np.float32
     assert found[0].tolist() == [[-7, -7, -7, -7], [23, 24, -7, -7], [28, 29, -7, -7]]
-    assert (cut(stack, np.array([0]), (50, 50, 2, 2), 3.0) == 3).all()
+    assert (crop_slices(stack, np.array([0]), (50, 50, 2, 2), 3.0) == 3).all()

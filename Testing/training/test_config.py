@@ -1,7 +1,8 @@
 """Configurations: what is written is what is meant, and mistakes are told."""
 
 import pytest
-from tiny_training import write_settings
+import yaml
+from tiny_training import settings, write_settings
 
 from SegTraining.config.config import PRESETS, load_config, save_config
 from SpineInference.errors import SpineError
@@ -20,7 +21,7 @@ def test_a_misspelt_setting_is_an_error_that_names_its_place(tmp_path):
         ("augmentation", {"rotation": {"low": 1, "high": 2, "prob": 1}}, "rotation.prob.*known are high, low, p"),
         ("data", {"datasets": [{"name": "x", "lay_out": "msd"}]}, r"data\.datasets\.0\.lay_out.*perhaps layout"),
         ("input", {"intensity": {"rul": "minmax"}}, "input.intensity.rul.*perhaps rule"),
-        ("modality", "MR", "modality: there is no such setting, known are augmentation, card"),
+        ("modality", "MR", "modality: there is no such setting, known are augmentation, data"),
         ("training", {"batch_size": "many"}, "training.batch_size.*integer.*not 'many'"),
         ("training", {"precision": "bf16"}, "training.precision.*'bf16-mixed'.*not 'bf16'"),
         ("network", {"family": "unnet"}, "network.family.*unnet.*known are .*unet"),
@@ -47,8 +48,12 @@ def test_a_mistake_is_told_with_its_place_and_what_was_probably_meant(tmp_path, 
         ("data", {"datasets": [{"name": "x", "patient_pattern": "a("}]}, "no regular expression"),
         ("data", {"datasets": [{"name": "x", "patient_pattern": "a"}]}, "group in parentheses"),
         ("data", {"split": {"folds": 3, "validation_fraction": 0.2}}, "not several"),
-        ("card", {"labels": [{"name": "A"}, {"name": "B", "values": [1]}]}, "each of several labels needs"),
-        ("card", {"labels": [{"name": "A", "values": [1]}, {"name": "B", "values": [1]}]}, "differ from each other"),
+        ("model_info", {"labels": [{"name": "A"}, {"name": "B", "values": [1]}]}, "each of several labels needs"),
+        (
+            "model_info",
+            {"labels": [{"name": "A", "values": [1]}, {"name": "B", "values": [1]}]},
+            "differ from each other",
+        ),
         ("training", {"batch_size": 3, "devices": 2}, "multiple of devices"),
         ("loss", {"dice": 0, "cross_entropy": 0}, "greater than zero"),
     ],
@@ -87,12 +92,16 @@ def test_the_resolved_copy_gives_the_same_configuration(tmp_path):
     assert load_config(tmp_path / "copy.yaml") == config
 
 
-def test_the_single_label_of_the_first_version_is_still_read(tmp_path):
-    label = {"name": "Body", "colour": [1, 2, 3], "code": "1", "meaning": "Body"}
-    config = load_config(write_settings(tmp_path / "x.yaml", card={"label": label}))
-    assert [label.name for label in config.card.labels] == ["Body"] and config.classes == 1
-    save_config(config, tmp_path / "copy.yaml")
-    assert load_config(tmp_path / "copy.yaml") == config
+def test_settings_of_older_files_are_told_by_their_new_names(tmp_path):
+    content = settings()
+    older = {"card" if key == "model_info" else key: value for key, value in content.items()}
+    for wrong, place in (
+        (older, "card: this setting is called model_info"),
+        ({**content, "model_info": {"label": {}}}, "model_info.label: this setting is called labels"),
+    ):
+        (tmp_path / "x.yaml").write_text(yaml.safe_dump(wrong), "utf-8")
+        with pytest.raises(SpineError, match=place):
+            load_config(tmp_path / "x.yaml")
 
 
 @pytest.mark.parametrize("plane", ["sagittal", "coronal", "axial"])

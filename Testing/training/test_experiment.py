@@ -1,5 +1,6 @@
 """An experiment runs through whatever happens: killed, started again, with a run that fails, with a changed preset."""
 
+import csv
 import multiprocessing
 import os
 import signal
@@ -15,12 +16,12 @@ import yaml
 from tiny_training import make_dataset, settings
 
 from SegTraining.cli import main
+from SegTraining.config.console import show_progress
 from SegTraining.config.experiment import load_experiment
 from SegTraining.experiments.local_executor import run_locally
 from SegTraining.experiments.runner import plan, run_experiment
-from SegTraining.experiments.task import Outcome, Task, run_task
-from SegTraining.reporting.csv_tables import read_rows
-from SegTraining.training.run_lock import claimed
+from SegTraining.experiments.task import Task, TaskOutcome, run_task
+from SegTraining.training.run_lock import run_lock
 from SpineInference.errors import SpineError
 
 FLAT = {"family": "fdn5", "arguments": {}}
@@ -57,6 +58,7 @@ def here(tasks, on_outcome) -> None:
 
 def run(path: Path, data: Path, execute=here, only=("*",)) -> None:
     output = path.parent / "out"
+    show_progress()
     run_experiment(plan(load_experiment(path), output, data, path.parent / "cache", only=only), output, execute)
 
 
@@ -67,8 +69,9 @@ def test_all_runs_are_trained_evaluated_and_reported_and_nothing_twice(data, tmp
     assert lines[0].startswith("2 runs, 0 of them done")
     assert lines[1].startswith("1 of 2: deep: validation Dice 0.") and "test Dice 0." in lines[1] and "left" in lines[1]
     assert lines[2].startswith("2 of 2: flat: ") and lines[-1].endswith("report.html")
-    scores = read_rows(tmp_path / "out" / "report-tables" / "scores.csv")
-    assert [(row["Run"], row["Cases of"]) for row in scores] == [("deep", "test"), ("flat", "test")]
+    with (tmp_path / "out" / "report-tables" / "scores.csv").open(newline="", encoding="utf-8") as file:
+        assert [(row["Run"], row["Cases of"]) for row in csv.DictReader(file)] == [("deep", "test"), ("flat", "test")]
+    assert (tmp_path / "out" / "runs" / "deep" / "evaluation" / "test" / "network-sagittal.npz").exists()
     run(path, data, execute=lambda tasks, on_outcome: pytest.fail("done already"))
     assert main([*arguments(path, data), "--list"]) == 0
     assert capsys.readouterr().out.splitlines()[-3:-1] == ["deep  done", "flat  done"]
@@ -115,7 +118,7 @@ def test_data_that_cannot_be_used_is_told_before_anything_runs(data, tmp_path):
 
 def test_two_processes_do_not_run_the_same_experiment(data, tmp_path):
     path = write(tmp_path)
-    with claimed(tmp_path / "out"), pytest.raises(SpineError, match="in use by another process"):
+    with run_lock(tmp_path / "out"), pytest.raises(SpineError, match="in use by another process"):
         run(path, data)
 
 
@@ -155,7 +158,7 @@ def wait_until_free(folder: Path) -> None:
     """The process of a run ends by itself, soon after the one that started it."""
     for _ in range(100):
         try:
-            with claimed(folder):
+            with run_lock(folder):
                 return
         except SpineError:
             time.sleep(0.1)
@@ -166,7 +169,7 @@ def wait_until_free(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_process_that_crashes_is_told_and_the_next_task_is_run(tmp_path):
     tasks = [Task(name, tmp_path / f"{name}.yaml", tmp_path / name, tmp_path, tmp_path) for name in ("one", "two")]
-    outcomes: list[Outcome] = []
+    outcomes: list[TaskOutcome] = []
     crashing = threading.Thread(target=crash_first_child)
     crashing.start()
     run_locally(tasks, outcomes.append)

@@ -1,9 +1,12 @@
 """An experiment in a cluster gives what it gives on one computer, whatever dies in between."""
 
+import csv
 import re
+import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,8 +18,9 @@ from tiny_training import make_dataset, settings
 from SegTraining.cli import main
 from SegTraining.config.config import parse_config
 from SegTraining.data.prepare import Job, prepare
-from SegTraining.experiments.task import TRAINED, run_task
-from SegTraining.reporting.csv_tables import read_rows
+from SegTraining.experiments import ray_executor
+from SegTraining.experiments.task import TRAINED, Task, run_task
+from SpineInference.app.cluster import LOCAL, connected
 
 LONG = {"training": {"max_epochs": 3, "steps_per_epoch": 15}}
 
@@ -34,7 +38,7 @@ def arguments(folder: Path, runs: dict[str, dict], *more: str) -> list[str]:
         "name": "trial",
         "configuration": settings(network=network, training={"max_epochs": 1}),
         "axes": {"run": runs},
-        "wants": {"memory_gb": 2},
+        "resources": {"memory_gb": 2},
     }
     folder.mkdir()
     (folder / "trial.yaml").write_text(yaml.safe_dump(content), "utf-8")
@@ -80,13 +84,32 @@ def test_a_node_that_dies_costs_no_run_and_changes_none(tmp_path, monkeypatch, c
         for place in ("alone", "cluster")
     )
     assert all(alone[tensor].equal(cluster[tensor]) for tensor in alone)
-    assert sorted(row["Run"] for row in read_rows(out / "report-tables" / "scores.csv")) == sorted(runs)
+    with (out / "report-tables" / "scores.csv").open(newline="", encoding="utf-8") as file:
+        assert sorted(row["Run"] for row in csv.DictReader(file)) == sorted(runs)
 
 
 def test_a_cluster_that_does_not_answer_is_told_and_nothing_is_run(tmp_path, capfd):
     assert main(arguments(tmp_path / "trial", {"short": {}}, "--cluster", "127.0.0.1:1")) == 2
     assert 'the Ray cluster "127.0.0.1:1" cannot be used' in capfd.readouterr().err
     assert not (tmp_path / "trial" / "out" / "runs").exists()
+
+
+def test_a_local_cluster_has_the_processors_granted(monkeypatch):
+    """Those of the computer may be many times as many as a container or a batch system lets a process use."""
+    given = {}
+    ray = SimpleNamespace(init=lambda **options: given.update(options), shutdown=lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr("SpineInference.app.cluster.available_processors", lambda: 3)
+    with connected(LOCAL):
+        pass
+    assert given["num_cpus"] == 3
+
+
+def test_a_run_on_a_node_leaves_others_their_processors(tmp_path, monkeypatch):
+    threads = []
+    monkeypatch.setattr(ray_executor, "run_task", lambda task, number: threads.append(number))
+    ray_executor._run(Task("run", tmp_path, tmp_path, tmp_path, tmp_path, cpus=2), monitor=None)
+    assert threads == [2]
 
 
 def test_what_another_run_has_prepared_meanwhile_stays_for_it_reads_it_already(tmp_path, monkeypatch):

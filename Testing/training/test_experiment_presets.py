@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from SegTraining.config.config import PRESETS
-from SegTraining.config.experiment import Run, expand, load_experiment
+from SegTraining.config.experiment import ExperimentRun, expand, load_experiment
 from SegTraining.reporting import published as published
 from SegTraining.reporting.runs import ARCHITECTURES, ENCODERS
 
 EXPERIMENTS = ("thesis-grid", "fdn-family", "xray-segnet", "xray-robustness")
 
 
-def runs(preset: str) -> dict[str, Run]:
-    return {run.name: run for run in expand(load_experiment(preset), Path("first")) if not run.first}
+def runs(preset: str) -> dict[str, ExperimentRun]:
+    return {run.name: run for run in expand(load_experiment(preset), Path("prerequisites")) if not run.prerequisite}
 
 
 @pytest.mark.parametrize("small", ["", "small/"])
@@ -41,7 +41,8 @@ def test_the_thesis_grid_is_its_table_on_three_planes_and_the_custom_networks(sm
 
 
 def test_only_the_large_grid_says_that_it_starts_from_imagenet():
-    for preset, weights in (("thesis-grid", "imagenet"), ("small/thesis-grid", "first/phantom-{}/weights.safetensors")):
+    own = "prerequisites/phantom-{}/weights.safetensors"
+    for preset, weights in (("thesis-grid", "imagenet"), ("small/thesis-grid", own)):
         for name, run in runs(preset).items():
             arguments = run.config.network.arguments
             expected = weights.format(arguments["encoder"]) if "resnet50" in name or "inceptionv4" in name else None

@@ -1,34 +1,21 @@
 """Training that starts from a packaged model."""
 
-from pathlib import Path
-
 import pytest
 import safetensors.torch
 import torch
-from tiny_training import make_dataset, settings
+from tiny_training import config
 
-from SegTraining.config.config import Config
 from SegTraining.export.package import package
-from SegTraining.training.module import Run, start_network
+from SegTraining.training.module import SegmentationModule, start_network
 from SegTraining.training.train import train
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 
 
-def config(**changes) -> Config:
-    return Config.model_validate(settings(**changes))
-
-
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> tuple[Path, Path]:
-    return make_dataset(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def start(folders, tmp_path_factory) -> ModelPackage:
+def start(whole_run, tmp_path_factory) -> ModelPackage:
     """A packaged model to start from."""
-    runs = tmp_path_factory.mktemp("runs")
-    return package(train(config(), *folders, runs / "first"), runs / "package")
+    return package(whole_run, tmp_path_factory.mktemp("models") / "package")
 
 
 def stored(model: ModelPackage) -> dict[str, torch.Tensor]:
@@ -42,7 +29,7 @@ def equal(network: dict[str, torch.Tensor], model: ModelPackage, prefix: str) ->
 
 def test_a_run_starts_from_the_weights_of_the_package(start):
     tuned = config(fine_tuning={"package": str(start.path)})
-    run = Run(tuned, start_network(tuned), [])
+    run = SegmentationModule(tuned, start_network(tuned), [])
     assert all(equal(run.network.state_dict(), start, ""))
     assert all(equal(run.average.network.state_dict(), start, ""))
 

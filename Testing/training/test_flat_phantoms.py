@@ -19,7 +19,7 @@ from SegTraining.reporting.inspect import examine
 from SegTraining.synthetic.planar import skeleton
 from SegTraining.synthetic.planar.dataset import KINDS, write_flat_dataset
 from SegTraining.synthetic.planar.radiograph import STRUCTURES, Radiograph, make_radiograph
-from SegTraining.synthetic.planar.scintigraphy import Scan, make_scans
+from SegTraining.synthetic.planar.scintigraphy import BoneScan, make_scans
 from SegTraining.synthetic.planar.solids import Film, ellipsoid, filled, tube
 from SegTraining.training.train import train
 
@@ -32,7 +32,7 @@ def radiograph(seed: int = 3) -> Radiograph:
 
 
 @cache
-def scans(seed: int = 3) -> dict[str, Scan]:
+def scans(seed: int = 3) -> dict[str, BoneScan]:
     return make_scans(seed, rows=512, cols=128, pixel_mm=4.4)
 
 
@@ -117,7 +117,7 @@ def test_the_skeleton_is_hot(seed):
 def test_what_lies_near_the_camera_is_seen_best():
     front, back = scans()["anterior"], scans()["posterior"]
 
-    def brightness(scan: Scan, name: str) -> float:
+    def brightness(scan: BoneScan, name: str) -> float:
         return scan.image[scan.truth == bone(name)].mean()
 
     assert brightness(front, "Sternum") > 2 * brightness(front, "Thoracic spine")
@@ -145,7 +145,7 @@ def data(tmp_path_factory) -> Path:
 
 def config(folder: Path, data_folder: Path, kind: str, **changes) -> Config:
     """What a user writes: the data set's own settings, and what is not said there."""
-    own = {key: value for key, value in settings().items() if key not in ("plane", "card", "data", "input")}
+    own = {key: value for key, value in settings().items() if key not in ("plane", "model_info", "data", "input")}
     own["data"] = {"split": {"validation_fraction": 0.25, "test_fraction": 0.25}}
     for key, value in changes.items():
         own[key] = {**own.get(key, {}), **value}
@@ -185,7 +185,7 @@ def lungs_alone(data: Path) -> dict:
     """What makes the many labels of the radiographs a mask of the lungs."""
     dataset = yaml.safe_load((data / "radiograph/dataset.yaml").read_text())["data"]["datasets"][0]
     labels = [{"name": "Lungs", "code": "39607008", "meaning": "Lung", "values": [1, 2, 6, 7]}]
-    return {"card": {"labels": labels}, "data": {"datasets": [{**dataset, "background_labels": [3, 4, 5]}]}}
+    return {"model_info": {"labels": labels}, "data": {"datasets": [{**dataset, "background_labels": [3, 4, 5]}]}}
 
 
 def test_the_lungs_alone_can_be_had(data, tmp_path):
@@ -204,7 +204,7 @@ def test_a_network_learns_it(kind, spacing_mm, side, dice, data, tmp_path):
         tmp_path,
         data,
         kind,
-        **(lungs_alone(data) if kind == "radiograph" else {"card": {"labels": [{"name": "Skeleton"}]}}),
+        **(lungs_alone(data) if kind == "radiograph" else {"model_info": {"labels": [{"name": "Skeleton"}]}}),
         input={"spacing_mm": spacing_mm},
         network={"family": "poster-unet", "arguments": {"width": 4}},
         training={"max_epochs": 3, "steps_per_epoch": 20, "crop": [side, side]},

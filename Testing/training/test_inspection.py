@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from tiny_training import DATASET, make_dataset, settings, write_settings
+from tiny_training import DATASET, config, make_dataset, settings, write_settings
 
 from SegTraining.cli import main
-from SegTraining.config.config import Config
 from SegTraining.reporting.inspect import examine
-
-
-def config(**changes) -> Config:
-    return Config.model_validate(settings(**changes))
 
 
 def faults(folder: Path, **changes) -> list[tuple[bool, str]]:
@@ -51,8 +46,8 @@ def test_every_fault_is_told_at_once(tmp_path, capsys):
 
 def test_labels_outside_of_the_list_are_told(tmp_path):
     labels = [{"name": "Upper", "values": [18]}]
-    card = {**settings()["card"], "labels": labels}
-    found = faults(make_dataset(tmp_path), card=card)
+    model_info = {**settings()["model_info"], "labels": labels}
+    found = faults(make_dataset(tmp_path), model_info=model_info)
     assert len(found) == 4 and all(fatal and "value 19" in said for fatal, said in found)
 
 

@@ -6,39 +6,19 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
-from tiny_training import make_dataset, settings, write_settings
+from tiny_training import best_weights, config, last_state, same, write_settings
 
 from SegTraining.cli import main
-from SegTraining.config.config import Config, load_config
+from SegTraining.config.config import load_config
 from SegTraining.data.prepare import prepare
-from SegTraining.training.memory import is_out_of_memory
-from SegTraining.training.module import Run
-from SegTraining.training.run_lock import claimed
+from SegTraining.training.module import SegmentationModule
+from SegTraining.training.out_of_memory import is_out_of_memory
+from SegTraining.training.run_lock import run_lock
 from SegTraining.training.train import train
 from SpineInference.errors import SpineError
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> tuple[Path, Path]:
-    """The data folder and a cache."""
-    return make_dataset(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache")
-
-
-def config(**changes) -> Config:
-    return Config.model_validate(settings(**changes))
-
-
-def state(run_folder: Path) -> dict[str, torch.Tensor]:
-    return torch.load(run_folder / "last.ckpt", weights_only=True)["state_dict"]
-
-
-def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.slow
@@ -57,32 +37,32 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_like_an_uninterrupted_one(f
     process.wait()
     assert (killed / "metrics.csv").read_text("utf-8").count("\n") <= 3, "the run was over before it was killed"
     assert main([*arguments, "--resume"]) == 0
-    assert same(state(whole), state(killed))
-    assert same(*(safetensors.torch.load_file(run / "weights.safetensors") for run in (whole, killed)))
+    assert same(last_state(whole), last_state(killed))
+    assert same(*(best_weights(run) for run in (whole, killed)))
 
 
-def test_a_run_that_never_reached_a_checkpoint_is_resumed_from_the_beginning(folders, tmp_path, monkeypatch):
+def test_a_run_that_never_reached_a_checkpoint_is_resumed_from_the_beginning(whole_run, folders, tmp_path, monkeypatch):
     def pull_the_plug(*arguments):
         raise KeyError("the plug")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "training_step", pull_the_plug)
+        patch.setattr(SegmentationModule, "training_step", pull_the_plug)
         with pytest.raises(KeyError):
             train(config(), *folders, tmp_path / "run")
     train(config(), *folders, tmp_path / "run", resume=True)
-    assert same(state(tmp_path / "run"), state(train(config(), *folders, tmp_path / "whole")))
+    assert same(last_state(tmp_path / "run"), last_state(whole_run))
 
 
 def test_a_run_folder_belongs_to_one_process_and_is_free_when_that_dies(tmp_path):
-    code = "import sys, time; from pathlib import Path; from SegTraining.training.run_lock import claimed\n"
-    code += "with claimed(Path(sys.argv[1])): print('claimed', flush=True); time.sleep(60)"
+    code = "import sys, time; from pathlib import Path; from SegTraining.training.run_lock import run_lock\n"
+    code += "with run_lock(Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "claimed\n"
-    with pytest.raises(SpineError, match=rf"in use by another process \(process {process.pid} on "), claimed(tmp_path):
+    assert process.stdout.readline() == "locked\n"
+    with pytest.raises(SpineError, match=rf"in use by another process \(process {process.pid} on "), run_lock(tmp_path):
         pass
     process.kill()
     process.wait()
-    with claimed(tmp_path):
+    with run_lock(tmp_path):
         pass
 
 
@@ -90,8 +70,7 @@ def full_disk(*arguments, **options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_disk_that_fills_up_harms_nothing_and_the_run_goes_on_when_there_is_room(folders, tmp_path):
-    whole = train(config(), *folders, tmp_path / "whole")
+def test_a_disk_that_fills_up_harms_nothing_and_the_run_goes_on_when_there_is_room(whole_run, folders, tmp_path):
     run = tmp_path / "run"
     done = []
 
@@ -111,7 +90,7 @@ def test_a_disk_that_fills_up_harms_nothing_and_the_run_goes_on_when_there_is_ro
     assert torch.load(run / "last.ckpt", weights_only=True)["epoch"] == 0
     assert not [path for path in run.iterdir() if path.name.startswith(".writing")]
     train(config(), *folders, run, resume=True)
-    assert same(state(whole), state(run))
+    assert same(last_state(whole_run), last_state(run))
 
 
 def test_a_disk_that_fills_up_while_preparing_leaves_no_half_case(folders, tmp_path):
@@ -164,6 +143,6 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 def test_two_runs_are_identical_whatever_the_recipe(folders, tmp_path, training, optimiser):
     setting = config(training={"max_epochs": 1, **training}, optimiser=optimiser)
     first, second = (train(setting, *folders, tmp_path / name) for name in ("first", "second"))
-    assert same(state(first), state(second))
+    assert same(last_state(first), last_state(second))
     losses = json.loads((first / "result.json").read_text("utf-8"))
     assert losses["epoch"] == 1

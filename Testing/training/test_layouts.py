@@ -24,7 +24,7 @@ TWO = [
 def config(dataset: dict, labels: list[dict] | None = None, **changes) -> Config:
     content = settings(data={"datasets": [{"name": "set", **dataset}], "split": {}}, **changes)
     if labels is not None:
-        content["card"] = {**content["card"], "labels": labels}
+        content["model_info"] = {**content["model_info"], "labels": labels}
     return Config.model_validate(content)
 
 
@@ -172,7 +172,7 @@ def test_a_data_set_may_have_other_values_for_the_same_labels(tmp_path):
 @pytest.mark.parametrize(
     ("label_values", "message"),
     [
-        ({"Lungs": [1]}, 'name "Lungs", which is no label of the card: perhaps Lung'),
+        ({"Lungs": [1]}, 'name "Lungs", which is no label of model_info: perhaps Lung'),
         ({"Lung": [2]}, "differ from each other"),
         ({"Lung": [0]}, "greater than 0"),
         ({"Lung": 1}, "valid tuple"),

@@ -9,7 +9,7 @@ import yaml
 from SegTraining.cli import main
 from SegTraining.config.levels import LevelConfig, LevelTraining, load_level_config
 from SegTraining.data.datasets import find_cases
-from SegTraining.levels.augmentation import varied
+from SegTraining.levels.augmentation import augment_patches
 from SegTraining.levels.patches import L5, NO_VERTEBRA, S1, draw_patches, phantom_scan, read_scan
 from SegTraining.levels.train import fit, targets
 from SegTraining.synthetic.spine.dataset import write_dataset
@@ -97,12 +97,12 @@ def test_an_anchor_has_one_answer_and_others_are_like_their_neighbours():
 def test_variation_keeps_the_ends_of_scans_and_depends_on_the_seed_alone():
     patches = torch.rand(16, 3, 64, 64)
     patches[:, :, 50:] = PAD_VALUE
-    first, second = (varied(patches, torch.Generator().manual_seed(1)) for _ in range(2))
+    first, second = (augment_patches(patches, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first, second)
     assert (first[:, :, 50:] == PAD_VALUE).all()
     seen = (first != PAD_VALUE).float().mean((1, 2, 3))
     assert seen.max() == 50 / 64 and seen.min() < 50 / 64
-    assert not torch.equal(first, varied(patches, torch.Generator().manual_seed(2)))
+    assert not torch.equal(first, augment_patches(patches, torch.Generator().manual_seed(2)))
 
 
 def test_the_network_learns():

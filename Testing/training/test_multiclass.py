@@ -12,7 +12,7 @@ from tiny_training import settings
 
 from SegTraining.config.config import Config
 from SegTraining.data.prepare import prepare
-from SegTraining.data.sampling import Samples
+from SegTraining.data.sampling import PatchDataset
 from SegTraining.data.targets import IGNORE
 from SegTraining.export.package import package
 from SegTraining.training.train import train
@@ -32,7 +32,7 @@ LABELS = [
 def config(**changes) -> Config:
     data = {"datasets": [{"name": "set", "layout": "images2d"}], "split": {"validation": ["c"]}}
     content = settings(**{"data": data, "input": {"context_slices": 0}, "loss": {"two_sided_dice": 1.0}, **changes})
-    content["card"]["labels"] = LABELS
+    content["model_info"]["labels"] = LABELS
     return Config.model_validate(content)
 
 
@@ -54,7 +54,9 @@ def folders(tmp_path_factory) -> tuple[Path, Path]:
 
 
 def test_a_small_class_is_shown_as_often_as_a_large_one(folders):
-    samples = Samples(prepare(config(), *folders)["training"], config(training={"foreground_fraction": 1.0}), raw=True)
+    samples = PatchDataset(
+        prepare(config(), *folders)["training"], config(training={"foreground_fraction": 1.0}), raw=True
+    )
     centres = [target[60:100, 52:76].unique().tolist() for _, target, _ in (samples[n] for n in range(60))]
     assert sum(2 in values for values in centres) > 20
 

@@ -18,7 +18,7 @@ from tiny_training import make_dataset, settings
 from SegTraining.config.config import Config
 from SegTraining.data.cache import CachedCase
 from SegTraining.data.prepare import prepare
-from SegTraining.data.sampling import Samples
+from SegTraining.data.sampling import PatchDataset
 from SegTraining.data.targets import IGNORE
 from SegTraining.synthetic.spine.dataset import write_dataset
 from SegTraining.training.losses import segmentation_loss
@@ -97,7 +97,7 @@ def learn(config: Config, cases: list[CachedCase], steps: int, rate: float) -> t
     """Train for so many steps; the Dice on crops that are not trained on, before and after."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    network, samples = start_network(config), Samples(cases, config)
+    network, samples = start_network(config), PatchDataset(cases, config)
     unseen = batch(samples, range(10**6, 10**6 + JUDGED_CROPS))
     before = dice(network, *unseen)
     optimiser = torch.optim.Adam(network.parameters(), rate)
@@ -111,7 +111,7 @@ def learn(config: Config, cases: list[CachedCase], steps: int, rate: float) -> t
     return before, dice(network, *unseen)
 
 
-def batch(samples: Samples, numbers: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(samples: PatchDataset, numbers: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
     images, targets = zip(*(samples[number] for number in numbers), strict=True)
     return torch.stack(images), torch.stack(targets)
 

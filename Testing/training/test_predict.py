@@ -63,6 +63,14 @@ def test_a_folder_of_scans_with_a_bad_one(models, tmp_path, capsys):
     assert "b.nii.gz" in told and "nowhere" in told and "2 of 4 scans have no prediction" in told
 
 
+def test_names_that_differ_in_the_channel_stay_apart(models, tmp_path):
+    scan, _ = two_structures("LPS")
+    for name in ("a.nii.gz", "a_0000.nii.gz", "b_0000.nii.gz"):
+        sitk.WriteImage(scan, tmp_path / name)
+    assert predict("--model", models / "levels", tmp_path, "-o", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.nii.gz", "a_0000.nii.gz", "b.nii.gz"]
+
+
 def test_a_prediction_that_is_there_is_never_overwritten(models, tmp_path, capsys):
     scan, _ = two_structures("LPS")
     sitk.WriteImage(scan, tmp_path / "a.nii.gz")

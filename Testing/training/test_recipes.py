@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import make_dataset, settings
+from tiny_training import settings
 
 from SegTraining.config.config import Config
+from SegTraining.training.module import SegmentationModule
 from SegTraining.training.train import train
 
 STILL = {
@@ -16,12 +17,6 @@ STILL = {
     "optimiser": {"name": "sgd", "learning_rate": 1e-6, "momentum": 0, "weight_decay": 0},
 }
 """No batch statistics, and an optimiser that changes next to nothing: the validation Dice stays what it is."""
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> tuple[Path, Path]:
-    """The data folder and a cache."""
-    return make_dataset(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache")
 
 
 def run(folders: tuple[Path, Path], folder: Path, **changes) -> tuple[list[dict[str, str]], dict[str, torch.Tensor]]:
@@ -96,9 +91,23 @@ def test_clipped_gradients_keep_the_steps_short(folders, tmp_path):
     assert torch.linalg.vector_norm(ends[1] - ends[0]).item() == pytest.approx(1e-3, rel=0.01)
 
 
+@pytest.mark.parametrize(("threads", "expected"), [(None, 1), (2, 2)])
+def test_threads_default_to_those_granted(monkeypatch, threads, expected):
+    before = torch.get_num_threads()
+    monkeypatch.setattr("SegTraining.training.module.available_processors", lambda: 1)
+    try:
+        torch.set_num_threads(4)
+        config = Config.model_validate(settings(training={"threads": threads}))
+        SegmentationModule(config, torch.nn.Conv2d(1, 1, 1), []).on_fit_start()
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
+
+
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
+@pytest.mark.filterwarnings("ignore:You passed .*16-mixed")  # which a CPU computes as bf16-mixed
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
 def test_half_precision_trains_weights_in_full_precision(folders, tmp_path, precision):
     rows, state = run(folders, tmp_path / "run", training={"precision": precision, "max_epochs": 1})

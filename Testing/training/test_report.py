@@ -16,7 +16,7 @@ from report_runs_by_hand import everything_judged, write_evaluation, write_run
 from SegTraining.cli import main
 from SegTraining.evaluation.examples import COUNT, Examples, read_examples
 from SegTraining.reporting.charts import all_runs
-from SegTraining.reporting.figures import INVENTED, MISSED, overlays
+from SegTraining.reporting.figures import FALSE_NEGATIVE, FALSE_POSITIVE, overlays
 from SegTraining.reporting.report import write_report
 
 
@@ -114,7 +114,7 @@ def test_missed_and_invented_pixels_have_colours_of_their_own(tmp_path):
     examples.add("a", "sagittal", "sagittal", reference * 1.0, prediction, everything_judged(reference))
     examples.write(tmp_path / "examples.npz")
     picture = np.asarray(Image.open(io.BytesIO(overlays(read_examples(tmp_path / "examples.npz")))).convert("RGB"))
-    for colour in (MISSED, INVENTED):
+    for colour in (FALSE_NEGATIVE, FALSE_POSITIVE):
         wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
         assert (np.abs(picture.astype(int) - wanted).max(axis=2) < 25).sum() > 2000  # far more than the legend's
 

@@ -10,6 +10,7 @@ import torch
 from tiny_training import make_dataset, settings
 
 from SegTraining.config.config import Config
+from SegTraining.config.console import show_progress
 from SegTraining.training.train import train
 
 
@@ -26,9 +27,11 @@ def result(devices: int, folders: tuple[Path, Path], run_folder: Path) -> tuple[
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_result_of_one(tmp_path):
+def test_two_processes_give_the_result_of_one(tmp_path, capfd):
+    show_progress()
     folders = make_dataset(tmp_path / "data"), tmp_path / "cache"
     one, two = (result(devices, folders, tmp_path / f"run-{devices}") for devices in (1, 2))
     assert all(torch.allclose(one[0][name], two[0][name], atol=1e-6) for name in one[0])
     assert one[1] == pytest.approx(two[1], abs=1e-5)
     assert one[2]["dice"] == pytest.approx(two[2]["dice"], abs=1e-4)
+    assert capfd.readouterr().out.count("epoch 2: loss") == 2, "each run says it once, also from other processes"

@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import SimpleITK as sitk
+import torch
 import yaml
+
+from SegTraining.config.config import Config
 
 DATASET = "Dataset001_Blocks"
 
@@ -53,7 +57,13 @@ def settings(**changes: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {
         "name": "tiny",
         "plane": "sagittal",
-        "card": {"title": "Tiny", "anatomy": "blocks", "modality": "MR", "licence": "none", "data_statement": "blocks"},
+        "model_info": {
+            "title": "Tiny",
+            "anatomy": "blocks",
+            "modality": "MR",
+            "licence": "none",
+            "data_statement": "blocks",
+        },
         "data": {
             "datasets": [{"name": DATASET, "unlabelled_above": "ignore"}],
             "split": {"validation": ["c"], "test": ["d"]},
@@ -92,6 +102,25 @@ def settings(**changes: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
+def config(**changes: dict[str, Any]) -> Config:
+    """The configuration with these settings."""
+    return Config.model_validate(settings(**changes))
+
+
 def write_settings(path: Path, **changes: dict[str, Any]) -> Path:
     path.write_text(yaml.safe_dump(settings(**changes)), "utf-8")
     return path
+
+
+def last_state(run_folder: Path) -> dict[str, torch.Tensor]:
+    """What a resumed run goes on with: network, moving average and its counter."""
+    return torch.load(run_folder / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def best_weights(run_folder: Path) -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(run_folder / "weights.safetensors")
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Whether both hold the same tensors, bit for bit."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

@@ -25,7 +25,7 @@ _MEDIASTINUM += [(42, 1292), (39, 1308), (31, 1322), (36, 1340), (34, 1354), (25
 
 
 @dataclass(frozen=True)
-class Person:
+class ChestPatient:
     """How a person differs from the middle one: sizes are factors, the rest millimetres in that one's frame."""
 
     height: float
@@ -39,8 +39,8 @@ class Person:
     lean: float
 
     @staticmethod
-    def random(rng: np.random.Generator) -> "Person":
-        return Person(
+    def random(rng: np.random.Generator) -> "ChestPatient":
+        return ChestPatient(
             height=rng.uniform(0.93, 1.08),
             width=rng.uniform(0.98, 1.18),
             depth=rng.uniform(0.9, 1.15),
@@ -84,7 +84,7 @@ class Chest:
     """How much of the chest's depth is lung (0 to 1)."""
 
     @staticmethod
-    def of(rng: np.random.Generator, person: Person, film: Film) -> "Chest":
+    def of(rng: np.random.Generator, person: ChestPatient, film: Film) -> "Chest":
         x, z = person.coordinates(film)
         depth = person.depth
         pixel = film.pixel_mm
@@ -128,7 +128,7 @@ def _apex_middle(z: np.ndarray) -> np.ndarray:
     return np.interp(z, (1340, 1424), (0, 30))
 
 
-def _inside(outline: np.ndarray, person: Person, film: Film, margin: int = 0) -> np.ndarray:
+def _inside(outline: np.ndarray, person: ChestPatient, film: Film, margin: int = 0) -> np.ndarray:
     """The pixels (bool) within a smooth outline [n, 2] (x, z of the middle person), with a margin around the film."""
     curve = smooth_outline(outline)
     placed = person.place(np.stack([curve[:, 0], np.zeros(len(curve)), curve[:, 1]], 1))
@@ -143,7 +143,7 @@ def _inflated(mask: np.ndarray, width_mm: float, pixel_mm: float) -> np.ndarray:
     return np.sqrt(1 - (1 - distance) ** 2)
 
 
-def _body(person: Person, film: Film) -> np.ndarray:
+def _body(person: ChestPatient, film: Film) -> np.ndarray:
     """Thickness of the body in mm."""
     right = np.array(_SKIN, float)
     right[:, 0] += np.where(right[:, 1] < 1330, 22 * (person.fat - 1), 8 * (person.fat - 1)) * (right[:, 0] > 0)
@@ -165,7 +165,7 @@ def _dome(rng: np.random.Generator, x: np.ndarray, breath: float) -> np.ndarray:
     return height - rng.uniform(42, 54) * (out / 68) ** 2.3
 
 
-def _breasts(rng: np.random.Generator, person: Person, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _breasts(rng: np.random.Generator, person: ChestPatient, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Thickness of the breasts in mm; their lower borders are seen."""
     if not person.breasts:
         return np.zeros(x.shape)
@@ -180,7 +180,7 @@ def _breasts(rng: np.random.Generator, person: Person, x: np.ndarray, z: np.ndar
     return total
 
 
-def _airways(person: Person, film: Film) -> np.ndarray:
+def _airways(person: ChestPatient, film: Film) -> np.ndarray:
     """Thickness of the air in the windpipe and the main bronchi, in mm."""
     tubes = [
         tube([(0, -5, 1500), (0, 5, 1430), (-3, 18, 1360), (-2, 25, 1322)], 8.5, 0.7),

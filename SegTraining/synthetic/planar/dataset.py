@@ -19,7 +19,7 @@ from SpineInference.files.atomic import atomic
 
 from . import radiograph, scintigraphy, skeleton
 
-Picture = tuple[str, np.ndarray, np.ndarray]
+LabelledImage = tuple[str, np.ndarray, np.ndarray]
 """The name of a case, its image (uint16 [rows, cols]) and its truth (uint8)."""
 
 
@@ -27,20 +27,20 @@ Picture = tuple[str, np.ndarray, np.ndarray]
 class Kind:
     """A kind of data set: what makes its pictures of a seed, and what is said about it."""
 
-    pictures: Callable[[int], Iterator[Picture]]
+    pictures: Callable[[int], Iterator[LabelledImage]]
     pixel_mm: float
     patient_pattern: str
-    card: dict
+    model_info: dict
     labels: dict[str, tuple[str, list[int]]]
     """For each class its SNOMED CT code and the values of the masks."""
 
 
-def _scintigraphy(seed: int) -> Iterator[Picture]:
+def _scintigraphy(seed: int) -> Iterator[LabelledImage]:
     for view, scan in scintigraphy.make_scans(seed).items():
         yield f"patient_{seed:05d}_{view}", scan.image, scan.truth
 
 
-def _radiograph(seed: int) -> Iterator[Picture]:
+def _radiograph(seed: int) -> Iterator[LabelledImage]:
     made = radiograph.make_radiograph(seed)
     yield f"patient_{seed:05d}", made.image, made.truth
 
@@ -121,7 +121,7 @@ def _settings(name: str, kind: Kind) -> dict:
     statement = "generated images of the phantom, no patients"
     return {
         "plane": "sagittal",
-        "card": {**kind.card, "licence": "Apache-2.0", "data_statement": statement, "labels": labels},
+        "model_info": {**kind.model_info, "licence": "Apache-2.0", "data_statement": statement, "labels": labels},
         "data": {
             "datasets": [
                 {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .chest import Chest, Person
+from .chest import Chest, ChestPatient
 from .solids import Discs, Film, ellipsoid, joined, smooth_noise
 from .trunk_bones import SIDES, clavicle, rib, scapula, sternum, vertebral_bodies
 
@@ -43,7 +43,7 @@ class Radiograph:
 def make_radiograph(seed: int, size: int = SIZE, pixel_mm: float = PIXEL_MM) -> Radiograph:
     """A random person's chest, `size` pixels of `pixel_mm` in each direction; `seed` decides everything."""
     rng = np.random.default_rng(seed)
-    person = Person.random(rng)
+    person = ChestPatient.random(rng)
     top = 1462 * person.height + rng.uniform(-8, 14)
     film = Film(size, size, pixel_mm, top, rng.uniform(-8, 8))
     chest = Chest.of(rng, person, film)
@@ -68,7 +68,7 @@ def make_radiograph(seed: int, size: int = SIZE, pixel_mm: float = PIXEL_MM) -> 
     return Radiograph(image, truth)
 
 
-def _vessels(rng: np.random.Generator, person: Person, film: Film) -> np.ndarray:
+def _vessels(rng: np.random.Generator, person: ChestPatient, film: Film) -> np.ndarray:
     """Thickness of the vessels of both lungs in mm, as trees that grow out of the hila."""
     headings = np.array([1.3, 0.95, 0.6, 0.25, -0.1, -0.4, -0.75, -1.05, -1.3]) + rng.normal(0, 0.1, (2, 9))
     radii = np.array([3.4, 3.2, 3.0, 3.2, 3.6, 4.0, 4.4, 5.4, 4.6]) * rng.uniform(0.85, 1.1)
@@ -120,7 +120,7 @@ def _shadows(rng: np.random.Generator, chest: Chest, film: Film) -> np.ndarray:
     return total * chest.lung_share
 
 
-def _bones(rng: np.random.Generator, person: Person, film: Film) -> dict[str, np.ndarray]:
+def _bones(rng: np.random.Generator, person: ChestPatient, film: Film) -> dict[str, np.ndarray]:
     """Thickness of compact and of spongy bone in mm, and the pixels (bool) that each clavicle covers."""
     step = film.pixel_mm
     scale = (person.height + person.width) / 2

@@ -32,7 +32,7 @@ _HEAD += [(1510, 62, 85, -10), (1485, 58, 60, 5), (1440, 58, 56, 10)]
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class BoneScan:
     """The counts (uint16 [rows, cols]) of one view and its truth (uint8, see `STRUCTURES`)."""
 
     image: np.ndarray
@@ -40,7 +40,7 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Person:
+class BoneScanPatient:
     """How a person differs from the middle one: sizes are factors, the rest millimetres."""
 
     height: float
@@ -52,9 +52,9 @@ class Person:
     aside: float
 
     @staticmethod
-    def random(rng: np.random.Generator) -> "Person":
+    def random(rng: np.random.Generator) -> "BoneScanPatient":
         height = rng.uniform(0.88, 1.12)
-        return Person(
+        return BoneScanPatient(
             height=height,
             width=np.sqrt(height) * rng.uniform(0.92, 1.1),
             depth=rng.uniform(0.88, 1.15),
@@ -75,10 +75,10 @@ class Person:
         return np.stack([x * self.width + self.shift(z), y * self.depth, z * self.height], 1)
 
 
-def make_scans(seed: int, rows: int = ROWS, cols: int = COLS, pixel_mm: float = PIXEL_MM) -> dict[str, Scan]:
+def make_scans(seed: int, rows: int = ROWS, cols: int = COLS, pixel_mm: float = PIXEL_MM) -> dict[str, BoneScan]:
     """A random person's scans of all `VIEWS`, `rows` x `cols` pixels of `pixel_mm`; `seed` decides everything."""
     rng = np.random.default_rng(seed)
-    person, posture = Person.random(rng), Posture.random(rng)
+    person, posture = BoneScanPatient.random(rng), Posture.random(rng)
     bones = [Bone(bone.name, bone.discs.moved(person.place, person.height)) for bone in build_skeleton(rng, posture)]
     sources = joined([*(bone.discs for bone in bones), *_lesions(rng, person, posture, bones), *_urine(rng, person)])
     sources = joined([sources, *_injection(rng, person, posture)])
@@ -93,7 +93,7 @@ def make_scans(seed: int, rows: int = ROWS, cols: int = COLS, pixel_mm: float = 
         image = _projected(sources, film, front, back, attenuation)
         image += tracer * _soft_tissue(rng, film, back - front, attenuation)
         image = rng.poisson(image * counts / image.sum())
-        scans[view] = Scan(np.minimum(image, 65535).astype(np.uint16), _truth(bones, film))
+        scans[view] = BoneScan(np.minimum(image, 65535).astype(np.uint16), _truth(bones, film))
     return scans
 
 
@@ -119,7 +119,7 @@ def _truth(bones: list[Bone], film: Film) -> np.ndarray:
     return truth
 
 
-def _surfaces(person: Person, posture: Posture, film: Film) -> tuple[np.ndarray, np.ndarray]:
+def _surfaces(person: BoneScanPatient, posture: Posture, film: Film) -> tuple[np.ndarray, np.ndarray]:
     """How deep (y) the body's front and back lie [rows, cols]; where there is no body, the back is before the front."""
     parts = [np.array([(0, *part) for part in table], float) for table in (_HEAD, _TRUNK)]
     for side in SIDES.values():
@@ -179,7 +179,7 @@ def _soft_tissue(rng: np.random.Generator, film: Film, thickness: np.ndarray, at
     return ndimage.gaussian_filter(seen, _blur_mm(60) / film.pixel_mm)
 
 
-def _lesions(rng: np.random.Generator, person: Person, posture: Posture, bones: list[Bone]) -> list[Discs]:
+def _lesions(rng: np.random.Generator, person: BoneScanPatient, posture: Posture, bones: list[Bone]) -> list[Discs]:
     """Hot spots: worn joints in most people, metastases in some, mostly in the trunk."""
     spots = []
     places = person.place(wear_places(posture))
@@ -198,7 +198,7 @@ def _lesions(rng: np.random.Generator, person: Person, posture: Posture, bones: 
     return spots
 
 
-def _urine(rng: np.random.Generator, person: Person) -> list[Discs]:
+def _urine(rng: np.random.Generator, person: BoneScanPatient) -> list[Discs]:
     """Bladder and kidneys."""
     filling = rng.uniform(0.6, 1.3)
     organs = [(ellipsoid((rng.normal(0, 4), -30, 905), (36 * filling, 30, 27 * filling), 3.0), rng.uniform(0.8, 5))]
@@ -210,7 +210,7 @@ def _urine(rng: np.random.Generator, person: Person) -> list[Discs]:
     return [discs.moved(person.place, person.height) * uptake for discs, uptake in organs]
 
 
-def _injection(rng: np.random.Generator, person: Person, posture: Posture) -> list[Discs]:
+def _injection(rng: np.random.Generator, person: BoneScanPatient, posture: Posture) -> list[Discs]:
     """What was left at the place of the injection, at the elbow or the back of the hand, in half of the people."""
     limbs = Limbs.of(posture, int(rng.choice(list(SIDES.values()))))
     place = limbs.elbow + by(y=-30, z=-10) if rng.random() < 0.7 else (limbs.wrist + limbs.knuckles) / 2 + by(y=-12)

@@ -58,7 +58,7 @@ REGIONS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Body:
+class PhantomBody:
     """A vertebral body. `axes` holds its left, back and up direction in its rows; `label` is 0 below S1."""
 
     name: str
@@ -113,9 +113,9 @@ class Disc:
 class Spine:
     """Bodies from C2 to S5, the discs between them, and the point the image is centred on."""
 
-    atlas: Body
+    atlas: PhantomBody
     """C1, which has no body: only the frame that its ring is hung on."""
-    bodies: list[Body]
+    bodies: list[PhantomBody]
     discs: list[Disc]
     middle: np.ndarray
     screwed: tuple[str, ...]
@@ -152,7 +152,7 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
     middle = str(rng.choice(REGIONS[region]))
     diseases = draw_diseases(rng, names, disease)
 
-    bodies: list[Body] = []
+    bodies: list[PhantomBody] = []
     discs: list[Disc] = []
     position = np.zeros(3)
     bent = 0.0
@@ -197,7 +197,7 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
                 )
             )
         bodies.append(
-            Body(
+            PhantomBody(
                 name,
                 label,
                 position,
@@ -220,7 +220,7 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
     return Spine(_atlas(rng, bodies[0]), bodies, discs, origin, draw_screwed(rng, names, disease))
 
 
-def _atlas(rng: np.random.Generator, axis: Body) -> Body:
+def _atlas(rng: np.random.Generator, axis: PhantomBody) -> PhantomBody:
     """C1 around the dens of C2, whose tip it reaches."""
     turned = _frame(rng.normal(0, 3), rng.normal(0, 2), rng.normal(0, 4)) @ axis.axes
     centre = axis.point(0, -1, axis.height / 2 + 7)

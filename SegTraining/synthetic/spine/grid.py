@@ -10,7 +10,7 @@ _SAGITTAL = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
 @dataclass(frozen=True)
-class Grid:
+class PhantomGrid:
     """A scan's voxels around `middle` (LPS, mm). Tuples follow the image axes, arrays are [slice, row, column].
 
     Thick voxels are painted in an odd number of parts, which are averaged; the middle part says what the voxel is.

@@ -6,11 +6,11 @@ Everything hangs on the tip of the dens and is written in its frame: left, back 
 import numpy as np
 
 from .anatomy import Spine
-from .image import Canvas, Tissues, paint_bone
+from .image import Tissues, VoxelCanvas, paint_bone
 from .shapes import Rod, ellipsoid
 
 
-def paint_head(canvas: Canvas, rng: np.random.Generator, spine: Spine, tissues: Tissues) -> None:
+def paint_head(canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, tissues: Tissues) -> None:
     """Scalp and face, skull with brain in fluid, air in the nose; the neck reaches up to it and is there already."""
     axis, atlas = spine.bodies[0], spine.atlas
     tip = axis.point(0, -1, axis.height / 2 + 14)
@@ -50,7 +50,7 @@ def paint_head(canvas: Canvas, rng: np.random.Generator, spine: Spine, tissues: 
         _paint_jaw(canvas, tissues, (left, back, up + chin), palate - chin)
 
 
-def _paint_brain(canvas: Canvas, tissues: Tissues, local: tuple, cavity: np.ndarray) -> None:
+def _paint_brain(canvas: VoxelCanvas, tissues: Tissues, local: tuple, cavity: np.ndarray) -> None:
     """Brain stem, cerebellum and cerebrum in their fluid; the stem goes over into the cord."""
     left, back, up = local
     canvas.paint(canvas.cover(cavity), tissues["fluid"])
@@ -64,7 +64,7 @@ def _paint_brain(canvas: Canvas, tissues: Tissues, local: tuple, cavity: np.ndar
     canvas.paint(canvas.cover(ellipsoid(left, back - 14, up - 30, (8, 4, 11))), tissues["fluid"])
 
 
-def _paint_airways(canvas: Canvas, tissues: Tissues, local: tuple, palate: float) -> None:
+def _paint_airways(canvas: VoxelCanvas, tissues: Tissues, local: tuple, palate: float) -> None:
     """Nose and throat, parted by the palate; the throat goes on in the neck."""
     left, back, up = local
     nose = ellipsoid(left, back + 62, up - 18 - palate, (17, 34, 16))
@@ -76,7 +76,7 @@ def _paint_airways(canvas: Canvas, tissues: Tissues, local: tuple, palate: float
     canvas.paint(canvas.cover(air), tissues["gas"])
 
 
-def _paint_jaw(canvas: Canvas, tissues: Tissues, local: tuple, palate: float) -> None:
+def _paint_jaw(canvas: VoxelCanvas, tissues: Tissues, local: tuple, palate: float) -> None:
     """Tongue, hard palate and lower jaw."""
     left, back, up = local
     tongue = ellipsoid(left, back + 56, up + 20, (24, 26, 20))

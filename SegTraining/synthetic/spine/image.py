@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .grid import Grid
+from .grid import PhantomGrid
 from .structures import Structure
 
 
@@ -43,10 +43,10 @@ class Tissue:
 Tissues = dict[str, Tissue]
 
 
-class Canvas:
+class VoxelCanvas:
     """A volume to paint on with soft edges (partial volume), from the back to the front."""
 
-    def __init__(self, rng: np.random.Generator, grid: Grid):
+    def __init__(self, rng: np.random.Generator, grid: PhantomGrid):
         x, y, z = grid.middle
         axes = (x - grid.offsets(2), z - grid.offsets(1), y + grid.offsets(0))
         self._axes = [axis.astype(np.float32) for axis in axes]
@@ -116,13 +116,13 @@ class Canvas:
         part[touched] = before + amount[touched] * (tissue.signal * (1 + texture) - before)
 
 
-def paint_bone(canvas: Canvas, distance: np.ndarray, rim_mm: float, tissues: Tissues) -> None:
+def paint_bone(canvas: VoxelCanvas, distance: np.ndarray, rim_mm: float, tissues: Tissues) -> None:
     """Paint marrow inside a surface and its cortex, about `rim_mm` thick, on it."""
     canvas.paint(canvas.cover(distance), tissues["marrow"])
     paint_cortex(canvas, distance, rim_mm, tissues)
 
 
-def paint_cortex(canvas: Canvas, distance: np.ndarray, rim_mm: float, tissues: Tissues) -> None:
+def paint_cortex(canvas: VoxelCanvas, distance: np.ndarray, rim_mm: float, tissues: Tissues) -> None:
     """Paint the cortex, about `rim_mm` thick, of a bone whose surface is `distance` away."""
     amount = 0.9 * np.exp(-(((distance + 0.4 * rim_mm) / rim_mm) ** 2))
     canvas.paint(np.where(amount > 0.01, amount, 0), tissues["cortex"])

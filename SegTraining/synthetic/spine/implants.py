@@ -5,11 +5,13 @@ from itertools import pairwise
 import numpy as np
 
 from .anatomy import Spine
-from .image import Canvas, Tissue, Tissues
+from .image import Tissue, Tissues, VoxelCanvas
 from .shapes import Rod
 
 
-def paint_implants(canvas: Canvas, rng: np.random.Generator, spine: Spine, tissues: Tissues, contrast: str) -> None:
+def paint_implants(
+    canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, tissues: Tissues, contrast: str
+) -> None:
     """Pedicle screws in `spine.screwed` bodies and rods that join them; what is underneath stays in the truth."""
     bodies = [body for body in spine.bodies if body.name in spine.screwed]
     # Metal spoils the field around it: the void is larger than the screw, and signal piles up at its rim.
@@ -27,7 +29,7 @@ def paint_implants(canvas: Canvas, rng: np.random.Generator, spine: Spine, tissu
 
 
 def _paint_metal(
-    canvas: Canvas, centre: np.ndarray, axes: np.ndarray, rod: Rod, spoilt: tuple[float, float], tissues: Tissues
+    canvas: VoxelCanvas, centre: np.ndarray, axes: np.ndarray, rod: Rod, spoilt: tuple[float, float], tissues: Tissues
 ) -> None:
     ends = [centre + np.array(point) @ axes for point in (rod.start, rod.end)]
     void, piled = spoilt

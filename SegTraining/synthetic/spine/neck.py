@@ -4,11 +4,11 @@ import numpy as np
 
 from .anatomy import Spine
 from .curve import Course
-from .image import Canvas, Tissues
+from .image import Tissues, VoxelCanvas
 from .shapes import ellipsoid, tube
 
 
-def paint_neck(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
+def paint_neck(canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
     """Long muscles, gullet, larynx and windpipe before the spine; thyroid gland and vessels beside them."""
     low, high = spine.height("T6"), spine.height("C2") + 40
     forward, wide = rng.uniform(14, 22), rng.uniform(6.5, 9.5)

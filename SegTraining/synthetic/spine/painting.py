@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from .anatomy import Body, Disc, Spine
+from .anatomy import Disc, PhantomBody, Spine
 from .curve import Course
-from .image import Canvas, Tissue, Tissues, paint_bone, paint_cortex
+from .image import Tissue, Tissues, VoxelCanvas, paint_bone, paint_cortex
 from .pathology import Lesion
 from .shapes import body_distance, node_distance, outline, posterior_elements, tube
 from .structures import Structure
 
 
-def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
+def paint_canal(canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
     """Epidural fat, dural sac, cord and nerve roots."""
     flat = rng.uniform(0.1, 0.45)
     points = np.stack([course.canal_x, course.canal_y, course.z], axis=1)
@@ -54,7 +54,7 @@ def paint_canal(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
             canvas.paint(0.45 * roots * canvas.cover(thread) * (sac < 0), tissues["cord"])
 
 
-def paint_posterior_elements(canvas: Canvas, body: Body, tissues: Tissues) -> None:
+def paint_posterior_elements(canvas: VoxelCanvas, body: PhantomBody, tissues: Tissues) -> None:
     """Pedicles, laminae and processes of one vertebra as one bone with a cortex."""
     rods = posterior_elements(body)
     ends = [body.point(*point) for rod in rods for point in (rod.start, rod.end)]
@@ -67,7 +67,7 @@ def paint_posterior_elements(canvas: Canvas, body: Body, tissues: Tissues) -> No
         canvas.mark(distance, Structure.ARCH if body.label else Structure.SACRUM, body.label)
 
 
-def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> None:
+def paint_disc(canvas: VoxelCanvas, disc: Disc, tissues: Tissues) -> None:
     """One disc: annulus, nucleus with its cleft, and the ligaments around. An ossified one is bone."""
     with canvas.box([disc.centre], 0.75 * disc.width) as seen:
         if not seen:
@@ -98,7 +98,7 @@ def paint_disc(canvas: Canvas, disc: Disc, tissues: Tissues) -> None:
         canvas.mark(distance, Structure.DISC, disc.label)
 
 
-def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Tissues) -> None:
+def paint_body(canvas: VoxelCanvas, rng: np.random.Generator, body: PhantomBody, tissues: Tissues) -> None:
     """One vertebral body with cortex, basivertebral vein, lesions and Schmorl nodes."""
     level = tissues["marrow"].signal * np.exp(rng.normal(0, 0.05))
     vein_strength = rng.uniform(0.1, 0.8)
@@ -127,7 +127,7 @@ def paint_body(canvas: Canvas, rng: np.random.Generator, body: Body, tissues: Ti
         canvas.mark(distance, Structure.BODY if body.label else Structure.SACRUM, body.label)
 
 
-def _spot(canvas: Canvas, body: Body, lesion: Lesion, local: tuple, distance: np.ndarray) -> np.ndarray:
+def _spot(canvas: VoxelCanvas, body: PhantomBody, lesion: Lesion, local: tuple, distance: np.ndarray) -> np.ndarray:
     """How much of each voxel a lesion takes up: an ellipsoid with an uneven, soft edge inside the body."""
     size = np.array([body.width, body.depth, body.height])
     centre, radii = size * lesion.centre, size * lesion.radii

@@ -18,9 +18,9 @@ import SimpleITK as sitk
 from .anatomy import REGIONS, Spine, build_spine
 from .contrasts import CONTRASTS, draw_tissues
 from .curve import Course
-from .grid import Grid, rotation
+from .grid import PhantomGrid, rotation
 from .head import paint_head
-from .image import Canvas
+from .image import VoxelCanvas
 from .implants import paint_implants
 from .painting import paint_body, paint_canal, paint_disc, paint_posterior_elements
 from .scanner import Scanner
@@ -95,8 +95,8 @@ def make_phantom(
     spine = build_spine(person, region, disease)
     course = Course.along(person, spine)
     counts = tuple(max(1, round(length / step)) for length, step in zip(field_of_view, spacing, strict=True))
-    grid = Grid(_image_centre(person, spine, course, field_of_view), spacing, counts, scanner.folds(counts))
-    canvas = Canvas(person, grid)
+    grid = PhantomGrid(_image_centre(person, spine, course, field_of_view), spacing, counts, scanner.folds(counts))
+    canvas = VoxelCanvas(person, grid)
 
     paint_trunk(canvas, person, spine, course, tissues)
     paint_head(canvas, person, spine, tissues)

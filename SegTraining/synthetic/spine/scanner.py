@@ -6,8 +6,8 @@ import numpy as np
 from scipy import fft, ndimage
 
 from .curve import Course
-from .grid import Grid
-from .image import Canvas, smooth_field
+from .grid import PhantomGrid
+from .image import VoxelCanvas, smooth_field
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Scanner:
         beyond[2 - self.phase_axis] = int(self.folded * counts[2 - self.phase_axis])
         return tuple(beyond)
 
-    def take(self, rng: np.random.Generator, canvas: Canvas, grid: Grid, course: Course) -> np.ndarray:
+    def take(self, rng: np.random.Generator, canvas: VoxelCanvas, grid: PhantomGrid, course: Course) -> np.ndarray:
         """The scanned image (int16 [slice, row, column]) of the canvas."""
         widths = (self.slice_blur_mm, self.blur_mm, self.blur_mm)
         sigmas = [width / step for width, step in zip(widths, grid.part_spacing, strict=True)]

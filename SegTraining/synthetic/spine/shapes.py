@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .anatomy import Body
+from .anatomy import PhantomBody
 from .pathology import Node
 
 
@@ -53,7 +53,7 @@ def ellipsoid(left: np.ndarray, back: np.ndarray, up: np.ndarray, radii: tuple[f
     return (ratio - 1) * min(radii)
 
 
-def body_distance(body: Body, left: np.ndarray, back: np.ndarray, up: np.ndarray) -> np.ndarray:
+def body_distance(body: PhantomBody, left: np.ndarray, back: np.ndarray, up: np.ndarray) -> np.ndarray:
     """Signed distance (mm) to a body: waisted sides, hollow and wedged endplates, rounded edges; nodes are not cut."""
     half = 0.5 * body.height
     waist = 1 - body.waist * np.clip(1 - (up / half) ** 2, 0, 1)
@@ -78,7 +78,7 @@ def body_distance(body: Body, left: np.ndarray, back: np.ndarray, up: np.ndarray
     return distance
 
 
-def node_distance(body: Body, node: Node, left: np.ndarray, back: np.ndarray, up: np.ndarray) -> np.ndarray:
+def node_distance(body: PhantomBody, node: Node, left: np.ndarray, back: np.ndarray, up: np.ndarray) -> np.ndarray:
     """Signed distance (mm) to a Schmorl node: half a ball in an endplate, open to the disc."""
     side = 1 if node.top else -1
     endplate = 0.5 * body.height - (body.hollow_top if node.top else body.hollow_bottom)
@@ -87,7 +87,7 @@ def node_distance(body: Body, node: Node, left: np.ndarray, back: np.ndarray, up
     return (np.hypot(across, along) - 1) * min(node.radius, node.depth)
 
 
-def posterior_elements(body: Body) -> list[Rod]:
+def posterior_elements(body: PhantomBody) -> list[Rod]:
     """Pedicles, laminae, processes and (in the chest) ribs of a vertebra; the ring of C1; the wings of the sacrum."""
     if body.name == "C1":
         return _atlas_ring(body)
@@ -124,7 +124,7 @@ def posterior_elements(body: Body) -> list[Rod]:
     return rods
 
 
-def _cervical_arch(body: Body) -> list[Rod]:
+def _cervical_arch(body: PhantomBody) -> list[Rod]:
     """Pedicles, articular pillars, transverse and spinous processes of C2 to C7 around the wide canal of the neck."""
     half_width, half_depth, h = body.width / 2, body.depth / 2, body.height
     s = half_width / 10
@@ -139,7 +139,7 @@ def _cervical_arch(body: Body) -> list[Rod]:
     return rods
 
 
-def _atlas_ring(atlas: Body) -> list[Rod]:
+def _atlas_ring(atlas: PhantomBody) -> list[Rod]:
     """Arches, lateral masses and transverse processes of C1 around the dens, which stands at the origin."""
     s = atlas.width / 18
     rods = [Rod((-6 * s, -10 * s, 0), (6 * s, -10 * s, 0), 2.8 * s, 2.8 * s, 1.9)]

@@ -4,12 +4,12 @@ import numpy as np
 
 from .anatomy import Spine
 from .curve import Course
-from .image import Canvas, Tissue, Tissues
+from .image import Tissue, Tissues, VoxelCanvas
 from .neck import paint_neck
 from .shapes import ellipsoid, tube
 
 
-def paint_trunk(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
+def paint_trunk(canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
     """Everything but the spine, from the skin inwards. Air stays 0."""
     x, y, z = canvas.coordinates
     dx = x - course.at(course.x, z)
@@ -51,7 +51,7 @@ def paint_trunk(canvas: Canvas, rng: np.random.Generator, spine: Spine, course: 
     _paint_great_vessels(canvas, rng, spine, course, tissues)
 
 
-def _paint_blobs(canvas: Canvas, rng: np.random.Generator, course: Course, tissues: Tissues, top: float) -> None:
+def _paint_blobs(canvas: VoxelCanvas, rng: np.random.Generator, course: Course, tissues: Tissues, top: float) -> None:
     """Loops of bowel, gas and pieces of organs in front of the spine: blobs with walls of their own."""
     x, y, z = canvas.coordinates
     low, high = float(z.min()), min(float(z.max()), top)
@@ -83,7 +83,7 @@ def _paint_blobs(canvas: Canvas, rng: np.random.Generator, course: Course, tissu
 
 
 def _paint_chest(
-    canvas: Canvas,
+    canvas: VoxelCanvas,
     rng: np.random.Generator,
     spine: Spine,
     course: Course,
@@ -120,7 +120,7 @@ def _paint_chest(
         canvas.paint(canvas.cover(heart + 9 + 2 * canvas.coarse[canvas.window]), tissues["vessel"])
 
 
-def _paint_belly(canvas: Canvas, spine: Spine, course: Course, tissues: Tissues) -> None:
+def _paint_belly(canvas: VoxelCanvas, spine: Spine, course: Course, tissues: Tissues) -> None:
     """Psoas and quadratus lumborum beside the lumbar spine, kidneys above them."""
     top = spine.height("T12")
     with canvas.between(top - 320, top + 40) as seen:
@@ -143,7 +143,7 @@ def _paint_belly(canvas: Canvas, spine: Spine, course: Course, tissues: Tissues)
 
 
 def _paint_great_vessels(
-    canvas: Canvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues
+    canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues
 ) -> None:
     """Aorta and vena cava before the spine, parting below L4."""
     aorta, cava = (1, 7.0, rng.uniform(7, 10), 0.95), (-1, 15.0, rng.uniform(7, 12), 0.65)

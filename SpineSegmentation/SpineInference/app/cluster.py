@@ -24,6 +24,7 @@ from typing import Any
 from .. import __version__
 from ..errors import SpineError
 from ..monitor import Monitor
+from ..processors import available_processors
 
 LOCAL = "local"
 ATTEMPTS = 3
@@ -157,8 +158,7 @@ def _connect(ray: Any, address: str, folder: str | None) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if folder is not None:
         options |= {"_temp_dir": folder, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
-        if hasattr(os, "sched_getaffinity"):
-            options["num_cpus"] = len(os.sched_getaffinity(0))
+        options["num_cpus"] = available_processors()
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, **options)

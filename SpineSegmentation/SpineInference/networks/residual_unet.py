@@ -37,17 +37,12 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Sequential(*shortcut)
         self.activation = nn.LeakyReLU(_SLOPE, inplace=True)
 
-    @property
-    def longest_path(self) -> list[nn.Module]:
-        """The layers that see furthest."""
-        return [self.convolutions]
-
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.activation(self.convolutions(images) + self.shortcut(images))
 
 
 class ResidualUNet(nn.Module):
-    """Called, it gives the logits at full size, in training and afterwards. `every_scale` is for deep supervision."""
+    """Gives the logits at full size, in training and afterwards; `deep_supervision_outputs` is for losses."""
 
     def __init__(self, in_channels: int, classes: int, filters: list[int], blocks: list[int]):
         super().__init__()
@@ -71,7 +66,7 @@ class ResidualUNet(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.heads[-1](self._decoded(images)[-1])
 
-    def every_scale(self, images: torch.Tensor) -> list[torch.Tensor]:
+    def deep_supervision_outputs(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Logits of full size, half, a quarter and so on, for a loss with weights of 1, 1/2, 1/4 ...
 
         float [n, in_channels, rows, cols] -> [n, classes, rows / 2**i, cols / 2**i], i = 0, 1, ... A training loop

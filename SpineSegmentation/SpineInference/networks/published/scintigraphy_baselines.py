@@ -51,11 +51,6 @@ class ResidualInception(nn.Module):
         self.shortcut = nn.Identity() if before == after else convolution(before, after, kernel=1)
         self.activation = nn.ReLU(inplace=True)
 
-    @property
-    def longest_path(self) -> list[nn.Module]:
-        """The layers that see furthest."""
-        return [self.branches[2], self.join]
-
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         joined = self.join(torch.cat([branch(images) for branch in self.branches], dim=1))
         return self.activation(joined + self.shortcut(images))

@@ -17,7 +17,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(part in str(error) for part in words)
 
 
-def too_large(network: torch.nn.Module, config: Config, device: torch.device) -> SpineError:
+def out_of_memory_error(network: torch.nn.Module, config: Config, device: torch.device) -> SpineError:
     """The sentence for a batch that did not fit, with the size that does, tried out with `network` on `device`."""
     size = config.training.batch_size // config.training.devices
     fitting = _largest_fitting(lambda samples: _try_step(network, config, device, samples), size)
