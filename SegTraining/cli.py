@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from SpineInference.models.catalog import ModelSet
 
     from .config.config import Config
+    from .config.data import Label
     from .data.datasets import Case
 
 
@@ -79,11 +80,24 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--split", choices=("training", "validation", "test"), help="these cases of CONFIG (of a --run: test)"
     )
-    command.add_argument("--dataset", help="a data set's folder below --data, instead of CONFIG and --split")
-    command.add_argument("--cases", nargs="+", help="only these")
+    command.add_argument(
+        "--dataset",
+        dest="datasets",
+        action="append",
+        metavar="FOLDER",
+        help="any data set in nnU-Net's raw layout, below --data or wherever it lies, instead of CONFIG and --split; "
+        "may be repeated",
+    )
+    command.add_argument("--cases", nargs="+", metavar="CASE|FILE", help="only these: names, or a file with one a line")
+    command.add_argument("--bodies", action="store_true", help="tell detection, agreement and levels body by body")
     command.add_argument("--fused-only", action="store_true", help="do not score each plane alone")
+    command.add_argument("--planes", metavar="P,P", help="score these together, some of sagittal,coronal,axial")
     command.add_argument("--whole-volume", action="store_true", help="compute all of each scan, not only the spine")
-    command.add_argument("--threads", type=int)
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
+    command.add_argument("--threads", type=int, help="processor threads (default: all)")
+    command.add_argument(
+        "--results", type=Path, metavar="FOLDER", help="keep what spine-segment writes of each scan, with pictures"
+    )
     command.add_argument("-o", "--output", type=Path, help="default: evaluation; of one --run: RUN/evaluation/SPLIT")
     command.set_defaults(run=_evaluate)
 
@@ -252,23 +266,43 @@ def _models(options: argparse.Namespace) -> "AbstractContextManager[ModelSet]":
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from SpineInference.options import DEFAULT_MODEL, SegmentationOptions
+
     _check_models(options)
     if options.run_folders:
-        options.split = options.split or (None if options.dataset else "test")
+        options.split = options.split or (None if options.datasets else "test")
+    if not options.datasets and None in (options.config, options.split):
+        raise SpineError("It is not said which cases to evaluate: give --dataset, or a configuration and --split.")
     output = options.output or Path("evaluation")
     if len(options.run_folders) == 1 and options.output is None:
-        output = options.run_folders[0] / "evaluation" / (options.dataset or options.split)
-    cases = _cases(options)
-    labels = _config(options).model_info.labels if options.config is not None else None
+        judged = "-and-".join(Path(name).name for name in options.datasets or ()) or options.split
+        output = options.run_folders[0] / "evaluation" / judged
+    choices = SegmentationOptions(
+        model=options.model or DEFAULT_MODEL,
+        planes=tuple(options.planes.split(",")) if options.planes else None,
+        device=options.device,
+        threads=options.threads,
+        restrict_to_spine=not options.whole_volume,
+    )
 
-    from SpineInference.options import SegmentationOptions
-
-    from .evaluation.evaluate import evaluate
+    from .evaluation.evaluate import evaluate, labels_of
     from .reporting.activation_maps import write_activation_maps
 
-    choices = SegmentationOptions(threads=options.threads, restrict_to_spine=not options.whole_volume)
+    labels = _config(options).model_info.labels if options.config is not None else None
     with _models(options) as models:
-        evaluate(models, cases, output, labels, not options.fused_only, choices)
+        labels = labels or labels_of(models)
+        cases = _cases(options, labels)
+        evaluate(
+            models,
+            cases,
+            output,
+            labels,
+            not options.fused_only,
+            choices,
+            body_by_body=options.bodies,
+            tolerant=True,
+            keep_results=options.results,
+        )
         write_activation_maps(models, cases[0], labels, output)
 
 
@@ -320,21 +354,33 @@ def _report(options: argparse.Namespace) -> None:
         print(path)
 
 
-def _cases(options: argparse.Namespace) -> "list[Case]":
-    from .config.data import Dataset
+def _cases(options: argparse.Namespace, labels: "tuple[Label, ...]") -> "list[Case]":
     from .data.datasets import find_cases, split_cases
+    from .data.raw_folder import describe_raw_folder
 
-    if options.dataset is not None:
-        # Nothing is known of it, so what lies beyond its labels is not judged.
-        cases = find_cases(Dataset(name=options.dataset, unlabelled_above="ignore"), _data(options))
-    elif options.config is not None and options.split is not None:
-        cases = split_cases(_config(options).data, _data(options))[options.split]
+    if options.datasets:
+        folders = [_dataset_folder(name, options) for name in options.datasets]
+        cases = [case for folder in folders for case in find_cases(describe_raw_folder(folder, labels), folder.parent)]
     else:
-        raise SpineError("It is not said which cases to evaluate: give --dataset, or a configuration and --split.")
-    missing = set(options.cases or ()) - {case.name for case in cases}
-    if missing:
-        raise SpineError(f'The case "{min(missing)}" is not among those to evaluate: correct --cases.')
-    return [case for case in cases if options.cases is None or case.name in options.cases]
+        cases = split_cases(_config(options).data, _data(options))[options.split]
+    if options.cases is None:
+        return cases
+    chosen = {name for entry in options.cases for name in _names(entry)}
+    if unknown := chosen - {case.name for case in cases}:
+        raise SpineError(f'The case "{min(unknown)}" is not among those to evaluate: correct --cases.')
+    return [case for case in cases if case.name in chosen]
+
+
+def _dataset_folder(name: str, options: argparse.Namespace) -> Path:
+    """The folder itself, or the one of this name below the folder of the data sets."""
+    folder = Path(name).absolute()
+    return folder if (folder / "imagesTr").is_dir() or "/" in name or os.sep in name else _data(options) / name
+
+
+def _names(entry: str) -> list[str]:
+    """The name of a case, or those in a file."""
+    lines = Path(entry).read_text("utf-8").splitlines() if Path(entry).is_file() else [entry]
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _levels(options: argparse.Namespace) -> None:

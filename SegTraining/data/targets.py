@@ -42,12 +42,19 @@ def training_target(
 
 
 def labelled_classes(
-    labels: np.ndarray, spacing: tuple[float, float, float], dataset: Dataset, classes: tuple[Label, ...]
+    labels: np.ndarray,
+    spacing: tuple[float, float, float],
+    dataset: Dataset,
+    classes: tuple[Label, ...],
+    canal: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The `class_map` of a canonical label map [I, P, L], of whole vertebrae the bodies where `dataset` asks for it."""
+    """The `class_map` of a canonical label map [I, P, L], of whole vertebrae the bodies where `dataset` asks for it.
+
+    `canal` is where the spinal canal was drawn (bool), if `labels` does not show it.
+    """
     if dataset.body_in_front_of is None:
         return class_map(labels, dataset, classes)
-    bodies, unclear = _bodies_only(labels, dataset.body_in_front_of, spacing)
+    bodies, unclear = _bodies_only(labels, labels == dataset.body_in_front_of if canal is None else canal, spacing)
     result = class_map(bodies, dataset, classes)
     result[unclear & is_target(result)] = IGNORE
     return result
@@ -72,21 +79,22 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
     return result
 
 
-def _bodies_only(labels: np.ndarray, canal: int, spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """The label map [I, P, L] without the canal and what lies behind its front wall, and where that is not known.
+def _bodies_only(
+    labels: np.ndarray, canal: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The label map [I, P, L] without the `canal` and what lies behind its front wall, and where that is not known.
 
     The wall is where the canal begins in its row of a sagittal slice. Where no canal was drawn, at the pedicles above
     all, the wall of the nearest row and slice is taken; far from any it is not known.
     """
-    inside = labels == canal
-    known = inside.any(axis=1)
+    known = canal.any(axis=1)
     if not known.any():
-        return np.where(inside, 0, labels), np.ones(labels.shape, bool)
+        return labels, np.ones(labels.shape, bool)
     distance, nearest = ndimage.distance_transform_edt(~known, sampling=(spacing[0], spacing[2]), return_indices=True)
-    wall, distance = inside.argmax(axis=1)[tuple(nearest)][:, None, :], distance[:, None, :]
+    wall, distance = canal.argmax(axis=1)[tuple(nearest)][:, None, :], distance[:, None, :]
     column = np.arange(labels.shape[1])[None, :, None]
     within_reach = distance <= _WALL_REACH_MM
-    bodies = np.where(inside | ((column >= wall) & within_reach), 0, labels)
+    bodies = np.where(canal | ((column >= wall) & within_reach), 0, labels)
     uncertainty = np.minimum(distance, _WALL_MM) / spacing[1]
     return bodies, ~within_reach | ((distance > 0) & (column >= wall - uncertainty))
 

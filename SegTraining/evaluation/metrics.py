@@ -1,8 +1,8 @@
-"""How good a segmentation of one case is: as a whole, body by body, and slice by slice.
+"""How good a segmentation of one case is: as a whole and slice by slice (`bodies`: body by body).
 
-Predictions are canonical [I, P, L] and hold classes 1, 2, ... (or, for single bodies, instances). What nobody can judge
-counts neither way, see `references.Reference`. For empty masks the rules are those of
-`SpineInference.measuring.metrics`: nothing to find and nothing found is left out, never perfect.
+Predictions are canonical [I, P, L] and hold classes 1, 2, ... What nobody can judge counts neither way, see
+`references.Reference`. For empty masks the rules are those of `SpineInference.measuring.metrics`: nothing to find and
+nothing found is left out, never perfect.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,6 @@ from .references import Reference
 
 FUSED = "fused"
 """What stands in the place of a plane's name for all planes together."""
-
-MATCH_IOU = 0.5
-"""A body counts as found when one predicted instance overlaps it by more than this (then it is the only one)."""
 
 
 @dataclass(frozen=True)
@@ -41,36 +38,6 @@ class Score:
 
 
 @dataclass(frozen=True)
-class BodyCount:
-    """The bodies of one case one by one; None where the reference does not tell them apart."""
-
-    bodies: int | None = None
-    """Labelled bodies in the reference."""
-    found: int | None = None
-    """Those that one predicted instance matches."""
-    spurious: int | None = None
-    """Predicted instances that match none, with their centre in the rows that can be judged."""
-    instance_dice: float | None = None
-    """Mean over the labelled bodies, a missed one counting 0."""
-
-
-@dataclass(frozen=True)
-class Matches:
-    """Which predicted instances are which bodies of the reference, by `MATCH_IOU`."""
-
-    found: dict[int, int]
-    """The predicted value of each reference value that was found."""
-    dice: dict[int, float]
-    """The Dice coefficient of each reference value, 0 for those that were missed."""
-    spurious: list[int]
-    """Predicted values that match none, with their centre in the rows that can be judged."""
-
-    def count(self) -> BodyCount:
-        mean = float(np.mean(list(self.dice.values()))) if self.dice else None
-        return BodyCount(len(self.dice), len(self.found), len(self.spurious), mean)
-
-
-@dataclass(frozen=True)
 class SliceScore:
     """One class in one slice. `slice` counts from 1, from the right, the front and the top; `mm` is its distance from
     the first slice of the scan. `dice` is None where there was nothing to find and nothing was found."""
@@ -89,7 +56,7 @@ def score_classes(prediction: np.ndarray, reference: Reference, classes: int) ->
 
 
 def _masks(prediction: np.ndarray, reference: Reference, value: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where class `value` was found and where it is, in the rows and voxels that can be judged."""
+    """Where class `value` was predicted and where it is, in the rows and voxels that can be judged."""
     known = ~reference.ignored[reference.rows]
     return (prediction[reference.rows] == value) & known, (reference.classes[reference.rows] == value) & known
 
@@ -116,49 +83,17 @@ def score_slices(
     prediction: np.ndarray, reference: Reference, planes: tuple[str, ...], value: int = 1
 ) -> list[SliceScore]:
     """Class `value` in every slice of `planes` that can be judged."""
-    found, wanted = _masks(prediction, reference, value)
-    if not found.size:
+    predicted_mask, true_mask = _masks(prediction, reference, value)
+    if not predicted_mask.size:
         return []
+    masks = predicted_mask, true_mask, predicted_mask & true_mask
     scores = []
     for plane in planes:
         axis = SLICE_AXIS[plane]
         others = tuple({0, 1, 2} - {axis})
-        counts = zip(*(mask.sum(axis=others).tolist() for mask in (found, wanted, found & wanted)), strict=True)
+        counts = zip(*(mask.sum(axis=others).tolist() for mask in masks), strict=True)
         first = reference.rows.start if axis == 0 else 0
         for index, (predicted, true, common) in enumerate(counts, start=first):
             dice = 2 * common / (predicted + true) if predicted + true else None
             scores.append(SliceScore(plane, index + 1, index * reference.spacing[axis], true, predicted, dice))
     return scores
-
-
-def match_bodies(prediction: np.ndarray, reference: Reference) -> Matches:
-    """Match the values of an instance map [I, P, L] with those of the reference, one by one."""
-    rows = reference.rows
-    prediction, truth = np.where(reference.ignored, 0, prediction), reference.instances
-    overlaps = _pair_counts(prediction, truth)
-    predicted_sizes = _sizes(prediction)
-    found, dices = {}, {}
-    for label, size in _sizes(truth).items():
-        dices[label] = 0.0
-        for value, predicted_size in predicted_sizes.items():
-            common = overlaps.get((value, label), 0)
-            if common / (size + predicted_size - common) > MATCH_IOU:
-                found[label] = value
-                dices[label] = 2 * common / (size + predicted_size)
-    spurious = [
-        value
-        for value in predicted_sizes
-        if value not in found.values() and rows.start <= np.nonzero(prediction == value)[0].mean() < rows.stop
-    ]
-    return Matches(found, dices, spurious)
-
-
-def _sizes(labels: np.ndarray) -> dict[int, int]:
-    """The number of voxels of each value above 0."""
-    return {int(v): int(n) for v, n in zip(*np.unique(labels[labels > 0], return_counts=True), strict=True)}
-
-
-def _pair_counts(prediction: np.ndarray, reference: np.ndarray) -> dict[tuple[int, int], int]:
-    both = (prediction > 0) & (reference > 0)
-    pairs, counts = np.unique(np.stack([prediction[both], reference[both]]), axis=1, return_counts=True)
-    return {(int(p), int(r)): int(n) for (p, r), n in zip(pairs.T, counts, strict=True)}

@@ -1,8 +1,9 @@
 """What `evaluate` writes and `report` reads.
 
-summary.json       means, intervals and counts for each data set, choice of planes and label
+summary.json       means, intervals and counts for each data set, choice of planes and label; the same of single bodies
 cases.csv          one line per case, choice of planes and label
-bodies.csv         one line per body of the reference: its level and Dice, 0 where it was missed
+bodies.csv         one line per body of the reference: its level, Dice (0 where it was missed) and distances, and
+                   whether it was named rightly
 slices.csv         one line per slice: Dice, or nothing where there was nothing to find and nothing was found
 examples.npz       the best and the worst slices
 network-PLANE.npz  kernels and activation maps of each network

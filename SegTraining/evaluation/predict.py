@@ -22,7 +22,7 @@ from SpineInference.specs import LabelSpec
 from SpineInference.volume.geometry import canonical, restore
 
 from ..data.datasets import Case
-from .prediction import predict
+from .predicted_classes import predict
 
 _log = logging.getLogger(__name__)
 

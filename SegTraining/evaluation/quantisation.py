@@ -7,6 +7,7 @@ are: they cost next to nothing, and their rounding errors are those that are see
 """
 
 import dataclasses
+import logging
 import tempfile
 import time
 from collections.abc import Sequence
@@ -31,8 +32,10 @@ from ..data.datasets import Case, split_cases
 from ..export.model_card import model_card
 from ..export.onnx_export import strip, write_files
 from .evaluate import evaluate
-from .prediction import predict
+from .predicted_classes import predict
 from .summary import ALL
+
+_log = logging.getLogger(__name__)
 
 LARGEST_LOSS = 0.005
 """By how much the Dice on the validation cases may be lower than in full precision."""
@@ -189,7 +192,7 @@ def _spread(items: Sequence, count: int) -> list:
 def _validation_dice(package: ModelPackage, cases: list[Case], config: Config, precision: Precision) -> float:
     alone = ModelSet(package.manifest.name, package.manifest.title, [package])
     options = SegmentationOptions(device="cpu", precision=precision)
-    print(f"Validation with precision {precision}:", flush=True)
+    _log.info(f"Validation with precision {precision}:")
     with tempfile.TemporaryDirectory() as folder:
         results = evaluate(alone, cases, Path(folder), config.model_info.labels, options=options)["results"]
     # Where there are several data sets or labels, the row of all of them.

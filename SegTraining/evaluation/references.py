@@ -1,15 +1,21 @@
 """The reference of a case as the classes that models find."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import SimpleITK as sitk
 
+from SpineInference.anatomy import LEVELS
+from SpineInference.files.reading import read_labels
+from SpineInference.spine.vertebrae import separate
 from SpineInference.volume.geometry import canonical, spacing_ipl
 
 from ..config.data import Label
 from ..data.datasets import Case
 from ..data.targets import IGNORE, evaluated_slices, labelled_classes
+
+LEVEL_NAMES = {segment.label: name for name, segment in LEVELS.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,19 +32,44 @@ class Reference:
     """The axial slices that can be judged: all, or those from the first to the last labelled one where the data set
     shows bodies beyond that nobody labelled."""
     spacing: tuple[float, float, float]
+    has_bodies: bool = True
+    """Whether `instances` tells single bodies apart."""
+    levels_known: bool = False
+    """Whether its values are those of levels."""
+
+    @cached_property
+    def cut_off(self) -> frozenset[int]:
+        """The values of bodies that the upper or lower border of the scan cuts off."""
+        ends = self.instances[[0, -1]] if len(self.instances) > 1 else self.instances[:0]
+        return frozenset(np.unique(ends).tolist()) - {0}
 
 
-def read_reference(case: Case, labels: tuple[Label, ...]) -> tuple[sitk.Image, Reference]:
+def read_reference(
+    case: Case, labels: tuple[Label, ...], separate_bodies: bool = False
+) -> tuple[sitk.Image, Reference]:
     """The scan of `case` as it is, and its reference.
 
-    Raises SpineError where they cannot be read, and for a value of the reference that stands for no label.
+    With `separate_bodies`, a mask of all bodies is taken apart, so that they can be judged one by one. Raises
+    SpineError where the case cannot be read, and for a value of the reference that stands for no label.
     """
     scan, label_map = case.read()
     oriented = canonical(label_map)
     values = sitk.GetArrayFromImage(oriented)
     spacing = spacing_ipl(oriented)
-    classes = labelled_classes(values, spacing, case.dataset, labels)
+    classes = labelled_classes(values, spacing, case.dataset, labels, _canal(case))
     rows = slice(*evaluated_slices(classes, case.dataset))
     ignored = classes == IGNORE
     classes[ignored] = 0
-    return scan, Reference(np.where(classes > 0, values, 0), classes, ignored, rows, spacing)
+    instances, has_bodies = np.where(classes > 0, values, 0), case.labels_are_instances
+    levels_known = has_bodies and set(np.unique(instances).tolist()) <= {0, *LEVEL_NAMES}
+    if separate_bodies and not has_bodies and len(np.unique(instances)) <= 2:
+        instances, has_bodies = separate(classes > 0, spacing)[0], True
+    return scan, Reference(instances, classes, ignored, rows, spacing, has_bodies, levels_known)
+
+
+def _canal(case: Case) -> np.ndarray | None:
+    """Where the spinal canal was drawn, if the data set tells bodies by it and its instances do not show it."""
+    if case.dataset.body_in_front_of is None or not case.labels_are_instances:
+        return None
+    drawn = read_labels(case.labels.parents[1] / "labelsTr" / case.labels.name)
+    return sitk.GetArrayFromImage(canonical(drawn)) == case.dataset.body_in_front_of

@@ -1,4 +1,4 @@
-"""What a group of scores says about the next case, and whether two runs on the same cases really differ.
+"""What a group of scores says about the next patient, and whether two runs on the same cases really differ.
 
 The unit is the patient: scans of one patient resemble each other, and counting them as independent would promise more
 than the data holds.
@@ -11,23 +11,30 @@ import numpy as np
 from scipy import stats
 
 from SpineInference.errors import SpineError
+from SpineInference.measuring.intervals import LEAST_PATIENTS, Interval
 
 LEAST_PAIRS = 6
 """With fewer differing pairs the Wilcoxon test cannot reach p < 0.05 whatever the values are."""
 
-_RESAMPLES = 10_000
-
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of `n` values; `sd` is the sample's and, like the 95 % interval of the mean, None for a single one."""
+    """Of `n` values of some `patients`; `sd` is the sample's, None for a single one. `ci95`: see `statistics`."""
 
     n: int
+    patients: int
     mean: float
     sd: float | None
     min: float
     max: float
     ci95: tuple[float, float] | None
+
+    @property
+    def interval(self) -> Interval | None:
+        """The confidence interval or else the range of the values; None for a single one."""
+        if self.ci95 is not None:
+            return Interval(*self.ci95)
+        return Interval(self.min, self.max, range_of=self.n) if self.n > 1 else None
 
 
 @dataclass(frozen=True)
@@ -42,29 +49,40 @@ class PairedTest:
 def statistics(values: Sequence[float | None], patients: Sequence[Hashable]) -> Statistics | None:
     """Of the `values` that are not None; `patients` says whose each is. None where no value is left.
 
-    The interval is a percentile bootstrap of 10,000 draws of patients with a fixed seed, each with all their values.
+    `ci95` is the 95 % confidence interval of the mean: a BCa bootstrap of 9,999 draws of patients, each with all their
+    values, with a fixed seed (Efron 1987). The draws of n patients vary less than n patients do, so the percentiles are
+    taken farther out, as far as a t interval reaches beyond a normal one (Hesterberg 2015, "What Teachers Should Know
+    About the Bootstrap"). It is None below `LEAST_PATIENTS` patients, and where no patient differs from another, which
+    says nothing about the next one.
     """
     pairs = [(value, patient) for value, patient in zip(values, patients, strict=True) if value is not None]
     if not pairs:
         return None
     kept = np.array([value for value, _ in pairs], float)
-    sd = float(kept.std(ddof=1)) if len(kept) > 1 else None
-    interval = _interval(kept, [patient for _, patient in pairs])
-    return Statistics(len(kept), float(kept.mean()), sd, float(kept.min()), float(kept.max()), interval)
-
-
-def _interval(values: np.ndarray, patients: list[Hashable]) -> tuple[float, float] | None:
     groups: dict[Hashable, list[float]] = {}
-    for value, patient in zip(values, patients, strict=True):
+    for value, patient in pairs:
         groups.setdefault(patient, []).append(value)
-    if len(groups) < 2:
+    sd = float(kept.std(ddof=1)) if len(kept) > 1 else None
+    bounds = float(kept.min()), float(kept.max())
+    return Statistics(len(kept), len(groups), float(kept.mean()), sd, *bounds, _ci95(list(groups.values())))
+
+
+def _ci95(of_patients: list[list[float]]) -> tuple[float, float] | None:
+    n = len(of_patients)
+    sums, counts = (np.array([of(values) for values in of_patients], float) for of in (sum, len))
+    if n < LEAST_PATIENTS or np.ptp(sums / counts) < 1e-9:
         return None
-    sums = np.array([sum(group) for group in groups.values()])
-    counts = np.array([len(group) for group in groups.values()])
-    drawn = np.random.default_rng(0).integers(len(groups), size=(_RESAMPLES, len(groups)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1))
+    found = stats.bootstrap(
+        (sums, counts),
+        lambda sums, counts, axis=-1: sums.sum(axis) / counts.sum(axis),
+        paired=True,
+        vectorized=True,
+        method="BCa",
+        confidence_level=1 - 2 * tail,
+        random_state=np.random.default_rng(0),
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def paired_test(
@@ -94,7 +112,7 @@ def paired_test(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p values adjusted for testing all of them (Holm 1979)."""
+    """The p values adjusted for testing all of them (Holm 1979), which SciPy does not offer."""
     order = np.argsort(p_values)
     adjusted, highest = [0.0] * len(order), 0.0
     for rank, index in enumerate(order):

@@ -1,13 +1,14 @@
 """From the scores of single cases to the numbers of a group: what `summary.json` holds."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from SpineInference.anatomy import LEVELS
 
-from .metrics import BodyCount, Score
+from .bodies import BodyCount, BodyScore
+from .metrics import Score
 from .statistics import statistics
 
 ALL = "all"
@@ -18,7 +19,7 @@ Value = str | int | float | list[float] | None
 
 @dataclass(frozen=True)
 class Row:
-    """One label of one case with some planes: one plane's name, or `scoring.FUSED`."""
+    """One label of one case with some planes: one plane's name, or `metrics.FUSED`."""
 
     case: str
     patient: str
@@ -28,36 +29,36 @@ class Row:
     seconds: float
     score: Score
     bodies: BodyCount
+    failure: str | None = None
+    """Why there is no prediction, which then counts as nothing found."""
 
     def as_dict(self) -> dict[str, Value]:
         """The columns of `cases.csv`."""
         named = (self.case, self.patient, self.dataset, self.planes, self.label, round(self.seconds, 2))
         keys = ("case", "patient", "dataset", "planes", "label", "seconds")
-        return dict(zip(keys, named, strict=True)) | _rounded(asdict(self.score) | asdict(self.bodies))
+        numbers = _rounded(asdict(self.score) | asdict(self.bodies))
+        return dict(zip(keys, named, strict=True)) | numbers | {"failure": self.failure}
 
 
 @dataclass(frozen=True)
-class Body:
-    """One body of a reference that tells bodies apart; `dice` is 0 where it was missed."""
+class BodyRow:
+    """One body of a reference that tells bodies apart."""
 
     dataset: str
     case: str
+    patient: str
     planes: str
-    label: int
-    dice: float
-
-    @property
-    def level(self) -> str:
-        """The name of the level; a value that is none stands for itself."""
-        return _LEVEL_NAMES.get(self.label, str(self.label))
+    score: BodyScore
 
     def as_dict(self) -> dict[str, Value]:
         """The columns of `bodies.csv`."""
-        named = {"dataset": self.dataset, "case": self.case, "planes": self.planes, "level": self.level}
-        return named | {"dice": round(self.dice, 4)}
+        named = {"dataset": self.dataset, "case": self.case, "planes": self.planes}
+        words = {True: "yes", False: "no"}
+        return named | {
+            name: words[value] if isinstance(value, bool) else value
+            for name, value in _rounded(asdict(self.score)).items()
+        }
 
-
-_LEVEL_NAMES = {segment.label: name for name, segment in LEVELS.items()}
 
 WORST = 5
 """So many of the worst bodies are told."""
@@ -80,24 +81,26 @@ METRICS: dict[str, Callable[[Row], float | None]] = {
 
 
 def summarise(rows: list[Row]) -> dict[str, Value]:
-    """Mean, sd, smallest and largest value and 95 % interval of each metric over the rows, each of another case.
+    """Mean, sd, smallest and largest value and, of ten patients and more, 95 % interval of each metric over the rows,
+    each of another case.
 
     Also counts: cases and patients, cases `not_judged` (neither side has anything), `missed` (nothing found of what
-    is there) and `invented` (found what is not there), and the bodies.
+    is there), `false_positive_cases` (found what is not there) and `failed`, and the bodies.
     """
     summary: dict[str, Value] = {
         "cases": len(rows),
         "patients": len({(row.dataset, row.patient) for row in rows}),
         "not_judged": sum(row.score.dice is None for row in rows),
         "missed": sum(row.score.volume_ml == 0 for row in rows),
-        "invented": sum(row.score.reference_ml == 0 for row in rows),
+        "false_positive_cases": sum(row.score.reference_ml == 0 for row in rows),
+        "failed": sum(row.failure is not None for row in rows),
     }
     patients = [(row.dataset, row.patient) for row in rows]
     for name, metric in METRICS.items():
-        found = statistics([metric(row) for row in rows], patients)
-        summary[name] = None if found is None else found.mean
+        numbers = statistics([metric(row) for row in rows], patients)
+        summary[name] = None if numbers is None else numbers.mean
         for key in ("sd", "min", "max", "ci95"):
-            value = None if found is None else getattr(found, key)
+            value = None if numbers is None else getattr(numbers, key)
             summary[f"{name}_{key}"] = list(value) if isinstance(value, tuple) else value
     judged = [row.bodies for row in rows if row.bodies.bodies is not None]
     for name in ("bodies", "found", "spurious"):
@@ -120,47 +123,51 @@ def summaries(rows: list[Row]) -> list[dict[str, Value]]:
     ]
 
 
-def levels(bodies: list[Body]) -> list[dict[str, Value]]:
-    """For each choice of planes and level, from the top of the spine down, the mean Dice, and how many were found."""
-    groups: dict[tuple[str, int], list[Body]] = {}
-    for body in bodies:
-        groups.setdefault((body.planes, body.label), []).append(body)
+def levels(bodies: list[BodyRow]) -> list[dict[str, Value]]:
+    """For each choice of planes and level, from the top of the spine down, the mean Dice, and how many were found.
+
+    A body that was missed counts 0. Bodies of unknown level are left out.
+    """
+    groups: dict[tuple[str, str], list[BodyScore]] = {}
+    for planes in sorted({body.planes for body in bodies}):
+        for level in LEVELS:
+            groups[planes, level] = [b.score for b in bodies if (b.planes, b.score.level) == (planes, level)]
     return [
         {
             "planes": planes,
-            "level": members[0].level,
-            "bodies": len(members),
-            "found": sum(body.dice > 0 for body in members),
-            "dice": round(float(np.mean([body.dice for body in members])), 4),
+            "level": level,
+            "bodies": len(scores),
+            "found": sum(score.found for score in scores),
+            "dice": round(float(np.mean([score.dice for score in scores])), 4),
         }
-        for (planes, _), members in sorted(groups.items(), key=lambda group: group[0])
+        for (planes, level), scores in groups.items()
+        if scores
     ]
 
 
-def worst_bodies(bodies: list[Body]) -> list[dict[str, Value]]:
+def worst_bodies(bodies: list[BodyRow]) -> list[dict[str, Value]]:
     """The `WORST` bodies of each choice of planes, the worst first."""
-    ranked = sorted(bodies, key=lambda body: (body.planes, body.dice))
-    return [
-        body.as_dict()
-        for planes in dict.fromkeys(body.planes for body in ranked)
-        for body in [each for each in ranked if each.planes == planes][:WORST]
-    ]
+    worst = []
+    for planes in sorted({body.planes for body in bodies}):
+        ranked = sorted((body for body in bodies if body.planes == planes), key=lambda body: body.score.dice)
+        for body in ranked[:WORST]:
+            named = {"dataset": body.dataset, "case": body.case, "planes": planes, "level": body.score.level}
+            worst.append(named | {"dice": round(body.score.dice, 4)})
+    return worst
 
 
 def _means_of_labels(rows: list[Row]) -> list[Row]:
     """For each case and choice of planes the mean over the labels that could be judged, where there are several."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.case, row.planes), []).append(row)
+        groups.setdefault((row.dataset, row.case, row.planes), []).append(row)
     means = []
     for members in groups.values():
         if len(members) > 1:
             scores = [asdict(row.score) for row in members]
             score = Score(**{name: _mean([s[name] for s in scores]) for name in scores[0]})
             first = members[0]
-            means.append(
-                Row(first.case, first.patient, first.dataset, first.planes, ALL, first.seconds, score, BodyCount())
-            )
+            means.append(replace(first, label=ALL, score=score, bodies=BodyCount()))
     return means
 
 

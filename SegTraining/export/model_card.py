@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from SpineInference.measuring.intervals import LEAST_PATIENTS, interval_of
 from SpineInference.models.manifest import Manifest
 from SpineInference.prediction.planes import TOO_COARSE
 
@@ -63,12 +64,13 @@ def _data(manifest: Manifest) -> str:
 def _metrics(metrics: dict[str, Any]) -> str:
     parts = []
     if rows := metrics.get("evaluation"):
-        columns = ("data set", "planes", "label", "cases", "Dice (95 % interval)", "NSD", "HD95 mm", "ASSD mm")
+        columns = ("data set", "planes", "label", "cases", "Dice (95 % interval or range)", "NSD", "HD95 mm", "ASSD mm")
         parts.append("Whole volumes through the program's own pipeline, cases that were not trained on:")
         parts.append(_table(columns, [_result(row) for row in rows]))
         parts.append(
             "NSD is the normalised surface Dice at 1 mm, HD95 the 95th percentile of the Hausdorff distance, ASSD the "
-            "mean distance of the surfaces; the intervals are bootstrapped over the patients."
+            "mean distance of the surfaces. Intervals are of the mean, bootstrapped over the patients; of fewer than "
+            f"{LEAST_PATIENTS} patients the smallest and the largest value are given."
         )
     else:
         parts.append("It has not been evaluated on test cases.")
@@ -114,8 +116,8 @@ def _failures(manifest: Manifest) -> str:
 
 def _result(row: dict[str, Any]) -> tuple[str, ...]:
     dice = _number(row.get("dice"), 3)
-    if interval := row.get("dice_ci95"):
-        dice += f" ({interval[0]:.3f} to {interval[1]:.3f})"
+    if interval := interval_of(row):
+        dice += f" ({interval.text(3)})"
     distances = (_number(row.get(name), 2) for name in ("hd95_mm", "assd_mm"))
     named = (str(row.get(key, "")) for key in ("dataset", "planes", "label", "cases"))
     return (*named, dice, _number(row.get("nsd"), 3), *distances)

@@ -125,8 +125,8 @@ def _bars(axes: Axes, rows: list[dict[str, str]]) -> None:
     axes.grid(visible=False, axis="x")
 
 
-def all_runs(rows: list[tuple[str, list[float], float, list[float] | None]]) -> bytes:
-    """One line for each run: its name, the Dice of its cases as dots, their mean and 95 % interval."""
+def all_runs(rows: list[tuple[str, list[float], float, tuple[float, float] | None]]) -> bytes:
+    """One line for each run: its name, the Dice of its cases as dots, their mean and 95 % interval, None for none."""
     with drawing(_WIDTH, 1.0 + 0.27 * len(rows)) as figure:
         axes = figure.subplots()
         for place, (_, values, mean, interval) in enumerate(rows):

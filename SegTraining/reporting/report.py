@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from SpineInference.files.atomic import atomic
+from SpineInference.measuring.intervals import LEAST_PATIENTS, interval_of
 
 from ..evaluation.examples import Example
 from ..evaluation.output import write_csv
@@ -60,9 +61,14 @@ def _overview(runs: list[RunRecord], tables: list[Part]) -> Section:
         for name, evaluation, result in evaluation_rows(runs):
             values = evaluation.dice_of_cases(result["planes"], result["label"]).values()
             if evaluation.name == split and result["dice"] is not None:
-                lines.append((name, [v for v in values if v is not None], result["dice"], result["dice_ci95"]))
+                interval = interval_of(result)
+                bounds = (interval.low, interval.high) if interval and interval.is_confidence else None
+                lines.append((name, [v for v in values if v is not None], result["dice"], bounds))
         if lines:
-            caption = "Dice coefficient of every case, their mean, and its 95 % interval by bootstrap over patients."
+            caption = (
+                "Dice coefficient of every case, their mean, and its 95 % interval by bootstrap over patients, of "
+                f"{LEAST_PATIENTS} patients and more."
+            )
             chart = all_runs(sorted(lines, key=lambda line: -line[2]))
             parts.append(Picture(f"All runs: {split}", chart, caption))
     parts += [part for part in tables if not isinstance(part, Table) or part.rows]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+from SpineInference.measuring.intervals import LEAST_PATIENTS, interval_of
+
 from . import published as published
 from .runs import ARCHITECTURES, ENCODERS, RANDOM, RunRecord, evaluation_rows
 
@@ -82,7 +84,7 @@ def run_table(runs: list[RunRecord]) -> Table:
 _SCORES: dict[str, Callable[[dict], str]] = {
     "n": lambda r: f"{r['cases']}",
     "Dice": lambda r: _text(r["dice"], 4),
-    "95 % CI": lambda r: "–".join(_text(bound, 3) for bound in r["dice_ci95"] or ()) or "–",
+    "95 % CI or range": lambda r: interval.text(3) if (interval := interval_of(r)) else "–",
     "sd": lambda r: _text(r["dice_sd"], 3),
     "min": lambda r: _text(r["dice_min"], 3),
     "max": lambda r: _text(r["dice_max"], 3),
@@ -94,7 +96,7 @@ _SCORES: dict[str, Callable[[dict], str]] = {
     "|Volume| %": lambda r: _text(r["volume_error_percent_magnitude"], 1),
     "Bodies found": lambda r: f"{r['found']}/{r['bodies']}" if r["bodies"] else "–",
     "Missed": lambda r: f"{r['missed'] or '–'}",
-    "Invented": lambda r: f"{r['invented'] or '–'}",
+    "False positive": lambda r: f"{r.get('false_positive_cases') or '–'}",
     "Not judged": lambda r: f"{r['not_judged'] or '–'}",
 }
 
@@ -105,10 +107,11 @@ def score_table(runs: list[RunRecord]) -> Table:
     columns = {name: text for name, text in _SCORES.items() if any(text(result) != "–" for *_, result in scored)}
     rows = [(name, evaluation.name, *(text(r) for text in columns.values())) for name, evaluation, r in scored]
     note = (
-        "Whole volumes, or what of them is labelled completely. 95 % CI: bootstrap over patients, too narrow with "
-        "fewer than about ten. NSD: share of both surfaces within 1 mm of each other. Volume: predicted minus true, in "
-        "per cent of the true one, and its magnitude. A structure that was missed or invented counts Dice 0, NSD 0 and "
-        "the diagonal of the volume as distance; a case with nothing to find in which nothing was found is not judged."
+        "Whole volumes, or what of them is labelled completely. 95 % CI of the mean: BCa bootstrap over patients; of "
+        f"fewer than {LEAST_PATIENTS} the smallest and the largest value. NSD: share of both surfaces within 1 mm of "
+        "each other. Volume: predicted minus true, in per cent of the true one, and its magnitude. A structure "
+        "that was missed or is not there counts Dice 0, NSD 0 and the diagonal of the volume as distance; a case "
+        "with nothing to find in which nothing was found is not judged."
     )
     return Table("scores", "Scores", ("Run", "Cases of", *columns), rows, note)
 

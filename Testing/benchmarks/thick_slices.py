@@ -1,7 +1,7 @@
 """Scans as most hospitals take them: thick sagittal slices with gaps, made of scans and references with thin ones.
 
     python Testing/benchmarks/thick_slices.py DATA/Dataset501_Chu THICK/Dataset501_Chu --cases chu_14 chu_16
-    python Testing/benchmarks/accuracy.py THICK/Dataset501_Chu
+    segtraining evaluate --dataset THICK/Dataset501_Chu --model vertebral-bodies-mr --bodies
 
 Both folders are data sets in nnU-Net's raw layout. A thick slice is the mean over its thickness; its reference is what
 was drawn at its middle.

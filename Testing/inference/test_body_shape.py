@@ -105,6 +105,14 @@ def test_a_single_slice_tells_nothing_across_itself(axis, lost):
     assert shape["middle_height_mm"] == pytest.approx(HEIGHT, abs=0.7)
 
 
+def test_a_sheet_has_no_shape():
+    """One voxel thick from front to back: its axis is the patient's posterior, and nothing can be told."""
+    sheet = np.zeros((12, 3, 12), bool)
+    sheet[1:-1, 1, 1:-1] = True
+    steps = np.array([[0, 0, -1.0], [0, 1.0, 0], [1.0, 0, 0]])
+    assert set(vars(shape_of(sheet, steps, np.array([0, 1.0, 0.3]))).values()) == {None}
+
+
 def test_a_handful_of_voxels_has_no_shape():
     mask = np.zeros((5, 5, 5), bool)
     mask[2, 2, 2] = True

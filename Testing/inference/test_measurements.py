@@ -102,7 +102,7 @@ def test_missed_and_false_bodies():
     assert lost.volume_mm3 == 0 and lost.middle_height_mm is lost.centroid_lps_mm is lost.dice is None
 
 
-def test_levels_that_the_reference_leaves_out_are_not_judged():
+def test_unlabelled_levels_are_not_judged():
     measurements = measure(column(), SEGMENTS, set(), column(skip=["L1", "L4"]))
     assert [m.dice for m in measurements.vertebrae] == [None, 1, 1, None]
     assert (measurements.reference.dice, measurements.reference.n_false) == (1, 0)
@@ -118,6 +118,23 @@ def test_one_reference_body_is_matched_once():
     measurements = measure(image_of(labels), SEGMENTS, set(), column(skip=["L3"]))
     assert [m.reference_label for m in measurements.vertebrae] == [20, 21, None, 23]
     assert (measurements.reference.n_missed, measurements.reference.n_false) == (0, 1)
+
+
+def test_a_badly_overlapping_body_keeps_its_dice():
+    """15 mm off, of 24: matched, but by the rule of `matching` neither found nor right."""
+    measurements = measure(column(), SEGMENTS, set(), column(shift=-15.0))
+    assert [m.reference_label for m in measurements.vertebrae] == [20, 21, 22, 23]
+    assert [m.dice for m in measurements.vertebrae] == pytest.approx([9 / 24] * 4)
+    assert (measurements.reference.n_missed, measurements.reference.n_false) == (4, 3)  # L4's centre is not judged
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (1, 1, 2), (1, 1, 30), (9, 1, 9)])
+def test_a_degenerate_reference_gives_numbers(size):
+    reference = np.zeros_like(values(column()))
+    reference[tuple(slice(20, 20 + length) for length in size)] = 1
+    measurements = measure(column(), SEGMENTS, set(), image_of(reference))
+    assert measurements.reference.dice < 0.1 and measurements.reference.n_missed == 1
+    json.dumps(as_json(measurements), allow_nan=False)
 
 
 def test_empty_result_and_empty_reference():

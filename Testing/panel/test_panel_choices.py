@@ -39,7 +39,7 @@ def test_empty_panel_asks_for_a_scan(panel):
     assert not any(getattr(panel.ui, name).visible for name in hidden)
     assert panel.ui.modelSelector.currentText == "Vertebral bodies in MR"
     assert "MR" in panel.ui.modelSummaryLabel.text and "Dice" in panel.ui.modelSummaryLabel.text
-    for told in ("Training data", "Chu", "0.9", "Licence", "sagittal, coronal, axial"):
+    for told in ("Training data", "Chu", "0.9", "range of", "Licence", "sagittal, coronal, axial"):
         assert told in panel.ui.modelDetailsBrowser.toPlainText()
 
 

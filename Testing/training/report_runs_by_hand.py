@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from SegTraining.evaluation.bodies import BodyCount
 from SegTraining.evaluation.examples import Examples
-from SegTraining.evaluation.metrics import BodyCount, Score, score_slices
+from SegTraining.evaluation.metrics import Score, score_slices
 from SegTraining.evaluation.output import CASES, EXAMPLES, NETWORK, SLICES, SUMMARY, write_csv
 from SegTraining.evaluation.references import Reference
 from SegTraining.evaluation.summary import Row, summaries

@@ -136,7 +136,7 @@ def test_scores_and_runs_say_what_was_not_measured(tmp_path):
     scores = score_table(records)
     row = dict(zip(scores.columns, scores.rows[0], strict=True))
     assert (row["n"], row["Dice"], row["Not judged"]) == ("2", "0.8000", "1")
-    assert "95 % CI" not in row and "Invented" not in row, "columns that are empty throughout are left out"
+    assert "95 % CI or range" not in row and "False positive" not in row, "empty columns are left out"
 
 
 def test_several_labels_are_compared_by_their_mean_too(tmp_path):

@@ -7,7 +7,7 @@ reads one errand as a line of JSON and answers in the words of `worker`, with th
     download   name: the set that is now complete
     import     name: the set that was made of the file or folder
     devices    automatic: what "auto" takes; others: what else can be chosen; each a dict of wish, name and reason
-    measure    measurements and dice_per_slice: see `measuring.again`
+    measure    measurements and dice_per_slice: see `measuring.remeasure`
 """
 
 import sys
@@ -69,10 +69,10 @@ def _measure(drawn: Drawn | None, monitor: Monitor) -> dict[str, Any]:
         raise SpineError('the errand is not valid: "measure" needs "drawn".')
     monitor.progress("measuring", 0, 1)
     from ..files.reading import read_labels
-    from ..measuring.remeasure import measure_again
+    from ..measuring.remeasure import remeasure
 
     reference = read_labels(drawn.reference) if drawn.reference else None
-    return measure_again(read_labels(drawn.labels), dict(drawn.bodies), dict(drawn.structures), reference)
+    return remeasure(read_labels(drawn.labels), dict(drawn.bodies), dict(drawn.structures), reference)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ SUPERIOR, POSTERIOR = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])  # LP
 _FEWEST_VOXELS = 50
 _FEWEST_COLUMNS = 10
 _REFINEMENTS = 2
+_LYING_DEGREES = 1.0
 _ENDPLATE = 0.6
 """The middle part of depth and width in which the endplates are taken for planes."""
 _SLAB = 0.2
@@ -33,7 +34,8 @@ _THIRDS = ((0.1, 0.233), (0.433, 0.567), (0.767, 0.9))
 
 @dataclass(frozen=True)
 class BodyShape:
-    """Lengths in mm and angles in degrees; None where the scan cannot tell (a single slice, a handful of voxels).
+    """Lengths in mm and angles in degrees; None where the scan cannot tell: a single slice, a handful of voxels, a
+    body that lies on its back.
 
     Heights are mean distances between the endplates along the body axis, in a slab of a fifth of the width around the
     body's mid-sagittal plane, in the middle of the anterior, middle and posterior third of its depth. Depth and width
@@ -60,10 +62,15 @@ def shape_of(mask: np.ndarray, steps: np.ndarray, upwards: np.ndarray) -> BodySh
     """
     if np.count_nonzero(mask) < _FEWEST_VOXELS:
         return BodyShape()
-    frame = _frame(_axis_by_normals(mask, steps, upwards / np.linalg.norm(upwards)))
-    for _ in range(0 if _is_cut_across(mask, steps, frame[2]) else _REFINEMENTS):
-        frame = _frame(_axis_by_endplates(_sampled(mask, steps, frame), frame))
-    axis = frame[2]
+    axis = _axis_by_normals(mask, steps, upwards / np.linalg.norm(upwards))
+    if _is_lying(axis):
+        return BodyShape()
+    frame = _frame(axis)
+    for _ in range(0 if _is_cut_across(mask, steps, axis) else _REFINEMENTS):
+        axis = _axis_by_endplates(_sampled(mask, steps, frame), frame)
+        if _is_lying(axis):
+            return BodyShape()
+        frame = _frame(axis)
     # Nothing can be measured along an axis of the scan that has one slice only.
     flat = [steps[i] / np.linalg.norm(steps[i]) for i in range(3) if mask.shape[i] == 1]
     in_view = [all(abs(direction @ normal) < math.sqrt(0.5) for normal in flat) for direction in frame]
@@ -81,6 +88,11 @@ def shape_of(mask: np.ndarray, steps: np.ndarray, upwards: np.ndarray) -> BodySh
         sagittal_tilt_deg=math.degrees(math.atan2(-axis[1], axis[2])) if in_view[0] else None,
         coronal_tilt_deg=math.degrees(math.atan2(axis[0], axis[2])) if in_view[1] else None,
     )
+
+
+def _is_lying(axis: np.ndarray) -> bool:
+    """Whether the body axis is the patient's posterior, so that nothing tells its front from its sides."""
+    return abs(axis @ POSTERIOR) > math.cos(math.radians(_LYING_DEGREES))
 
 
 def _is_cut_across(mask: np.ndarray, steps: np.ndarray, axis: np.ndarray) -> bool:

@@ -27,8 +27,8 @@ class VertebraMeasurement:
     `partial`: cut off by the border of the scan, so that volume and lengths are those of the part inside. `quality` is
     the Dice coefficient that `quality.estimate` expects. None stands for what cannot be told: the volume in a scan of a
     single slice, which has an `area_mm2` instead.
-    `reference_label` is the value of the body in the reference that it was matched with, if any; the agreement with it
-    is None where there is no reference, or none that reaches this level.
+    `reference_label` is the value of the body in the reference that it shares most with (see `matching`), if any; the
+    agreement with it is None where there is no reference, or none that reaches this level.
     """
 
     level: str
@@ -73,8 +73,8 @@ class StructureMeasurement:
 class ReferenceSummary:
     """Everything together against the reference; vertebrae within its labelled axial slices (see `reference`).
 
-    The agreement is None where neither side has anything; `n_missed` reference bodies and structures were not found,
-    and `n_false` were found where the reference has none.
+    The agreement is None where neither side has anything; `n_missed` bodies and structures of the reference were not
+    found, and `n_false` predicted ones are none of the reference, both by the rule of `matching`: IoU > 0.5.
     """
 
     dice: float | None

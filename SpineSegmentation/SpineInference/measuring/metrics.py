@@ -6,6 +6,9 @@ Masks are boolean arrays of the same shape, `spacing` is in mm in the order of t
   happened; never count it as perfect (that is what makes a Dice per slice look better than the volume's).
 * One mask empty: Dice and NSD are 0, distances are the diagonal of the volume, so that a missed structure makes
   every mean worse.
+
+Surfaces are made of elements that count by their area (as in DeepMind's surface-distance, Nikolov et al. 2021).
+Counting voxels instead would weigh a face between two thick slices as much as one between two thin columns.
 """
 
 import math
@@ -23,7 +26,12 @@ NSD_TOLERANCE_MM = 1.0
 
 @dataclass(frozen=True)
 class Agreement:
-    """Dice and surface agreement of two masks, not both empty. `nsd` is at `NSD_TOLERANCE_MM`."""
+    """Overlap and surface agreement of two masks, not both empty.
+
+    `hd95_mm`: the larger of the distances within which 95 % of each surface lies from the other (Hausdorff distance at
+    95 %). `assd_mm`: average symmetric surface distance, the mean over both surfaces. `nsd`: normalised surface Dice,
+    the share of both surfaces within a tolerance of the other one, by default `NSD_TOLERANCE_MM`.
+    """
 
     dice: float
     hd95_mm: float
@@ -36,29 +44,31 @@ class Agreement:
         return self.dice / (2 - self.dice)
 
 
+@dataclass(frozen=True, eq=False)
+class SurfaceDistances:
+    """The elements of one surface: how far each is from the other surface, and how large it is.
+
+    `distances_mm` [n], in ascending order, and `areas` [n] in mm2; of the outline of a single slice lengths in mm.
+    """
+
+    distances_mm: np.ndarray
+    areas: np.ndarray
+
+    @property
+    def area(self) -> float:
+        return float(self.areas.sum())
+
+    def percentile(self, percent: float) -> float:
+        """The distance in mm within which `percent` of the area lies."""
+        covered = np.cumsum(self.areas)
+        place = np.searchsorted(covered, percent / 100 * covered[-1])
+        return float(self.distances_mm[min(place, len(self.distances_mm) - 1)])
+
+
 def dice(a: np.ndarray, b: np.ndarray) -> float | None:
     """Dice coefficient 2 |A and B| / (|A| + |B|)."""
     total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
     return 2.0 * int(np.count_nonzero(a & b)) / total if total else None
-
-
-def hd95_mm(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> float | None:
-    """Hausdorff distance at 95 %: the larger one of the 95th percentiles of both directed surface distances."""
-    agreement = agreement_of(a, b, spacing)
-    return agreement and agreement.hd95_mm
-
-
-def assd_mm(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> float | None:
-    """Average symmetric surface distance: the mean over all surface voxels of both masks."""
-    agreement = agreement_of(a, b, spacing)
-    return agreement and agreement.assd_mm
-
-
-def nsd(a: np.ndarray, b: np.ndarray, spacing: Spacing, tolerance_mm: float = NSD_TOLERANCE_MM) -> float | None:
-    """Normalised surface Dice: the fraction of all surface voxels of both masks within `tolerance_mm` of the other
-    surface (Nikolov et al. 2021)."""
-    agreement = agreement_of(a, b, spacing, tolerance_mm)
-    return agreement and agreement.nsd
 
 
 def agreement_of(
@@ -71,10 +81,11 @@ def agreement_of(
         return None
     if not a.any() or not b.any():
         return no_agreement(a.shape, spacing)
-    from_a, from_b = surface_distances(a, b, spacing)
-    both = np.concatenate([from_a, from_b])
-    hd95 = max(np.percentile(from_a, 95), np.percentile(from_b, 95))
-    return Agreement(overlap, float(hd95), float(both.mean()), float(np.mean(both <= tolerance_mm)))
+    surfaces = surface_distances(a, b, spacing)
+    area = sum(surface.area for surface in surfaces)
+    close = sum(surface.areas[surface.distances_mm <= tolerance_mm].sum() for surface in surfaces)
+    mean = sum(float(surface.distances_mm @ surface.areas) for surface in surfaces) / area
+    return Agreement(overlap, max(surface.percentile(95) for surface in surfaces), mean, float(close / area))
 
 
 def no_agreement(shape: tuple[int, ...], spacing: Spacing) -> Agreement:
@@ -83,19 +94,44 @@ def no_agreement(shape: tuple[int, ...], spacing: Spacing) -> Agreement:
     return Agreement(0.0, diagonal, diagonal, 0.0)
 
 
-def surface_distances(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
-    """Distances in mm of every surface voxel of `a` from the surface of `b`, and the other way round.
+def surface_distances(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> tuple[SurfaceDistances, SurfaceDistances]:
+    """How far the surface of `a` is from that of `b`, and the other way round.
 
-    The surface is what an erosion by one voxel (6-neighbourhood) takes away; at the border of the volume a mask ends
-    with the volume. Of a volume with a single slice, a radiograph, it is the outline. Neither mask may be empty.
+    Surface elements lie where the corners of voxels meet, wherever not all of the eight voxels around are inside or
+    outside. At the border of the volume a mask ends with the volume. Of a volume with a single slice, a radiograph, the
+    surface is the outline. Neither mask may be empty.
     """
     flat = tuple(axis for axis, length in enumerate(a.shape) if length == 1)[: a.ndim - 1]
     a, b, spacing = a.squeeze(flat), b.squeeze(flat), tuple(np.delete(spacing, flat))
     box = bounding_box(a | b)
-    surface_a, surface_b = _surface(a[box]), _surface(b[box])
-    to_a = ndimage.distance_transform_edt(~surface_a, sampling=spacing)
-    to_b = ndimage.distance_transform_edt(~surface_b, sampling=spacing)
-    return to_b[surface_a], to_a[surface_b]
+    areas_a, areas_b = _surface_areas(a[box], spacing), _surface_areas(b[box], spacing)
+    return _distances(areas_a, areas_b, spacing), _distances(areas_b, areas_a, spacing)
+
+
+def _distances(areas: np.ndarray, other: np.ndarray, spacing: Spacing) -> SurfaceDistances:
+    to_other = ndimage.distance_transform_edt(other == 0, sampling=spacing)
+    surface = areas > 0
+    distances, areas = to_other[surface], areas[surface].astype(float)
+    order = np.argsort(distances)
+    return SurfaceDistances(distances[order], areas[order])
+
+
+def _surface_areas(mask: np.ndarray, spacing: Spacing) -> np.ndarray:
+    """The area in mm2 of the surface at each corner of the voxels, one more along each axis than there are voxels.
+
+    It is the length of the vector whose components are the areas of the faces around the corner, looked at along each
+    axis: a quarter of each face between an inner and an outer voxel, opposite ones cancelling out. So an oblique plane
+    has its own area and not that of its stairs.
+    """
+    padded = np.pad(mask, 1).astype(np.float32)
+    squares = np.zeros([length - 1 for length in padded.shape], np.float32)
+    for axis in range(mask.ndim):
+        component = np.diff(padded, axis=axis)
+        for other in set(range(mask.ndim)) - {axis}:
+            along = np.moveaxis(component, other, 0)
+            component = np.moveaxis((along[1:] + along[:-1]) / 2, 0, other)
+        squares += (component * float(np.prod(np.delete(spacing, axis)))) ** 2
+    return np.sqrt(squares)
 
 
 def labelled_slices(reference: np.ndarray) -> slice:
@@ -105,13 +141,3 @@ def labelled_slices(reference: np.ndarray) -> slice:
     """
     labelled = np.flatnonzero(reference.any(axis=(1, 2)))
     return slice(int(labelled[0]), int(labelled[-1]) + 1) if len(labelled) else slice(0, len(reference))
-
-
-def volume_dice_within(prediction: np.ndarray, reference: np.ndarray) -> float | None:
-    """Dice of two canonical masks `[I, P, L]`, counted within the `labelled_slices` of the reference."""
-    within = labelled_slices(reference)
-    return dice(prediction[within], reference[within])
-
-
-def _surface(mask: np.ndarray) -> np.ndarray:
-    return mask & ~ndimage.binary_erosion(mask)

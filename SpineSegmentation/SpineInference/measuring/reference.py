@@ -1,4 +1,4 @@
-"""What was found against a reference: which body belongs to which, and how well everything agrees.
+"""A result against a reference: which body belongs to which (`matching`), and how well everything agrees.
 
 Bodies are compared with those that they overlap, whatever these are called; other structures with their own value.
 
@@ -13,16 +13,12 @@ from itertools import product
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
-from scipy.optimize import linear_sum_assignment
 
 from ..anatomy import Segment
 from ..errors import SpineError
 from ..spine.vertebrae import separate
+from .matching import match_instances
 from .metrics import Agreement, Spacing, agreement_of, labelled_slices, no_agreement
-
-SAME_BODY_DICE = 0.1
-"""Two bodies that overlap less than this are neighbours, not the same."""
-
 
 _MOST_VALUES = 256
 
@@ -31,9 +27,10 @@ _MOST_VALUES = 256
 class Comparison:
     """`overall` is the agreement of everything together, None where there is nothing on either side.
 
-    `matched`: for each predicted label its reference label; `agreement`: that of each predicted label and of each
-    structure that can be judged, that of a false positive where nothing matches. `missed` are reference labels and
-    `false` predicted labels (of bodies, with their centre in the judged slices) that have no counterpart.
+    `matched`: for each predicted label the reference label of its partner; `agreement`: that of each predicted label
+    and of each structure that can be judged, that of a false positive where nothing matches. `missed` are reference
+    labels that were not found and `false` predicted labels that found nothing, by the rule of `matching`; a body of a
+    pair that overlaps too little is both.
     """
 
     overall: Agreement | None
@@ -64,9 +61,9 @@ def check_values(reference: sitk.Image, structures: list[Segment]) -> None:
     values = [int(value) for value in values if value]
     known = {structure.label for structure in structures}
     if values and not known.intersection(values) and (len(values) > 1 or len(structures) > 1):
-        wanted = ", ".join(f"{structure.label} ({structure.name})" for structure in structures)
+        modelled = ", ".join(f"{structure.label} ({structure.name})" for structure in structures)
         raise SpineError(
-            f"the reference mask holds the values {', '.join(map(str, values[:9]))}, but the model finds {wanted}: "
+            f"the reference mask holds the values {', '.join(map(str, values[:9]))}, but the model finds {modelled}: "
             "give the same structures the same values."
         )
 
@@ -84,8 +81,8 @@ def compare(
     no bodies to compare; then a reference with a single value is a mask of the only structure.
 
     Every other value of `reference` above 0 is one body, whatever it is called; only a single such value is taken for a
-    mask of all bodies, which are separated first and numbered from the top. Bodies are matched one to one so that their
-    overlap is the largest in total. Raises SpineError for a reference that is no label map.
+    mask of all bodies, which are separated first and numbered from the top. Raises SpineError for a reference that is
+    no label map.
     """
     reference = _label_map(reference)
     values = set(np.unique(reference).tolist()) - {0}
@@ -97,15 +94,16 @@ def compare(
         true_bodies = np.zeros_like(reference)
     elif len(values.difference(structures)) == 1:
         true_bodies, _ = separate(true_bodies > 0, spacing_ipl)
-    found, wanted = bodies > 0, true_bodies > 0
+    prediction_mask, reference_mask = bodies > 0, true_bodies > 0
     if judged:
-        found, wanted = found | np.isin(labels, list(judged)), wanted | np.isin(reference, list(judged))
-    within = slice(0, len(wanted))
+        prediction_mask |= np.isin(labels, list(judged))
+        reference_mask |= np.isin(reference, list(judged))
+    within = slice(0, len(reference))
     if has_bodies:
-        within = labelled_slices(wanted)
-        found[: within.start] = found[within.stop :] = False
+        within = labelled_slices(reference_mask)
+        prediction_mask[: within.start] = prediction_mask[within.stop :] = False
 
-    comparison = Comparison(agreement_of(found, wanted, spacing_ipl), {}, {}, [], [])
+    comparison = Comparison(agreement_of(prediction_mask, reference_mask, spacing_ipl), {}, {}, [], [])
     _compare_bodies(comparison, bodies, true_bodies, within, spacing_ipl)
     for value in judged:
         _compare_structure(comparison, value, (labels == value)[within], (reference == value)[within], spacing_ipl)
@@ -117,38 +115,36 @@ def _without(labels: np.ndarray, values: Collection[int]) -> np.ndarray:
 
 
 def _compare_bodies(
-    comparison: Comparison, labels: np.ndarray, reference: np.ndarray, within: slice, spacing_ipl: Spacing
+    comparison: Comparison, prediction: np.ndarray, reference: np.ndarray, within: slice, spacing_ipl: Spacing
 ) -> None:
-    comparison.matched.update(_match(labels, reference))
-    places, true_places = ndimage.find_objects(labels), ndimage.find_objects(reference)
-    for label, place in enumerate(places, start=1):
-        if place is None:
-            continue
-        if label in comparison.matched:
-            true_label = comparison.matched[label]
-            both = tuple(
-                slice(min(a.start, b.start), max(a.stop, b.stop))
-                for a, b in zip(place, true_places[true_label - 1], strict=True)
-            )
-            agreement = agreement_of(labels[both] == label, reference[both] == true_label, spacing_ipl)
-            comparison.agreement[label] = agreement
-        elif within.start <= (place[0].start + place[0].stop) / 2 < within.stop:
-            comparison.agreement[label] = no_agreement(labels.shape, spacing_ipl)
-            comparison.false.append(label)
-    there = (label for label, place in enumerate(true_places, start=1) if place is not None)
-    comparison.missed.extend(label for label in there if label not in comparison.matched.values())
+    matching = match_instances(prediction, reference, within)
+    places, true_places = ndimage.find_objects(prediction), ndimage.find_objects(reference)
+    for label in matching.false:
+        comparison.agreement[label] = no_agreement(prediction.shape, spacing_ipl)
+    for true_label, pair in matching.pairs.items():
+        label = pair.prediction
+        both = tuple(
+            slice(min(a.start, b.start), max(a.stop, b.stop))
+            for a, b in zip(places[label - 1], true_places[true_label - 1], strict=True)
+        )
+        comparison.matched[label] = true_label
+        comparison.agreement[label] = agreement_of(
+            prediction[both] == label, reference[both] == true_label, spacing_ipl
+        )
+    comparison.missed.extend(matching.missed)
+    comparison.false.extend(matching.false)
 
 
 def _compare_structure(
-    comparison: Comparison, value: int, found: np.ndarray, wanted: np.ndarray, spacing_ipl: Spacing
+    comparison: Comparison, value: int, prediction: np.ndarray, reference: np.ndarray, spacing_ipl: Spacing
 ) -> None:
-    agreement = agreement_of(found, wanted, spacing_ipl)
+    agreement = agreement_of(prediction, reference, spacing_ipl)
     if agreement is None:
         return
     comparison.agreement[value] = agreement
-    if not wanted.any():
+    if not reference.any():
         comparison.false.append(value)
-    elif not found.any():
+    elif not prediction.any():
         comparison.missed.append(value)
     else:
         comparison.matched[value] = value
@@ -162,15 +158,3 @@ def _label_map(reference: np.ndarray) -> np.ndarray:
             "each vertebra and 0 for everything else."
         )
     return np.maximum(reference, 0).astype(np.int32)
-
-
-def _match(labels: np.ndarray, reference: np.ndarray) -> dict[int, int]:
-    sizes, true_sizes = np.bincount(labels.ravel()), np.bincount(reference.ravel())
-    both = (labels > 0) & (reference > 0)
-    pairs = labels[both].astype(np.int64) * len(true_sizes) + reference[both]
-    overlap = np.bincount(pairs, minlength=len(sizes) * len(true_sizes)).reshape(len(sizes), len(true_sizes))
-    return {
-        int(label): int(true_label)
-        for label, true_label in zip(*linear_sum_assignment(overlap, maximize=True), strict=True)
-        if 2 * overlap[label, true_label] > SAME_BODY_DICE * (sizes[label] + true_sizes[true_label])
-    }

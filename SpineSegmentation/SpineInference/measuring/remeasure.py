@@ -13,7 +13,7 @@ from .measurements import as_json, measure
 from .slice_agreement import dice_per_slice
 
 
-def measure_again(
+def remeasure(
     labels: sitk.Image,
     bodies: Mapping[int, str],
     structures: Mapping[int, str],
@@ -27,13 +27,13 @@ def measure_again(
     """
     array = sitk.GetArrayViewFromImage(labels)
     present = set(np.unique(array).tolist())
-    found = [_segment(label, name, True) for label, name in bodies.items() if label in present]
+    vertebrae = [_segment(label, name, True) for label, name in bodies.items() if label in present]
     others = [_segment(label, name, False) for label, name in structures.items() if label in present]
-    if not found and not others:
+    if not vertebrae and not others:
         raise SpineError("nothing is left to be measured: draw something, or bring the segments back.")
-    found = _from_the_top(found, labels)
-    partial = {body.label for body in found} & _at_the_border(array)
-    measurements = measure(labels, found if bodies else None, partial, reference, others)
+    vertebrae = _from_the_top(vertebrae, labels)
+    partial = {body.label for body in vertebrae} & _at_the_border(array)
+    measurements = measure(labels, vertebrae if bodies else None, partial, reference, others)
     slices = None if reference is None else dice_per_slice(labels, reference)
     return {"measurements": as_json(measurements), "dice_per_slice": slices}
 

@@ -21,14 +21,14 @@ def dice_per_slice(labels: sitk.Image, reference: sitk.Image) -> SliceAgreement:
     `reference`, only the axial slices from the first to the last labelled one of the reference count.
     """
     oriented, oriented_reference = canonical(labels), canonical(reference)
-    found = sitk.GetArrayViewFromImage(oriented) > 0
-    wanted = sitk.GetArrayViewFromImage(oriented_reference) > 0
-    within = labelled_slices(wanted)
-    return {plane: _along(found[within], wanted[within], SLICE_AXIS[plane], within.start) for plane in PLANES}
+    prediction = sitk.GetArrayViewFromImage(oriented) > 0
+    truth = sitk.GetArrayViewFromImage(oriented_reference) > 0
+    within = labelled_slices(truth)
+    return {plane: _along(prediction[within], truth[within], SLICE_AXIS[plane], within.start) for plane in PLANES}
 
 
-def _along(found: np.ndarray, wanted: np.ndarray, axis: int, first_axial: int) -> dict[str, list]:
+def _along(prediction: np.ndarray, reference: np.ndarray, axis: int, first_axial: int) -> dict[str, list]:
     offset = 1 + (first_axial if axis == SLICE_AXIS["axial"] else 0)
-    pairs = enumerate(zip(np.moveaxis(found, axis, 0), np.moveaxis(wanted, axis, 0), strict=True))
+    pairs = enumerate(zip(np.moveaxis(prediction, axis, 0), np.moveaxis(reference, axis, 0), strict=True))
     values = [(index + offset, value) for index, (a, b) in pairs if (value := dice(a, b)) is not None]
     return {"slice": [number for number, _ in values], "dice": [round(value, 4) for _, value in values]}

@@ -83,8 +83,10 @@ def fit_spine_curve(points: np.ndarray, mm_per_bend: float) -> SpineCurve:
 def _long_axis(points: np.ndarray) -> np.ndarray:
     """The unit vector along which `points` are spread most, or the I axis where that is not along the spine.
 
-    One body is wider than high, and says nothing about the direction of the spine.
+    One body is wider than high, and says nothing about the direction of the spine. Neither does a single point.
     """
+    if len(points) < 2:
+        return np.array([1.0, 0.0, 0.0])
     variances, axes = np.linalg.eigh(np.cov(points.T))
     longest = axes[:, 2] * np.sign(axes[0, 2])
     if longest[0] > _STEEPEST and variances[2] > _ELONGATED**2 * variances[1]:

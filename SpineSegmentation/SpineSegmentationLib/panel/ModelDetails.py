@@ -4,6 +4,7 @@ import html
 
 from slicer.i18n import tr as _
 
+from SpineInference.measuring.intervals import Interval, interval_of
 from SpineInference.models.catalog import SetInfo
 from SpineInference.models.manifest import Manifest
 
@@ -68,20 +69,27 @@ def _isScore(row: object, planes: str) -> bool:
 
 
 def _scoreTable(scores: list[dict]) -> str:
-    header = [_("Data set"), _("Scans"), _("Dice"), _("95 % interval"), _("Worst"), _("HD95 (mm)")]
+    header = [_("Data set"), _("Scans"), _("Dice"), _("95 % interval or range"), _("Worst"), _("HD95 (mm)")]
     lines = ["".join(f"<th align='left'>{html.escape(title)}&nbsp;&nbsp;</th>" for title in header)]
     for score in scores:
-        low, high = (score.get("dice_ci95") or [None, None])[:2]
+        interval = interval_of(score)
         cells = [
             str(score.get("dataset", "")),
             str(score.get("cases", "")),
             _number(score["dice"], 3),
-            f"{_number(low, 3)} - {_number(high, 3)}" if low is not None else "",
+            _intervalText(interval) if interval else "",
             _number(score.get("dice_min"), 3),
             _number(score.get("hd95_mm"), 1),
         ]
         lines.append("".join(f"<td>{html.escape(cell)}&nbsp;&nbsp;</td>" for cell in cells))
     return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+
+
+def _intervalText(interval: Interval) -> str:
+    bounds = f"{_number(interval.low, 3)} - {_number(interval.high, 3)}"
+    if interval.is_confidence:
+        return bounds
+    return _("{bounds} (range of {count})").format(bounds=bounds, count=interval.range_of)
 
 
 def _table(rows: list[tuple[str, str]]) -> str:

@@ -10,7 +10,7 @@ from errand_process import send
 from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
 from SpineInference.measuring.measurements import as_json, measure
-from SpineInference.measuring.remeasure import measure_again
+from SpineInference.measuring.remeasure import remeasure
 
 NAMES = ("L1", "L2", "L3")
 
@@ -31,41 +31,41 @@ def names(image: sitk.Image) -> dict[int, str]:
 
 
 def test_the_table_is_that_of_a_run():
-    measured = measure_again(drawn(), names(drawn()), {})
+    measured = remeasure(drawn(), names(drawn()), {})
     expected = measure(drawn(), [LEVELS[name] for name in NAMES], {LEVELS["L3"].label})
     assert measured == {"measurements": as_json(expected), "dice_per_slice": None}
     assert [row["level"] for row in measured["measurements"]["vertebrae"]] == list(NAMES)
     assert [row["partial"] for row in measured["measurements"]["vertebrae"]] == [False, False, True]
 
 
-def test_a_corrected_border_and_a_new_name_count_and_an_erased_body_is_left_out():
+def test_corrected_new_and_erased_segments():
     array = sitk.GetArrayFromImage(drawn())
     array[array == LEVELS["L3"].label] = 0
     array[20:34, 8:16] = 7 * (array[20:34, 8:16] > 0)
     corrected = sitk.GetImageFromArray(array)
     corrected.CopyInformation(drawn())
     bodies = {LEVELS["L1"].label: "L1", LEVELS["L2"].label: "L2", LEVELS["L3"].label: "L3"}
-    rows = measure_again(corrected, bodies, {7: "Spur"})["measurements"]
+    rows = remeasure(corrected, bodies, {7: "Spur"})["measurements"]
     assert [row["level"] for row in rows["vertebrae"]] == ["L1", "L2"]
     assert [row["level"] for row in rows["structures"]] == ["Spur"]
     assert rows["vertebrae"][1]["volume_mm3"] == rows["structures"][0]["volume_mm3"] == 14 * 8 * 15 * 6
 
 
 def test_a_reference_may_come_later():
-    measured = measure_again(drawn(), names(drawn()), {}, drawn())
+    measured = remeasure(drawn(), names(drawn()), {}, drawn())
     assert measured["measurements"]["reference"]["dice"] == 1
     assert set(measured["dice_per_slice"]) == {"sagittal", "coronal", "axial"}
     other = sitk.Image([4, 4, 4], sitk.sitkUInt8)
     with pytest.raises(SpineError, match="another grid"):
-        measure_again(drawn(), names(drawn()), {}, other)
+        remeasure(drawn(), names(drawn()), {}, other)
 
 
-def test_where_nothing_is_left_nothing_is_measured():
+def test_nothing_left_is_an_error():
     with pytest.raises(SpineError, match="nothing is left"):
-        measure_again(drawn() * 0, names(drawn()), {7: "Spur"})
+        remeasure(drawn() * 0, names(drawn()), {7: "Spur"})
 
 
-def test_it_is_an_errand(tmp_path):
+def test_remeasure_in_the_worker(tmp_path):
     path = str(tmp_path / "labels.nrrd")
     sitk.WriteImage(drawn(), path)
     answer = send(
@@ -73,7 +73,7 @@ def test_it_is_an_errand(tmp_path):
             {"task": "measure", "drawn": {"labels": path, "bodies": [*names(drawn()).items()], "structures": []}}
         )
     )
-    assert answer == {"event": "result"} | json.loads(json.dumps(measure_again(drawn(), names(drawn()), {})))
+    assert answer == {"event": "result"} | json.loads(json.dumps(remeasure(drawn(), names(drawn()), {})))
     assert "needs" in send('{"task": "measure"}')["message"]
     missing = {"labels": str(tmp_path / "gone.nrrd"), "bodies": [], "structures": []}
     assert "gone.nrrd" in send(json.dumps({"task": "measure", "drawn": missing}))["message"]
