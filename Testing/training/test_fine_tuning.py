@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
 from tiny_training import make_dataset, settings
 
@@ -13,6 +12,7 @@ from SegTraining.training.module import Run, start_network
 from SegTraining.training.train import train
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
+from SpineInference.models.weights import read_weights
 
 
 def config(**changes) -> Config:
@@ -32,7 +32,7 @@ def start(folders, tmp_path_factory) -> ModelPackage:
 
 
 def stored(model: ModelPackage) -> dict[str, torch.Tensor]:
-    return safetensors.torch.load(model.read("model.safetensors"))
+    return {name: torch.from_numpy(array) for name, array in read_weights(model).items()}
 
 
 def equal(network: dict[str, torch.Tensor], model: ModelPackage, prefix: str) -> list[bool]:
