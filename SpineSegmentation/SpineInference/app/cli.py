@@ -34,7 +34,7 @@ The folder of an earlier run is replaced if its files have not been changed sinc
 
 With --cluster each scan takes as many processor cores as it has --threads (default: up to 4), 4 GB of memory and, if
 there are any and --device allows it, a GPU. Scans whose worker or node dies are tried again. Every node needs
-spine-segmentation[cluster] and sees scans, models and results under the same paths.
+SpineSegmentation and Ray, and sees scans, models and results under the same paths.
 
 exit code: 0 all scans done (also when nothing was found in a scan), 2 a scan or an option cannot be used,
 1 something failed unexpectedly, 130 cancelled. Scans that cannot be used do not stop the others.
