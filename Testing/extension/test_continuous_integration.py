@@ -31,7 +31,8 @@ def test_the_tests_run_on_three_systems_and_the_oldest_python(project, jobs):
 
 def test_it_runs_what_make_test_runs(project, jobs):
     makefile = (project / "Makefile").read_text("utf-8")
-    for part in ("ruff format --check .", "ruff check .", "pytest", '--editable ".[training,test]"'):
+    installation = '--editable ".[plot,gpu,training,cluster,scene]" --group test'
+    for part in ("ruff format --check .", "ruff check .", "pytest", installation):
         assert part in makefile and part in commands(jobs["test"])
 
 
