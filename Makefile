@@ -1,7 +1,7 @@
 # make demo [SCAN=path]   segments the sample scan, or one of yours          installs what `make setup` does
 # make test               format, lint and all tests                         installs what `make develop` does
 # make lint               format and lint                                    installs what `make develop` does
-# make setup              the command line `spine-segment`: no torch, about 0.5 GB
+# make setup              the command line `spine-segment`: no torch, about 0.6 GB
 # make develop            all of it: training, cluster, Slicer's core, tests
 # make wheel              dist/*.whl for other computers, with the models
 #
@@ -48,8 +48,9 @@ $(BIN)/pip:
 		{ echo "Python 3.11 or newer is needed: call make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# Python compiles what is imported: to compile all of it now would take as long as the rest of the installation.
 $(RUNTIME): pyproject.toml | $(BIN)/pip
-	$(PIP) install --editable ".[plot]"
+	$(PIP) install --no-compile --editable ".[plot]"
 	@touch $@
 
 $(ALL): pyproject.toml | $(BIN)/pip
