@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from SpineInference.models.catalog import ModelSet
+    from SpineInference.models.model_package import ModelPackage
 
     from .config.config import Config
     from .config.data import Label
@@ -29,6 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
         options.run(options)
     except SpineError as error:
         print(f"segtraining: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] in ("SegTraining", "SpineInference"):
+            raise
+        print(
+            f'segtraining: the Python package "{error.name}" is not installed: run "make develop", or pip install '
+            '".[training]" in the project\'s folder.',
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         return 130
@@ -140,11 +150,14 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_levels)
 
     command = commands.add_parser("package", help="make a model package of a run")
-    command.add_argument("run_folder", type=Path)
+    command.add_argument("run_folder", type=Path, metavar="RUN", help="run folder; with --zip also a finished package")
     command.add_argument("-o", "--output", type=Path, help="folder of the package (default models/RUN)")
     command.add_argument("--evaluation", type=Path, help="summary.json of evaluate, to go into the manifest")
     command.add_argument(
         "--int8", action="store_true", help="add an 8-bit version for CPUs, if it is good on the validation cases"
+    )
+    command.add_argument(
+        "--zip", type=Path, metavar="FILE", help="write the package as one file too, and print the entry of a catalog"
     )
     _add_data_folder(command)
     command.set_defaults(run=_package)
@@ -392,6 +405,19 @@ def _levels(options: argparse.Namespace) -> None:
 
 
 def _package(options: argparse.Namespace) -> None:
+    from SpineInference.models.model_package import MANIFEST, ModelPackage
+
+    if (options.run_folder / MANIFEST).is_file():
+        if options.zip is None or options.output or options.evaluation or options.int8:
+            raise SpineError(f'"{options.run_folder}" is a finished package: only --zip FILE can be asked for.')
+        made = ModelPackage.open(options.run_folder)
+    else:
+        made = _made_of_run(options)
+    if options.zip is not None:
+        _publish(made, options.zip)
+
+
+def _made_of_run(options: argparse.Namespace) -> "ModelPackage":
     from .config.config import load_config
     from .evaluation.manifest_metrics import manifest_metrics
     from .export.package import package
@@ -410,6 +436,19 @@ def _package(options: argparse.Namespace) -> None:
             "{speed_ratio} times as fast with one thread".format(**made.manifest.metrics["int8"])
         )
     print(f"{folder}: {made.size_bytes / 1e6:.1f} MB")
+    return made
+
+
+def _publish(made: "ModelPackage", path: Path) -> None:
+    from SpineInference.schema import as_json
+
+    from .export.publishing import publish
+
+    entry = publish(made, path)
+    [remote] = entry.remote
+    print(f"{path}: {remote.size / 1e6:.1f} MB, SHA-256 {remote.sha256}")
+    print('To offer it: the file on a web server, its address into "url", and this into the "sets" of a catalog.json:')
+    print(as_json(entry))
 
 
 if __name__ == "__main__":

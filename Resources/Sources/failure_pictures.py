@@ -1,4 +1,4 @@
-"""Draws where the bundled models fail, for Resources/Models/README.md: on generated spines, no patients' scans.
+"""Draws where the bundled models fail, for the README beside them: on generated spines, no patients' scans.
 
 segtraining phantom DATA/Dataset902_Unseen --kind varied-spine --count 12 --seed 30000
 python Resources/Sources/failure_pictures.py DATA/Dataset902_Unseen
@@ -21,7 +21,7 @@ from SpineInference.anatomy import LEVELS  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
 from SpineInference.options import DEFAULT_MODEL  # noqa: E402
 
-PICTURE = PROJECT / "Resources" / "Models" / "failures.webp"
+PICTURE = PROJECT / "Resources" / "Screenshots" / "failures.webp"
 
 
 def main(folder: Path) -> None:

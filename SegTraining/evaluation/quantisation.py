@@ -30,7 +30,7 @@ from SpineInference.options import Precision, SegmentationOptions
 from ..config.config import Config
 from ..data.datasets import Case, split_cases
 from ..export.model_card import model_card
-from ..export.onnx_export import strip, write_files
+from ..export.onnx_export import strip, without_unused, write_files
 from .evaluate import evaluate
 from .predicted_classes import predict
 from .summary import ALL
@@ -92,7 +92,7 @@ def quantise(model: bytes, slices: Sequence[np.ndarray]) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         full, prepared, quantised = (Path(folder) / name for name in ("full.onnx", "prepared.onnx", "int8.onnx"))
-        full.write_bytes(model)
+        full.write_bytes(without_unused(model))
         # Folds batch normalisation into the kernels, so that none is left between a convolution and its integers.
         quant_pre_process(full, prepared, skip_symbolic_shape=True)
         quantize_static(

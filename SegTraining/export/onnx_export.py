@@ -1,7 +1,8 @@
-"""Makes a model package of a trained network: the same numbers as safetensors for torch and as ONNX for onnxruntime.
+"""Makes a model package of a trained network: one ONNX file, from which onnxruntime takes the graph and torch the
+weights.
 
-Weights may be stored in half precision to halve the files; they are computed with in single precision on the CPU,
-and both files hold exactly the same rounded numbers. A package is only written if both engines agree on it.
+Weights may be stored in half precision to halve the file; they are computed with in single precision on the CPU. A
+package is only written if both engines agree on it.
 """
 
 import dataclasses
@@ -15,7 +16,6 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-import safetensors.torch
 import torch
 
 import SpineInference
@@ -25,8 +25,9 @@ from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import Manifest, read_manifest
-from SpineInference.models.model_package import CARD, MANIFEST, ONNX, SAFETENSORS, ModelPackage
+from SpineInference.models.model_package import CARD, MANIFEST, ONNX, ModelPackage
 from SpineInference.models.package_files import atomic_folder
+from SpineInference.models.weights import HALF_SUFFIX, NETWORK_PREFIX
 from SpineInference.schema import as_json
 from SpineInference.specs import InputSpec
 
@@ -60,10 +61,7 @@ def export_package(
     folder = Path(folder)
     manifest = _complete(manifest_fields)
     state = {name: _stored(name, tensor, storage) for name, tensor in network.state_dict().items()}
-    contents = {
-        ONNX: _onnx_bytes(_rebuilt(manifest, state), manifest, storage),
-        SAFETENSORS: safetensors.torch.save(state),
-    }
+    contents = {ONNX: _onnx_bytes(_rebuilt(manifest, state), manifest, storage)}
     if card is not None:
         contents[CARD] = card(manifest).encode()
     with atomic_folder(folder) as new:
@@ -179,8 +177,8 @@ def _onnx_bytes(network: torch.nn.Module, manifest: Manifest, storage: Storage) 
         (torch.zeros(2, spec.channels, rows, cols),),
         dynamo=True,
         opset_version=OPSET,
-        # torch's optimisation folds batch normalisation into the kernels, which then are not those of the
-        # safetensors any more and lose twice by rounding. onnxruntime folds it when it loads the file.
+        # torch's optimisation folds batch normalisation into the kernels, which then are not those of the network any
+        # more and lose twice by rounding. onnxruntime folds it when it loads the file.
         optimize=False,
         verbose=False,
         input_names=["slices"],
@@ -194,6 +192,7 @@ def _onnx_bytes(network: torch.nn.Module, manifest: Manifest, storage: Storage) 
     for value in (model.graph.input[0], model.graph.output[0]):
         for axis in dynamic:
             value.type.tensor_type.shape.dim[axis].dim_param = ("n", "channels", "rows", "cols")[axis]
+    _complete_weights(model.graph, network.state_dict())
     if storage == "float16":
         _store_half(model.graph)
     onnx.checker.check_model(model)
@@ -211,8 +210,27 @@ def strip(message: Any) -> None:
                 strip(item)
 
 
+def _complete_weights(graph: onnx.GraphProto, state: Mapping[str, torch.Tensor]) -> None:
+    """Add the weights that the graph does not compute with: heads for training only, and what was folded."""
+    present = {tensor.name for tensor in graph.initializer}
+    for name, tensor in state.items():
+        if (stored := NETWORK_PREFIX + name) not in present:
+            graph.initializer.append(onnx.numpy_helper.from_array(tensor.numpy(), stored))
+
+
+def without_unused(model: bytes) -> bytes:
+    """The ONNX `model` with no other weights than those that its graph computes with."""
+    proto = onnx.load_from_string(model)
+    used = {name for node in proto.graph.node for name in node.input}
+    kept = [tensor for tensor in proto.graph.initializer if tensor.name in used]
+    del proto.graph.initializer[:]
+    proto.graph.initializer.extend(kept)
+    return proto.SerializeToString(deterministic=True)
+
+
 def _store_half(graph: onnx.GraphProto) -> None:
     """Store kernels as float16, each followed by a cast that onnxruntime computes once, when it loads the file."""
+    used = {name for node in graph.node for name in node.input}
     casts = []
     for tensor in graph.initializer:
         if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) < 2:
@@ -220,9 +238,10 @@ def _store_half(graph: onnx.GraphProto) -> None:
         kernel = onnx.numpy_helper.to_array(tensor)
         half = kernel.astype(np.float16)
         if np.array_equal(half, kernel):
-            name, stored = tensor.name, f"{tensor.name}.half"
+            name, stored = tensor.name, tensor.name + HALF_SUFFIX
             tensor.CopyFrom(onnx.numpy_helper.from_array(half, stored))
-            casts.append(onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT))
+            if name in used:
+                casts.append(onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from SpineInference.engines.torch_engine import load_network
 from SpineInference.files.atomic import atomic
 from SpineInference.models.catalog import ModelSet
 from SpineInference.models.manifest import Manifest
-from SpineInference.models.model_package import SAFETENSORS, ModelPackage
-from SpineInference.networks import build
+from SpineInference.models.model_package import ModelPackage
 from SpineInference.prediction.slices import pad
 from SpineInference.volume.geometry import SLICE_AXIS, plane_grid, resample
 from SpineInference.volume.preprocessing import preprocess
@@ -61,12 +61,9 @@ def write_activation_maps(model_set: ModelSet, case: Case, labels: tuple[Label, 
 
 def activation_maps(package: ModelPackage, case: str, scan: sitk.Image, place: float) -> NetworkPictures:
     """Show the network of `package` one slice of `scan`: the one at `place`, 0 to 1 from the first to the last."""
-    import safetensors.torch  # only here, so that a report can be written without torch
-    import torch
+    import torch  # only here, so that a report can be written without it
 
-    manifest = package.manifest
-    network = build(manifest.network.family, manifest.input.channels, manifest.classes, **manifest.network.arguments)
-    network.load_state_dict(safetensors.torch.load(package.read(SAFETENSORS)))
+    network = load_network(package)
     convolutions = {name: module for name, module in network.named_modules() if isinstance(module, torch.nn.Conv2d)}
     maps: dict[str, np.ndarray] = {}
 
@@ -76,14 +73,14 @@ def activation_maps(package: ModelPackage, case: str, scan: sitk.Image, place: f
 
     for name, module in convolutions.items():
         module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
-    sample = _input(manifest, scan, place)
+    sample = _input(package.manifest, scan, place)
     with torch.inference_mode():
-        network.eval()(torch.from_numpy(sample[None]))
+        network(torch.from_numpy(sample[None]))
     computed = list(maps)
     weights = convolutions[computed[0]].weight.detach().float().numpy()
     chosen = [computed[round(index)] for index in np.linspace(0, len(computed) - 1, min(LAYERS, len(computed)))]
     return NetworkPictures(
-        manifest.plane,
+        package.manifest.plane,
         case,
         weights[:MOST_KERNELS, weights.shape[1] // 2],
         sample[len(sample) // 2],

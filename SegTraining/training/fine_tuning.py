@@ -1,10 +1,10 @@
 """Starting from a model that exists: the weights of a package instead of random ones."""
 
-import safetensors.torch
 import torch
 
 from SpineInference.errors import SpineError
-from SpineInference.models.model_package import SAFETENSORS, ModelPackage, open_packages
+from SpineInference.models.model_package import ModelPackage, open_packages
+from SpineInference.models.weights import read_weights
 
 from ..config.config import Config
 from .state_dict import state_dict_mismatch
@@ -16,7 +16,7 @@ def load_start(network: torch.nn.Module, config: Config) -> None:
     Raises SpineError if the package cannot be used or holds another network than the configuration's.
     """
     package = _package(config)
-    weights = safetensors.torch.load(package.read(SAFETENSORS))
+    weights = {name: torch.from_numpy(array) for name, array in read_weights(package).items()}
     different = state_dict_mismatch(network, weights)
     if different is not None:
         raise SpineError(

@@ -20,12 +20,12 @@ import SimpleITK as sitk
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
-from SpineInference import networks  # noqa: E402
 from SpineInference.anatomy import LEVELS  # noqa: E402
 from SpineInference.engines.engine_cache import EngineCache  # noqa: E402
+from SpineInference.engines.torch_engine import load_network  # noqa: E402
 from SpineInference.measuring.metrics import dice  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
-from SpineInference.models.model_package import SAFETENSORS, ModelPackage  # noqa: E402
+from SpineInference.models.model_package import ModelPackage  # noqa: E402
 from SpineInference.options import SegmentationOptions  # noqa: E402
 from SpineInference.pipeline import segment  # noqa: E402
 from SpineInference.prediction.slices import foreground_channel, pad  # noqa: E402
@@ -85,7 +85,7 @@ def naive(
     timings = {"reading and preprocessing": seconds[0]}
     for package in packages:
         clock = Clock()
-        network = _network(package).to(device)
+        network = load_network(package).float().to(device)
         axis = SLICE_AXIS[package.manifest.plane]
         stack, sums = np.moveaxis(volume, axis, 0), np.moveaxis(total, axis, 0)
         chosen = range(len(stack)) if slices is None else np.linspace(0, len(stack) - 1, slices).astype(int)
@@ -110,15 +110,6 @@ def naive(
         "timings": timings,
     }
     return result if slices else result | {"dice": _dice(mask, folder)}
-
-
-def _network(package: ModelPackage) -> "torch.nn.Module":
-    import safetensors.torch
-
-    spec = package.manifest
-    network = networks.build(spec.network.family, spec.input.channels, spec.classes, **spec.network.arguments)
-    network.load_state_dict(safetensors.torch.load(package.read(SAFETENSORS)))
-    return network.eval().float()
 
 
 def _probability(

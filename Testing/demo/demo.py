@@ -1,137 +1,103 @@
-"""From a scan to a scene: the whole product without the Slicer application.
+"""Segments a scan in the worker, as Slicer does, and leaves everything that comes of it in a folder.
 
     python Testing/demo/demo.py [SCAN] [-o demo-output] [--top-level T11]
 
-Segments SCAN, or a spine that the project makes itself and whose truth is known, in the worker, as Slicer does. Puts
-the result into a real MRML scene, and leaves in the output folder the scene (.mrb, for Slicer), the segmentation
-(.seg.nrrd), the measurements (.csv), a picture of the views, and the worker's own result folder.
+Without SCAN it takes the module's sample scan, a generated spine, and compares the result with its true bodies. The
+segmentation, the measurements and the overview picture are always written; the scene for 3D Slicer (.mrb) and a picture
+of its views only where Slicer's core is installed.
 """
 
 import argparse
+import importlib.util
 import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[1]), str(HERE.parents[1] / "SpineSegmentation")]
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "Testing"), str(PROJECT / "SpineSegmentation")]
 
-import SimpleITK as sitk  # noqa: E402
-from phantom_truth import Comparison, compare  # noqa: E402
-from scene_files import save_node, save_scene  # noqa: E402
-from SlicerHost.core import startScene  # noqa: E402
-from SlicerHost.views import canDrawOffScreen  # noqa: E402
 from worker_process import run_worker  # noqa: E402
 
-from SegTraining.synthetic.spine.phantom import make_phantom  # noqa: E402
-from SpineInference.anatomy import Segment  # noqa: E402
-from SpineInference.app.record import read_record  # noqa: E402
+from SpineInference.anatomy import LEVELS  # noqa: E402
+from SpineInference.app.display import Display  # noqa: E402
+from SpineInference.app.record import Record, read_record  # noqa: E402
 from SpineInference.app.requests import Request  # noqa: E402
 from SpineInference.errors import SpineError  # noqa: E402
-from SpineInference.files.reading import read_volume, scan_name  # noqa: E402
+from SpineInference.files.reading import scan_name  # noqa: E402
+from SpineInference.monitor import Monitor  # noqa: E402
 from SpineInference.options import SegmentationOptions  # noqa: E402
-from SpineSegmentationLib.scene.ResultImport import importResult  # noqa: E402
-from SpineSegmentationLib.scene.VolumeExchange import addVolume  # noqa: E402
 
-PHANTOM_SEED = 7
+SAMPLE = PROJECT / "SpineSegmentation" / "Resources" / "SampleData" / "SpinePhantom.nrrd"
+TRUTH = SAMPLE.with_name("SpinePhantomTruth.seg.nrrd")
+SHOWN = {"segmentation": "segmentation", "measurements": "measurements", "overview": "overview picture"}
+"""The files of a result that a person looks at, and what they are called here."""
 
 
-def main() -> int:
-    """Run the demonstration; returns the exit code (0, or 2 for a scan that cannot be used)."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demonstration; returns the exit code (0, 2 for a scan that cannot be used, 130 for Ctrl-C)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scan", nargs="?", help="a file or DICOM folder; without it, a spine is made")
+    parser.add_argument("scan", nargs="?", help="a file or DICOM folder (default: the sample scan)")
     parser.add_argument("-o", "--output", type=Path, default=Path("demo-output"), help="folder for the results")
     parser.add_argument("--top-level", help="the topmost vertebra whose body is found, if known (e.g. T11)")
-    options = parser.parse_args()
-    options.output = options.output.resolve()  # Slicer's core writes bundles to full paths only
+    options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
-        options.output.mkdir(parents=True, exist_ok=True)
-        truth = None
-        if options.scan is None:
-            print("Making a spine ...", flush=True)
-            options.scan, truth = _make_scan(options.output)
-            options.top_level = options.top_level or "T11"
-        _demonstrate(options, truth)
+        _demonstrate(options.scan, options.output.resolve(), options.top_level)
     except (SpineError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     print(f"\n{time.monotonic() - started:.0f} s in all. Not for clinical use.")
     return 0
 
 
-def _make_scan(folder: Path) -> tuple[str, sitk.Image]:
-    """The path of a phantom's image, and its true bodies."""
-    phantom = make_phantom(PHANTOM_SEED, contrast="T2")
-    path = folder / "phantom.nii.gz"
-    sitk.WriteImage(phantom.image, path, True)
-    sitk.WriteImage(phantom.bodies, folder / "phantom_truth.nii.gz", True)
-    return str(path), phantom.bodies
-
-
-def _demonstrate(options: argparse.Namespace, truth: sitk.Image | None) -> None:
-    name = scan_name(options.scan)
-    folder = options.output / name
-    request = Request(options.scan, str(folder), SegmentationOptions(top_level=options.top_level))
-    record = read_record(run_worker(request, _show)["record"])
-    print("\nPutting the result into a scene ...", flush=True)
-    startScene()
-    volumeNode = addVolume(read_volume(options.scan), name)
-    result = importResult(record, folder, volumeNode)
-    if result.segmentationNode is None:
-        print("No vertebral body was found, so there is nothing to show.", *result.notes, sep="\n")
+def _demonstrate(scan: str | None, output: Path, top_level: str | None) -> None:
+    reference = str(TRUTH) if scan is None else None
+    scan = scan or str(SAMPLE)
+    folder = output / scan_name(scan)
+    request = Request(scan, str(folder), SegmentationOptions(top_level=top_level), reference)
+    with Display().scan(folder.name) as monitor:
+        record = read_record(run_worker(request, lambda event: _pass_on(event, monitor))["record"])
+    if not record.segments:
+        print("\nNo vertebral body was found, so there is nothing to show.")
         return
-    segmentationNode, tableNode = result.segmentationNode, result.tableNode
+    _print_table(record)
+    written = {SHOWN[kind]: folder / name for kind, name in record.contents.items() if kind in SHOWN}
+    if importlib.util.find_spec("slicer") is not None:
+        from scene_output import write_scene
 
-    files = {
-        "scene for 3D Slicer": options.output / "scene.mrb",
-        "segmentation": options.output / f"{name}.seg.nrrd",
-        "measurements": options.output / f"{name}.csv",
-        "picture": options.output / "scene.png",
-        "worker's result": folder,
-    }
-    save_node(segmentationNode, files["segmentation"])
-    save_node(tableNode, files["measurements"])
-    if canDrawOffScreen():
-        from scene_picture import draw_scene, write_picture
-
-        write_picture(draw_scene(volumeNode, segmentationNode), files["picture"])
+        written |= write_scene(record, folder, output)
     else:
-        print("No picture of the scene: this machine has no OpenGL, not even in software (libEGL or libOSMesa).")
-        del files["picture"]
-    save_scene(files["scene for 3D Slicer"])
-
-    found = sitk.ReadImage(folder / record.contents["labels"])
-    _print_table(record.segments, found, compare(found, truth) if truth is not None else {})
-    for what, path in files.items():
+        print("No scene for 3D Slicer (.mrb): that needs slicer-core, which `make develop` installs.\n")
+    for what, path in written.items():
         print(f"{what:>20}  {path}")
 
 
-def _show(event: dict) -> None:
-    """One line that follows the progress; notes stay."""
+def _pass_on(event: dict, monitor: Monitor) -> None:
     if event["event"] == "note":
-        print(f"\r{event['text']:<78}")
-        return
-    if not sys.stdout.isatty() and event["done"]:
-        return  # in a log, the beginning of each stage is enough
-    plane = f" {event['plane']}" if event["plane"] else ""
-    left = f", {event['seconds_left']:.0f} s left" if event["seconds_left"] else ""
-    line = f"{event['stage']}{plane}: {event['done']} of {event['total']}{left}"
-    print(f"\r{line:<78}", end="" if sys.stdout.isatty() else "\n", flush=True)
+        monitor.note(event["text"])
+    else:
+        monitor.progress(event["stage"], event["done"], event["total"], event["plane"])
 
 
-def _print_table(segments: list[Segment], found: sitk.Image, comparisons: dict[int, Comparison]) -> None:
-    """Level and volume of every body, and how well it agrees with the truth where that is known."""
-    print(f"\n{'vertebra':<12}{'volume (mm3)':>13}" + (f"{'truth':>8}{'Dice':>8}" if comparisons else ""))
-    shape = sitk.LabelShapeStatisticsImageFilter()
-    shape.Execute(found)
-    for segment in segments:
-        line = f"{segment.name:<12}{shape.GetPhysicalSize(segment.label):>13,.0f}"
-        if comparison := comparisons.get(segment.label):
-            line += f"{comparison.level:>8}{comparison.dice:>8.3f}"
+def _print_table(record: Record) -> None:
+    """Level, volume and quality of every body and, where the truth is known, what it is and how well both agree."""
+    names = {segment.label: segment.name for segment in LEVELS.values()}
+    bodies, compared = record.measurements["vertebrae"], record.measurements["reference"] is not None
+    print(f"\n{'vertebra':<10}{'volume (mm3)':>14}{'quality':>9}" + (f"{'truth':>8}{'Dice':>8}" if compared else ""))
+    for body in bodies:
+        line = f"{body['level']:<10}{_number(body['volume_mm3'], 0):>14}{_number(body.get('quality')):>9}"
+        if compared:
+            line += f"{names.get(body['reference_label'], '-'):>8}{_number(body['dice'], 3):>8}"
         print(line)
-    if comparisons:
-        print(f"{'mean':<12}{sum(c.dice for c in comparisons.values()) / len(comparisons):>29.3f}")
+    if compared:
+        print(f"all bodies together: Dice {_number(record.measurements['reference']['dice'], 3)}")
     print()
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import safetensors.numpy
 from onnx import TensorProto, helper, numpy_helper
 
 CHANNELS = 3
@@ -16,7 +15,7 @@ CHANNELS = 3
 def fields(name: str = "small-sagittal", plane: str = "sagittal", **changes) -> dict:
     """The fields of a valid manifest, without `files`."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": name,
         "title": f"Small {plane}",
         "description": "For tests",
@@ -67,8 +66,15 @@ def _model(kernels: Sequence[np.ndarray], offsets: Sequence[float], activation: 
 
 def contents() -> dict[str, bytes]:
     """The files of a sound package but the manifest."""
+    return {"model.onnx": onnx_model().SerializeToString()}
+
+
+def contents_of_schema_1() -> dict[str, bytes]:
+    """The same as the first packages had them, with the weights in a file of their own."""
+    import safetensors.numpy  # only here: Testing/run_in_slicer.py does without it
+
     weights = {"kernel": np.full((1, CHANNELS, 1, 1), 0.5, np.float32)}
-    return {"model.onnx": onnx_model().SerializeToString(), "model.safetensors": safetensors.numpy.save(weights)}
+    return contents() | {"model.safetensors": safetensors.numpy.save(weights)}
 
 
 def write_package(folder: Path, manifest: dict | None = None, files: dict[str, bytes] | None = None) -> Path:

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from small_packages import fields, write_package
+from web_server import serving
 
 from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models import catalog
@@ -193,20 +191,10 @@ def test_a_damaged_import_does_not_hide_the_others(models, user, new_zip):
 @pytest.fixture
 def server(tmp_path):
     """The address of a web server on this computer, and the folder that it shows."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
     folder = tmp_path / "web"
     folder.mkdir()
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=httpd.serve_forever, args=[0.02])
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}", folder
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    with serving(folder) as address:
+        yield address, folder
 
 
 @pytest.fixture

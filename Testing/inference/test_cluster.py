@@ -140,7 +140,7 @@ def test_what_no_node_has_is_refused(nodes):
 def test_without_ray_one_sentence_says_how_to_get_it(archive, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert cli.main([*arguments(archive, tmp_path / "out"), "--cluster", "local"]) == 2
-    assert 'pip install "spine-segmentation[cluster]"' in capsys.readouterr().err
+    assert 'pip install "ray[client]"' in capsys.readouterr().err
     assert not names_in(tmp_path)
 
 

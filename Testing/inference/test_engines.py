@@ -13,6 +13,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from onnx import numpy_helper
 from small_packages import contents, fields, onnx_model, write_package
@@ -26,6 +27,7 @@ from SpineInference.engines.onnx_engine import PASSES_AT_A_TIME, OnnxEngine, pas
 from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
+from SpineInference.models.weights import read_weights
 from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
 from SpineInference.prediction.planes import note_precision
@@ -70,6 +72,19 @@ def test_torch_and_onnxruntime_agree(package, shape):
     assert expected.std() > 0.1, "constant output would agree too"
     np.testing.assert_allclose(found, expected, atol=1e-3)
     np.testing.assert_allclose(onnx.run(slices), expected, atol=1e-3)
+
+
+def test_torch_reads_packages_of_schema_1(package, tmp_path):
+    files = {
+        "model.onnx": package.read("model.onnx"),
+        "model.safetensors": safetensors.numpy.save(read_weights(package)),
+    }
+    manifest = fields(network={"family": "unet", "arguments": TINY}, schema_version=1)
+    first = ModelPackage.open(write_package(tmp_path / "p", manifest, files))
+    slices = noise(1, 32, 64)
+    np.testing.assert_array_equal(
+        TorchEngine(first, CPU).probabilities(slices), TorchEngine(package, CPU).probabilities(slices)
+    )
 
 
 def test_the_cpu_gets_onnxruntime(package):
@@ -246,7 +261,7 @@ def test_other_gpu_errors_are_no_lack_of_memory(package, fake_cuda):
 def test_weights_of_another_network(package, tmp_path):
     other = fields(network={"family": "unet", "arguments": TINY | {"decoder_channels": [32, 16, 8]}})
     files = {name: package.read(name) for name in package.manifest.files}
-    with pytest.raises(SpineError, match="does not fit the network that its manifest names"):
+    with pytest.raises(SpineError, match="do not fit the network that its manifest names"):
         TorchEngine(ModelPackage.open(write_package(tmp_path / "p", other, files)), CPU)
 
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 from onnx import TensorProto, helper
-from small_packages import contents, fields, onnx_model, write_package
+from small_packages import contents, contents_of_schema_1, fields, onnx_model, write_package
 
 from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
@@ -61,9 +61,9 @@ def test_a_packed_package_opens_from_the_zip_and_leaves_nothing_behind(tmp_path,
     pack(folder, tmp_path / "p.zip")
     before = set(tmp_path.rglob("*"))
     package = ModelPackage.open(tmp_path / "p.zip")
-    assert package.read("model.safetensors") == contents()["model.safetensors"]
+    assert package.read("model.onnx") == contents()["model.onnx"]
     assert set(tmp_path.rglob("*")) == before
-    assert zipfile.ZipFile(tmp_path / "p.zip").namelist() == ["manifest.json", "model.onnx", "model.safetensors"]
+    assert zipfile.ZipFile(tmp_path / "p.zip").namelist() == ["manifest.json", "model.onnx"]
 
 
 def test_packing_twice_gives_the_same_bytes(tmp_path):
@@ -91,10 +91,10 @@ def test_a_zip_may_hold_several_packages(tmp_path):
 
 def test_wrong_hash(tmp_path):
     folder = write_package(tmp_path / "p")
-    content = bytearray((folder / "model.safetensors").read_bytes())
+    content = bytearray((folder / "model.onnx").read_bytes())
     content[-1] ^= 1
-    (folder / "model.safetensors").write_bytes(content)
-    with pytest.raises(SpineError, match=r"model\.safetensors .*SHA-256 differs"):
+    (folder / "model.onnx").write_bytes(content)
+    with pytest.raises(SpineError, match=r"model\.onnx .*SHA-256 differs"):
         ModelPackage.open(folder)
 
 
@@ -107,7 +107,7 @@ def test_a_file_exchanged_after_opening_is_not_used(tmp_path):
 
 @pytest.mark.parametrize("missing", ["model.onnx", "model.safetensors", "manifest.json"])
 def test_missing_file(tmp_path, missing):
-    folder = write_package(tmp_path / "p")
+    folder = write_package(tmp_path / "p", files=contents_of_schema_1())
     (folder / missing).unlink()
     with pytest.raises(SpineError, match=missing):
         ModelPackage.open(folder)
@@ -320,7 +320,7 @@ def test_the_only_label_coded_as_a_vertebra_is_separated(tmp_path, labels, verte
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 2, "novelty": 1}, "newer version of SpineSegmentation"),
+        ({"schema_version": 3, "novelty": 1}, "newer version of SpineSegmentation"),
         ({"schema_version": "1"}, "schema_version must be an integer"),
         ({"novelty": 1}, '"novelty" is unknown'),
         ({"plane": "oblique"}, 'plane must be one of "sagittal", "coronal", "axial"'),

@@ -13,6 +13,7 @@ from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import TrainingStatement
+from SpineInference.models.weights import read_weights
 from SpineInference.specs import InputSpec, IntensityRule, LabelSpec, NetworkSpec, OutputSpec
 
 # Exporting takes seconds each: of networks that differ in filters or depth only, one stands for all.
@@ -59,6 +60,10 @@ def test_torch_and_onnxruntime_agree(family, tmp_path):
     network, arguments = settle(small(family)), SMALL.get(family, {})
     package = export_package(network, fields(network, family, arguments), tmp_path / "p")
     assert_agreement(package, channels=1, classes=1)
+    weights = read_weights(package)
+    assert {name: array.shape for name, array in weights.items()} == {
+        name: tuple(tensor.shape) for name, tensor in network.state_dict().items()
+    }
     model = onnx.load_from_string(package.read("model.onnx"))
     assert [entry.domain for entry in model.opset_import] == [""], "onnxruntime of any machine must know every operator"
 

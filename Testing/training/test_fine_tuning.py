@@ -1,7 +1,6 @@
 """Training that starts from a packaged model."""
 
 import pytest
-import safetensors.torch
 import torch
 from tiny_training import config
 
@@ -10,6 +9,7 @@ from SegTraining.training.module import SegmentationModule, start_network
 from SegTraining.training.train import train
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
+from SpineInference.models.weights import read_weights
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def start(whole_run, tmp_path_factory) -> ModelPackage:
 
 
 def stored(model: ModelPackage) -> dict[str, torch.Tensor]:
-    return safetensors.torch.load(model.read("model.safetensors"))
+    return {name: torch.from_numpy(array) for name, array in read_weights(model).items()}
 
 
 def equal(network: dict[str, torch.Tensor], model: ModelPackage, prefix: str) -> list[bool]:

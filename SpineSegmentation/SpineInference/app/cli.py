@@ -34,7 +34,7 @@ The folder of an earlier run is replaced if its files have not been changed sinc
 
 With --cluster each scan takes as many processor cores as it has --threads (default: up to 4), 4 GB of memory and, if
 there are any and --device allows it, a GPU. Scans whose worker or node dies are tried again. Every node needs
-spine-segmentation[cluster] and sees scans, models and results under the same paths.
+SpineSegmentation and Ray, and sees scans, models and results under the same paths.
 
 exit code: 0 all scans done (also when nothing was found in a scan), 2 a scan or an option cannot be used,
 1 something failed unexpectedly, 130 cancelled. Scans that cannot be used do not stop the others.
@@ -48,10 +48,10 @@ def main(arguments: Sequence[str] | None = None, run: Callable | None = None) ->
     options = _parse(arguments)
     display = Display(options.quiet)
     try:
-        if options.list_models:
-            return _list_models()
         if options.list_devices:
             return _list_devices()
+        if _asks_for_models_only(options):
+            return _serve_models(options, display)
         with display.stoppable():
             return _segment_all(options, run, display)
     except SpineError as error:
@@ -174,16 +174,18 @@ def _request_template(arguments: argparse.Namespace) -> "Request":
     return Request("", "", options, format=arguments.format, overview=not arguments.no_overview)
 
 
-def _list_models() -> int:
-    from ..models.catalog import list_sets
+def _asks_for_models_only(options: argparse.Namespace) -> bool:
+    return bool(options.list_models or options.verify_models or options.download_model)
 
-    models = list_sets()
-    if not models:
-        print("No models are installed: give the file of a model package with --model.")
-    for model in models:
-        origin = "to be downloaded first" if model.missing_bytes else model.origin
-        print(f"{model.name}\n    {model.title} ({model.modality}, {model.anatomy}; {origin})\n    {model.licence}")
-    return EXIT_OK
+
+def _serve_models(options: argparse.Namespace, display: Display) -> int:
+    from .model_commands import download_model, list_models, verify_models
+
+    if options.download_model:
+        download_model(options.download_model, display)
+    if options.list_models:
+        list_models()
+    return EXIT_OK if not options.verify_models or verify_models(display) else EXIT_BAD_INPUT
 
 
 def _list_devices() -> int:
@@ -197,7 +199,7 @@ def _list_devices() -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not (options.list_models or options.list_devices):
+    if not (options.list_devices or _asks_for_models_only(options)):
         if not options.scans:
             parser.error("give at least one scan")
         if not options.output:
@@ -249,6 +251,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-overview", action="store_true", help="write no overview picture")
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     parser.add_argument("--list-models", action="store_true", help="list the models and stop")
+    parser.add_argument("--verify-models", action="store_true", help="check the files of all models and stop")
+    parser.add_argument("--download-model", metavar="NAME", help="download a model of --list-models and stop")
     parser.add_argument("--list-devices", action="store_true", help="list the devices and stop")
     parser.add_argument("--version", action="version", version=f"spine-segment {__version__}")
     return parser

@@ -113,9 +113,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise SpineError(
-            'work on a cluster needs Ray, which is not installed: pip install "spine-segmentation[cluster]".'
-        ) from None
+        raise SpineError('work on a cluster needs Ray, which is not installed: pip install "ray[client]".') from None
     return ray
 
 
@@ -307,13 +305,13 @@ class Cluster:
             reasons = [line.strip() for line in str(death).splitlines() if "Error: " in line]
             raise SpineError(
                 f'no worker starts in the Ray cluster "{self._address}" ({reasons[-1] if reasons else death}): '
-                f"install spine-segmentation {__version__} on every node."
+                f"install SpineSegmentation {__version__} on every node."
             )
 
     def _check_version(self, version: str) -> None:
         if version != __version__:
             raise SpineError(
-                f'the Ray cluster "{self._address}" has spine-segmentation {version}, this computer {__version__}: '
+                f'the Ray cluster "{self._address}" has SpineSegmentation {version}, this computer {__version__}: '
                 "install the same on all."
             )
 

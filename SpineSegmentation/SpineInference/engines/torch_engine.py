@@ -6,7 +6,8 @@ import numpy as np
 
 from .. import networks
 from ..errors import SpineError
-from ..models.model_package import SAFETENSORS, ModelPackage
+from ..models.model_package import ModelPackage
+from ..models.weights import read_weights
 from ..monitor import Monitor
 from .devices import Device
 from .engine import require
@@ -23,7 +24,7 @@ PASSES_PER_CALL = 4
 
 
 class TorchEngine:
-    """The manifest's network in torch with the weights of `model.safetensors`.
+    """The manifest's network in torch with the weights of the package.
 
     CUDA: half precision (full where numbers overflow), channels-last, batches, copies that overlap with computing.
     MPS and CPU: full precision.
@@ -33,7 +34,7 @@ class TorchEngine:
     def __init__(
         self, package: ModelPackage, device: Device, monitor: Monitor | None = None, threads: int | None = None
     ):
-        require("torch", "safetensors")
+        require("torch")
         import torch
 
         self._package, self._device, self._threads = package, device, threads
@@ -45,7 +46,7 @@ class TorchEngine:
         self._description = f"PyTorch {torch.__version__} on {device.name} ({device})"
         if device.kind == "cpu" and threads:
             torch.set_num_threads(threads)
-        self._network = _load_network(package)
+        self._network = load_network(package)
         self._activation = package.manifest.output.activation
         self._move_to_device()
 
@@ -168,18 +169,22 @@ class TorchEngine:
             torch.mps.empty_cache()
 
 
-def _load_network(package: ModelPackage) -> "torch.nn.Module":
-    import safetensors.torch
+def load_network(package: ModelPackage) -> "torch.nn.Module":
+    """The network that the manifest names with the weights of the package, ready to compute, on the CPU.
+
+    Raises SpineError if it cannot be built or the weights are not those of such a network.
+    """
+    import torch
 
     manifest = package.manifest
     network = networks.build(
         manifest.network.family, manifest.input.channels, manifest.classes, **manifest.network.arguments
     )
     try:
-        network.load_state_dict(safetensors.torch.load(package.read(SAFETENSORS)))
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in read_weights(package).items()})
     except RuntimeError as error:
         raise SpineError(
-            f'{SAFETENSORS} of the model "{manifest.name}" does not fit the network that its manifest names '
+            f'The weights of the model "{manifest.name}" do not fit the network that its manifest names '
             f"({str(error).splitlines()[-1].strip()}): get the package again."
         ) from error
     return network.eval()

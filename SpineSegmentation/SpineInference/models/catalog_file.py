@@ -13,6 +13,8 @@ from ..schema import load_json, parse
 from .manifest import SCHEMA_VERSION, check_schema_version, is_plain_name
 
 CATALOG = "catalog.json"
+BUNDLED = Path(__file__).resolve().parent / "bundled"
+"""The program's own catalog. It lies inside the package, so that a checkout, a wheel and Slicer find it alike."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,8 @@ def catalog_folders(explicit: str | Path | None) -> list[Path]:
     """The one given, else those of SPINE_MODELS before the program's own: earlier ones win."""
     if explicit is not None:
         return [Path(explicit)]
-    package = Path(__file__).resolve().parents[1]
-    # Beside the package in an installed extension, in the root of the repository otherwise.
-    own = [package.parent / "Resources" / "Models", package.parent.parent / "Resources" / "Models"]
     wished = [Path(part) for part in os.environ.get("SPINE_MODELS", "").split(os.pathsep) if part]
-    return [folder for folder in [*wished, *own] if folder.is_dir()]
+    return [folder for folder in [*wished, BUNDLED] if folder.is_dir()]
 
 
 def read_entries(catalog_folder: str | Path | None) -> list[tuple[Path, CatalogEntry]]:

@@ -9,7 +9,8 @@ from ..networks import check_family
 from ..schema import load_json, parse
 from ..specs import INTENSITY_RULES, InputSpec, LabelSpec, NetworkSpec, OutputSpec, PostprocessingSpec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: weights as `model.safetensors` beside the graph. 2: all of them in `model.onnx`."""
 LEVELS_TASK = "levels"
 """The task of a network that does not segment but recognises levels: see `level_recognition`."""
 _SEPARATORS = "^~|"

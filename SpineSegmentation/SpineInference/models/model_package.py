@@ -1,7 +1,8 @@
-"""A model package: one folder or zip with `manifest.json`, `model.onnx` and `model.safetensors`.
+"""A model package: one folder or zip with `manifest.json` and `model.onnx`, which holds graph and weights.
 
-It may also hold `model.int8.onnx` and a card, `README.md`. It holds no pickle and no code, and the manifest lists
-the SHA-256 of every file. Opening a package checks all of it; `read` checks again the very bytes that are used.
+It may also hold `model.int8.onnx` and a card, `README.md`; one of schema 1 holds the weights again, as
+`model.safetensors`. There is no pickle and no code in it, and the manifest lists the SHA-256 of every file. Opening a
+package checks all of it; `read` checks again the very bytes that are used.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ MANIFEST, ONNX, SAFETENSORS, INT8_ONNX, CARD = (
     "model.int8.onnx",
     "README.md",
 )
-_REQUIRED = (ONNX, SAFETENSORS)
+_REQUIRED = (ONNX,)
 _LISTED = (ONNX, SAFETENSORS, INT8_ONNX, CARD)
 # What systems and people leave in folders and no program ever runs.
 _HARMLESS = (".DS_Store", "Thumbs.db", "desktop.ini", "LICENSE", ".md", ".txt", ".png")

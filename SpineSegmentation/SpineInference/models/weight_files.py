@@ -58,10 +58,10 @@ def looks_like_pickle(data: bytes) -> bool:
 def _check_onnx_message(message: memoryview, kind: str, name: str, depth: int = 0) -> None:
     if depth > 50:
         raise _Damaged("nested too deeply")
-    if kind == "Model" and not any(number == 7 for number, _ in _protobuf_fields(message)):
+    if kind == "Model" and not any(number == 7 for number, _ in protobuf_fields(message)):
         raise _Damaged("it holds no graph")
     nested = _ONNX_MESSAGES[kind]
-    for number, value in _protobuf_fields(message):
+    for number, value in protobuf_fields(message):
         external = number == _TENSOR_EXTERNAL_DATA or (number == _TENSOR_DATA_LOCATION and value != 0)
         if kind == "Tensor" and external:
             raise SpineError(f"{name} refers to weights in other files: export it with all weights inside.")
@@ -71,7 +71,7 @@ def _check_onnx_message(message: memoryview, kind: str, name: str, depth: int = 
             _check_onnx_message(value, nested[number], name, depth + 1)
 
 
-def _protobuf_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def protobuf_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Field number and value (a number or the bytes) of one protobuf message."""
     position = 0
     while position < len(message):
