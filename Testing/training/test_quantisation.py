@@ -85,14 +85,14 @@ def test_inner_convolutions_are_integers():
     assert [entry.domain for entry in model.opset_import] == [""]
 
 
-def test_calibration_with_the_slices_of_the_runtime(package, data):
+def test_calibration_uses_slices_of_the_runtime(package, data):
     slices = runtime_slices(package, split_cases(CONFIG.data, data)["training"])
     assert 16 < len(slices) <= 32, "some of both cases"
     assert {each.shape[:2] for each in slices} == {(1, 3)} and {each.dtype for each in slices} == {np.dtype("float32")}
     assert max(each.max() for each in slices) > 0.9, "normalised as the model's manifest says"
 
 
-def test_a_good_int8_version_is_added(package, data):
+def test_good_int8_version_is_added_with_measures(package, data):
     without = bytes_of(package)
     made = add_int8(package, CONFIG, data)
     measured = made.manifest.metrics["int8"]
@@ -108,7 +108,7 @@ def test_a_good_int8_version_is_added(package, data):
     )
 
 
-def test_one_that_loses_too_much_is_refused(package, data, monkeypatch):
+def test_int8_that_loses_too_much_is_refused(package, data, monkeypatch):
     monkeypatch.setattr(quantisation, "quantise", lambda *_: onnx_graph(TOO_MUCH))
     before = bytes_of(package)
     with pytest.raises(
@@ -119,7 +119,7 @@ def test_one_that_loses_too_much_is_refused(package, data, monkeypatch):
     assert "int8" not in json.loads(before["manifest.json"])["metrics"]
 
 
-def test_without_validation_cases_it_is_refused(package, data):
+def test_int8_needs_validation_cases(package, data):
     content = settings(plane="axial", data={"split": {"test": ["d"]}})
     with pytest.raises(SpineError, match="no validation cases"):
         add_int8(package, Config.model_validate(content), data)

@@ -19,7 +19,7 @@ POSITION = np.broadcast_to(np.arange(20, dtype=np.int16), (3, 4, 20))
 
 
 @pytest.mark.parametrize("orientation", ["LPI", "RAS", "PIR"])
-def test_a_slice_is_the_mean_over_its_thickness(orientation):
+def test_thick_slice_is_the_mean_at_its_place(orientation):
     image = as_image(POSITION, orientation)
     found, labels = thick_slices(image, sitk.Cast(image, sitk.sitkUInt8), thickness_mm=4, distance_mm=4.5)
     values = sitk.GetArrayFromImage(found)
@@ -32,7 +32,7 @@ def test_a_slice_is_the_mean_over_its_thickness(orientation):
     assert np.linalg.norm(np.subtract(middle, start)) == pytest.approx(10.5)
 
 
-def test_narrow_or_thick_scans_are_refused():
+def test_too_narrow_or_thick_scan_is_refused():
     image = as_image(POSITION)
     with pytest.raises(SpineError, match="cannot be made"):
         thick_slices(image, image, thickness_mm=30, distance_mm=30)
@@ -40,7 +40,7 @@ def test_narrow_or_thick_scans_are_refused():
         thick_slices(image, image, thickness_mm=0.5, distance_mm=1)
 
 
-def test_a_data_set_becomes_another_one(tmp_path, capsys):
+def test_thick_data_set_overwrites_none(tmp_path, capsys):
     source, target = make_dataset(tmp_path) / "Dataset001_Blocks", tmp_path / "thick" / "Dataset001_Blocks"
     assert main([str(source), str(target), "--cases", "b", "d"]) == 0
     assert [path.name for path in sorted((target / "imagesTr").iterdir())] == ["b_0000.nii.gz", "d_0000.nii.gz"]
