@@ -191,13 +191,11 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
     """The module without its panel, for scripts, with or without a main window:
 
-    Slicer --no-main-window --python-code "
     from SpineInference.options import SegmentationOptions
     from SpineSegmentation import SpineSegmentationLogic
-    volumeNode = slicer.util.loadVolume('scan.nii.gz')
-    result = SpineSegmentationLogic().segment(volumeNode, SegmentationOptions(top_level='T11'))
-    slicer.util.exportNode(result.tableNode, 'measurements.csv')
-    slicer.util.exit()"
+    volumeNode = slicer.util.loadVolume("scan.nii.gz")
+    result = SpineSegmentationLogic().segment(volumeNode, SegmentationOptions(top_level="T11"))
+    slicer.util.exportNode(result.tableNode, "measurements.csv")
     """
 
     def __init__(self):

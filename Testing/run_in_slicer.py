@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 MODULE = PROJECT / "SpineSegmentation"
 SCRIPTS = PROJECT / "Testing" / "slicer_scripts"
 TIME_LIMIT_S = 900
-README_EXAMPLE = r'^Slicer (--no-main-window .*?\n")$'
+README_EXAMPLE = r"```python\n(from SpineInference\.options .*?)```\s+```sh\nSlicer (--no-main-window [^\n]*)\n```"
 
 
 @dataclass
@@ -123,11 +123,12 @@ def headless_use(slicer: Slicer) -> CheckResult:
 
 
 def readme_example(slicer: Slicer) -> CheckResult:
-    """The command of the README, character by character, in a folder with a scan of that name."""
-    [example] = re.findall(README_EXAMPLE, (PROJECT / "README.md").read_text("utf-8"), re.S | re.M)
+    """The script and the command of the README, character by character, in a folder with a scan of that name."""
+    [(script, command)] = re.findall(README_EXAMPLE, (PROJECT / "README.md").read_text("utf-8"), re.S)
     folder = slicer.folder("readme_example")
+    (folder / "segment.py").write_text(script, "utf-8")
     shutil.copy(MODULE / "Resources" / "SampleData" / "SpinePhantom.nrrd", folder / "scan.nrrd")
-    result = checked(slicer.start("readme_example", *shlex.split(example)))
+    result = checked(slicer.start("readme_example", *shlex.split(command)))
     result.facts["files"] = sorted(path.name for path in folder.glob("scan.*"))
     if not (folder / "scan.seg.nrrd").is_file():
         result.failures.append("no scan.seg.nrrd")
