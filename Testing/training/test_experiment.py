@@ -1,13 +1,16 @@
 """An experiment runs through whatever happens: killed, started again, with a run that fails, with a changed preset."""
 
 import csv
+import io
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -62,36 +65,50 @@ def run(path: Path, data: Path, execute=here, only=("*",)) -> None:
     run_experiment(plan(load_experiment(path), output, data, path.parent / "cache", only=only), output, execute)
 
 
-def test_all_runs_are_trained_evaluated_and_reported_and_nothing_twice(data, tmp_path, capsys):
-    path = write(tmp_path)
-    run(path, data)
-    lines = capsys.readouterr().out.splitlines()
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory) -> tuple[Path, list[str]]:
+    """The file of an experiment that was run with everything in it, and what it said; nobody may change it."""
+    path = write(tmp_path_factory.mktemp("finished"))
+    with redirect_stdout(io.StringIO()) as said:
+        run(path, data)
+    return path, said.getvalue().splitlines()
+
+
+@pytest.fixture
+def copied(finished, tmp_path) -> Path:
+    """The file of a copy of that experiment, which may be changed."""
+    shutil.copytree(finished[0].parent, tmp_path / "copied")
+    return tmp_path / "copied" / "trial.yaml"
+
+
+def test_all_runs_are_trained_evaluated_and_reported(finished):
+    path, lines = finished
     assert lines[0].startswith("2 runs, 0 of them done")
     assert lines[1].startswith("1 of 2: deep: validation Dice 0.") and "test Dice 0." in lines[1] and "left" in lines[1]
     assert lines[2].startswith("2 of 2: flat: ") and lines[-1].endswith("report.html")
-    with (tmp_path / "out" / "report-tables" / "scores.csv").open(newline="", encoding="utf-8") as file:
+    with (path.parent / "out" / "report-tables" / "scores.csv").open(newline="", encoding="utf-8") as file:
         assert [(row["Run"], row["Cases of"]) for row in csv.DictReader(file)] == [("deep", "test"), ("flat", "test")]
-    assert (tmp_path / "out" / "runs" / "deep" / "evaluation" / "test" / "network-sagittal.npz").exists()
-    run(path, data, execute=lambda tasks, on_outcome: pytest.fail("done already"))
-    assert main([*arguments(path, data), "--list"]) == 0
+    assert (path.parent / "out" / "runs" / "deep" / "evaluation" / "test" / "network-sagittal.npz").exists()
+
+
+def test_what_is_done_is_not_done_again(copied, data, capsys):
+    run(copied, data, execute=lambda tasks, on_outcome: pytest.fail("done already"))
+    assert main([*arguments(copied, data), "--list"]) == 0
     assert capsys.readouterr().out.splitlines()[-3:-1] == ["deep  done", "flat  done"]
 
 
-def test_an_evaluation_that_was_cut_off_is_made_up_for_without_training_again(data, tmp_path):
-    path = write(tmp_path, {"flat": RUNS["flat"]})
-    run(path, data)
-    folder = tmp_path / "out" / "runs" / "flat"
+def test_a_missing_evaluation_is_made_without_training(copied, data):
+    folder = copied.parent / "out" / "runs" / "flat"
     (folder / "evaluation" / "test" / "summary.json").unlink()
     before = (folder / "weights.safetensors").stat().st_mtime_ns
-    run(path, data)
+    run(copied, data)
     assert (folder / "evaluation" / "test" / "summary.json").exists()
     assert (folder / "weights.safetensors").stat().st_mtime_ns == before
 
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(data, tmp_path, capsys):
-    path = write(
-        tmp_path, {"broken": {"network": {"family": "unet", "arguments": {"encoder": "no-such-encoder"}}}, **RUNS}
-    )
+    broken = {"network": {"family": "unet", "arguments": {"encoder": "no-such-encoder"}}}
+    path = write(tmp_path, {"broken": broken, **RUNS}, evaluate=())
     with pytest.raises(SpineError, match=r"1 of 2 runs have failed \(broken\)"):
         run(path, data, only=("broken", "flat"))
     first, second = capsys.readouterr().out.splitlines()[1:3]
@@ -100,11 +117,15 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(data, tmp_path, capsys):
     assert "no-such-encoder" in (tmp_path / "out" / "runs" / "broken" / "log.txt").read_text("utf-8")
 
 
-def test_another_configuration_is_refused_in_a_folder_with_runs_and_new_runs_are_not(data, tmp_path):
-    run(write(tmp_path, {"flat": RUNS["flat"]}), data)
-    assert len(plan(load_experiment(write(tmp_path)), tmp_path / "out", data, tmp_path / "cache")) == 2
+def test_a_changed_configuration_is_refused(copied, data):
     with pytest.raises(SpineError, match=r"training\.batch_size was 4, now it is 2"):
-        run(write(tmp_path, batch_size=2), data)
+        run(write(copied.parent, batch_size=2), data)
+
+
+def test_runs_can_be_added_later(copied, data):
+    path = write(copied.parent, {**RUNS, "new": {}})
+    planned = plan(load_experiment(path), path.parent / "out", data, path.parent / "cache")
+    assert [(each.run.name, each.state) for each in planned] == [("deep", "done"), ("flat", "done"), ("new", "new")]
 
 
 def test_data_that_cannot_be_used_is_told_before_anything_runs(data, tmp_path):
@@ -128,7 +149,7 @@ def test_killed_at_once_with_everything_it_had_started_it_goes_on_as_if_never_in
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     runs = {"flat": {"training": {"max_epochs": 1, "steps_per_epoch": 2}}, "deep": RUNS["deep"]}
-    long = {"max_epochs": 3, "steps_per_epoch": 25}
+    long = {"max_epochs": 3, "steps_per_epoch": 10}
     whole, killed = (write(tmp_path / name, runs, evaluate=(), **long) for name in ("whole", "killed"))
     run(whole, data, only=("deep",))
     process = subprocess.Popen(

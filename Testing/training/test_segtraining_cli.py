@@ -1,5 +1,6 @@
-"""The command line: from a data set to an evaluated package, and mistakes that are told in a sentence."""
+"""The command line: from a data set to an evaluated package and a report; mistakes are told in a sentence."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -43,17 +44,34 @@ def test_without_data_folder_it_says_how_to_give_one(capsys, monkeypatch):
     assert "SPINE_DATA" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """The folder in which a user has trained, with data/ and runs/tiny."""
+    folder = tmp_path_factory.mktemp("user")
+    config = str(write_settings(folder / "tiny.yaml"))
+    longer = ["--set", "training.steps_per_epoch=30", "--set", "training.crop=[64, 64]"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("SPINE_DATA", str(make_dataset(folder / "data")))
+        assert main(["prepare", config]) == 0
+        assert main(["train", config, *longer]) == 0
+    return folder
+
+
+@pytest.fixture
+def user_folder(trained, monkeypatch) -> Path:
+    """The same as the working folder."""
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("SPINE_DATA", str(trained / "data"))
+    return trained
+
+
 @pytest.mark.slow
-def test_the_straight_path(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SPINE_DATA", str(make_dataset(tmp_path / "data")))
-    config = str(write_settings(tmp_path / "tiny.yaml"))
-    assert main(["prepare", config]) == 0
-    assert main(["show-augmentations", config, "-o", "samples.png"]) == 0
+def test_from_a_run_to_a_package_and_predictions(user_folder, monkeypatch, capsys):
+    assert main(["show-augmentations", "tiny.yaml", "-o", "samples.png"]) == 0
     assert Path("samples.png").stat().st_size > 10_000
-    assert main(["train", config, "--set", "training.steps_per_epoch=30", "--set", "training.crop=[64, 64]"]) == 0
     assert main(["package", "runs/tiny"]) == 0
-    assert main(["evaluate", config, "--split", "test", "--model", "models/tiny", "-o", "scores"]) == 0
+    assert main(["evaluate", "tiny.yaml", "--split", "test", "--model", "models/tiny", "-o", "scores"]) == 0
     summary = json.loads(Path("scores/summary.json").read_text("utf-8"))
     assert summary["cases"] == ["d"] and summary["results"][0]["planes"] == "sagittal"
     # Whether so small a network can do with 8 bits is not the question here.
@@ -65,5 +83,18 @@ def test_the_straight_path(tmp_path, monkeypatch, capsys):
     assert "model.int8.onnx" in manifest.files and manifest.metrics["int8"]["validation_cases"] == ["c"]
     assert manifest.metrics["evaluation"][0]["dataset"] == DATASET
     assert manifest.training.details["training_cases"] == {DATASET: ["a", "b"]}
-    assert str(tmp_path) not in Path("models/tiny/manifest.json").read_text("utf-8")
+    assert str(user_folder) not in Path("models/tiny/manifest.json").read_text("utf-8")
     assert "Dice" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_run_is_evaluated_as_it_is_and_reported(user_folder):
+    for split in ("test", "training"):
+        assert main(["evaluate", "--run", "runs/tiny", "--split", split, "--whole-volume"]) == 0
+    assert main(["report", "runs/tiny", "-o", "report.html"]) == 0
+    with Path("report-tables/scores.csv").open(newline="", encoding="utf-8") as file:
+        scores = {row["Cases of"]: row for row in csv.DictReader(file)}
+    assert scores["training"]["n"] == "2" and float(scores["test"]["Dice"]) > 0.5
+    html = Path("report.html").read_text("utf-8")
+    assert html.count("<h3>Activation maps: sagittal</h3>") == 1 and "Loss and validation Dice" in html
+    assert str(user_folder) not in html
