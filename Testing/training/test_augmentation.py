@@ -26,7 +26,7 @@ def run(seed: int = 0, **settings) -> tuple[torch.Tensor, torch.Tensor]:
     return augment(*sample(), CROP, Augmentation.model_validate(settings), generator)
 
 
-def test_without_transforms_the_middle_of_the_sample_comes_back_exactly():
+def test_without_transforms_the_middle_comes_back():
     image, target, _ = sample()
     found, labels = run()
     assert torch.allclose(found, image[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN], atol=1e-4)
@@ -73,7 +73,7 @@ def test_rotation_turns_about_the_middle_of_the_crop():
     assert angle == pytest.approx(20, abs=1.5)
 
 
-def test_what_lies_outside_of_the_sample_is_air_and_background():
+def test_outside_of_the_sample_is_air():
     image, target = run(shift={"p": 1, "low": 150, "high": 150})
     assert (image == AIR).all() and (target == 0).all()
 
@@ -105,7 +105,7 @@ def test_noise_has_the_asked_fraction_of_the_range():
         {"thick_rows": {"p": 1, "low": 4, "high": 4}},
     ],
 )
-def test_changes_of_the_values_leave_the_target_and_stay_finite(settings):
+def test_intensity_transforms_leave_the_target(settings):
     still, same = run()
     # Gamma moves only what is between the darkest and the brightest value.
     image, target = run(**settings, gaussian_noise={"p": 1, "low": 0.02, "high": 0.02})
@@ -119,7 +119,7 @@ def test_inversion_makes_the_bright_dark():
     assert np.corrcoef(image.flatten(), still.flatten())[0, 1] == pytest.approx(-1)
 
 
-def test_reversed_slices_are_the_same_slices_in_the_other_order():
+def test_slice_order_flip_reverses_the_channels():
     generator = torch.Generator().manual_seed(0)
     image, target, air = sample()
     image[:, 0] += 1
@@ -128,7 +128,7 @@ def test_reversed_slices_are_the_same_slices_in_the_other_order():
     assert (found[:, 2].mean() - found[:, 0].mean()) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_cut_field_of_view_takes_image_and_target_away():
+def test_cut_field_of_view_takes_image_and_target():
     image, target = run(field_of_view={"p": 1, "low": 0.5, "high": 0.5})
     still, same = run()
     gone = image[:, 0] != still[:, 0]

@@ -8,7 +8,7 @@ from SegTraining.config.config import PRESETS, load_config, save_config
 from SpineInference.errors import SpineError
 
 
-def test_a_misspelt_setting_is_an_error_that_names_its_place(tmp_path):
+def test_misspelt_setting_is_named_with_its_place(tmp_path):
     path = write_settings(tmp_path / "x.yaml", training={"bach_size": 4})
     with pytest.raises(SpineError, match=r"training\.bach_size: there is no such setting, perhaps batch_size"):
         load_config(path)
@@ -27,7 +27,7 @@ def test_a_misspelt_setting_is_an_error_that_names_its_place(tmp_path):
         ("network", {"family": "unnet"}, "network.family.*unnet.*known are .*unet"),
     ],
 )
-def test_a_mistake_is_told_with_its_place_and_what_was_probably_meant(tmp_path, section, values, part_of_message):
+def test_mistake_is_told_with_place_and_suggestion(tmp_path, section, values, part_of_message):
     path = write_settings(tmp_path / "x.yaml", **{section: values})
     with pytest.raises(SpineError, match=part_of_message):
         load_config(path)
@@ -64,7 +64,7 @@ def test_impossible_values_are_refused(tmp_path, section, values, part_of_messag
         load_config(path)
 
 
-def test_a_file_replaces_entries_of_its_base_key_by_key(tmp_path):
+def test_a_file_replaces_keys_of_its_base(tmp_path):
     write_settings(tmp_path / "base.yaml")
     (tmp_path / "x.yaml").write_text("base: base.yaml\nplane: axial\ntraining: {seed: 7}\n", "utf-8")
     config = load_config(tmp_path / "x.yaml", {"training.max_minutes": 2.5})
@@ -86,13 +86,13 @@ def test_a_file_that_is_its_own_base_is_refused(tmp_path):
         load_config(tmp_path / "x.yaml")
 
 
-def test_the_resolved_copy_gives_the_same_configuration(tmp_path):
+def test_resolved_copy_is_the_same_configuration(tmp_path):
     config = load_config(write_settings(tmp_path / "x.yaml"))
     save_config(config, tmp_path / "copy.yaml")
     assert load_config(tmp_path / "copy.yaml") == config
 
 
-def test_settings_of_older_files_are_told_by_their_new_names(tmp_path):
+def test_old_settings_are_told_by_their_new_names(tmp_path):
     content = settings()
     older = {"card" if key == "model_info" else key: value for key, value in content.items()}
     for wrong, place in (

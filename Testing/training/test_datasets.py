@@ -27,7 +27,7 @@ def test_cases_are_found_and_split_by_the_lists(tmp_path):
     assert names(parts) == {"training": ["a", "c"], "validation": ["b"], "test": ["d"]}
 
 
-def test_a_data_set_without_weight_teaches_nothing_and_still_judges(tmp_path):
+def test_weight_0_is_not_trained_on_but_validated(tmp_path):
     make_dataset(tmp_path)
     make_dataset(tmp_path, ("e",), dataset="Other")
     datasets = [{"name": DATASET, "sampling_weight": 0}, {"name": "Other"}]
@@ -50,7 +50,7 @@ def test_a_patient_in_two_parts_is_leakage(tmp_path):
         split_cases(data({"validation": ["p1_after"]}, patient_pattern=r"^(p\d+)_"), folder)
 
 
-def test_folds_keep_the_scans_of_a_patient_together_and_cover_everyone(tmp_path):
+def test_folds_keep_patients_whole_and_cover_all(tmp_path):
     folder = make_dataset(tmp_path, tuple(f"p{i}_{when}" for i in range(6) for when in ("x", "y")))
     seen: list[str] = []
     for fold in range(3):
@@ -62,7 +62,7 @@ def test_folds_keep_the_scans_of_a_patient_together_and_cover_everyone(tmp_path)
     assert sorted(seen) == ["p1", "p2", "p3", "p4", "p5"]
 
 
-def test_fractions_are_of_patients_and_leave_each_in_one_part(tmp_path):
+def test_fractions_are_of_whole_patients(tmp_path):
     folder = make_dataset(tmp_path, tuple(f"p{i}_{when}" for i in range(10) for when in ("x", "y")))
     split = {"validation_fraction": 0.25, "test_fraction": 0.2, "seed": 3}
     parts = split_cases(data(split, patient_pattern=r"^(p\d+)_"), folder)
@@ -125,7 +125,7 @@ def test_labels_on_another_grid_are_refused(tmp_path, change):
         find_cases(Dataset(name=DATASET), folder)[0].read()
 
 
-def test_everything_above_the_topmost_labelled_body_is_ignored_along_its_tilt():
+def test_above_the_topmost_body_is_ignored_with_tilt():
     labels = np.zeros((60, 40, 40), np.uint8)
     for column in range(10, 30):
         labels[20 + column // 4 : 35 + column // 4, column, 10:30] = 18
@@ -140,7 +140,7 @@ def test_everything_above_the_topmost_labelled_body_is_ignored_along_its_tilt():
     assert ((target == 1) == (labels > 0)).all()
 
 
-def test_below_the_lowest_body_is_ignored_as_far_as_asked():
+def test_below_the_lowest_body_is_ignored():
     labels = np.zeros((100, 8, 8), np.uint8)
     labels[20:30, 2:6, 2:6] = 24
     target = training_target(labels, (2.0, 1.0, 1.0), Dataset(name="x", ignore_below_mm=35))
@@ -149,14 +149,14 @@ def test_below_the_lowest_body_is_ignored_as_far_as_asked():
     assert (target[48:] == 0).all()
 
 
-def test_ignored_labels_are_neither_target_nor_background():
+def test_ignored_labels_are_neither_target_nor_rest():
     labels = np.zeros((20, 8, 8), np.uint8)
     labels[4:8], labels[12:16] = 24, 26
     target = training_target(labels, (1.0, 1.0, 1.0), Dataset(name="x", ignore_labels=(26,)))
     assert (target[4:8] == 1).all() and (target[12:16] == IGNORE).all() and (target[16:] == 0).all()
 
 
-def test_bodies_of_whole_vertebrae_are_what_lies_in_front_of_the_canal():
+def test_body_is_what_lies_in_front_of_the_canal():
     labels = np.zeros((60, 60, 9), np.uint8)
     labels[10:30, 10:50] = 1  # a body and behind it, from 35 on, its spinous process ...
     labels[5:28, 30:35] = 3  # ... between them the canal, which was not drawn in the lowest two rows
@@ -174,7 +174,7 @@ def prepared(folder, cache, **changes) -> dict[str, list[CachedCase]]:
     return prepare(Config.model_validate(settings(**changes)), folder, cache)
 
 
-def test_prepared_cases_are_canonical_and_normalised_whatever_their_orientation(tmp_path):
+def test_prepared_cases_are_canonical_and_normalised(tmp_path):
     image, labels = make_case(0)
     folder = make_dataset(tmp_path / "data")
     for orientation, name in (("RAS", "e"), ("PIR", "f")):
@@ -191,7 +191,7 @@ def test_prepared_cases_are_canonical_and_normalised_whatever_their_orientation(
     assert cases["a"].record.class_pixels["axial"][0][25] == 16 * 16
 
 
-def test_prepared_cases_are_reused_until_source_or_settings_change(tmp_path):
+def test_cache_is_reused_until_something_changes(tmp_path):
     folder, cache = make_dataset(tmp_path / "data"), tmp_path / "cache"
 
     def written() -> dict[str, int]:

@@ -128,7 +128,7 @@ def test_runs_can_be_added_later(copied, data):
     assert [(each.run.name, each.state) for each in planned] == [("deep", "done"), ("flat", "done"), ("new", "new")]
 
 
-def test_data_that_cannot_be_used_is_told_before_anything_runs(data, tmp_path):
+def test_unusable_data_is_told_before_anything_runs(data, tmp_path):
     path = write(tmp_path, {"all": {"data": {"split": {"validation": ["c"], "test": []}}}})
     with pytest.raises(SpineError, match='The run "all" has no test cases'):
         run(path, data)
@@ -145,7 +145,7 @@ def test_two_processes_do_not_run_the_same_experiment(data, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.slow
-def test_killed_at_once_with_everything_it_had_started_it_goes_on_as_if_never_interrupted(data, tmp_path):
+def test_killed_experiment_goes_on_bit_for_bit(data, tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     runs = {"flat": {"training": {"max_epochs": 1, "steps_per_epoch": 2}}, "deep": RUNS["deep"]}
@@ -188,7 +188,7 @@ def wait_until_free(folder: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.slow
-def test_a_process_that_crashes_is_told_and_the_next_task_is_run(tmp_path):
+def test_a_crash_is_told_and_the_next_task_is_run(tmp_path):
     tasks = [Task(name, tmp_path / f"{name}.yaml", tmp_path / name, tmp_path, tmp_path) for name in ("one", "two")]
     outcomes: list[TaskOutcome] = []
     crashing = threading.Thread(target=crash_first_child)

@@ -59,7 +59,7 @@ def cut_power(nodes: RayNodes, run: Path) -> None:
 
 @two_nodes
 @pytest.mark.slow
-def test_a_node_that_dies_costs_no_run_and_changes_none(tmp_path, monkeypatch, capfd):
+def test_a_dead_node_costs_no_run_and_changes_none(tmp_path, monkeypatch, capfd):
     runs = {"long": LONG, "short": {}}
     monkeypatch.setattr("SegTraining.experiments.local_executor.run_locally", here)
     assert main(arguments(tmp_path / "alone", runs, "--only", "long")) == 0
@@ -88,7 +88,7 @@ def test_a_node_that_dies_costs_no_run_and_changes_none(tmp_path, monkeypatch, c
         assert sorted(row["Run"] for row in csv.DictReader(file)) == sorted(runs)
 
 
-def test_a_cluster_that_does_not_answer_is_told_and_nothing_is_run(tmp_path, capfd):
+def test_unreachable_cluster_is_told(tmp_path, capfd):
     assert main(arguments(tmp_path / "trial", {"short": {}}, "--cluster", "127.0.0.1:1")) == 2
     assert 'the Ray cluster "127.0.0.1:1" cannot be used' in capfd.readouterr().err
     assert not (tmp_path / "trial" / "out" / "runs").exists()
@@ -105,14 +105,14 @@ def test_a_local_cluster_has_the_processors_granted(monkeypatch):
     assert given["num_cpus"] == 3
 
 
-def test_a_run_on_a_node_leaves_others_their_processors(tmp_path, monkeypatch):
+def test_a_run_leaves_others_their_processors(tmp_path, monkeypatch):
     threads = []
     monkeypatch.setattr(ray_executor, "run_task", lambda task, number: threads.append(number))
     ray_executor._run(Task("run", tmp_path, tmp_path, tmp_path, tmp_path, cpus=2), monitor=None)
     assert threads == [2]
 
 
-def test_what_another_run_has_prepared_meanwhile_stays_for_it_reads_it_already(tmp_path, monkeypatch):
+def test_a_case_prepared_meanwhile_stays(tmp_path, monkeypatch):
     config, data, cache = parse_config(settings(), "trial"), make_dataset(tmp_path / "data"), tmp_path / "cache"
     compute = Job._arrays
     made: list[int] = []

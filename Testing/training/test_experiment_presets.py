@@ -18,7 +18,7 @@ def runs(preset: str) -> dict[str, ExperimentRun]:
 
 
 @pytest.mark.parametrize("small", ["", "small/"])
-def test_the_thesis_grid_is_its_table_on_three_planes_and_the_custom_networks(small):
+def test_thesis_grid_has_all_runs_of_its_tables(small):
     found = runs(f"{small}thesis-grid")
     grid = product(("unet", "fpn", "linknet", "pspnet"), ("random", "resnet50", "inceptionv4"), ("raw", "n4"))
     planes = ("sagittal", "coronal", "axial")
@@ -40,7 +40,7 @@ def test_the_thesis_grid_is_its_table_on_three_planes_and_the_custom_networks(sm
     assert table == set(published.GRID)
 
 
-def test_only_the_large_grid_says_that_it_starts_from_imagenet():
+def test_only_the_large_grid_starts_from_imagenet():
     own = "prerequisites/phantom-{}/weights.safetensors"
     for preset, weights in (("thesis-grid", "imagenet"), ("small/thesis-grid", own)):
         for name, run in runs(preset).items():
@@ -66,7 +66,7 @@ def test_the_segnet_is_trained_as_published(small):
 
 
 @pytest.mark.parametrize("small", ["", "small/"])
-def test_the_posters_experiments_differ_in_noise_and_number_of_cases_only(small):
+def test_poster_runs_differ_in_noise_and_cases_only(small):
     found = {name: run.config for name, run in runs(f"{small}xray-robustness").items()}
     sizes = [5, 10, 15, 20, 25, 45, 65, 85, 105]
     assert list(found) == ["baseline", "noise-both", "noise-validation", *(f"size-{n}" for n in sizes)]
@@ -82,7 +82,7 @@ def test_the_posters_experiments_differ_in_noise_and_number_of_cases_only(small)
         assert config.validation.noisy_copies == expected
 
 
-def test_small_versions_are_small_and_run_without_a_gpu():
+def test_small_presets_are_small_and_need_no_gpu():
     for preset in EXPERIMENTS:
         full = runs(preset)
         for name, run in runs(f"small/{preset}").items():

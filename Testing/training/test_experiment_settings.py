@@ -25,7 +25,7 @@ def names(path: Path) -> list[str]:
     return [run.name for run in expand(load_experiment(path), START)]
 
 
-def test_every_combination_is_a_run_with_the_settings_of_its_values(tmp_path):
+def test_every_combination_is_a_run(tmp_path):
     runs = expand(load_experiment(write(tmp_path / "trial.yaml", axes=AXES)), START, {"training.seed": 7})
     assert [run.name for run in runs] == ["unet-raw", "unet-n4", "fpn-raw", "fpn-n4"]
     last = runs[-1].config

@@ -87,7 +87,7 @@ def test_both_files_hold_the_same_numbers(package):
         np.testing.assert_array_equal(half, weights[name].numpy())
 
 
-def test_the_engine_computes_what_the_trained_network_does(package):
+def test_engine_computes_what_the_network_does(package):
     noise = torch.randn(1, 3, 64, 32)
     with torch.inference_mode():
         expected = torch.sigmoid(trained().eval()(noise)).numpy()
@@ -109,7 +109,7 @@ def test_old_onnxruntime_reads_it(package):
     assert shape == ["n", 3, "rows", "cols"]
 
 
-def test_onnxruntime_folds_casts_and_batch_normalisation_when_loading(package, tmp_path):
+def test_onnxruntime_folds_casts_and_batch_norm(package, tmp_path):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")

@@ -35,7 +35,7 @@ def test_a_run_starts_from_the_weights_of_the_package(start):
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_a_frozen_encoder_stays_as_it_is_with_its_statistics(start, folders, tmp_path, frozen):
+def test_frozen_encoder_keeps_weights_and_statistics(start, folders, tmp_path, frozen):
     tuning = {"package": str(start.path), "freeze_encoder": frozen}
     folder = train(config(fine_tuning=tuning), *folders, tmp_path / "run")
     state = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
@@ -49,6 +49,6 @@ def test_a_package_with_another_network_is_refused(start):
         start_network(config(fine_tuning={"package": str(start.path)}, input={"context_slices": 2}))
 
 
-def test_a_missing_package_is_refused_before_anything_is_written(folders, tmp_path):
+def test_missing_package_is_refused_before_writing(folders, tmp_path):
     with pytest.raises(SpineError, match="nowhere"):
         train(config(fine_tuning={"package": str(tmp_path / "nowhere")}), *folders, tmp_path / "run")

@@ -44,7 +44,7 @@ def middle(mask: np.ndarray) -> tuple[float, float]:
     return ndimage.center_of_mass(mask)
 
 
-def test_rays_through_a_tube_and_a_ball_are_as_long_as_they_are():
+def test_ray_lengths_through_tube_and_ball():
     film = Film(200, 200, 0.5, top=50)
     across = film.sums(tube([(-40, 0, 0), (-10, 0, 0), (0, 0, 0), (40, 0, 0)], 10, 0.25))[0]
     assert across[100, 100] == pytest.approx(20, rel=0.03)
@@ -57,7 +57,7 @@ def test_rays_through_a_tube_and_a_ball_are_as_long_as_they_are():
     assert np.allclose(middle(ball), (89.5, 109.5), atol=0.5)
 
 
-def test_an_outline_is_filled_also_where_it_leaves_the_picture():
+def test_outline_is_filled_beyond_the_picture():
     angle = np.linspace(0, 2 * np.pi, 90, endpoint=False)
     inside = filled(50 + 30 * np.cos(angle), 70 + 40 * np.sin(angle), (100, 100))
     rows, cols = np.indices(inside.shape)
@@ -90,7 +90,7 @@ def test_lungs_are_dark_between_what_is_bright(seed):
     assert ndimage.label(lungs)[1] == 2 and 25_000 < lungs.sum() * 1.4**2 < 60_000
 
 
-def test_a_radiograph_is_seen_from_the_front_as_it_hangs_on_the_wall():
+def test_radiograph_is_seen_from_the_front():
     truth = radiograph().truth
     (_, right), (_, left), (_, heart) = (middle(truth == value) for value in (RIGHT_LUNG, LEFT_LUNG, HEART))
     assert right < heart < left and heart > 128

@@ -52,7 +52,7 @@ def test_labels_outside_of_the_list_are_told(tmp_path):
 
 
 @pytest.mark.parametrize(("split", "fatal"), [({"validation": ["b"]}, True), ({"validation": ["c"]}, False)])
-def test_the_same_image_under_two_names_is_worst_in_two_parts(tmp_path, split, fatal):
+def test_same_image_twice_is_fatal_in_two_parts(tmp_path, split, fatal):
     folder = make_dataset(tmp_path)
     image = (folder / DATASET / "imagesTr/a_0000.nii.gz").read_bytes()
     (folder / DATASET / "imagesTr/b_0000.nii.gz").write_bytes(image)
@@ -60,7 +60,7 @@ def test_the_same_image_under_two_names_is_worst_in_two_parts(tmp_path, split, f
     assert found == fatal and '"a" (training)' in said and "same image" in said
 
 
-def test_a_patient_in_two_parts_is_told_and_the_rest_is_still_looked_at(tmp_path):
+def test_leaking_patient_is_told_beside_the_rest(tmp_path):
     folder = make_dataset(tmp_path, ("p1_x", "p1_y", "p2_x"))
     data = {"datasets": [{"name": DATASET, "patient_pattern": "^(p.)"}], "split": {"validation": ["p1_x"]}}
     facts, found = examine(config(data=data), folder)

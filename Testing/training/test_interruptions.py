@@ -22,7 +22,7 @@ from SpineInference.errors import SpineError
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_the_middle_of_an_epoch_ends_like_an_uninterrupted_one(folders, tmp_path):
+def test_killed_run_is_resumed_bit_for_bit(folders, tmp_path):
     data, cache = folders
     path = write_settings(tmp_path / "tiny.yaml", training={"steps_per_epoch": 25, "max_epochs": 3})
     whole = train(load_config(path), data, cache, tmp_path / "whole")
@@ -41,7 +41,7 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_like_an_uninterrupted_one(f
     assert same(*(best_weights(run) for run in (whole, killed)))
 
 
-def test_a_run_that_never_reached_a_checkpoint_is_resumed_from_the_beginning(whole_run, folders, tmp_path, monkeypatch):
+def test_run_without_checkpoint_is_begun_again(whole_run, folders, tmp_path, monkeypatch):
     def pull_the_plug(*arguments):
         raise KeyError("the plug")
 
@@ -53,7 +53,7 @@ def test_a_run_that_never_reached_a_checkpoint_is_resumed_from_the_beginning(who
     assert same(last_state(tmp_path / "run"), last_state(whole_run))
 
 
-def test_a_run_folder_belongs_to_one_process_and_is_free_when_that_dies(tmp_path):
+def test_run_lock_is_free_when_its_process_dies(tmp_path):
     code = "import sys, time; from pathlib import Path; from SegTraining.training.run_lock import run_lock\n"
     code += "with run_lock(Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -70,7 +70,7 @@ def full_disk(*arguments, **options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_disk_that_fills_up_harms_nothing_and_the_run_goes_on_when_there_is_room(whole_run, folders, tmp_path):
+def test_run_goes_on_after_a_full_disk(whole_run, folders, tmp_path):
     run = tmp_path / "run"
     done = []
 
@@ -93,7 +93,7 @@ def test_a_disk_that_fills_up_harms_nothing_and_the_run_goes_on_when_there_is_ro
     assert same(last_state(whole_run), last_state(run))
 
 
-def test_a_disk_that_fills_up_while_preparing_leaves_no_half_case(folders, tmp_path):
+def test_full_disk_leaves_no_half_prepared_case(folders, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("SegTraining.data.prepare.write_record", full_disk)
         with pytest.raises(SpineError, match=r"No space left.*make room"):
@@ -114,7 +114,7 @@ def test_a_checkpoint_that_does_not_fit_is_told(folders, tmp_path, damage):
         train(config(), *folders, run, resume=True)
 
 
-def test_a_batch_that_does_not_fit_is_told_with_the_size_that_would(folders, tmp_path, monkeypatch):
+def test_out_of_memory_names_the_batch_that_fits(folders, tmp_path, monkeypatch):
     forward = torch.nn.Conv2d.forward
 
     def with_room_for_three(convolution, image):
@@ -127,7 +127,7 @@ def test_a_batch_that_does_not_fit_is_told_with_the_size_that_would(folders, tmp
         train(config(training={"batch_size": 8}), *folders, tmp_path / "run")
 
 
-def test_other_errors_are_not_taken_for_a_lack_of_memory():
+def test_other_errors_are_no_lack_of_memory():
     assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
     assert not is_out_of_memory(RuntimeError("Given groups=1, weight of size [4, 3, 3, 3]"))
 

@@ -52,7 +52,7 @@ def radiograph(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return image.astype(np.uint16), mask
 
 
-def test_msd_takes_the_pairs_that_its_description_lists(tmp_path):
+def test_msd_takes_the_pairs_of_its_description(tmp_path):
     image, labels = make_case(0)
     write(tmp_path / "set/imagesTr/spine_1.nii.gz", image)
     write(tmp_path / "set/labelsTr/spine_1.nii.gz", labels)
@@ -95,7 +95,7 @@ def test_a_case_needs_exactly_one_mask(tmp_path):
 
 
 @pytest.mark.parametrize(("suffix", "depth"), [("png", np.uint8), ("png", np.uint16), ("tif", np.uint16)])
-def test_a_picture_is_a_volume_of_one_slice_with_all_its_pixels(tmp_path, suffix, depth):
+def test_picture_is_a_volume_of_one_slice(tmp_path, suffix, depth):
     image, mask = radiograph()
     picture(tmp_path / f"set/images/a.{suffix}", (image >> 8 if depth == np.uint8 else image).astype(depth))
     picture(tmp_path / "set/masks/a.png", mask)
@@ -106,7 +106,7 @@ def test_a_picture_is_a_volume_of_one_slice_with_all_its_pixels(tmp_path, suffix
     assert case.record.class_pixels["sagittal"] == [[300], [300]]
 
 
-def test_the_size_of_a_pixel_may_be_given_and_is_resampled_to_that_of_the_input(tmp_path):
+def test_given_pixel_size_is_resampled_to_the_input(tmp_path):
     image, mask = radiograph()
     picture(tmp_path / "set/images/a.png", image)
     picture(tmp_path / "set/masks/a.png", mask)
@@ -114,7 +114,7 @@ def test_the_size_of_a_pixel_may_be_given_and_is_resampled_to_that_of_the_input(
     assert case.record.shape == [32, 24, 1] and case.record.spacing_mm[:2] == [0.5, 0.5]
 
 
-def test_a_mask_takes_the_place_of_its_dicom_radiograph(tmp_path):
+def test_mask_takes_the_place_of_its_radiograph(tmp_path):
     image, mask = radiograph()
     (tmp_path / "set/images").mkdir(parents=True)
     volume = sitk.GetImageFromArray(image[None])
@@ -127,7 +127,7 @@ def test_a_mask_takes_the_place_of_its_dicom_radiograph(tmp_path):
     assert len(stack) == 1 and (target[0] == mask).all()
 
 
-def test_a_picture_in_another_plane_or_in_colour_is_refused(tmp_path):
+def test_coloured_picture_or_other_plane_is_refused(tmp_path):
     image, mask = radiograph()
     picture(tmp_path / "set/images/a.png", image)
     picture(tmp_path / "set/masks/a.png", mask)
@@ -147,7 +147,7 @@ def test_a_mask_of_another_size_is_refused(tmp_path):
         prepared(tmp_path, {"layout": "images2d"}, TWO)
 
 
-def test_a_value_that_no_label_stands_for_is_refused_unless_it_is_spoken_of(tmp_path):
+def test_value_of_no_label_is_refused(tmp_path):
     image, mask = radiograph()
     mask[0, :4] = [3, 4, 4, 5]
     picture(tmp_path / "set/images/a.png", image)
@@ -159,7 +159,7 @@ def test_a_value_that_no_label_stands_for_is_refused_unless_it_is_spoken_of(tmp_
     assert target[0, :5].tolist() == [2, 255, 255, 0, 0]
 
 
-def test_a_data_set_may_have_other_values_for_the_same_labels(tmp_path):
+def test_label_values_of_a_data_set(tmp_path):
     image, mask = radiograph()
     picture(tmp_path / "set/images/a.png", image)
     picture(tmp_path / "set/masks/a.png", np.array([0, 7, 1], np.uint8)[mask])
@@ -183,7 +183,7 @@ def test_values_of_labels_that_cannot_be_meant(label_values, message):
         config({"layout": "images2d", "label_values": label_values}, TWO)
 
 
-def test_the_same_image_in_two_parts_is_leakage_whatever_its_name(tmp_path):
+def test_same_image_in_two_parts_is_leakage(tmp_path):
     image, mask = radiograph()
     for name in ("a", "b", "c"):
         picture(tmp_path / f"set/images/{name}.png", radiograph(1)[0] if name == "c" else image)
@@ -196,7 +196,7 @@ def test_the_same_image_in_two_parts_is_leakage_whatever_its_name(tmp_path):
     prepare(Config.model_validate(content), tmp_path, tmp_path / "cache")
 
 
-def test_the_normalisation_of_the_thesis_is_min_max_in_the_end(tmp_path):
+def test_thesis_normalisation_is_min_max(tmp_path):
     image, labels = make_case(0)
     write(tmp_path / "set/imagesTr/a_0000.nii.gz", image)
     write(tmp_path / "set/labelsTr/a.nii.gz", labels)

@@ -44,7 +44,7 @@ def test_the_preset_is_sound():
     assert config.lowest_level == {"Dataset503_SPIDER": "L5"}
 
 
-def test_bodies_beyond_the_labelled_ones_are_where_they_are(data):
+def test_bodies_beyond_the_labelled_ones_are_placed(data):
     """What is expected above the first and below the last labelled body, against the truth."""
     config = LevelConfig.model_validate(settings())
     case = find_cases(config.data.datasets[0], data)[0]
@@ -66,7 +66,7 @@ def test_bodies_beyond_the_labelled_ones_are_where_they_are(data):
     assert NO_VERTEBRA not in truth.centres or truth.centres[NO_VERTEBRA][0] > truth.centres[S1][0]
 
 
-def test_patches_come_in_copies_with_some_beside_the_spine():
+def test_patches_come_in_copies_some_off_the_spine():
     config = LevelConfig.model_validate(settings())
     scan = phantom_scan(SEED_OF_LUMBAR, config)
     patches, values = draw_patches(scan, config.input, 4, np.random.default_rng(0))
@@ -77,7 +77,7 @@ def test_patches_come_in_copies_with_some_beside_the_spine():
     assert (patches == again).all()
 
 
-def test_labels_without_levels_need_to_be_told_the_lowest_one(data):
+def test_labels_without_levels_need_the_lowest_one(data):
     config = LevelConfig.model_validate(settings())
     case = find_cases(config.data.datasets[0], data)[0]
     anonymous = type(case)(**vars(case) | {"labels_are_instances": False})
@@ -87,14 +87,14 @@ def test_labels_without_levels_need_to_be_told_the_lowest_one(data):
     assert L5 in read_scan(anonymous, told).centres
 
 
-def test_an_anchor_has_one_answer_and_others_are_like_their_neighbours():
+def test_anchors_have_one_answer_others_are_alike():
     table = targets()
     assert torch.allclose(table.sum(1), torch.ones(len(table)))
     assert table[L5, L5] > 0.95 and table[S1, S1] > 0.95
     assert table[21, 20] == table[21, 22] > 0.1 and table[23, 24] < 0.01
 
 
-def test_variation_keeps_the_ends_of_scans_and_depends_on_the_seed_alone():
+def test_augmented_patches_keep_the_ends_of_scans():
     patches = torch.rand(16, 3, 64, 64)
     patches[:, :, 50:] = PAD_VALUE
     first, second = (augment_patches(patches, torch.Generator().manual_seed(1)) for _ in range(2))
@@ -118,7 +118,7 @@ def test_the_network_learns():
 
 
 @pytest.mark.slow
-def test_the_command_makes_a_package_that_says_what_it_is(data, tmp_path):
+def test_levels_command_makes_a_package(data, tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(settings()))
     output = tmp_path / "tiny-levels"
     assert main(["levels", str(tmp_path / "tiny.yaml"), "--data", str(data), "-o", str(output)]) == 0

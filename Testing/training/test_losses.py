@@ -27,7 +27,7 @@ def test_cross_entropy_by_hand():
     assert cross_entropy_loss(logits, target).item() == pytest.approx(math.log(2))
 
 
-def test_an_empty_slice_in_a_batch_does_not_count_as_a_perfect_one():
+def test_empty_slice_is_not_a_perfect_one():
     logits, target = case([[1, 1]], [[-SURE, -SURE]])
     empty_logits, empty = case([[0, 0]], [[-SURE, -SURE]])
     alone = soft_dice_loss(logits, target)
@@ -45,7 +45,7 @@ def test_two_sided_dice_by_hand():
     assert two_sided_dice_loss(logits, target).item() == pytest.approx(expected)
 
 
-def test_two_sided_dice_goes_from_0_for_the_truth_to_almost_1_for_its_opposite():
+def test_two_sided_dice_goes_from_0_to_1():
     target = torch.zeros(1, 100, 100, dtype=torch.uint8)
     target[:, :40] = 1
     truth = (target.float() * 2 - 1)[:, None] * SURE
@@ -70,7 +70,7 @@ def test_several_classes_by_hand():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_ignored_voxels_are_ignored_with_several_classes_too(loss):
+def test_ignored_voxels_with_several_classes(loss):
     target = torch.tensor([[[1, 2, IGNORE]]], dtype=torch.uint8)
     logits = torch.randn(1, 3, 1, 3, generator=torch.Generator().manual_seed(0))
     other = logits.clone()
@@ -92,7 +92,7 @@ def test_deep_supervision_weighs_coarser_scales_less():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_ignored_voxels_change_nothing_and_get_no_gradient(loss):
+def test_ignored_voxels_get_no_gradient(loss):
     logits, target = case([[1, 0, IGNORE]], [[2.0, -1.0, 5.0]])
     other = logits.clone()
     other[..., 2] = -9.0
@@ -117,14 +117,14 @@ def test_weights_are_weights():
     assert total.item() == pytest.approx(expected.item())
 
 
-def test_half_precision_logits_are_summed_in_single_precision():
+def test_half_logits_are_summed_in_single_precision():
     logits = torch.full((4, 1, 128, 128), 3.0, dtype=torch.bfloat16)
     target = torch.ones(4, 128, 128, dtype=torch.uint8)
     expected = 1 - 2 * torch.sigmoid(torch.tensor(3.0)).item() / (1 + torch.sigmoid(torch.tensor(3.0)).item())
     assert soft_dice_loss(logits, target).item() == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_moving_average_forgets_its_start_and_follows():
+def test_moving_average_forgets_its_start():
     network = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
     average = MovingAverage(network, decay=0.99)
     with torch.no_grad():

@@ -53,7 +53,7 @@ def folders(tmp_path_factory) -> tuple[Path, Path]:
     return folder, tmp_path_factory.mktemp("cache")
 
 
-def test_a_small_class_is_shown_as_often_as_a_large_one(folders):
+def test_small_class_is_shown_as_often_as_a_large_one(folders):
     samples = PatchDataset(
         prepare(config(), *folders)["training"], config(training={"foreground_fraction": 1.0}), raw=True
     )
@@ -77,7 +77,7 @@ def test_validation_is_the_mean_over_the_classes(folders):
     assert IGNORE not in truth
 
 
-def test_a_run_becomes_a_package_whose_probabilities_are_those_of_all_classes(folders, tmp_path):
+def test_package_has_probabilities_of_all_classes(folders, tmp_path):
     run = train(config(), *folders, tmp_path / "run")
     made = package(run, tmp_path / "package")
     assert [(label.value, label.name) for label in made.manifest.labels] == [(1, "Field"), (2, "Spot")]
@@ -87,7 +87,7 @@ def test_a_run_becomes_a_package_whose_probabilities_are_those_of_all_classes(fo
 
 
 @pytest.mark.slow
-def test_training_learns_every_class_and_a_picture_gets_them(folders, tmp_path):
+def test_every_class_is_learnt_and_found_in_a_picture(folders, tmp_path):
     training = {"max_epochs": 2, "steps_per_epoch": 60, "crop": [64, 64]}
     folder = train(config(training=training), *folders, tmp_path / "run")
     assert json.loads((folder / "result.json").read_text("utf-8"))["validation_dice"] > 0.8

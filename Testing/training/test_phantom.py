@@ -67,7 +67,7 @@ def test_contrast_of_canal_and_bodies(contrast: str, fluid_to_body: tuple[float,
     assert fluid_to_body[0] < ratio < fluid_to_body[1]
 
 
-def test_truth_ends_where_the_picture_shows_the_dark_cortex():
+def test_truth_ends_at_the_dark_cortex():
     made = make_phantom(4, contrast="T1", field_of_view=(60.0, 50.0, 60.0))
     body = made.bodies == LEVELS["L3"].label
     distance = array(

@@ -36,7 +36,7 @@ def lowest_bodies(spines: list[Spine]) -> float:
     return min(ratios)
 
 
-def test_only_the_ill_have_crushed_bodies_spots_and_screws():
+def test_only_the_ill_have_fractures_and_screws():
     healthy, ill = people(0.0), people(1.0)
     assert lowest_bodies(ill) < 0.6 < lowest_bodies(healthy)
 

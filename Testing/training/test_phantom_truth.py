@@ -49,7 +49,7 @@ def test_the_atlas_is_a_vertebra_without_a_body():
 
 
 @pytest.mark.parametrize("region", ["cervical", "thoracic", "lumbar"])
-def test_discs_are_between_the_two_bodies_of_their_number(region: str):
+def test_discs_lie_between_their_two_bodies(region: str):
     made = phantom(region)
     bodies, discs = array(made.bodies), np.where(array(made.discs) > 0, array(made.levels), 0)
     labels = [label for label in np.unique(bodies) if label][1:-2]

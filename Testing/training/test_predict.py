@@ -71,7 +71,7 @@ def test_names_that_differ_in_the_channel_stay_apart(models, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.nii.gz", "a_0000.nii.gz", "b.nii.gz"]
 
 
-def test_a_prediction_that_is_there_is_never_overwritten(models, tmp_path, capsys):
+def test_existing_prediction_is_never_overwritten(models, tmp_path, capsys):
     scan, _ = two_structures("LPS")
     sitk.WriteImage(scan, tmp_path / "a.nii.gz")
     before = (tmp_path / "a.nii.gz").read_bytes()
@@ -90,7 +90,7 @@ def test_a_segmentation_for_slicer_names_its_segments(models, tmp_path):
     assert written.GetMetaData("Segment1_LabelValue") == "2"
 
 
-def test_the_cases_of_a_split_whose_labels_are_not_needed(models, tmp_path):
+def test_split_is_predicted_without_its_labels(models, tmp_path):
     data = make_dataset(tmp_path / "data")
     for part in ("labelsTr", "instancesTr"):
         (data / DATASET / part / "d.nii.gz").write_bytes(b"damaged")

@@ -51,14 +51,14 @@ def test_epochs_without_validation_claim_no_dice(folders, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "last"), [("cosine", 0.0), ("poly", 0.0), ("constant", 0.01)])
-def test_schedules_begin_at_the_rate_and_end_where_they_should(folders, tmp_path, name, last):
+def test_schedules_begin_and_end_as_they_should(folders, tmp_path, name, last):
     training = {"max_epochs": 3, "steps_per_epoch": 6}
     rows, _ = run(folders, tmp_path / "run", training=training, schedule={"name": name, "warmup_steps": 0})
     rates = [float(row["learning_rate"]) for row in rows]
     assert rates[0] > 0.0066 and rates[-1] == pytest.approx(last, abs=0.002) and rates == sorted(rates, reverse=True)
 
 
-def test_the_validation_loss_is_that_of_the_training_on_other_cases(folders, tmp_path):
+def test_validation_loss_is_the_training_loss(folders, tmp_path):
     training, weights = {"max_epochs": 1, "steps_per_epoch": 1}, {"dice": 0, "cross_entropy": 1}
     once, _ = run(folders, tmp_path / "once", training=training, loss=weights, **STILL)
     twice, _ = run(folders, tmp_path / "twice", training=training, loss={"dice": 0, "cross_entropy": 2}, **STILL)
@@ -109,6 +109,6 @@ BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 @pytest.mark.filterwarnings("ignore:You passed .*16-mixed")  # which a CPU computes as bf16-mixed
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
-def test_half_precision_trains_weights_in_full_precision(folders, tmp_path, precision):
+def test_half_precision_keeps_full_weights(folders, tmp_path, precision):
     rows, state = run(folders, tmp_path / "run", training={"precision": precision, "max_epochs": 1})
     assert state["network.segmentation_head.0.weight"].dtype == torch.float32 and float(rows[0]["loss"]) < 3

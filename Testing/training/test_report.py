@@ -72,7 +72,7 @@ def test_a_report_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-def test_a_folder_that_is_no_run_is_refused_before_anything_is_written(tmp_path, capsys):
+def test_folder_without_a_run_is_refused(tmp_path, capsys):
     assert main(["report", str(tmp_path), "-o", str(tmp_path / "report.html")]) == 2
     assert "neither a run nor an evaluation" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
@@ -93,7 +93,7 @@ def shifted() -> tuple[np.ndarray, np.ndarray]:
     return prediction, reference
 
 
-def test_examples_are_the_best_and_worst_slices_not_neighbours_and_survive_the_disk(tmp_path):
+def test_examples_are_best_and_worst_slices_apart(tmp_path):
     prediction, reference = shifted()
     reference[20:24, 20:22, 2] = 1  # a handful of missed pixels is not worth a picture
     examples = Examples()
@@ -108,7 +108,7 @@ def test_examples_are_the_best_and_worst_slices_not_neighbours_and_survive_the_d
     assert kept[0].image.dtype == np.uint8 and kept[0].image.shape == kept[0].judged.shape
 
 
-def test_missed_and_invented_pixels_have_colours_of_their_own(tmp_path):
+def test_false_pixels_have_colours_of_their_own(tmp_path):
     prediction, reference = shifted()
     examples = Examples()
     examples.add("a", "sagittal", "sagittal", reference * 1.0, prediction, everything_judged(reference))

@@ -13,7 +13,7 @@ GRID = {key: dict(zip(published.PLANES, values, strict=True)) for key, values in
 
 
 @pytest.mark.parametrize("plane", published.PLANES)
-def test_the_derived_tables_of_the_thesis_follow_from_its_table_of_all_configurations(plane):
+def test_derived_thesis_tables_follow_from_the_grid(plane):
     assert mean_and_sd(GRID, plane) == published.BY_PLANE[plane]
     for name, corrected in (("raw", False), ("corrected", True)):
         assert mean_and_sd(GRID, plane, lambda key, c=corrected: key[2] == c) == published.BY_CORRECTION[name][plane]
@@ -28,7 +28,7 @@ def tables(*folders) -> dict:
     return {table.key: table for table in published_tables(read_runs(list(folders)))}
 
 
-def test_a_run_stands_beside_its_published_value_and_the_others_are_missing(tmp_path):
+def test_run_stands_beside_its_published_value(tmp_path):
     run = write_run(tmp_path / "a", "unet", corrected=True, encoder="resnet50", encoder_weights="imagenet")
     write_evaluation(run, [0.85, 0.87])
     random = write_run(tmp_path / "b", "linknet", plane="axial", encoder="inceptionv4")
@@ -43,7 +43,7 @@ def test_a_run_stands_beside_its_published_value_and_the_others_are_missing(tmp_
     assert "2 of the 72" in found["table-4.4"].note
 
 
-def test_weights_from_a_file_are_not_called_those_of_imagenet(tmp_path):
+def test_weights_from_a_file_are_not_called_imagenet(tmp_path):
     weights = {"encoder": "resnet50", "encoder_weights": "/some/where/first/phantom-resnet50/weights.safetensors"}
     for name, arguments in (("file", weights), ("hub", {**weights, "encoder_weights": "imagenet"})):
         write_evaluation(write_run(tmp_path / name, "unet", **arguments), [0.8, 0.9])
@@ -73,7 +73,7 @@ def test_custom_networks(tmp_path):
     )
 
 
-def test_dilated_networks_with_the_splits_that_were_evaluated(tmp_path):
+def test_dilated_networks_with_evaluated_splits(tmp_path):
     run = write_run(tmp_path / "fdn", "fdn11be")
     write_evaluation(run, [0.9, 0.92])
     write_evaluation(run, [0.96, 0.98], split="training")
@@ -111,7 +111,7 @@ def test_pairs_become_two_columns_of_a_csv_file(tmp_path):
     assert row["Sagittal, % (ours)"] == "86.0" and row["Sagittal, % (published)"] == "84"
 
 
-def test_runs_on_the_same_cases_are_compared_with_the_best_one(tmp_path):
+def test_runs_are_compared_with_the_best_one(tmp_path):
     best = [0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97]
     for name, dice in (("best", best), ("worse", [d - 0.01 * n for n, d in enumerate(best, 1)]), ("fewer", best[:5])):
         write_evaluation(write_run(tmp_path / name, "unet"), dice)
@@ -121,7 +121,7 @@ def test_runs_on_the_same_cases_are_compared_with_the_best_one(tmp_path):
     assert found.rows[0][2:] == ("8", "-0.0450", "0.0078", "0.0078", "differs")
 
 
-def test_too_few_cases_for_any_test_are_told_in_one_sentence(tmp_path):
+def test_too_few_cases_are_told_in_one_sentence(tmp_path):
     for name, dice in (("a", 0.9), ("b", 0.8), ("c", 0.7)):
         write_evaluation(write_run(tmp_path / name, "unet"), [dice, dice + 0.01])
     (found,) = comparisons(read_runs([tmp_path / name for name in "abc"]))
@@ -149,7 +149,7 @@ def test_several_labels_are_compared_by_their_mean_too(tmp_path):
     assert record.evaluations["test"].dice_of_cases("sagittal", "all") == pytest.approx({"case0": 0.6, "case1": 0.6})
 
 
-def test_a_folder_without_a_run_and_a_damaged_file_are_told(tmp_path):
+def test_damaged_file_and_missing_run_are_told(tmp_path):
     with pytest.raises(SpineError, match="neither a run nor an evaluation"):
         read_runs([tmp_path])
     run = write_run(tmp_path / "a", "unet")

@@ -45,7 +45,7 @@ def test_most_samples_show_the_target_and_some_do_not(folders):
     assert 70 <= with_target < 100
 
 
-def test_thick_slices_are_means_of_thin_ones_and_as_far_apart(folders):
+def test_thick_slices_are_means_and_as_far_apart(folders):
     case = cases(folders)[0]
     position = np.arange(case.image.shape[2], dtype=np.float16)
     case.image = np.broadcast_to(position, case.image.shape)
@@ -96,7 +96,7 @@ class Recorder:
 
 @pytest.mark.parametrize("plane", PLANES)
 @pytest.mark.parametrize("context", [0, 1, 2])
-def test_training_and_inference_see_the_same_neighbours(folders, tmp_path, plane, context):
+def test_training_and_inference_see_same_neighbours(folders, tmp_path, plane, context):
     """Also at the ends of the stack, where neighbours are missing."""
     setting = config(
         plane=plane,

@@ -61,7 +61,7 @@ def test_a_folder_with_a_run_is_not_overwritten(whole_run, folders):
         train(config(), *folders, whole_run)
 
 
-def test_resuming_with_other_settings_or_without_a_run_is_refused(whole_run, folders, tmp_path):
+def test_resuming_another_or_no_run_is_refused(whole_run, folders, tmp_path):
     with pytest.raises(SpineError, match="differs"):
         train(config(optimiser={"learning_rate": 0.5}), *folders, whole_run, resume=True)
     with pytest.raises(SpineError, match="no checkpoint"):

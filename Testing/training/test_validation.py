@@ -12,7 +12,7 @@ def cases(folders) -> list[CachedCase]:
     return prepare(config(), *folders)["training"]
 
 
-def test_validation_scores_the_truth_with_one_and_leaves_out_what_nobody_labelled(folders):
+def test_validation_scores_truth_with_one(folders):
     case = cases(folders)[0]
     for plane in ("sagittal", "coronal", "axial"):
         setting = config(plane=plane, input={"context_slices": 0}, validation={"slice_step": 1})
@@ -34,7 +34,7 @@ def test_validation_goes_by_the_packaged_threshold(folders):
         assert low < validate(case, unsure_around_the_blocks, setting).dice <= high
 
 
-def test_validation_on_a_canvas_sees_larger_slices_as_tiles(folders):
+def test_validation_on_a_canvas_sees_tiles(folders):
     case = cases(folders)[0]
     sizes = set()
 
