@@ -35,8 +35,9 @@ lint: $(ALL)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
+# A file of tests stays in one process, which shares what the file sets up; more than four would want too much memory.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 # setuptools would take what an earlier version has left in build/ along.
 wheel: | $(BIN)/pip
