@@ -57,6 +57,21 @@ class Case:
                 image.SetSpacing((self.dataset.spacing_mm, self.dataset.spacing_mm, image.GetSpacing()[2]))
         return image
 
+    def read_canal(self) -> sitk.Image | None:
+        """Where the spinal canal was drawn (1 or 0, on the grid of the labels), if the data set tells bodies by it.
+
+        None where it does not, or where the label map itself shows the canal: instances have a value for each body
+        only.
+        """
+        if self.dataset.body_in_front_of is None or not self.labels_are_instances:
+            return None
+        return self._readable(read_labels, self.labels_of_classes) == self.dataset.body_in_front_of
+
+    @property
+    def labels_of_classes(self) -> Path:
+        """The label map with a value for each class, beside which `labels` may hold a value for each body."""
+        return self.labels.parents[1] / "labelsTr" / self.labels.name
+
     def _readable(self, read: Callable[[Path], sitk.Image], path: Path) -> sitk.Image:
         try:
             return read(path)

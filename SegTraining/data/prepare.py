@@ -160,8 +160,9 @@ class Job:
         if thesis:
             volume = self._as_in_the_thesis(volume, labels)
         volume = _isotropic(volume, spec.spacing_mm)
-        on_grid = _labels_on(volume, labels)
-        return volume, training_target(on_grid, spacing_ipl(volume), self.case.dataset, self.labels)
+        on_grid, canal = _labels_on(volume, labels), self.case.read_canal()
+        drawn = None if canal is None else _labels_on(volume, canonical(canal)) > 0
+        return volume, training_target(on_grid, spacing_ipl(volume), self.case.dataset, self.labels, drawn)
 
     def _as_in_the_thesis(self, volume: sitk.Image, labels: sitk.Image) -> sitk.Image:
         # The min-max of eq. 4.4 undoes any linear function of the intensities, the z-score before it and the one

@@ -21,14 +21,19 @@ _WALL_REACH_MM = 10.0
 
 
 def training_target(
-    labels: np.ndarray, spacing: tuple[float, float, float], dataset: Dataset, classes: tuple[Label, ...] = (Label(),)
+    labels: np.ndarray,
+    spacing: tuple[float, float, float],
+    dataset: Dataset,
+    classes: tuple[Label, ...] = (Label(),),
+    canal: np.ndarray | None = None,
 ) -> np.ndarray:
     """uint8 [I, P, L]: 0 background, 1 to n the `classes`, 255 ignored, from a canonical label map [I, P, L].
 
-    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `config.data.Dataset`).
-    Raises SpineError for a value that no rule speaks of.
+    `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `config.data.Dataset`);
+    `canal` is where the spinal canal was drawn (bool), if `labels` does not show it. Raises SpineError for a value that
+    no rule speaks of.
     """
-    target = labelled_classes(labels, spacing, dataset, classes)
+    target = labelled_classes(labels, spacing, dataset, classes, canal)
     body = is_target(target)
     rows = np.flatnonzero(body.any(axis=(1, 2)))
     if not len(rows):

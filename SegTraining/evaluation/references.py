@@ -7,7 +7,6 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.anatomy import LEVELS
-from SpineInference.files.reading import read_labels
 from SpineInference.spine.vertebrae import separate
 from SpineInference.volume.geometry import canonical, spacing_ipl
 
@@ -56,7 +55,9 @@ def read_reference(
     oriented = canonical(label_map)
     values = sitk.GetArrayFromImage(oriented)
     spacing = spacing_ipl(oriented)
-    classes = labelled_classes(values, spacing, case.dataset, labels, _canal(case))
+    canal = case.read_canal()
+    drawn = None if canal is None else sitk.GetArrayFromImage(canonical(canal)) > 0
+    classes = labelled_classes(values, spacing, case.dataset, labels, drawn)
     rows = slice(*evaluated_slices(classes, case.dataset))
     ignored = classes == IGNORE
     classes[ignored] = 0
@@ -65,11 +66,3 @@ def read_reference(
     if separate_bodies and not has_bodies and len(np.unique(instances)) <= 2:
         instances, has_bodies = separate(classes > 0, spacing)[0], True
     return scan, Reference(instances, classes, ignored, rows, spacing, has_bodies, levels_known)
-
-
-def _canal(case: Case) -> np.ndarray | None:
-    """Where the spinal canal was drawn, if the data set tells bodies by it and its instances do not show it."""
-    if case.dataset.body_in_front_of is None or not case.labels_are_instances:
-        return None
-    drawn = read_labels(case.labels.parents[1] / "labelsTr" / case.labels.name)
-    return sitk.GetArrayFromImage(canonical(drawn)) == case.dataset.body_in_front_of

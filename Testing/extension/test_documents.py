@@ -21,7 +21,7 @@ from SegTraining.config.config import PRESETS, Config, load_config, parse_config
 from SegTraining.config.experiment import Experiment, expand, load_experiment
 from SegTraining.config.levels import LevelConfig, load_level_config
 from SpineInference.app import cli
-from SpineInference.app.background_tasks import Drawn
+from SpineInference.app.background_tasks import SegmentsToMeasure
 from SpineInference.app.record import Record
 from SpineInference.app.requests import Request
 from SpineInference.errors import SpineError
@@ -352,7 +352,7 @@ REFERENCE = {
     ],
     "docs/reference/manifest.md": lambda: fields_of(Manifest, InputSpec, OutputSpec, PostprocessingSpec),
     "docs/reference/result-files.md": lambda: fields_of(Record, Request) + measured_columns(),
-    "docs/reference/worker-protocol.md": lambda: fields_of(Request, Drawn),
+    "docs/reference/worker-protocol.md": lambda: fields_of(Request, SegmentsToMeasure),
     "docs/how-to/scripts.md": lambda: fields_of(SegmentationOptions),
 }
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from errand_process import send
+from background_process import send
 
 from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
@@ -70,10 +70,10 @@ def test_remeasure_in_the_worker(tmp_path):
     sitk.WriteImage(drawn(), path)
     answer = send(
         json.dumps(
-            {"task": "measure", "drawn": {"labels": path, "bodies": [*names(drawn()).items()], "structures": []}}
+            {"kind": "measure", "segments": {"labels": path, "bodies": [*names(drawn()).items()], "structures": []}}
         )
     )
     assert answer == {"event": "result"} | json.loads(json.dumps(remeasure(drawn(), names(drawn()), {})))
-    assert "needs" in send('{"task": "measure"}')["message"]
+    assert "needs" in send('{"kind": "measure"}')["message"]
     missing = {"labels": str(tmp_path / "gone.nrrd"), "bodies": [], "structures": []}
-    assert "gone.nrrd" in send(json.dumps({"task": "measure", "drawn": missing}))["message"]
+    assert "gone.nrrd" in send(json.dumps({"kind": "measure", "segments": missing}))["message"]

@@ -174,6 +174,28 @@ def prepared(folder, cache, **changes) -> dict[str, list[CachedCase]]:
     return prepare(Config.model_validate(settings(**changes)), folder, cache)
 
 
+def test_canal_is_not_looked_for_among_the_instances(tmp_path):
+    """The value of the canal in the label map of classes is that of a vertebra among the instances."""
+    images = {name: make_case(number)[0] for number, name in enumerate("ab")}
+    folder = tmp_path / DATASET
+    instances = np.zeros(images["a"].shape, np.uint8)
+    instances[4:20, 4:30, 4:12], instances[24:36, 4:30, 4:12] = 3, 4
+    classes = (instances > 0).astype(np.uint8)
+    classes[:, 20:24] = 3  # the canal
+    instances[:, 20:24] = 0
+    for part in ("imagesTr", "instancesTr", "labelsTr"):
+        (folder / part).mkdir(parents=True)
+    for name, image in images.items():
+        sitk.WriteImage(as_image(image), folder / "imagesTr" / f"{name}_0000.nii.gz")
+        sitk.WriteImage(as_image(instances), folder / "instancesTr" / f"{name}.nii.gz")
+        sitk.WriteImage(as_image(classes), folder / "labelsTr" / f"{name}.nii.gz")
+    data = {"datasets": [{"name": DATASET, "body_in_front_of": 3}], "split": {"validation": ["b"]}}
+    (case,) = prepared(tmp_path, tmp_path / "cache", data=data)["training"]
+    target = case.target[:]
+    assert (target[4:20, 4:20, 4:12] == 1).all() and (target[24:36, 4:20, 4:12] == 1).all()
+    assert not (target[:, 20:] == 1).any()
+
+
 def test_prepared_cases_are_canonical_and_normalised(tmp_path):
     image, labels = make_case(0)
     folder = make_dataset(tmp_path / "data")

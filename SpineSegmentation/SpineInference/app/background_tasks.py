@@ -2,7 +2,7 @@
 
     python -m SpineInference.app.background_tasks
 
-reads one errand as a line of JSON and answers in the words of `worker`, with these "result" events:
+reads one task as a line of JSON and answers in the words of `worker`, with these "result" events:
 
     download   name: the set that is now complete
     import     name: the set that was made of the file or folder
@@ -21,7 +21,7 @@ from .worker import serve
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SegmentsToMeasure:
     """Files of label maps on the same grid; the label value and name of each vertebra, and of each other structure."""
 
     labels: str
@@ -31,28 +31,28 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Errand:
-    """`model`: the name of the set to download, or the path of the package or packages to import; `drawn`: what is to
-    be measured."""
+class BackgroundTask:
+    """`model`: the name of the set to download, or the path of the package or packages to import; `segments`: what
+    is to be measured."""
 
-    task: Literal["download", "import", "devices", "measure"]
+    kind: Literal["download", "import", "devices", "measure"]
     model: str = ""
-    drawn: Drawn | None = None
+    segments: SegmentsToMeasure | None = None
 
 
 def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
-    """Run the errand in one line of JSON. Raises SpineError and Cancelled."""
-    errand = parse_json(line, Errand, "the errand")
-    if errand.task == "devices":
+    """Run the task in one line of JSON. Raises SpineError and Cancelled."""
+    task = parse_json(line, BackgroundTask, "the background task")
+    if task.kind == "devices":
         return _devices()
-    if errand.task == "measure":
-        return _measure(errand.drawn, monitor)
+    if task.kind == "measure":
+        return _measure(task.segments, monitor)
     from ..models import catalog
 
-    if errand.task == "download":
-        return {"name": catalog.download(errand.model, monitor).name}
+    if task.kind == "download":
+        return {"name": catalog.download(task.model, monitor).name}
     monitor.progress("import", 0, 1)
-    return {"name": catalog.import_model(errand.model).name}
+    return {"name": catalog.import_model(task.model).name}
 
 
 def _devices() -> dict[str, Any]:
@@ -64,15 +64,15 @@ def _devices() -> dict[str, Any]:
     return {"automatic": describe(choose_device("auto")), "others": [describe(device) for device in list_devices()]}
 
 
-def _measure(drawn: Drawn | None, monitor: Monitor) -> dict[str, Any]:
-    if drawn is None:
-        raise SpineError('the errand is not valid: "measure" needs "drawn".')
+def _measure(segments: SegmentsToMeasure | None, monitor: Monitor) -> dict[str, Any]:
+    if segments is None:
+        raise SpineError('the background task is not valid: "measure" needs "segments".')
     monitor.progress("measuring", 0, 1)
     from ..files.reading import read_labels
     from ..measuring.remeasure import remeasure
 
-    reference = read_labels(drawn.reference) if drawn.reference else None
-    return remeasure(read_labels(drawn.labels), dict(drawn.bodies), dict(drawn.structures), reference)
+    reference = read_labels(segments.reference) if segments.reference else None
+    return remeasure(read_labels(segments.labels), dict(segments.bodies), dict(segments.structures), reference)
 
 
 if __name__ == "__main__":

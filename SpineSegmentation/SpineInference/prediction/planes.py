@@ -40,17 +40,33 @@ def packages_to_run(
     _check_common_preprocessing(packages, models.name)
     if options.planes:
         return packages
+    left_out: set[str] = set()
+    for rule, reason in _RULES:
+        if planes := [plane for plane in rule(packages, scan) if plane not in left_out]:
+            monitor.note(f"{reason} {_named(planes)}.")
+            left_out.update(planes)
+    return [package for package in packages if package.manifest.plane not in left_out]
+
+
+def _too_coarse(packages: list[ModelPackage], scan: sitk.Image) -> list[str]:
     coarseness = {package.manifest.plane: _coarseness(package, scan) for package in packages}
     bearable = max(TOO_COARSE, min(coarseness.values()))
-    if too_coarse := [plane for plane, value in coarseness.items() if value > bearable]:
-        monitor.note(f"The scan's slices are too thick to look at them in the {_named(too_coarse)}.")
+    return [plane for plane, value in coarseness.items() if value > bearable]
+
+
+def _too_narrow(packages: list[ModelPackage], scan: sitk.Image) -> list[str]:
     widths = {
         p.manifest.plane: min(_in_plane(p, canonical_extent(scan))) for p in packages if p.manifest.vertebra_class
     }
     enough = min(TOO_NARROW_MM, max(widths.values(), default=0.0))
-    if too_narrow := [plane for plane, mm in widths.items() if mm < enough and plane not in too_coarse]:
-        monitor.note(f"The scan is too narrow to look at it in the {_named(too_narrow)}.")
-    return [package for package in packages if package.manifest.plane not in (*too_coarse, *too_narrow)]
+    return [plane for plane, mm in widths.items() if mm < enough]
+
+
+_RULES = (
+    (_too_coarse, "The scan's slices are too thick to look at them in the"),
+    (_too_narrow, "The scan is too narrow to look at it in the"),
+)
+"""Which planes are left out unless they are asked for: a function that names them, never all of them, and why."""
 
 
 def plane_weights(packages: list[ModelPackage], scan: sitk.Image) -> list[tuple[ModelPackage, float]]:

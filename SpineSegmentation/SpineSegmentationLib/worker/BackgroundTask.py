@@ -25,9 +25,9 @@ class BackgroundTask:
         self._worker = WorkerProcess("SpineInference.app.background_tasks", keepAlive=False)
         self._cancelled = False
 
-    def start(self, task: str, **fields: object) -> None:
+    def start(self, kind: str, **fields: object) -> None:
         """Start "download", "import", "devices" or "measure" with the fields that it needs."""
-        self._worker.send(json.dumps({"task": task, **fields}), self._protocol, self._onWorkerEnd)
+        self._worker.send(json.dumps({"kind": kind, **fields}), self._protocol, self._onWorkerEnd)
 
     def wait(self) -> None:
         """Block until the end: for scripts."""

@@ -58,20 +58,20 @@ class Remeasurement:
         labels, names = labelsOfSegmentation(self._segmentationNode)
         # Structures stay structures; every other segment, also one drawn by the user, is a vertebra.
         structures = {row["level"] for row in measurementsOf(tableNode) if not row.get("partial")}
-        drawn = {
+        segments = {
             "bodies": [(value, name) for value, name in names.items() if name not in structures],
             "structures": [(value, name) for value, name in names.items() if name in structures],
         }
         self._folder = ExchangeFolder()
         try:
-            drawn["labels"] = self._write(labels, "labels.nrrd")
+            segments["labels"] = self._write(labels, "labels.nrrd")
             if referenceNode is not None:
                 reference, self._referenceNames = labelsOfReference(referenceNode, scanOf(tableNode))
-                drawn["reference"] = self._write(reference, "reference.nrrd")
+                segments["reference"] = self._write(reference, "reference.nrrd")
         except Exception:
             self._folder.remove()
             raise
-        self._task.start("measure", drawn=drawn)
+        self._task.start("measure", segments=segments)
 
     def cancel(self) -> None:
         """Stop; `onEnd` follows with Cancelled."""

@@ -1,4 +1,4 @@
-"""An errand as the panel sends it: a real process, one line in, JSON lines out."""
+"""A background task as the panel sends it: a real process, one line in, JSON lines out."""
 
 import json
 import subprocess

@@ -1,9 +1,9 @@
-"""Errands beside segmenting, as the panel sees them: a real process, one line in, JSON lines out."""
+"""Background tasks, as the panel sees them: a real process, one line in, JSON lines out."""
 
 import json
 
 import pytest
-from errand_process import send
+from background_process import send
 from small_packages import fields, write_package
 
 from SpineInference.models import catalog
@@ -12,7 +12,7 @@ from SpineInference.models import catalog
 def test_a_package_is_imported(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
     write_package(tmp_path / "package", fields("mine"))
-    answer = send(json.dumps({"task": "import", "model": str(tmp_path / "package")}))
+    answer = send(json.dumps({"kind": "import", "model": str(tmp_path / "package")}))
     assert answer == {"event": "result", "name": "mine"}
     [(manifest, size)] = catalog.manifests_of("mine")
     assert manifest.name == "mine" and size > 500
@@ -20,7 +20,7 @@ def test_a_package_is_imported(tmp_path, monkeypatch):
 
 
 def test_devices_are_listed_with_reasons():
-    answer = send(json.dumps({"task": "devices"}))
+    answer = send(json.dumps({"kind": "devices"}))
     assert answer["automatic"]["reason"]
     assert [device["wish"] for device in answer["others"]][-1] == "cpu"
 
@@ -28,8 +28,8 @@ def test_devices_are_listed_with_reasons():
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ('{"task": "download", "model": "unheard-of"}', 'no model "unheard-of"'),
-        ('{"task": "tidy"}', "the errand is not valid"),
+        ('{"kind": "download", "model": "unheard-of"}', 'no model "unheard-of"'),
+        ('{"kind": "tidy"}', "the background task is not valid"),
         ("{", "not valid JSON"),
     ],
 )
