@@ -23,7 +23,9 @@ class SpineCurve:
         along = points[:, 0]
         degree = min(degree, len(np.unique(along)) - 1)
         self._ends = along.min(), along.max()
-        self._sides = [Polynomial.fit(along, points[:, axis], degree, w=np.sqrt(weights)) for axis in (1, 2)]
+        # numpy takes these ends by itself, but before 2.1 it divides by their distance, 0 for a single position.
+        domain = self._ends if self._ends[0] < self._ends[1] else (along[0] - 1, along[0] + 1)
+        self._sides = [Polynomial.fit(along, points[:, axis], degree, domain, w=np.sqrt(weights)) for axis in (1, 2)]
         self._slopes = [side.deriv() for side in self._sides]
         self._along = np.arange(self._ends[0], self._ends[1] + _STEP_MM, _STEP_MM)
         speed = np.linalg.norm(np.column_stack([np.ones(len(self._along)), self._slope(self._along)]), axis=1)
