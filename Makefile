@@ -59,7 +59,7 @@ $(ALL): pyproject.toml | $(BIN)/pip
 	@if [ "$(TORCH)" = cpu ] && [ "$$(uname -s)" = Linux ]; then \
 		$(BIN)/python -c 'import urllib.request as r; r.urlopen("$(TORCH_CPU_INDEX)/torch/", timeout=5)' 2>/dev/null && \
 		$(PIP) install --index-url $(TORCH_CPU_INDEX) torch torchvision || \
-		echo "PyTorch's index for CPUs cannot be reached: taking the torch of PyPI, with CUDA."; \
+		echo "PyTorch's index for CPUs cannot be used: taking the torch of PyPI, with CUDA."; \
 	fi
 	$(PIP) install --editable ".[plot,gpu,training,cluster,scene]" --group test
 	@touch $(RUNTIME) $@
