@@ -46,15 +46,14 @@ def test_remove_deletes_the_folder(temporary):
     assert not list(temporary.iterdir())
 
 
-def test_folder_of_a_killed_process_is_deleted(temporary):
+def test_folder_of_a_killed_process_is_deleted(temporary, project):
     code = (
-        "import os, signal, sys, tempfile; tempfile.tempdir = sys.argv[1]; "
+        "import os, sys, tempfile; sys.path.insert(0, sys.argv[2]); tempfile.tempdir = sys.argv[1]; "
         "from SpineSegmentationLib.worker.ExchangeFolder import ExchangeFolder; "
         "folder = ExchangeFolder(); print(folder.path, flush=True); sys.stdin.read(); os._exit(9)"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(temporary)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    command = [sys.executable, "-c", code, str(temporary), str(project / "SpineSegmentation")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         folder = Path(process.stdout.readline().strip())
         removeStaleFolders()
         assert folder.is_dir(), "its process is alive"
