@@ -23,7 +23,8 @@ def run(host, panel) -> str:
 
 def workers() -> list[psutil.Process]:
     own = psutil.Process().children(recursive=True)
-    return [each for each in own if each.status() != psutil.STATUS_ZOMBIE]
+    alive = [each for each in own if each.status() != psutil.STATUS_ZOMBIE]
+    return [each for each in alive if any("SpineInference" in word for word in each.cmdline())]
 
 
 def test_segment_shows_progress_and_result(host, panel, temporary, monkeypatch):
