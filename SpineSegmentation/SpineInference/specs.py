@@ -74,9 +74,13 @@ class OutputSpec:
 
 @dataclass(frozen=True)
 class PostprocessingSpec:
-    """Defaults of the post-processing; a person may override them."""
+    """Defaults of the post-processing; a person may override them.
+
+    `min_island_share`: of a typical vertebral body, where that is less than `min_island_mm3` (0: never less).
+    """
 
     min_island_mm3: float = 0.0
+    min_island_share: float = 0.0
     fill_holes: bool = True
     smooth_mm: float = 0.0
     interpolate_slices: bool = False

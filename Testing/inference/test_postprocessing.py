@@ -221,3 +221,34 @@ def test_can_be_cancelled():
     with pytest.raises(Cancelled):
         spec = replace(NOTHING, fill_holes=True)
         postprocessing.apply(np.ones((4, 4, 4), np.uint8), spec, ISO, 1, Monitor(should_stop=lambda: True))
+
+
+def test_island_limit_follows_small_bodies():
+    """A cervical body in one slice of 4 mm has 600 mm3: a limit made for lumbar ones must not take it."""
+    mask = np.zeros((120, 40, 1), bool)
+    for top in (5, 30, 55, 80):
+        mask[top : top + 15, 10:25] = True
+    mask[110:113, 30:32] = True  # a speck
+    cleaned = postprocessing.remove_small_islands(mask, (0.8, 0.8, 4.0), 1000.0, 0.1)
+    assert cleaned[:100].sum() == 4 * 15 * 15 and not cleaned[100:].any()
+
+
+def test_island_limit_stays_beside_large_bodies():
+    mask = np.zeros((60, 40, 40), bool)
+    mask[5:30, 5:35, 5:35], mask[45:54, 10:19, 10:19] = True, True  # 729 mm3: no vertebra beside a lumbar one
+    cleaned = postprocessing.remove_small_islands(mask, (1.0, 1.0, 1.0), 1000.0, 0.1)
+    assert cleaned[:40].sum() == mask[:40].sum() and not cleaned[40:].any()
+
+
+def test_many_specks_do_not_lower_the_island_limit():
+    mask = np.zeros((80, 80, 1), bool)
+    mask[::4, 60:80:4] = True
+    mask[10:60, 10:50] = True
+    cleaned = postprocessing.remove_small_islands(mask, (1.0, 1.0, 4.0), 1000.0, 0.1)
+    assert cleaned[:, :55].sum() == 50 * 40 and not cleaned[:, 55:].any()
+
+
+def test_specks_alone_are_no_bodies():
+    mask = np.zeros((60, 60, 1), bool)
+    mask[5:55:10, 10:16] = True
+    assert not postprocessing.remove_small_islands(mask, (1.0, 1.0, 4.0), 1000.0, 0.1).any()

@@ -207,7 +207,13 @@ def test_every_choice_reaches_the_worker(host, panel, small_models, monkeypatch)
     options = sent[0]["options"]
     assert (options["model"], options["planes"], options["fusion"]) == (small_models, ["sagittal", "axial"], "vote")
     assert (options["top_level"], options["bias_correction"], options["device"]) == ("T11", True, "cpu")
-    assert list(options["postprocessing"].values()) == [700.0, False, 0.4, True]
+    assert options["postprocessing"] == {
+        "min_island_mm3": 700.0,
+        "min_island_share": 0.0,  # what a person asks for is the limit
+        "fill_holes": False,
+        "smooth_mm": 0.4,
+        "interpolate_slices": True,
+    }
     panel.logic._run._folder.remove()
 
 

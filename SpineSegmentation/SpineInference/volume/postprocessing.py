@@ -21,6 +21,8 @@ SAGITTAL_AXIS, CORONAL_AXIS = 2, 1
 SAGITTAL_HOLE_MM2 = 50.0
 """Holes of a sagittal slice up to this size are filled: enough for the basivertebral vein (about 5 x 10 mm), too
 little for a disc between two bodies that touch in front and behind."""
+SMALLEST_BODY_MM = 8.0
+"""Width, depth and height of the smallest vertebral body that is looked for: a child's neck."""
 INTERPOLATED_GAP_MM = 12.0
 """Between slices further apart than this nothing is made up."""
 
@@ -48,13 +50,30 @@ def interpolate_slices(
     return np.moveaxis(filled, 0, axis)
 
 
-def remove_small_islands(mask: np.ndarray, spacing_ipl: Spacing, min_mm3: float) -> np.ndarray:
-    """`mask` without the connected parts (26-neighbourhood) of less than `min_mm3`."""
+def remove_small_islands(
+    mask: np.ndarray, spacing_ipl: Spacing, min_mm3: float, share_of_typical: float = 0.0
+) -> np.ndarray:
+    """`mask` without the connected parts (26-neighbourhood) of less than `min_mm3`.
+
+    With a `share_of_typical` the limit is this share of a typical part where that is less: bodies are small in a neck,
+    and smaller still in a single slice of it. The typical part is that of the voxel in the middle when parts are
+    ordered by size, so that many specks do not make it smaller. Half of what the smallest body has in this array stays
+    the least.
+    """
     box = bounding_box(mask)
     if box is None:
         return mask
     parts, _ = ndimage.label(mask[box], structure=np.ones((3, 3, 3)))
-    keep = np.bincount(parts.ravel()) * math.prod(spacing_ipl) >= min_mm3
+    sizes = np.bincount(parts.ravel())
+    least = min_mm3 / math.prod(spacing_ipl)
+    if share_of_typical > 0:
+        ordered = np.sort(sizes[1:])
+        typical = ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)]
+        smallest = math.prod(
+            min(SMALLEST_BODY_MM / mm, length) for mm, length in zip(spacing_ipl, mask.shape, strict=True)
+        )
+        least = min(least, max(share_of_typical * typical, 0.5 * smallest))
+    keep = sizes >= least
     keep[0] = False
     cleaned = np.zeros_like(mask)
     cleaned[box] = keep[parts]
@@ -156,8 +175,9 @@ def _steps(
             lambda mask: interpolate_slices(mask, spacing_ipl, SAGITTAL_AXIS),
             lambda mask: interpolate_slices(mask, spacing_ipl, CORONAL_AXIS),
         ]
+    share = spec.min_island_share if is_vertebrae else 0.0
     if spec.min_island_mm3 > 0:
-        steps.append(lambda mask: remove_small_islands(mask, spacing_ipl, spec.min_island_mm3))
+        steps.append(lambda mask: remove_small_islands(mask, spacing_ipl, spec.min_island_mm3, share))
     if spec.fill_holes and is_vertebrae:
         steps.append(lambda mask: fill_holes(mask, spacing_ipl))
     elif spec.fill_holes and not is_single_slice:

@@ -101,7 +101,10 @@ class RunSection(PanelSection):
         if parameters.postprocessing != ADJUSTED:
             return None
         return PostprocessingSpec(
-            parameters.minIslandMm3, parameters.fillHoles, parameters.smoothMm, parameters.interpolateSlices
+            min_island_mm3=parameters.minIslandMm3,
+            fill_holes=parameters.fillHoles,
+            smooth_mm=parameters.smoothMm,
+            interpolate_slices=parameters.interpolateSlices,
         )
 
     def _onProgress(self, event: dict) -> None:
