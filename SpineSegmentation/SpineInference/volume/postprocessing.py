@@ -57,8 +57,8 @@ def remove_small_islands(
 
     With a `share_of_typical` the limit is this share of a typical part where that is less: bodies are small in a neck,
     and smaller still in a single slice of it. The typical part is that of the voxel in the middle when parts are
-    ordered by size, so that many specks do not make it smaller. Half of what the smallest body has in this array stays
-    the least.
+    ordered by size, so that many specks do not make it smaller. What the smallest body has in this array stays the
+    least.
     """
     box = bounding_box(mask)
     if box is None:
@@ -72,7 +72,7 @@ def remove_small_islands(
         smallest = math.prod(
             min(SMALLEST_BODY_MM / mm, length) for mm, length in zip(spacing_ipl, mask.shape, strict=True)
         )
-        least = min(least, max(share_of_typical * typical, 0.5 * smallest))
+        least = min(least, max(share_of_typical * typical, smallest))
     keep = sizes >= least
     keep[0] = False
     cleaned = np.zeros_like(mask)
