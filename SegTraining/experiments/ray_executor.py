@@ -27,7 +27,7 @@ def run_in_cluster(address: str) -> Executor:
         monitor = Monitor(on_note=_log.info)
         with connected(address) as cluster:
             needs = _needs(tasks, cluster)
-            for finished in cluster.spread(_run, items, needs, monitor, "runs", keep_workers=False):
+            for finished in cluster.map_unordered(_run, items, needs, monitor, "runs", keep_workers=False):
                 on_outcome(_task_outcome(finished))
 
     return execute

@@ -97,8 +97,8 @@ def test_workers_are_kept_and_get_what_was_declared(nodes, tmp_path):
     notes: list[str] = []
     monitor = Monitor(on_note=notes.append)
     with connected(nodes.address) as cluster:
-        kept = list(cluster.spread(tell_process, items, ONE, monitor, "items"))
-        fresh = list(cluster.spread(tell_process, items, ONE, monitor, "items", keep_workers=False))
+        kept = list(cluster.map_unordered(tell_process, items, ONE, monitor, "items"))
+        fresh = list(cluster.map_unordered(tell_process, items, ONE, monitor, "items", keep_workers=False))
     assert sorted(each.name for each in kept) == sorted(each.name for each in fresh) == list(items)
     assert all(each.notes == (f"noted {items[each.name]}",) for each in kept)
     assert all(each.outcome()[1] == {"CPU": 1.0, "memory": 2.0**29} for each in kept + fresh)
@@ -112,7 +112,7 @@ def test_work_of_a_dead_node_is_done_exactly_once(nodes, tmp_path):
     items = {name: tmp_path / name for name in ("a", "victim", "b", "c", "d", "e")}
     notes: list[str] = []
     with connected(nodes.address) as cluster:
-        finished = list(cluster.spread(kill_node_once, items, ONE, Monitor(on_note=notes.append), "items"))
+        finished = list(cluster.map_unordered(kill_node_once, items, ONE, Monitor(on_note=notes.append), "items"))
     nodes.replace_dead()
     assert Counter(each.name for each in finished) == dict.fromkeys(items, 1)
     assert {each.name: each.outcome() for each in finished} == dict.fromkeys(items, "x") | {"victim": "xx"}
@@ -123,7 +123,7 @@ def test_work_of_a_dead_node_is_done_exactly_once(nodes, tmp_path):
 def test_killer_of_workers_is_given_up_alone(nodes, capfd):
     items = {name: name for name in ("deadly", "a", "b")}
     with connected(nodes.address) as cluster:
-        finished = {each.name: each for each in cluster.spread(die, items, ONE, Monitor(), "items")}
+        finished = {each.name: each for each in cluster.map_unordered(die, items, ONE, Monitor(), "items")}
     assert finished["a"].outcome() == "a" and finished["b"].outcome() == "b"
     with pytest.raises(SpineError, match="3 workers died with it"):
         finished["deadly"].outcome()
@@ -134,7 +134,7 @@ def test_killer_of_workers_is_given_up_alone(nodes, capfd):
 def test_what_no_node_has_is_refused(nodes):
     for needs in (Needs(2, 1.0), Needs(1, 500.0), Needs(1, 1.0, gpus=1)):
         with connected(nodes.address) as cluster, pytest.raises(SpineError, match="no node of the Ray cluster"):
-            next(cluster.spread(die, {"a": "a"}, needs, Monitor(), "items"))
+            next(cluster.map_unordered(die, {"a": "a"}, needs, Monitor(), "items"))
 
 
 def test_without_ray_one_sentence_says_how_to_get_it(archive, tmp_path, monkeypatch, capsys):
@@ -215,13 +215,13 @@ import sys
 from pathlib import Path, PosixPath
 from cluster_work import until_stopped
 from SpineInference.app.cluster import Needs, connected
-from SpineInference.display import Display
+from SpineInference.app.display import Display
 from SpineInference.errors import Cancelled
 
 display = Display()
 try:
     with display.stoppable(), display.scan("cluster") as monitor, connected({nodes.address!r}) as cluster:
-        list(cluster.spread(until_stopped, {items!r}, Needs(1, 0.5), monitor, "items"))
+        list(cluster.map_unordered(until_stopped, {items!r}, Needs(1, 0.5), monitor, "items"))
 except Cancelled:
     sys.exit(130)
 """

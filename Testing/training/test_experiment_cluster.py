@@ -5,8 +5,10 @@ import re
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import psutil
 import pytest
@@ -19,8 +21,9 @@ from SegTraining.cli import main
 from SegTraining.config.config import parse_config
 from SegTraining.data.prepare import Job, prepare
 from SegTraining.experiments import ray_executor
-from SegTraining.experiments.task import TRAINED, Task, run_task
-from SpineInference.app.cluster import LOCAL, connected
+from SegTraining.experiments.task import TRAINED, Task, TaskOutcome, run_task
+from SpineInference.app.cluster import LOCAL, Cluster, Finished, connected
+from SpineInference.errors import SpineError
 
 LONG = {"training": {"max_epochs": 3, "steps_per_epoch": 15}}
 
@@ -103,6 +106,20 @@ def test_a_local_cluster_has_the_processors_granted(monkeypatch):
     with connected(LOCAL):
         pass
     assert given["num_cpus"] == 3
+
+
+def test_outcomes_come_back_from_a_cluster(tmp_path, monkeypatch):
+    cluster = create_autospec(Cluster, instance=True)
+    cluster.most.return_value = 0
+    done = [Finished("one", TaskOutcome("one", 1.0)), Finished("two", error=SpineError("no room"))]
+    cluster.map_unordered.return_value = iter(done)
+    monkeypatch.setattr(ray_executor, "connected", lambda address: nullcontext(cluster))
+    tasks = [Task(name, *[tmp_path] * 4, cpus=2, gpus=1) for name in ("one", "two")]
+    outcomes: list[TaskOutcome] = []
+    ray_executor.run_in_cluster("head:6379")(tasks, outcomes.append)
+    assert [(each.name, each.error) for each in outcomes] == [("one", None), ("two", "no room")]
+    _, items, needs, *_ = cluster.map_unordered.call_args.args
+    assert set(items) == {"one", "two"} and (needs.cpus, needs.gpus) == (2, 0), "no node has a GPU"
 
 
 def test_a_run_leaves_others_their_processors(tmp_path, monkeypatch):
