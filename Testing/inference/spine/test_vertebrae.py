@@ -14,7 +14,7 @@ from SpineInference.spine.vertebrae import assign_levels, separate
 
 LUMBAR = {"height": 28.0, "depth": 34.0, "width": 48.0, "disc": 8.0}
 CERVICAL = {"height": 13.0, "depth": 15.0, "width": 17.0, "disc": 5.0}
-DATA = Path(os.environ.get("SPINE_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("SPINE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def straight(distance):

@@ -11,7 +11,7 @@ from tiny_training import as_image, make_dataset
 from SpineInference.errors import SpineError
 from SpineInference.volume.geometry import canonical
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from thick_slices import main, thick_slices
 
