@@ -35,7 +35,7 @@ from SegTraining.data.cache import CachedCase  # noqa: E402
 from SegTraining.data.prepare import prepare  # noqa: E402
 from SegTraining.data.sampling import PatchDataset, crop_slices  # noqa: E402
 from SegTraining.training.losses import soft_dice_loss  # noqa: E402
-from SegTraining.training.module import Run  # noqa: E402
+from SegTraining.training.module import SegmentationModule  # noqa: E402
 from SegTraining.training.train import train  # noqa: E402
 from SpineInference.networks import build  # noqa: E402
 
@@ -196,17 +196,17 @@ def _plain_loop(files: list[tuple[Path, Path]], options: argparse.Namespace) -> 
 def _our_loop(config: Config, folder: Path) -> float:
     """Samples a second of `segtraining train`."""
     stamps = []
-    original = Run.on_train_batch_end
+    original = SegmentationModule.on_train_batch_end
 
-    def stamped(run: Run, *arguments) -> None:
+    def stamped(run: SegmentationModule, *arguments) -> None:
         original(run, *arguments)
         stamps.append(_now())
 
-    Run.on_train_batch_end = stamped
+    SegmentationModule.on_train_batch_end = stamped
     try:
         train(config, folder / "data", folder / "cache", folder / "run")
     finally:
-        Run.on_train_batch_end = original
+        SegmentationModule.on_train_batch_end = original
     return BATCH * (len(stamps) - WARM_UP) / (stamps[-1] - stamps[WARM_UP - 1])
 
 
