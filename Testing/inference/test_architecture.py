@@ -269,6 +269,7 @@ LAYERS = {
         ["evaluation", "levels"],
         ["reporting"],
         ["experiments"],
+        ["commands"],
         ["cli"],
     ],
 }
