@@ -1,5 +1,7 @@
 """The settings of every augmentation, as they are written in a configuration."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -47,6 +49,15 @@ class BiasField(Transform):
     knot_pixels: int = Field(96, ge=8)
 
 
+class CoilShading(Transform):
+    """The signal of a surface coil behind the patient, which falls off towards the front."""
+
+    ratio: float = Field(20.0, gt=1)
+    """By how much the back of a sample is brighter than its front at most; drawn from 1 on, evenly in its logarithm."""
+    axis: Literal["rows", "columns"] = "columns"
+    """Which of them count from front to back: the columns of sagittal slices, the rows of axial ones."""
+
+
 class Augmentation(StrictModel):
     """The nine augmentations of Table 4.2 of the thesis by name, and what scanners differ in. None is off."""
 
@@ -68,6 +79,8 @@ class Augmentation(StrictModel):
     """Reverses the neighbouring slices: the mirror image across the plane."""
     thick_slices: RangedTransform | None = None
     """Slices of so many voxels, of which each is the mean, as in thick-slice scans."""
+    single_slice: Transform | None = None
+    """The slice itself in place of its neighbours, as in a scan that is one slice."""
     thick_rows: RangedTransform | None = None
     """Resolution along the columns or the rows lowered by this factor, as in slices across a thick-slice scan."""
     field_of_view: RangedTransform | None = None
@@ -77,4 +90,5 @@ class Augmentation(StrictModel):
     brightness: RangedTransform | None = None
     """Offset as a fraction of the sample's range of values."""
     bias_field: BiasField | None = None
+    coil_shading: CoilShading | None = None
     inversion: Transform | None = None

@@ -58,7 +58,8 @@ class Dataset(StrictModel):
     unlabelled_above: Literal["background", "ignore"] = "background"
     """What the bodies above the topmost labelled one are: some data sets show them without labelling them."""
     ignore_below_mm: float = Field(0.0, ge=0)
-    """How far below the lowest labelled voxel nothing is taught; further down is background."""
+    """From the lower surface of the lowest labelled body to this far below its lowest voxel nothing is taught; further
+    down is background."""
     patient_pattern: str = r"(.+)"
     """Regular expression whose first group, searched in a case's name, is its patient."""
     sampling_weight: float | None = Field(None, ge=0)

@@ -5,7 +5,7 @@ stand for the differences between scanners. The geometric ones are in `spatial_t
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from ..config.augmentation import Augmentation, BiasField, RangedTransform
+from ..config.augmentation import Augmentation, BiasField, CoilShading, RangedTransform
 from .spatial_transforms import drawn, strengths, warp
 
 
@@ -28,6 +28,7 @@ def augment(
         image = _reverse_slices(image, settings, generator)
         image = _thicken(image, settings.thick_rows, generator)
         image = _blur_all(image, settings, generator)
+        image = _shade(image, settings.coil_shading, generator)
         image = _change_values(image, settings, generator)
         return _cut_field_of_view(image, target, settings.field_of_view, generator)
 
@@ -96,6 +97,21 @@ def _line_kernel(pixels: int, direction: int) -> torch.Tensor:
         kernel.fill_diagonal_(1)
         kernel = kernel.flip(0) if direction == 3 else kernel
     return kernel / pixels
+
+
+def _shade(image: torch.Tensor, coil: CoilShading | None, generator: torch.Generator) -> torch.Tensor:
+    """As a surface coil behind the patient receives it, then with mean and deviation of before: scans are normalised
+    when their shading is in them."""
+    for number in _chosen(coil, image, generator).tolist():
+        sample = image[number]
+        mean, deviation, low = sample.mean(), sample.std(), sample.min()
+        ratio_drawn, shape_drawn = torch.rand(2, generator=generator)
+        length = sample.shape[1 if coil.axis == "rows" else 2]
+        forward = torch.linspace(1, 0, length) ** (0.6 + shape_drawn)  # from the back, where the coil lies
+        field = torch.exp(-torch.log(torch.tensor(coil.ratio)) * ratio_drawn * forward)
+        shaded = (sample - low) * (field[:, None] if coil.axis == "rows" else field)
+        image[number] = (shaded - shaded.mean()) * (deviation / shaded.std().clamp(min=1e-6)) + mean
+    return image
 
 
 def _change_values(image: torch.Tensor, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:

@@ -15,14 +15,20 @@ from ..config.config import Config
 from .cache import CachedCase
 from .intensity_transforms import augment
 
-MARGIN = 48
-"""Pixels around the crop that a sample carries, so that turning and shifting bring in image instead of air."""
+_LEAST_MARGIN, _MOST_MARGIN = 48, 112
+
+
+def margin(config: Config) -> int:
+    """Pixels around the crop that a sample carries, so that turning, shifting and shrinking bring in image, not air."""
+    scale = config.augmentation.scale
+    shrunk = 0 if scale is None else max(config.training.crop) * (1 / scale.low - 1) / 2
+    return int(np.clip(np.ceil(shrunk), _LEAST_MARGIN, _MOST_MARGIN))
 
 
 class PatchDataset(Dataset):
     """The training samples, without end: item `number` is image float32 [channels, *crop] and target uint8 [*crop].
 
-    With `raw`, image and target are not augmented and `MARGIN` larger on each side, and the value of air comes with
+    With `raw`, image and target are not augmented and `margin` larger on each side, and the value of air comes with
     them, as `augment` takes them.
     """
 
@@ -30,6 +36,7 @@ class PatchDataset(Dataset):
         self._cases = cases
         self._config = config
         self._raw = raw
+        self._margin = margin(config)
         self._case_probability = _case_probabilities(cases, config)
         # For each case and class of it: the slices that show the class.
         self._slices = [
@@ -53,7 +60,7 @@ class PatchDataset(Dataset):
         return batch[0][0], batch[1][0]
 
     def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
-        """Image [channels, rows, cols], target [rows, cols], `MARGIN` larger than the crop, and the value of air."""
+        """Image [channels, rows, cols], target [rows, cols], `margin` larger than the crop, and the value of air."""
         number = int(rng.choice(len(self._cases), p=self._case_probability))
         case = self._cases[number]
         image, target = case.stack(self._config.plane)
@@ -63,7 +70,7 @@ class PatchDataset(Dataset):
         index = int(rng.choice(self._slices[number][shown]) if shown else rng.integers(len(image)))
         centre = self._centre(rng, target[index], shown)
         slabs = self._slabs(rng, index, len(image))
-        rows, columns = (side + 2 * MARGIN for side in self._config.training.crop)
+        rows, columns = (side + 2 * self._margin for side in self._config.training.crop)
         window = (centre[0] - rows // 2, centre[1] - columns // 2, rows, columns)
         background = case.record.background
         slices = crop_slices(image, slabs.ravel(), window, background).reshape(*slabs.shape, rows, columns)
@@ -86,7 +93,9 @@ class PatchDataset(Dataset):
     def _slabs(self, rng: np.random.Generator, index: int, count: int) -> np.ndarray:
         """For each channel the slices [channels, n] whose mean it is: one, or those that a thick slice would hold."""
         context = self._config.input.context_slices
-        thick = self._config.augmentation.thick_slices
+        thick, single = self._config.augmentation.thick_slices, self._config.augmentation.single_slice
+        if single is not None and rng.random() < single.p:
+            return np.full((2 * context + 1, 1), index)
         step = 1
         if thick is not None and rng.random() < thick.p:
             step = int(rng.integers(round(thick.low), round(thick.high) + 1))

@@ -11,9 +11,9 @@ IGNORE = 255
 """Voxels of this value belong to no class and are no background: loss and metrics leave them out."""
 
 _SURFACE_MM = 15.0
-"""The upper surface of the topmost body lies at most this far below its highest point."""
+"""The outer surface of the topmost or lowest body lies at most this far from its outermost point."""
 _OVERHANG_MM = 12.0
-"""How far around the topmost body its upper surface is continued, since the body above may jut out."""
+"""How far around the topmost or lowest body its outer surface is continued, since the next body may jut out."""
 _WALL_MM = 3.0
 """How far the front wall of the canal may be off where it is taken from a neighbouring row or slice."""
 _WALL_REACH_MM = 10.0
@@ -41,8 +41,11 @@ def training_target(
     if dataset.unlabelled_above == "ignore":
         above = np.arange(len(labels))[:, None, None] < _upper_surface(body, int(rows[0]), spacing)
         target[above & ~body] = IGNORE
-    below = int(rows[-1]) + 1
-    target[below : below + round(dataset.ignore_below_mm / spacing[0])] = IGNORE
+    if dataset.ignore_below_mm > 0:
+        last = int(rows[-1]) + round(dataset.ignore_below_mm / spacing[0])
+        from_below = _upper_surface(body[::-1], len(labels) - 1 - int(rows[-1]), spacing)
+        row = np.arange(len(labels))[:, None, None]
+        target[(row >= len(labels) - from_below) & (row <= last) & ~body] = IGNORE
     return target
 
 

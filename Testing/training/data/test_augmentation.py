@@ -6,8 +6,9 @@ import torch
 
 from SegTraining.config.augmentation import Augmentation
 from SegTraining.data.intensity_transforms import augment
-from SegTraining.data.sampling import MARGIN, crop_slices
+from SegTraining.data.sampling import crop_slices
 
+MARGIN = 48
 CROP = (96, 64)
 AIR = -1.0
 
@@ -101,6 +102,7 @@ def test_noise_has_the_asked_fraction_of_the_range():
         {"contrast": {"p": 1, "low": 0.5, "high": 0.5}},
         {"brightness": {"p": 1, "low": 0.1, "high": 0.1}},
         {"bias_field": {"p": 1, "strength": 0.3}},
+        {"coil_shading": {"p": 1, "ratio": 20, "axis": "rows"}},
         {"inversion": {"p": 1}},
         {"thick_rows": {"p": 1, "low": 4, "high": 4}},
     ],
@@ -149,6 +151,7 @@ EVERY = {
     "contrast": {"low": 0.5, "high": 0.5},
     "brightness": {"low": 0.2, "high": 0.2},
     "bias_field": {"strength": 0.4},
+    "coil_shading": {"ratio": 20},
     "inversion": {},
 }
 """Every augmentation of a batch, so strong that a sample which got it differs from one which did not."""
@@ -168,7 +171,7 @@ def changed_samples(seed: int = 3, **settings) -> torch.Tensor:
 
 
 def test_every_augmentation_is_tested_for_its_p():
-    of_single_samples = {"thick_slices"}  # made where slices are read, see test_sampling
+    of_single_samples = {"thick_slices", "single_slice"}  # made where slices are read, see test_sampling
     assert set(EVERY) | of_single_samples == set(Augmentation.model_fields)
 
 
@@ -184,6 +187,20 @@ def test_the_seed_decides_which_samples_change(name):
     changed = changed_samples(**{name: EVERY[name] | {"p": 0.3}})
     assert torch.equal(changed, changed_samples(**{name: EVERY[name] | {"p": 0.3}}))
     assert not torch.equal(changed, changed_samples(seed=4, **{name: EVERY[name] | {"p": 0.3}}))
+
+
+@pytest.mark.parametrize("axis", ["rows", "columns"])
+def test_coil_shading_darkens_towards_the_front(axis):
+    even = torch.rand(200, 3, 64, 64, generator=torch.Generator().manual_seed(0)) + 4
+    even[:, :, 0, 0] = 0.0
+    settings = Augmentation.model_validate({"coil_shading": {"p": 1, "ratio": 20, "axis": axis}})
+    generator = torch.Generator().manual_seed(1)
+    shaded, _ = augment(even, torch.zeros(200, 64, 64), torch.zeros(200), (64, 64), settings, generator)
+    profile = shaded[:, 1].mean(dim=2 if axis == "rows" else 1)
+    assert (profile[:, -8:].mean(dim=1) > profile[:, :8].mean(dim=1)).float().mean() > 0.95
+    # As normalised scans have it, shaded ones too.
+    assert torch.allclose(shaded.mean(dim=(1, 2, 3)), even.mean(dim=(1, 2, 3)), atol=1e-3)
+    assert torch.allclose(shaded.std(dim=(1, 2, 3)), even.std(dim=(1, 2, 3)), rtol=1e-3)
 
 
 def test_gamma_does_not_bring_a_bias_field_along():

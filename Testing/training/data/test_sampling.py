@@ -70,6 +70,24 @@ def test_thick_slices_come_with_their_p(folders):
     assert all(np.ptp(second[n][0].amax(dim=(1, 2)).numpy()) == apart[n] for n in range(20))
 
 
+def test_a_single_slice_stands_in_for_its_neighbours(folders):
+    case = cases(folders)[0]
+    case.image = np.broadcast_to(np.arange(case.image.shape[2], dtype=np.float16), case.image.shape)
+    samples = PatchDataset([case], config(augmentation={"single_slice": {"p": 0.3}}), raw=True)
+    alike = [float(np.ptp(samples[number][0].amax(dim=(1, 2)).numpy())) == 0 for number in range(600)]
+    assert np.mean(alike) == pytest.approx(0.3, abs=0.075)
+
+
+def test_a_sample_brings_what_shrinking_shows(folders):
+    def side(low: float) -> int:
+        settings = config(augmentation={"scale": {"p": 1, "low": low, "high": 1.2}})
+        return PatchDataset(cases(folders), settings, raw=True)[0][0].shape[1]
+
+    crop = config().training.crop[0]
+    assert side(0.8) == crop + 2 * 48
+    assert side(0.35) * 0.35 >= crop
+
+
 # ---- parity with inference
 
 
