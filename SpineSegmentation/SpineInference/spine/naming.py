@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ..anatomy import Naming, Segment, parse_level
+from ..anatomy import LEVELS, Naming, Segment, parse_level
 from ..errors import SpineError
 from ..monitor import Monitor
 from ..options import SegmentationOptions
@@ -10,7 +10,7 @@ from .level_recognition import Proposal
 from .quality import needs_review
 from .vertebrae import assign_levels
 
-SACRUM = "S1"
+SACRUM, ABOVE_SACRUM = "S1", "L5"
 
 
 def name_bodies(
@@ -20,17 +20,18 @@ def name_bodies(
 
     The user's level always wins; where what the scan shows, which `propose` says, contradicts it, a note tells so.
 
-    One segment fewer than bodies where the last one is a doubtful piece of the sacrum that nobody asked for: the models
-    have not been taught the sacrum, and now and then take the upper part of it for one more body.
+    One segment fewer than bodies where the last one is a doubtful piece of the sacrum that nobody asked for. Whoever
+    says that L5 is the last vertebra does not count the sacrum: a body that the scan shows to be S1 comes below it.
     """
     proposal = propose() if len(qualities) and options.propose_levels else None
     count = len(qualities)
-    if _ends_in_the_sacrum(count, options, proposal) and needs_review(qualities[-1]):
-        monitor.note(f"A piece of {SACRUM} was found and left out: the model does not know the sacrum.")
-        count -= 1
+    sacrum = _ends_in_the_sacrum(count, options, proposal)
+    if sacrum and needs_review(qualities[-1]):
+        monitor.note(f"A doubtful piece of {SACRUM} was left out: --bottom-level {SACRUM} keeps it.")
+        count, sacrum = count - 1, False
     if not (options.top_level or options.bottom_level):
         return _proposed(count, proposal, monitor)
-    segments, naming = _given(count, options, monitor)
+    segments, naming = _given(count, sacrum, options, monitor)
     if proposal is not None and segments and segments[0].name != proposal.top_level:
         monitor.note(
             f"The topmost vertebra looks like {proposal.top_level}, counted from {proposal.anchor} (confidence "
@@ -39,9 +40,14 @@ def name_bodies(
     return segments, naming
 
 
-def _given(count: int, options: SegmentationOptions, monitor: Monitor) -> tuple[list[Segment], Naming]:
+def _given(
+    count: int, sacrum: bool, options: SegmentationOptions, monitor: Monitor
+) -> tuple[list[Segment], Naming]:
+    below = []
+    if sacrum and options.bottom_level is not None and parse_level(options.bottom_level).name == ABOVE_SACRUM:
+        below = [LEVELS[SACRUM]]
     try:
-        return assign_levels(count, options.top_level, options.bottom_level), Naming("given")
+        return [*assign_levels(count - len(below), options.top_level, options.bottom_level), *below], Naming("given")
     except SpineError as error:  # a wrong guess of the level shall not cost the segmentation
         monitor.note(f"{error} Until then the vertebrae are numbered.")
         return assign_levels(count), Naming("numbered")

@@ -83,13 +83,19 @@ LUMBAR = ["L1", "L2", "L3", "L4", "L5"]
 )
 def test_doubtful_sacrum_is_left_out_and_told(options):
     names, _, notes = name(6, options, lowest_quality=0.5)
-    assert names == LUMBAR and "A piece of S1 was found and left out" in " ".join(notes)
+    assert names == LUMBAR and "A doubtful piece of S1 was left out" in " ".join(notes)
     assert name(5, options, lowest_quality=0.5)[0] == LUMBAR  # any other doubtful body is kept
 
 
 def test_a_sacrum_beyond_doubt_or_asked_for_is_kept():
     assert name(6, SegmentationOptions())[0] == [*LUMBAR, "S1"]
     assert name(6, SegmentationOptions(bottom_level="s1"), lowest_quality=0.5)[0] == [*LUMBAR, "S1"]
+
+
+@pytest.mark.parametrize("top_level", [None, "L1"])
+def test_who_names_l5_last_does_not_rename_the_sacrum(top_level):
+    options = SegmentationOptions(top_level=top_level, bottom_level="L5")
+    assert name(6, options) == ([*LUMBAR, "S1"], Naming("given"), [])
 
 
 def test_sacrum_unseen_is_named_by_the_user_only():
