@@ -40,9 +40,7 @@ def name_bodies(
     return segments, naming
 
 
-def _given(
-    count: int, sacrum: bool, options: SegmentationOptions, monitor: Monitor
-) -> tuple[list[Segment], Naming]:
+def _given(count: int, sacrum: bool, options: SegmentationOptions, monitor: Monitor) -> tuple[list[Segment], Naming]:
     below = []
     if sacrum and options.bottom_level is not None and parse_level(options.bottom_level).name == ABOVE_SACRUM:
         below = [LEVELS[SACRUM]]
