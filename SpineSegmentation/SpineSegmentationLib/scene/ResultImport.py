@@ -94,7 +94,8 @@ def addMeasurements(
     try:
         tableNode = made[0]
         tableNode.SetDescription(_comparison(measurements.get("reference")))
-        if any(row["middle_height_mm"] is not None for row in bodies):
+        heights = [value for row in bodies for name, value in row.items() if name.endswith("_height_mm")]
+        if any(value is not None for value in heights):  # of a picture without scale there are none
             made += addHeightChart(tableNode)
         if dicePerSlice:
             made += addDiceChart(dicePerSlice, tableNode)
