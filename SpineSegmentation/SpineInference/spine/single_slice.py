@@ -36,8 +36,9 @@ from .vertebrae import separate
 
 FIELDS_OF_VIEW_MM = (300.0, 200.0, 450.0, 130.0)
 """How long the longer side of a slice may be: steps of a half, within which networks tell vertebrae alike."""
-CLEARLY_SURER = 1.2
-"""How many times as sure the network must be of a less plausible size or position."""
+CLEARLY_SURER, MUCH_SURER = 1.2, 1.5
+"""How many times as sure the network must be of a less plausible position, and of a less plausible size: it finds the
+same bodies in a wide range of sizes, and levels are read off only where the size is about right."""
 SURE = 12.0
 """How sure it must be at least of a position that is not upright: for instance of two bodies with an expected Dice of
 0.88, or of five with 0.81. From here on no further plane is tried."""
@@ -132,7 +133,7 @@ class _Search:
         best, highest = replace(placement, spacing_mm=sizes[0]), 0.0
         for spacing_mm in sizes:
             sized = replace(placement, spacing_mm=spacing_mm)
-            if (sureness := self._sureness(sized)) > CLEARLY_SURER * highest:
+            if (sureness := self._sureness(sized)) > MUCH_SURER * highest:
                 best, highest = sized, sureness
         return best, highest
 
