@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_labels, read_volume
+from SpineInference.volume.slice_placement import PIXEL_SIZE, mark_unknown, unknown_of
 
 from ..config.data import Data, Dataset, Split
 from .layouts import find_files
@@ -55,6 +56,7 @@ class Case:
                 raise SpineError(f'The case "{self.name}" has {image.GetSize()[2]} slices: it is no single image.')
             if self.dataset.spacing_mm is not None:
                 image.SetSpacing((self.dataset.spacing_mm, self.dataset.spacing_mm, image.GetSpacing()[2]))
+                mark_unknown(image, *(what for what in unknown_of(image) if what != PIXEL_SIZE))
         return image
 
     def read_canal(self) -> sitk.Image | None:

@@ -1,5 +1,6 @@
 """The way of a volume, whole: a scan in, named and measured segments on the scan's own grid out.
 
+size and position, if a single slice does not tell them           single_slice.py
 canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> where the spine is, if vertebrae are looked for               region.py
 -> every slice of every plane through its network                slices.py, engines.py
@@ -25,12 +26,14 @@ from .engines.engine import Engine
 from .engines.engine_cache import EngineCache
 from .measuring.measurements import Measurements, measure
 from .measuring.reference import check_reference, check_values
+from .measuring.single_slice import told_of_slice
 from .measuring.slice_agreement import SliceAgreement, dice_per_slice
 from .models.catalog import ModelSet
 from .models.manifest import Manifest
 from .models.model_package import ModelPackage
 from .monitor import Monitor
 from .options import SegmentationOptions
+from .placement import SlicePlacement
 from .prediction.fusion import Fusion
 from .prediction.planes import finest_plane, note_precision, packages_to_run, plane_weights
 from .prediction.region import clear_inner_faces, find_region
@@ -40,9 +43,11 @@ from .spine import quality, vertebrae
 from .spine.level_recognition import Proposal, propose_levels
 from .spine.naming import name_bodies
 from .spine.quality import needs_review
+from .spine.single_slice import place_slice
 from .volume import postprocessing
 from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
 from .volume.preprocessing import preprocess
+from .volume.slice_placement import placed
 
 SLICES_RESAMPLED_AT_ONCE = 16
 
@@ -53,7 +58,8 @@ class Result:
     top to the bottom, then other structures in the order of the model.
 
     `partial` holds the label values of bodies cut off by the border of the scan; `timings` are seconds per stage;
-    `notes` are sentences for the user; `dice_per_slice` is there where there was a reference.
+    `notes` are sentences for the user; `dice_per_slice` is there where there was a reference, and `placement` where not
+    the header of a single slice but the user or the scan itself told its size or position.
     """
 
     labels: sitk.Image
@@ -66,6 +72,7 @@ class Result:
     timings: dict[str, float]
     notes: list[str]
     dice_per_slice: SliceAgreement | None = None
+    placement: SlicePlacement | None = None
 
 
 def segment(
@@ -90,16 +97,22 @@ def segment(
     check_geometry(scan)
     if reference is not None:
         check_reference(reference, scan)
-    packages = packages_to_run(models, options, scan, monitor)
     device = choose_device(options.device, options.precision)
+
+    def engine_for(package: ModelPackage) -> Engine:
+        return engines.get(package, device, options.threads, monitor)
+
+    grid = scan
+    with seconds("placing"):
+        if placement := place_slice(scan, models.packages, options, engine_for, monitor):
+            scan, reference = placed(scan, placement), None if reference is None else placed(reference, placement)
+            options = replace(options, planes=(placement.plane,))
+    packages = packages_to_run(models, options, scan, monitor)
     note_precision(packages, options, device, monitor)
     members = plane_weights(packages, scan)
     recipe = packages[0].manifest
     if reference is not None and recipe.vertebra_class is None:
         check_values(reference, list(recipe.structures.values()))
-
-    def engine_for(package: ModelPackage) -> Engine:
-        return engines.get(package, device, options.threads, monitor)
 
     with seconds("preprocessing"):
         monitor.progress("preprocessing", 0, 1)
@@ -176,7 +189,11 @@ def segment(
     segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]
     names = [package.manifest.name for package in packages]
     planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
-    return Result(labels, segments, partial, measurements, names, planes, device, seconds.spent, notes, slices)
+    if placement:
+        measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
+        labels.CopyInformation(grid)
+    known = (device, seconds.spent, notes, slices, placement)
+    return Result(labels, segments, partial, measurements, names, planes, *known)
 
 
 def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:

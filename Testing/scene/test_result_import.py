@@ -16,6 +16,7 @@ from SpineInference.errors import SpineError
 from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
 from SpineInference.measuring.slice_agreement import dice_per_slice
+from SpineInference.placement import SlicePlacement
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -141,6 +142,15 @@ def test_charts_of_heights_and_dice_per_slice(lib, tmp_path):
     tables = [dice.GetNthPlotSeriesNode(index).GetTableNode().GetTable() for index in range(3)]
     assert [table.GetNumberOfRows() for table in tables] == [len(values["slice"]) for values in slices.values()]
     assert all(table.GetColumnByName("dice").GetValue(0) == 1 for table in tables)
+
+
+def test_how_a_slice_lies_stays_with_its_table(lib, scene, tmp_path):
+    from SpineSegmentationLib.scene.MeasurementTable import placementOf
+
+    scan, labels = make_case()
+    for placement in (SlicePlacement("sagittal", (0.7, 0.6), False, 3, True), None):
+        imported = lib.importResult(*written_result(tmp_path, labels, placement=placement), lib.addVolume(scan, "scan"))
+        assert placementOf(imported.tableNode) == placement
 
 
 def test_centre_of_a_row_is_in_world_coordinates(lib, scene, tmp_path):

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
 from SpineInference.files.terminology import terminology_entry
+from SpineInference.volume.slice_placement import PIXEL_SIZE, POSITION, unknown_of
 
 vtk = pytest.importorskip("vtk", reason="slicer-core is not installed")
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -95,6 +96,17 @@ def test_volume_node_and_image_round_trip(scene, geometry):
     assert hasGridOf(scan, volumeNode)
     scan.SetOrigin((-31.4, 12.25, 100.125))
     assert not hasGridOf(scan, volumeNode)
+
+
+@pytest.mark.parametrize(("name", "unknown"), [("a.JPG", (PIXEL_SIZE, POSITION)), ("a.nrrd", ())])
+def test_a_picture_is_known_as_one(scene, name, unknown):
+    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
+
+    volumeNode = addVolume(make_case()[0][:, :, :1], "picture")
+    assert unknown_of(imageFromVolume(volumeNode)) == ()
+    volumeNode.AddDefaultStorageNode()
+    volumeNode.GetStorageNode().SetFileName(f"/somewhere/{name}")
+    assert unknown_of(imageFromVolume(volumeNode)) == unknown
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)

@@ -16,18 +16,21 @@ from typing import Any, Literal
 
 from ..errors import SpineError
 from ..monitor import Monitor
+from ..placement import SlicePlacement
 from ..schema import parse_json
 from .worker import serve
 
 
 @dataclass(frozen=True)
 class SegmentsToMeasure:
-    """Files of label maps on the same grid; the label value and name of each vertebra, and of each other structure."""
+    """Files of label maps on the same grid; the label value and name of each vertebra, and of each other structure;
+    and the `placement` that the record of the result has."""
 
     labels: str
     bodies: tuple[tuple[int, str], ...]
     structures: tuple[tuple[int, str], ...]
     reference: str | None = None
+    placement: SlicePlacement | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def _measure(segments: SegmentsToMeasure | None, monitor: Monitor) -> dict[str, 
     from ..measuring.remeasure import remeasure
 
     reference = read_labels(segments.reference) if segments.reference else None
-    return remeasure(read_labels(segments.labels), dict(segments.bodies), dict(segments.structures), reference)
+    bodies, structures = dict(segments.bodies), dict(segments.structures)
+    return remeasure(read_labels(segments.labels), bodies, structures, reference, segments.placement)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ _EPILOG = """\
 examples:
   spine-segment scan.nii.gz -o results
   spine-segment dicom-folder -o results --top-level C2
+  spine-segment picture.png -o results --spacing 0.7
   spine-segment folder-of-scans -o results --planes sagittal --device cpu
   spine-segment archive -o shared/results --cluster head-node:6379 --threads 4
 
@@ -162,6 +163,8 @@ def _request_template(arguments: argparse.Namespace) -> "Request":
     options = SegmentationOptions(
         model=arguments.model or DEFAULT_MODEL,
         planes=arguments.planes,
+        plane=arguments.plane,
+        spacing_mm=arguments.spacing,
         fusion=arguments.fusion,
         top_level=arguments.top_level,
         bottom_level=arguments.bottom_level,
@@ -215,12 +218,27 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "scans", nargs="*", metavar="SCAN", help="NIfTI, NRRD, MHA, PNG or TIFF file, DICOM folder, or folder of scans"
+        "scans",
+        nargs="*",
+        metavar="SCAN",
+        help="NIfTI, NRRD, MHA, PNG, JPEG or TIFF file, DICOM folder, or folder of scans",
     )
     parser.add_argument("-o", "--output", metavar="OUT", help="folder for the results")
     parser.add_argument("--model", metavar="NAME|FILE", help="a model of --list-models, or a model package")
     parser.add_argument(
         "--planes", type=_comma_separated, metavar="P,P", help="some of sagittal,coronal,axial (default: all that help)"
+    )
+    parser.add_argument(
+        "--plane",
+        type=str.lower,
+        metavar="P",
+        help="what a picture or single slice shows: sagittal, coronal or axial (default: as its file says, else found)",
+    )
+    parser.add_argument(
+        "--spacing",
+        type=_spacing,
+        metavar="MM",
+        help="the pixels of a picture or single slice in mm, as 0.7 or ROWxCOLUMN (default: as its file says)",
     )
     parser.add_argument("--fusion", choices=("mean", "vote"), default="mean", help="how planes are fused (%(default)s)")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
@@ -260,6 +278,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(part.strip().lower() for part in text.split(","))
+
+
+def _spacing(text: str) -> tuple[float, float]:
+    """Of rows and of columns, in mm."""
+    parts = text.lower().split("x")
+    try:
+        rows, columns = (float(part) for part in (parts * 2 if len(parts) == 1 else parts))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a spacing in mm: write 0.7 or 0.7x0.6') from None
+    return rows, columns
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 from ..anatomy import Segment
 from ..errors import SpineError
 from ..files.result_folder import PROGRAM
+from ..placement import SlicePlacement
 from ..schema import load_json, parse
 from .requests import Request
 
@@ -33,7 +34,8 @@ class Record:
     "overview"; `files` maps the same names to their SHA-256. `segments` are what was found, vertebrae from the top to
     the bottom first; `partial` the label values of bodies that the border of the scan cuts off. `measurements` are
     those of `measurements.as_json`, `dice_per_slice` those of `slice_agreement` where there was a reference. `seconds`
-    are those of each stage, `notes` sentences for the user.
+    are those of each stage, `notes` sentences for the user. `placement` is how a single slice was taken to lie, None
+    where its file said all.
     """
 
     scan: str
@@ -50,6 +52,7 @@ class Record:
     versions: dict[str, str]
     contents: dict[str, str]
     files: dict[str, str]
+    placement: SlicePlacement | None = None
     program: str = PROGRAM
     record_version: int = RECORD_VERSION
 

@@ -22,6 +22,7 @@ NOT_FINITE = "the image holds values that are not numbers (NaN or infinite), exp
 
 _CHUNK = 1 << 18
 _LONGEST_HEADER = 1 << 20
+_AFTER_JPEG = 64
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -34,10 +35,20 @@ def check_complete(path: Path, image_io: str) -> None:
             _check_nrrd(path)
         elif image_io == "MetaImageIO":
             _check_metaimage(path)
+        elif image_io == "JPEGImageIO":
+            _check_jpeg(path)
     except (EOFError, zlib.error, gzip.BadGzipFile, struct.error) as error:
         raise SpineError(f"{path}: the file is truncated or corrupt, copy or export it again.") from error
     except OSError as error:
         raise SpineError(f"{path}: the file cannot be read ({error.strerror}).") from error
+
+
+def _check_jpeg(path: Path) -> None:
+    # Where the end is missing, libjpeg fills the rest of the picture with grey. A few bytes may follow it.
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - _AFTER_JPEG))
+        if b"\xff\xd9" not in file.read():
+            raise EOFError
 
 
 @dataclass(frozen=True)

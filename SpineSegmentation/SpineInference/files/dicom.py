@@ -19,6 +19,7 @@ import SimpleITK as sitk
 
 from ..errors import SpineError
 from ..monitor import Monitor
+from ..volume.slice_placement import PIXEL_SIZE, POSITION, mark_unknown
 from .dicom_file import inspect, is_dicom
 from .dicom_geometry import Placement, StackGeometry, check_pixel_size, place, repeats
 from .dicom_image import SAME_GEOMETRY, WHAT_DIFFERS, DicomImage, frame_geometry
@@ -217,7 +218,7 @@ def _read(volume: Volume, monitor: Monitor) -> sitk.Image:
     elif first.has_place:
         image, placement = _read_stack(volume.images)
     else:
-        return grey(_read_radiograph(first, monitor), str(first.path))
+        return _read_radiograph(first)
     if placement.note:
         monitor.note(placement.note)
     placement.apply(image)
@@ -251,24 +252,26 @@ def _read_frames(image: DicomImage) -> tuple[sitk.Image, Placement]:
     return sitk.GetImageFromArray(ordered, isVector=frames.GetNumberOfComponentsPerPixel() > 1), placement
 
 
-def _read_radiograph(image: DicomImage, monitor: Monitor) -> sitk.Image:
-    """One image in the plane that its Patient Orientation names, or sagittal when it does not say."""
+def _read_radiograph(image: DicomImage) -> sitk.Image:
+    """One image in the plane that its Patient Orientation names, or sagittal and marked when it does not say."""
+    unknown = []
     letters = [value[:1] for value in image.text("PatientOrientation").split("\\")]
     axes = [np.array(_DIRECTIONS[letter]) for letter in letters if letter in _DIRECTIONS]
     if len(axes) == 2 and axes[0] @ axes[1] == 0:
         direction = np.stack([*axes, np.cross(*axes)], axis=1).ravel().astype(float).tolist()
     else:
         direction = SAGITTAL
-        monitor.note(f"{image.path.name}: the image does not say how it was taken, a lateral view is assumed.")
+        unknown.append(POSITION)
     pixel_mm = image.pixel_mm
     if pixel_mm is None:
         pixel_mm = (1.0, 1.0)
-        monitor.note(f"{image.path.name}: the image has no scale, so lengths are in pixels (1 mm each).")
+        unknown.append(PIXEL_SIZE)
     check_pixel_size(pixel_mm, str(image.path))
-    picture = _read_one(image)
+    picture = grey(_read_one(image), str(image.path))
     picture.SetOrigin((0.0, 0.0, 0.0))
     picture.SetSpacing((*pixel_mm, image.thickness_mm() or 1.0))  # nothing is measured across a projection
     picture.SetDirection(direction)
+    mark_unknown(picture, *unknown)
     return picture
 
 

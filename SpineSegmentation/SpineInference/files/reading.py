@@ -15,10 +15,11 @@ import SimpleITK as sitk
 from ..errors import SpineError
 from ..monitor import Monitor
 from ..volume.geometry import check_geometry
+from ..volume.slice_placement import mark_unknown, unknown_of
 from . import dicom
 from .completeness import NOT_FINITE, check_complete
 from .itk_files import open_header, read_pixels
-from .pictures import as_volume, grey
+from .pictures import as_volume, grey, mark_default_header
 
 IMAGE_IO = {
     ".nii.gz": "NiftiImageIO",
@@ -28,12 +29,14 @@ IMAGE_IO = {
     ".mha": "MetaImageIO",
     ".mhd": "MetaImageIO",
     ".png": "PNGImageIO",
+    ".jpg": "JPEGImageIO",
+    ".jpeg": "JPEGImageIO",
     ".tif": "TIFFImageIO",
     ".tiff": "TIFFImageIO",
 }
 """ITK's name of the format behind each suffix. DICOM files are known by their content, whatever their suffix."""
 
-_PICTURES = ("PNGImageIO", "TIFFImageIO")
+_PICTURES = ("PNGImageIO", "JPEGImageIO", "TIFFImageIO")
 _COMPLEX = (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
 
 
@@ -81,7 +84,7 @@ def find_scans(path: Path | str) -> list[Path]:
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         found += [Path(folder, name) for name in subfolders if dicom.holds_series(Path(folder, name))]
     if not found:
-        raise SpineError(f"{path}: the folder holds no scan (NIfTI, NRRD, MHA, DICOM, PNG or TIFF).")
+        raise SpineError(f"{path}: the folder holds no scan (NIfTI, NRRD, MHA, DICOM, PNG, JPEG or TIFF).")
     return sorted(found)
 
 
@@ -135,17 +138,20 @@ def _load(path: Path, monitor: Monitor) -> sitk.Image:
     elif selector is not None:
         raise SpineError(f"{path}: a series can be chosen in a folder only, and {target.name} is a file.")
     elif suffix := _suffix(target):
-        image = _load_file(target, IMAGE_IO[suffix], monitor)
+        image = _load_file(target, IMAGE_IO[suffix])
     elif dicom.is_dicom(target):
         image = dicom.read_file(target, monitor)
     else:
         known = ", ".join(IMAGE_IO)
         raise SpineError(f"{path}: this is neither a DICOM file nor one of {known}: convert it to one of these.")
-    # Double precision is more than any scanner measures, and twice the memory.
-    return sitk.Cast(image, sitk.sitkFloat32) if image.GetPixelID() == sitk.sitkFloat64 else image
+    if image.GetPixelID() == sitk.sitkFloat64:  # more than any scanner measures, and twice the memory
+        unknown = unknown_of(image)
+        image = sitk.Cast(image, sitk.sitkFloat32)
+        mark_unknown(image, *unknown)
+    return image
 
 
-def _load_file(path: Path, image_io: str, monitor: Monitor) -> sitk.Image:
+def _load_file(path: Path, image_io: str) -> sitk.Image:
     check_complete(path, image_io)
     try:
         header = open_header(path, image_io)
@@ -163,9 +169,19 @@ def _load_file(path: Path, image_io: str, monitor: Monitor) -> sitk.Image:
     if image_io in _PICTURES:
         if image.GetDimension() != 2:
             raise SpineError(f"{path}: the picture has several pages and no geometry, save it as NIfTI or NRRD.")
-        image.SetSpacing((1.0, 1.0))  # the resolution in such a file is that of a print, not of the body
-        monitor.note(f"{path.name}: a picture has no scale, so lengths are in pixels (1 mm each).")
-    return as_volume(grey(image, str(path))) if image.GetDimension() == 2 else image
+        image.SetSpacing((1.0, 1.0))  # the resolution in such a file is that of a print or screen, not of the body
+    if image.GetDimension() == 2:
+        return as_volume(grey(image, str(path)))
+    mark_default_header(image, has_directions=not _without_directions(header))
+    if told := unknown_of(header):  # by a program that has a picture for a volume of one slice, as Slicer has
+        mark_unknown(image, *told)
+    return image
+
+
+def _without_directions(header: sitk.ImageFileReader) -> bool:
+    """Whether a NIfTI header says of both its transforms that they are none."""
+    codes = [header.GetMetaData(key) for key in ("qform_code", "sform_code") if header.HasMetaDataKey(key)]
+    return bool(codes) and all(code == "0" for code in codes)
 
 
 def _check_header(header: sitk.ImageFileReader, path: Path) -> None:

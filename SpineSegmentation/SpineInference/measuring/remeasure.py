@@ -9,7 +9,10 @@ from scipy import ndimage
 
 from ..anatomy import Segment
 from ..errors import SpineError
+from ..placement import SlicePlacement
+from ..volume.slice_placement import placed
 from .measurements import as_json, measure
+from .single_slice import told_of_slice
 from .slice_agreement import dice_per_slice
 
 
@@ -18,12 +21,14 @@ def remeasure(
     bodies: Mapping[int, str],
     structures: Mapping[int, str],
     reference: sitk.Image | None = None,
+    placement: SlicePlacement | None = None,
 ) -> dict[str, Any]:
     """What is in `labels`, unsigned integers in any orientation: "measurements" as `measurements.as_json` puts them,
     and "dice_per_slice", None without a `reference`.
 
     `bodies` are the names of vertebrae by label value, in any order, and `structures` those of everything else. What
-    was erased altogether is left out. Raises SpineError where nothing is left, or for a reference that does not fit.
+    was erased altogether is left out. `placement` is that in the record of a single slice. Raises SpineError where
+    nothing is left, or for a reference that does not fit.
     """
     array = sitk.GetArrayViewFromImage(labels)
     present = set(np.unique(array).tolist())
@@ -31,9 +36,14 @@ def remeasure(
     others = [_segment(label, name, False) for label, name in structures.items() if label in present]
     if not vertebrae and not others:
         raise SpineError("nothing is left to be measured: draw something, or bring the segments back.")
+    grid = labels
+    if placement:
+        labels, reference = placed(labels, placement), None if reference is None else placed(reference, placement)
     vertebrae = _from_the_top(vertebrae, labels)
     partial = {body.label for body in vertebrae} & _at_the_border(array)
     measurements = measure(labels, vertebrae if bodies else None, partial, reference, others)
+    if placement:
+        measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
     slices = None if reference is None else dice_per_slice(labels, reference)
     return {"measurements": as_json(measurements), "dice_per_slice": slices}
 

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from ..files.atomic import atomic
 from ..measuring.measurements import ReferenceSummary, StructureMeasurement, VertebraMeasurement
 from ..spine.quality import needs_review
+from ..volume.slice_placement import placed
 from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
 from .views import View, make_views
 
@@ -45,7 +46,11 @@ def draw_overview(scan: sitk.Image, result: "Result", name: str) -> Canvas:
     # A structure as long as the spine, such as its canal, says nothing about where to look.
     bodies = [segment for segment in result.segments if segment.is_vertebra]
     beside = {segment.label for segment in result.segments if bodies and not segment.is_vertebra}
-    views = make_views(scan, result.labels, result.partial | beside)
+    labels, has_scale = result.labels, True
+    if result.placement:
+        scan, labels = placed(scan, result.placement), placed(labels, result.placement)
+        has_scale = result.placement.has_scale
+    views = make_views(scan, labels, result.partial | beside)
     main = [view for view in views if view.plane != "axial"] or views
     axial = next((view for view in views if view not in main), None)
     places = _place_main(main)
@@ -54,7 +59,7 @@ def draw_overview(scan: sitk.Image, result: "Result", name: str) -> Canvas:
 
     _draw_header(canvas, result, name)
     for view, place in zip(main, places, strict=True):
-        canvas.view(place, view, result.segments, scale_bar=place is places[0])
+        canvas.view(place, view, result.segments, scale_bar=has_scale and place is places[0])
     side = _draw_axial_and_facts(canvas, axial, side, result, scan)
     if result.measurements.rows:
         side = _draw_table(canvas, side, result)
@@ -118,9 +123,10 @@ def _draw_facts(canvas: Canvas, left: float, top: float, result: "Result", scan:
         facts["Levels"] = "counted from the top" if levels.startswith("Vertebra") else levels
     if structures:
         facts["Structures"] = f"{len(result.segments) - len(names)} of {structures}"
+    has_scale = result.placement is None or result.placement.has_scale
     facts |= {
         "Voxels": " × ".join(f"{count}" for count in scan.GetSize()),
-        "Spacing": " × ".join(f"{mm:.3g}" for mm in scan.GetSpacing()) + " mm",
+        "Spacing": " × ".join(f"{mm:.3g}" for mm in scan.GetSpacing()) + " mm" if has_scale else "not known",
     }
     for what, value in facts.items():
         canvas.text(left, top + 14, what, 13, MUTED)
@@ -201,11 +207,9 @@ def _agreement(reference: ReferenceSummary) -> str:
     """Everything together against the reference, on one line."""
     if reference.dice is None:
         return "Against the reference: nothing in either"
-    parts = [
-        f"Against the reference: Dice {reference.dice:.3f}",
-        f"HD95 {reference.hd95_mm:.1f} mm",
-        f"surface distance {reference.assd_mm:.2f} mm",
-    ]
+    parts = [f"Against the reference: Dice {reference.dice:.3f}"]
+    if reference.hd95_mm is not None:
+        parts += [f"HD95 {reference.hd95_mm:.1f} mm", f"surface distance {reference.assd_mm:.2f} mm"]
     if reference.n_missed or reference.n_false:
         parts.append(f"{reference.n_missed} missed, {reference.n_false} false")
     return "   ".join(parts)

@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 
 _STAGE_SHARES = {
     "reading": 0.04,
+    "placing": 0.0,
     "preprocessing": 0.08,
     "bias field": 0.04,
     "region": 0.09,
@@ -46,6 +47,7 @@ class RunProgress:
     def _text(self, event: dict) -> str:
         names = {
             "reading": _("Reading the scan"),
+            "placing": _("Looking for the size and position of the slice"),
             "preprocessing": _("Preparing the scan"),
             "bias field": _("Correcting uneven brightness"),
             "region": _("Looking for the spine"),

@@ -12,6 +12,9 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
+from SpineInference.placement import SlicePlacement
+from SpineInference.schema import as_json, parse_json
+
 from .SegmentationScene import segmentsOf
 
 Cell = str | float | int | bool | None
@@ -19,6 +22,8 @@ Cell = str | float | int | bool | None
 SEGMENTATION_ROLE = "segmentation"
 HEIGHT_CHART_ROLE = "heightChart"
 DICE_CHART_ROLE = "diceChart"
+
+_PLACEMENT = "SpineSegmentation.Placement"
 
 
 def addMeasurementTable(
@@ -56,6 +61,17 @@ def scanOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLVolume
     """The scan that was segmented; None if it, or the segmentation, was removed."""
     node = segmentationOf(tableNode)
     return node and node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
+
+
+def setPlacement(tableNode: "slicer.vtkMRMLTableNode", placement: SlicePlacement | None) -> None:
+    """Keep with a table how the single slice that was measured lies; None where its own geometry says so."""
+    tableNode.SetAttribute(_PLACEMENT, placement and as_json(placement))
+
+
+def placementOf(tableNode: "slicer.vtkMRMLTableNode") -> SlicePlacement | None:
+    """What `setPlacement` has kept, also in a scene that was saved and loaded."""
+    kept = tableNode.GetAttribute(_PLACEMENT)
+    return parse_json(kept, SlicePlacement, "the placement of the slice") if kept else None
 
 
 def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:

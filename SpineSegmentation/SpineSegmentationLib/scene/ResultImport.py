@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from SpineInference.anatomy import Segment
 from SpineInference.app.record import Record
 
-from .MeasurementTable import addMeasurementTable
+from .MeasurementTable import addMeasurementTable, setPlacement
 from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
 from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
@@ -65,6 +65,7 @@ def importResult(
             measurements, record.dice_per_slice, segmentationNode, volumeNode, "measurements", referenceNames
         )
         tableNode = made[1]
+        setPlacement(tableNode, record.placement)
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
     except Exception:
         for node in made:
@@ -93,7 +94,8 @@ def addMeasurements(
     try:
         tableNode = made[0]
         tableNode.SetDescription(_comparison(measurements.get("reference")))
-        if bodies:
+        heights = [value for row in bodies for name, value in row.items() if name.endswith("_height_mm")]
+        if any(value is not None for value in heights):  # of a picture without scale there are none
             made += addHeightChart(tableNode)
         if dicePerSlice:
             made += addDiceChart(dicePerSlice, tableNode)
@@ -109,6 +111,10 @@ def _comparison(summary: dict | None) -> str:
     """The agreement of all bodies together with the reference, as the description of the table."""
     if summary is None or summary["dice"] is None:
         return ""
+    if summary["hd95_mm"] is None:
+        return _("All together: Dice {dice}; missed {missed}, false {false}.").format(
+            dice=f"{summary['dice']:.3f}", missed=summary["n_missed"], false=summary["n_false"]
+        )
     return _(
         "All together: Dice {dice}, HD95 {hd95} mm, mean surface distance {assd} mm; missed {missed}, false {false}."
     ).format(

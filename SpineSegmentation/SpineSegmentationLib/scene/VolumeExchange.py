@@ -6,7 +6,9 @@ import slicer
 import vtk
 
 from SpineInference.errors import SpineError
+from SpineInference.files.pictures import PICTURE_SUFFIXES
 from SpineInference.volume.geometry import check_geometry
+from SpineInference.volume.slice_placement import PIXEL_SIZE, POSITION, mark_unknown
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 _GRID_TOLERANCE_MM = 1e-2
@@ -47,7 +49,16 @@ def imageFromVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> sitk.Image:
     checkVolume(volumeNode)
     image = imageWithGeometryOf(volumeNode, slicer.util.arrayFromVolume(volumeNode))
     check_geometry(image)
+    if isPicture(volumeNode):
+        mark_unknown(image, PIXEL_SIZE, POSITION)
     return image
+
+
+def isPicture(volumeNode: "slicer.vtkMRMLVolumeNode") -> bool:
+    """Whether a volume of one slice was loaded from a picture: what its geometry says, nobody has measured."""
+    storageNode = volumeNode.GetStorageNode()
+    name = (storageNode.GetFileName() or "") if storageNode is not None else ""
+    return name.lower().endswith(PICTURE_SUFFIXES) and 1 in volumeNode.GetImageData().GetDimensions()
 
 
 def imageWithGeometryOf(volumeNode: "slicer.vtkMRMLVolumeNode", array: np.ndarray) -> sitk.Image:

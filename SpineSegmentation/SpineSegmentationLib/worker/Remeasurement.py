@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 
 import SimpleITK as sitk
 import slicer
@@ -9,7 +10,16 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 
-from ..scene.MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE, Cell, measurementsOf, scanOf, segmentationOf
+from ..scene.MeasurementTable import (
+    DICE_CHART_ROLE,
+    HEIGHT_CHART_ROLE,
+    Cell,
+    measurementsOf,
+    placementOf,
+    scanOf,
+    segmentationOf,
+    setPlacement,
+)
 from ..scene.ResultImport import addMeasurements
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation
 from ..scene.SegmentationScene import removeNode
@@ -62,6 +72,8 @@ class Remeasurement:
             "bodies": [(value, name) for value, name in names.items() if name not in structures],
             "structures": [(value, name) for value, name in names.items() if name in structures],
         }
+        placement = placementOf(tableNode)
+        segments["placement"] = placement and asdict(placement)
         self._folder = ExchangeFolder()
         try:
             segments["labels"] = self._write(labels, "labels.nrrd")
@@ -115,6 +127,7 @@ class Remeasurement:
         slices, title = answer["dice_per_slice"], "measurements, corrected"
         newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames)[0]
         newTableNode.SetAttribute(_REMEASURED, "yes")
+        setPlacement(newTableNode, placementOf(self._tableNode))
         return newTableNode
 
 

@@ -91,6 +91,7 @@ def test_a_terminal_gets_a_progress_bar(run, out, tmp_path, capsys, monkeypatch)
 def test_every_option_arrives(run, out, tmp_path):
     scan, mask = write_scan(tmp_path / "a.nii.gz"), write_scan(tmp_path / "mask.nii.gz")
     options = "--model m --planes axial,Sagittal --fusion vote --device cuda:1 --bottom-level L5 --no-n4 --format nrrd"
+    options += " --plane Axial --spacing 0.7x0.6"
     assert call(run, scan, "-o", out, *options.split(), "--threads", 2, "--no-overview", "--reference", mask) == 0
     assert run.requests == [
         Request(
@@ -99,6 +100,8 @@ def test_every_option_arrives(run, out, tmp_path):
             options=SegmentationOptions(
                 model="m",
                 planes=("axial", "sagittal"),
+                plane="axial",
+                spacing_mm=(0.7, 0.6),
                 fusion="vote",
                 device="cuda:1",
                 bottom_level="L5",
@@ -110,6 +113,23 @@ def test_every_option_arrives(run, out, tmp_path):
             overview=False,
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (("--spacing", "wide"), "0.7x0.6"),
+        (("--spacing", "1x1x1"), "0.7x0.6"),
+        (("--spacing", "0"), "0.02 to 10"),
+        (("--plane", "oblique"), '"oblique" is not a plane'),
+    ],
+)
+def test_impossible_options_of_a_slice(run, out, tmp_path, capsys, option, says):
+    try:
+        code = call(run, write_scan(tmp_path / "a.nii.gz"), "-o", out, *option)
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2 and says in capsys.readouterr().err and not run.requests
 
 
 def test_quiet(run, out, tmp_path, capsys):

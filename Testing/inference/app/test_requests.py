@@ -26,6 +26,8 @@ def request_(tmp_path: Path) -> Request:
 def test_json_and_back(request_):
     options = SegmentationOptions(
         planes=("coronal", "axial"),
+        plane="axial",
+        spacing_mm=(0.7, 0.6),
         fusion="vote",
         device="cuda:1",
         bottom_level="L5",
@@ -54,6 +56,10 @@ def test_planes_are_those_of_the_geometry():
         ({"planes": ["sagittal", "oblique"]}, "oblique"),
         ({"planes": []}, "planes"),
         ({"planes": ["axial", "axial"]}, "planes"),
+        ({"plane": "oblique"}, "oblique"),
+        ({"plane": "axial", "planes": ["coronal"]}, "the slice is axial"),
+        ({"spacing_mm": [0.7]}, "spacing_mm"),
+        ({"spacing_mm": [0.7, -1]}, "0.02 to 10"),
         ({"fusion": "best"}, "best"),
         ({"precision": "int4"}, "int4"),
         ({"device": "gpu"}, '"gpu" is not a device'),

@@ -24,6 +24,7 @@ from SpineInference.errors import Cancelled
 from SpineInference.files.reading import find_scans, read_volume, scan_name
 from SpineInference.monitor import Monitor
 from SpineInference.volume.geometry import canonical, orientation_of
+from SpineInference.volume.slice_placement import POSITION, unknown_of
 
 
 def test_series_is_sorted_by_position(tmp_path):
@@ -237,11 +238,10 @@ def test_radiograph(tmp_path, patient_orientation, letters):
     pixels = slices(2).astype(np.uint16)
     for index, image in enumerate(pixels):
         write(tmp_path / f"{index}.dcm", image, tags, CR)
-    notes = []
-    image = read_volume(tmp_path / "1.dcm", Monitor(on_note=notes.append))
+    image = read_volume(tmp_path / "1.dcm")
     assert np.array_equal(values(image), pixels[1:]) and orientation_of(image) == letters
     assert image.GetSpacing()[:2] == (0.15, 0.2)  # the calibrated spacing, not that of the detector
-    assert bool(notes) == (patient_orientation is None)
+    assert unknown_of(image) == ((POSITION,) if patient_orientation is None else ())
     refuse(tmp_path, "holds 2 volumes")  # two views are no stack
 
 

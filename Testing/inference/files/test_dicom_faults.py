@@ -10,6 +10,7 @@ from dicom_files import CR, ENHANCED_MR, frame_groups, placed, refuse, slices, v
 
 from SpineInference.files.reading import read_volume
 from SpineInference.monitor import Monitor
+from SpineInference.volume.slice_placement import PIXEL_SIZE, unknown_of
 
 UID, POSITION, ORIENTATION = (0x08, 0x18), (0x20, 0x32), (0x20, 0x37)
 PIXEL_SPACING, IMAGER_SPACING, SLOPE, INTERCEPT = (0x28, 0x30), (0x18, 0x1164), (0x28, 0x1053), (0x28, 0x1052)
@@ -86,11 +87,11 @@ def test_unusable_scale_of_a_radiograph(tmp_path):
     refuse_in_one_sentence(tmp_path / "x", "Rescale Slope", "0,5")
 
 
-def test_radiograph_without_scale_is_noted(tmp_path):
+def test_radiograph_without_scale_is_marked(tmp_path):
     write(tmp_path / "x", slices(1)[0].astype(np.uint16), {(0x20, 0x20): ("CS", "P\\F")}, CR)
     image, notes = read(tmp_path / "x")
-    assert image.GetSpacing() == (1, 1, 1)
-    assert len(notes) == 1 and "lengths are in pixels" in notes[0]
+    assert image.GetSpacing() == (1, 1, 1) and not notes
+    assert unknown_of(image) == (PIXEL_SIZE,)
 
 
 def test_unknown_thickness_is_noted(tmp_path):

@@ -11,8 +11,8 @@ import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import check_volume, find_scans, read_labels, read_volume, scan_name
-from SpineInference.monitor import Monitor
 from SpineInference.volume.geometry import canonical
+from SpineInference.volume.slice_placement import PIXEL_SIZE, POSITION, mark_unknown, unknown_of
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 # Permuted and flipped, so that a reader that drops the direction is found out.
@@ -118,16 +118,69 @@ def test_one_time_point_is_a_volume(nifti, volume):
 def test_picture_is_a_sagittal_slice(tmp_path, dtype, suffix):
     picture = np.random.default_rng(2).integers(0, np.iinfo(dtype).max, (9, 5)).astype(dtype)
     path = tmp_path / f"röntgen bild{suffix}"
-    sitk.WriteImage(sitk.GetImageFromArray(picture), str(path))
-    notes = []
-    image = read_volume(path, Monitor(on_note=notes.append))
+    image = sitk.GetImageFromArray(picture)
+    image.SetSpacing((0.35, 0.35))  # of a print or a screen
+    sitk.WriteImage(image, str(path))
+    image = read_volume(path)
     assert image.GetSize() == (5, 9, 1) and image.GetSpacing() == (1, 1, 1)
     array = sitk.GetArrayFromImage(canonical(image))
     assert array.dtype == dtype and np.array_equal(array[:, :, 0], picture)
     # Rows go down the body, columns go to the back.
     assert image.TransformIndexToPhysicalPoint((0, 8, 0)) == (0, 0, -8)
     assert image.TransformIndexToPhysicalPoint((4, 0, 0)) == (0, 4, 0)
-    assert len(notes) == 1 and "pixels" in notes[0]
+    assert unknown_of(image) == (PIXEL_SIZE, POSITION)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_is_a_picture(tmp_path, channels):
+    grey = np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1))
+    picture = sitk.GetImageFromArray(grey if channels == 1 else np.stack([grey] * 3, -1), isVector=channels == 3)
+    sitk.WriteImage(picture, str(tmp_path / "a.jpg"))
+    image = read_volume(tmp_path / "a.jpg")
+    assert image.GetSize() == (60, 40, 1) and unknown_of(image) == (PIXEL_SIZE, POSITION)
+    assert np.abs(sitk.GetArrayFromImage(image)[0].astype(int) - grey).max() < 8
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.jpeg").write_bytes(content[: len(content) // 2])
+    refuse(tmp_path / "b.jpeg", "truncated")
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing", "origin", "unknown"),
+    [
+        ((1, 6, 5), (1, 1, 1), (0, 0, 0), (PIXEL_SIZE, POSITION)),  # what a program writes that knows nothing
+        ((1, 6, 5), (0.7, 0.7, 4), (0, 0, 0), ()),
+        ((1, 6, 5), (1, 1, 1), (3, 0, 0), ()),
+        ((6, 5, 1), (1, 1, 1), (0, 0, 0), ()),
+        ((2, 6, 5), (1, 1, 1), (0, 0, 0), ()),
+        ((6, 5), (1, 1), (0, 0), (PIXEL_SIZE, POSITION)),
+        ((6, 5), (0.7, 0.6), (0, 0), (POSITION,)),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
+def test_what_a_header_does_not_tell(tmp_path, suffix, shape, spacing, origin, unknown):
+    image = sitk.GetImageFromArray(np.arange(np.prod(shape), dtype=np.float64).reshape(shape))
+    image.SetSpacing(spacing)
+    image.SetOrigin(origin)
+    sitk.WriteImage(image, str(tmp_path / f"slice{suffix}"))
+    assert unknown_of(read_volume(tmp_path / f"slice{suffix}")) == unknown
+
+
+def test_nifti_without_a_transform_has_no_position(tmp_path):
+    image = sitk.GetImageFromArray(np.arange(30, dtype=np.float32).reshape(1, 6, 5))
+    image.SetSpacing((0.7, 0.7, 4.0))
+    path = tmp_path / "slice.nii"
+    sitk.WriteImage(image, str(path))
+    patch(path, 252, "2h", 0, 0)  # qform_code, sform_code
+    read = read_volume(path)
+    assert unknown_of(read) == (POSITION,) and read.GetSpacing() == pytest.approx((0.7, 0.7, 4.0))
+
+
+def test_a_slice_that_was_a_picture_stays_one(tmp_path):
+    image = sitk.GetImageFromArray(np.arange(30, dtype=np.float32).reshape(1, 6, 5))
+    image.SetSpacing((0.35, 0.35, 1.0))
+    mark_unknown(image, PIXEL_SIZE, POSITION)
+    sitk.WriteImage(image, str(tmp_path / "from_slicer.nrrd"))
+    assert unknown_of(read_volume(tmp_path / "from_slicer.nrrd")) == (PIXEL_SIZE, POSITION)
 
 
 def test_grey_picture_with_colour_channels(tmp_path):
