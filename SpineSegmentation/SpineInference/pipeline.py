@@ -1,6 +1,7 @@
 """The way of a volume, whole: a scan in, named and measured segments on the scan's own grid out.
 
 canonical orientation, working grid, bias field, intensities    preprocessing.py
+-> evened out, if a surface coil hides the vertebrae             lighting.py
 -> where the spine is, if vertebrae are looked for               region.py
 -> every slice of every plane through its network                slices.py, engines.py
 -> one probability volume per label                              fusion.py
@@ -32,6 +33,7 @@ from .models.model_package import ModelPackage
 from .monitor import Monitor
 from .options import SegmentationOptions
 from .prediction.fusion import Fusion
+from .prediction.lighting import even_where_it_helps, expects_shading
 from .prediction.planes import finest_plane, note_precision, packages_to_run, plane_weights
 from .prediction.region import clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
@@ -42,7 +44,7 @@ from .spine.naming import name_bodies
 from .spine.quality import needs_review
 from .volume import postprocessing
 from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
-from .volume.preprocessing import preprocess
+from .volume.preprocessing import normalised, on_working_grid
 
 SLICES_RESAMPLED_AT_ONCE = 16
 
@@ -53,7 +55,8 @@ class Result:
     top to the bottom, then other structures in the order of the model.
 
     `partial` holds the label values of bodies cut off by the border of the scan; `timings` are seconds per stage;
-    `notes` are sentences for the user; `dice_per_slice` is there where there was a reference.
+    `notes` are sentences for the user; `dice_per_slice` is there where there was a reference. `shading_removed`: how
+    many times brighter the brightest part was than the darkest, where that was evened out without being asked for.
     """
 
     labels: sitk.Image
@@ -66,6 +69,7 @@ class Result:
     timings: dict[str, float]
     notes: list[str]
     dice_per_slice: SliceAgreement | None = None
+    shading_removed: float | None = None
 
 
 def segment(
@@ -104,7 +108,14 @@ def segment(
     with seconds("preprocessing"):
         monitor.progress("preprocessing", 0, 1)
         bias = recipe.input.bias_correction if options.bias_correction is None else options.bias_correction
-        working = preprocess(scan, recipe.input.spacing_mm, recipe.input.intensity, bias, monitor)
+        own = on_working_grid(scan, recipe.input.spacing_mm, bias, monitor)
+    with seconds("shading"):
+        shading_removed = None
+        if options.bias_correction is None and expects_shading(recipe):
+            judge = finest_plane(packages, scan)
+            working, shading_removed = even_where_it_helps(own, judge.manifest, engine_for(judge), monitor)
+        else:
+            working = normalised(own, recipe.input.intensity)
 
     with seconds("region"):
         volume = sitk.GetArrayViewFromImage(working)
@@ -176,7 +187,8 @@ def segment(
     segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]
     names = [package.manifest.name for package in packages]
     planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
-    return Result(labels, segments, partial, measurements, names, planes, device, seconds.spent, notes, slices)
+    made_with = names, planes, device, seconds.spent, notes
+    return Result(labels, segments, partial, measurements, *made_with, slices, shading_removed)
 
 
 def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:

@@ -33,7 +33,8 @@ class Record:
     "overview"; `files` maps the same names to their SHA-256. `segments` are what was found, vertebrae from the top to
     the bottom first; `partial` the label values of bodies that the border of the scan cuts off. `measurements` are
     those of `measurements.as_json`, `dice_per_slice` those of `slice_agreement` where there was a reference. `seconds`
-    are those of each stage, `notes` sentences for the user.
+    are those of each stage, `notes` sentences for the user. `shading_removed`: how many times brighter the brightest
+    part was than the darkest, where that was evened out without being asked for.
     """
 
     scan: str
@@ -50,6 +51,7 @@ class Record:
     versions: dict[str, str]
     contents: dict[str, str]
     files: dict[str, str]
+    shading_removed: float | None = None
     program: str = PROGRAM
     record_version: int = RECORD_VERSION
 
