@@ -30,8 +30,9 @@ class SegmentationOptions:
     `spacing_mm` (between rows, between columns): what a single slice shows, where its file does not say it or is wrong
     (see `single_slice`); `fusion`: how the opinions of planes are fused; `top_level` or `bottom_level`: the first or
     last vertebra of the scan ("C2"); `propose_levels`: whether levels are read off the scan (see `level_recognition`),
-    proposed where neither is given, otherwise only compared; `bias_correction`: N4 or not; `postprocessing` replaces
-    that of the model as a whole; `device` and `precision`: see `devices.choose_device`; `threads`: processor threads;
+    proposed where neither is given, otherwise only compared; `bias_correction`: N4, or never, in place of evening out
+    where that helps (see `lighting`), or of N4 where the model was trained so; `postprocessing` replaces that of the
+    model as a whole; `device` and `precision`: see `devices.choose_device`; `threads`: processor threads;
     `restrict_to_spine`: compute only the region that can hold vertebrae (off only to measure what that costs).
     """
 

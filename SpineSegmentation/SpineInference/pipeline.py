@@ -2,6 +2,7 @@
 
 size and position, if a single slice does not tell them           single_slice.py
 canonical orientation, working grid, bias field, intensities    preprocessing.py
+-> evened out, if a surface coil hides the vertebrae             lighting.py
 -> where the spine is, if vertebrae are looked for               region.py
 -> every slice of every plane through its network                slices.py, engines.py
 -> one probability volume per label                              fusion.py
@@ -35,6 +36,7 @@ from .monitor import Monitor
 from .options import SegmentationOptions
 from .placement import SlicePlacement
 from .prediction.fusion import Fusion
+from .prediction.lighting import even_where_it_helps, expects_shading
 from .prediction.planes import finest_plane, note_precision, packages_to_run, plane_weights
 from .prediction.region import clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
@@ -46,7 +48,7 @@ from .spine.quality import needs_review
 from .spine.single_slice import place_slice
 from .volume import postprocessing
 from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
-from .volume.preprocessing import preprocess
+from .volume.preprocessing import normalised, on_working_grid
 from .volume.slice_placement import placed
 
 SLICES_RESAMPLED_AT_ONCE = 16
@@ -59,7 +61,8 @@ class Result:
 
     `partial` holds the label values of bodies cut off by the border of the scan; `timings` are seconds per stage;
     `notes` are sentences for the user; `dice_per_slice` is there where there was a reference, and `placement` where not
-    the header of a single slice but the user or the scan itself told its size or position.
+    the header of a single slice but the user or the scan itself told its size or position. `shading_removed`: how
+    many times brighter the brightest part was than the darkest, where that was evened out without being asked for.
     """
 
     labels: sitk.Image
@@ -73,6 +76,7 @@ class Result:
     notes: list[str]
     dice_per_slice: SliceAgreement | None = None
     placement: SlicePlacement | None = None
+    shading_removed: float | None = None
 
 
 def segment(
@@ -117,7 +121,14 @@ def segment(
     with seconds("preprocessing"):
         monitor.progress("preprocessing", 0, 1)
         bias = recipe.input.bias_correction if options.bias_correction is None else options.bias_correction
-        working = preprocess(scan, recipe.input.spacing_mm, recipe.input.intensity, bias, monitor)
+        own = on_working_grid(scan, recipe.input.spacing_mm, bias, monitor)
+    with seconds("shading"):
+        shading_removed = None
+        if options.bias_correction is None and expects_shading(recipe):
+            judge = finest_plane(packages, scan)
+            working, shading_removed = even_where_it_helps(own, judge.manifest, engine_for(judge), monitor)
+        else:
+            working = normalised(own, recipe.input.intensity)
 
     with seconds("region"):
         volume = sitk.GetArrayViewFromImage(working)
@@ -192,8 +203,8 @@ def segment(
     if placement:
         measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
         labels.CopyInformation(grid)
-    known = (device, seconds.spent, notes, slices, placement)
-    return Result(labels, segments, partial, measurements, names, planes, *known)
+    made_with = names, planes, device, seconds.spent, notes
+    return Result(labels, segments, partial, measurements, *made_with, slices, placement, shading_removed)
 
 
 def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:

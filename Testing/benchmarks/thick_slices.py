@@ -8,42 +8,28 @@ was drawn at its middle.
 """
 
 import argparse
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
+from changed_data_set import write_changed
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "SpineSegmentation")]
-
-import SimpleITK as sitk  # noqa: E402
-
-from SegTraining.config.data import Dataset  # noqa: E402
-from SegTraining.data.datasets import Case, find_cases  # noqa: E402
-from SpineInference.errors import SpineError  # noqa: E402
-from SpineInference.volume.geometry import canonical, spacing_ipl  # noqa: E402
+from SpineInference.errors import SpineError
+from SpineInference.volume.geometry import canonical, spacing_ipl
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the data set; 0, or 2 for folders or cases that cannot be used."""
-    options = _parse(arguments)
-    try:
-        cases = find_cases(Dataset(name=options.source.name), options.source.absolute().parent)
-        if unknown := set(options.cases or ()) - {case.name for case in cases}:
-            raise SpineError(f'"{options.source}" has no case "{min(unknown)}": correct --cases.')
-        if options.target.exists():
-            raise SpineError(f'"{options.target}" exists already: give a new folder.')
-        for case in cases:
-            if not options.cases or case.name in options.cases:
-                _write(case, options)
-    except SpineError as error:
-        print(error, file=sys.stderr)
-        return 2
-    if (description := options.source / "dataset.json").is_file():
-        shutil.copyfile(description, options.target / "dataset.json")
-    return 0
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path, help="a data set in nnU-Net's raw layout")
+    parser.add_argument("target", type=Path, help="a new folder for the other one")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these")
+    parser.add_argument("--thickness", type=float, default=4.0, metavar="MM", help="of a slice (4)")
+    parser.add_argument("--distance", type=float, default=4.4, metavar="MM", help="between middles of slices (4.4)")
+    options = parser.parse_args(arguments)
+    return write_changed(options, lambda *pair: thick_slices(*pair, options.thickness, options.distance))
 
 
 def thick_slices(
@@ -75,24 +61,6 @@ def thick_slices(
         thick.SetOrigin(origin)
         made.append(thick)
     return made[0], made[1]
-
-
-def _write(case: Case, options: argparse.Namespace) -> None:
-    labels = "instancesTr" if case.labels_are_instances else "labelsTr"
-    thick = thick_slices(*case.read(), options.thickness, options.distance)
-    for part, name, image in zip(("imagesTr", labels), (f"{case.name}_0000", case.name), thick, strict=True):
-        (options.target / part).mkdir(parents=True, exist_ok=True)
-        sitk.WriteImage(image, options.target / part / f"{name}.nii.gz", True)
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path, help="a data set in nnU-Net's raw layout")
-    parser.add_argument("target", type=Path, help="a new folder for the other one")
-    parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these")
-    parser.add_argument("--thickness", type=float, default=4.0, metavar="MM", help="of a slice (4)")
-    parser.add_argument("--distance", type=float, default=4.4, metavar="MM", help="between middles of slices (4.4)")
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

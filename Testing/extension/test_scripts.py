@@ -9,6 +9,7 @@ SCRIPTS = (
     "Testing/benchmarks/inference.py",
     "Testing/benchmarks/training.py",
     "Testing/benchmarks/thick_slices.py",
+    "Testing/benchmarks/coil_shading.py",
     "Testing/demo/demo.py",
     "Testing/run_in_slicer.py",
 )

@@ -78,6 +78,12 @@ def test_imported_result_is_exact_and_complete(lib, tmp_path):
     assert list(counts().values()) == [1, 1, 1, 1, 3, 0]
 
 
+def test_table_tells_that_the_scan_was_evened_out(lib, tmp_path):
+    scan, labels = make_case("oblique 40, permuted, anisotropic")
+    result = lib.importResult(*written_result(tmp_path, labels, shading_removed=19.6), lib.addVolume(scan, "scan"))
+    assert result.tableNode.GetDescription() == "Uneven brightness (about 20 to 1) was corrected before segmenting."
+
+
 ORGANS = [
     Segment(1, "Lung", (200, 90, 90), "39607008", "Lung", False),
     Segment(2, "Heart", (200, 30, 40), "1", "H", False),

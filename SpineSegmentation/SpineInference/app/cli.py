@@ -254,7 +254,9 @@ def _parser() -> argparse.ArgumentParser:
         "--numbered", action="store_true", help="without a level, number the vertebrae even if the scan shows theirs"
     )
     parser.add_argument(
-        "--n4", action=argparse.BooleanOptionalAction, help="correct the bias field or not (default: as the model says)"
+        "--n4",
+        action=argparse.BooleanOptionalAction,
+        help="correct uneven brightness with N4, or never (default: where a surface coil hides vertebrae)",
     )
     parser.add_argument(
         "--reference", metavar="MASK", help="mask to compare with; for several scans a folder with masks of their names"

@@ -35,7 +35,8 @@ class Record:
     the bottom first; `partial` the label values of bodies that the border of the scan cuts off. `measurements` are
     those of `measurements.as_json`, `dice_per_slice` those of `slice_agreement` where there was a reference. `seconds`
     are those of each stage, `notes` sentences for the user. `placement` is how a single slice was taken to lie, None
-    where its file said all.
+    where its file said all. `shading_removed`: how many times brighter the brightest
+    part was than the darkest, where that was evened out without being asked for.
     """
 
     scan: str
@@ -53,6 +54,7 @@ class Record:
     contents: dict[str, str]
     files: dict[str, str]
     placement: SlicePlacement | None = None
+    shading_removed: float | None = None
     program: str = PROGRAM
     record_version: int = RECORD_VERSION
 

@@ -1,6 +1,6 @@
 """One plane of a volume through one network: slices out, padded batches in, probabilities back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def predict_plane(
     manifest: Manifest,
     engine: Engine,
     monitor: Monitor,
-    indices: range | None = None,
+    indices: Sequence[int] | None = None,
     stage: str = "network",
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Probabilities of the labels in slices of the manifest's plane, as `(index, [labels, rows, columns])`.

@@ -51,10 +51,10 @@ def correct_bias_field(image: sitk.Image, monitor: Monitor | None = None) -> sit
     return _from_array(array, image)
 
 
-def shrink_factors(image: sitk.Image) -> list[int]:
-    """How many voxels of `image` go into one working voxel, along x, y and z."""
+def shrink_factors(image: sitk.Image, voxel_mm: float = WORKING_VOXEL_MM) -> list[int]:
+    """How many voxels of `image` go into one working voxel of about `voxel_mm`, along x, y and z."""
     return [
-        max(1, min(round(WORKING_VOXEL_MM / spacing), size // FEWEST_VOXELS))
+        max(1, min(round(voxel_mm / spacing), size // FEWEST_VOXELS))
         for spacing, size in zip(image.GetSpacing(), image.GetSize(), strict=True)
     ]
 

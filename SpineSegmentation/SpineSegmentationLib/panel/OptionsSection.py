@@ -64,7 +64,7 @@ class OptionsSection(PanelSection):
         self._fusion.show(parameters.fusion)
         self.ui.fusionSelector.setEnabled(len(parameters.planes or planesOf(manifests)) > 1)
         modelCorrects = bool(manifests) and manifests[0][0].input.bias_correction
-        own = _("from the model (corrected)") if modelCorrects else _("from the model (not corrected)")
+        own = _("from the model (corrected)") if modelCorrects else _("automatic")
         self._bias.fill([(FROM_MODEL, own), ("on", _("corrected (N4)")), ("off", _("not corrected"))])
         self._bias.show(parameters.biasCorrection)
         self._showPostprocessing(manifests)

@@ -66,6 +66,7 @@ def importResult(
         )
         tableNode = made[1]
         setPlacement(tableNode, record.placement)
+        _describeShading(tableNode, record.shading_removed)
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
     except Exception:
         for node in made:
@@ -124,6 +125,14 @@ def _comparison(summary: dict | None) -> str:
         missed=summary["n_missed"],
         false=summary["n_false"],
     )
+
+
+def _describeShading(tableNode: "slicer.vtkMRMLTableNode", ratio: float | None) -> None:
+    """Add to the description of the table that the scan was evened out, if it was."""
+    if ratio is None:
+        return
+    text = _("Uneven brightness (about {ratio} to 1) was corrected before segmenting.").format(ratio=round(ratio))
+    tableNode.SetDescription(f"{tableNode.GetDescription() or ''} {text}".strip())
 
 
 def _namedReference(row: dict, referenceNames: dict[int, str]) -> dict:
