@@ -32,7 +32,7 @@ from .models.model_package import ModelPackage
 from .monitor import Monitor
 from .options import SegmentationOptions
 from .prediction.fusion import Fusion
-from .prediction.planes import finest_plane, note_precision, packages_to_run, plane_weights
+from .prediction.planes import finest_first, note_precision, packages_to_run, plane_weights
 from .prediction.region import clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.slices import predict_plane
@@ -112,8 +112,7 @@ def segment(
         # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
         whole_slices = recipe.input.canvas is not None or 1 in volume.shape
         if options.restrict_to_spine and recipe.vertebra_class and not whole_slices:
-            roi_model = finest_plane(packages, scan)
-            box = find_region(volume, spacing_ipl(working), roi_model.manifest, engine_for(roi_model), monitor)
+            box = find_region(working, finest_first(packages, scan), engine_for, monitor)
         if nothing_there := box is None:
             box = (slice(0, 1),) * 3
         region = crop(working, box)
