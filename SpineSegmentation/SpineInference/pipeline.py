@@ -37,7 +37,7 @@ from .options import SegmentationOptions
 from .placement import SlicePlacement
 from .prediction.fusion import Fusion
 from .prediction.lighting import even_where_it_helps, expects_shading
-from .prediction.planes import finest_plane, note_precision, packages_to_run, plane_weights
+from .prediction.planes import finest_first, note_precision, packages_to_run, plane_weights
 from .prediction.region import clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.slices import predict_plane
@@ -125,7 +125,7 @@ def segment(
     with seconds("shading"):
         shading_removed = None
         if options.bias_correction is None and expects_shading(recipe):
-            judge = finest_plane(packages, scan)
+            judge = finest_first(packages, scan)[0]
             working, shading_removed = even_where_it_helps(own, judge.manifest, engine_for(judge), monitor)
         else:
             working = normalised(own, recipe.input.intensity)
@@ -136,8 +136,7 @@ def segment(
         # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
         whole_slices = recipe.input.canvas is not None or 1 in volume.shape
         if options.restrict_to_spine and recipe.vertebra_class and not whole_slices:
-            roi_model = finest_plane(packages, scan)
-            box = find_region(volume, spacing_ipl(working), roi_model.manifest, engine_for(roi_model), monitor)
+            box = find_region(working, finest_first(packages, scan), engine_for, monitor)
         if nothing_there := box is None:
             box = (slice(0, 1),) * 3
         region = crop(working, box)

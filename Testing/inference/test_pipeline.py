@@ -14,7 +14,7 @@ from SpineInference.models.catalog import open_set
 from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
 from SpineInference.pipeline import segment
-from SpineInference.prediction.planes import finest_plane, packages_to_run, plane_weights
+from SpineInference.prediction.planes import finest_first, packages_to_run, plane_weights
 from SpineInference.volume.geometry import PLANES, Grid
 
 BODIES = 5
@@ -89,7 +89,7 @@ def test_coarse_planes_count_less_or_are_left_out(models):
         scan, notes = column((0.8, 0.8, thickness), PERMUTED).scan, []
         packages = packages_to_run(models, SegmentationOptions(), scan, Monitor(on_note=notes.append))
         if thickness > 1:
-            assert finest_plane(packages[::-1], scan).manifest.plane == "sagittal"
+            assert finest_first(packages[::-1], scan)[0].manifest.plane == "sagittal"
         return [round(weight, 2) for _, weight in plane_weights(packages, scan)], notes
 
     assert weights(1.0) == ([0.33, 0.33, 0.33], [])

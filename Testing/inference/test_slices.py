@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from SpineInference.errors import Cancelled
 from SpineInference.monitor import Monitor
@@ -37,7 +38,7 @@ def manifest(
     return SimpleNamespace(
         plane=plane,
         labels=[None] * labels,
-        input=SimpleNamespace(context_slices=context, pad_multiple=32, canvas=canvas),
+        input=SimpleNamespace(context_slices=context, spacing_mm=1.0, pad_multiple=32, canvas=canvas),
         output=SimpleNamespace(activation=activation),
     )
 
@@ -120,52 +121,110 @@ def test_tiles_cover_everything_and_overlap(length):
         assert all(b - a <= 24 for a, b in pairwise(starts))
 
 
+def region_of(source: np.ndarray, spacing: tuple[float, float, float], spec, engine=None):
+    image = sitk.GetImageFromArray(source)
+    image.SetSpacing(spacing[::-1])
+    return find_region(image, [SimpleNamespace(manifest=spec)], lambda _: engine or BrightIsForeground(), Monitor())
+
+
 @pytest.mark.parametrize("plane", PLANES)
 def test_the_region_holds_the_target_with_a_margin(plane):
     source = np.zeros((120, 110, 100), np.float32)
     source[50:70, 45:60, 40:64] = 1
     spacing = (1.0, 1.25, 1.0)
-    box = find_region(source, spacing, manifest(plane), BrightIsForeground(), Monitor())
+    box = region_of(source, spacing, manifest(plane))
     inside = np.zeros(source.shape, bool)
     inside[box] = True
     assert inside[source > 0].all()
     for axis, (low, high) in enumerate([(50, 70), (45, 60), (40, 64)]):
         margin = np.ceil(MARGIN_MM / spacing[axis])
-        coarse = 2 * COARSE_STEP_MM if axis == SLICE_AXIS[plane] else 0
+        coarse = 2 * COARSE_STEP_MM if axis == SLICE_AXIS[plane] else 1
         assert low - margin - coarse <= box[axis].start <= low - margin
         assert high + margin <= box[axis].stop <= high + margin + coarse
 
 
 def test_specks_make_no_region():
     source = np.zeros((60, 60, 60), np.float32)
-    assert find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) is None
+    assert region_of(source, (1, 1, 1), manifest("sagittal")) is None
     source[30, 30, :] = 1
-    assert find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) is None
+    assert region_of(source, (1, 1, 1), manifest("sagittal")) is None
 
 
 def test_single_slice_does_not_widen_the_region():
     source = np.zeros((120, 110, 100), np.float32)
     source[50:70, 45:60, 40:64] = 1
-    expected = find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor())
+    expected = region_of(source, (1, 1, 1), manifest("sagittal"))
     for index in range(int(COARSE_STEP_MM)):  # one of them is looked at
         spotted = source.copy()
         spotted[100:112, 95:107, index] = 1
-        assert find_region(spotted, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor()) == expected
+        assert region_of(spotted, (1, 1, 1), manifest("sagittal")) == expected
 
 
 def test_any_label_of_the_model_belongs_to_the_region():
     source = np.full((120, 110, 100), 0.4, np.float32)
     source[20:40, 45:60, 40:64], source[80:95, 45:60, 40:64] = 1, 0
     several = manifest("sagittal", activation="softmax", labels=2)
-    box = find_region(source, (1, 1, 1), several, BrightAndDark(), Monitor())
+    box = region_of(source, (1, 1, 1), several, BrightAndDark())
     assert (box[0].start, box[0].stop) == (20 - MARGIN_MM, 95 + MARGIN_MM)
+
+
+@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("thick", range(3))
+def test_thick_slices_are_shown_at_the_size_trained(plane, thick):
+    """Whatever plane looks at slices of 6 mm, it gets pixels of 1 mm, and its box is in voxels of the scan."""
+    spacing = [1.0, 1.0, 1.0]
+    spacing[thick] = 6.0
+    source = np.zeros(np.ceil(np.array([120, 110, 100]) / spacing).astype(int), np.float32)
+    low, high = np.array([(48, 72), (42, 60), (42, 66)]).T // np.array(spacing, int)
+    body = tuple(map(slice, low, high))
+    source[body] = 1
+    engine = BrightIsForeground()
+    box = region_of(source, tuple(spacing), manifest(plane), engine)
+    if thick != SLICE_AXIS[plane]:
+        assert max(engine.shapes[0][2:]) >= 96
+    for axis, mm in enumerate(spacing):
+        assert 0 <= box[axis].start < body[axis].start and body[axis].stop < box[axis].stop <= source.shape[axis]
+        margin = MARGIN_MM + (2 * COARSE_STEP_MM if axis == SLICE_AXIS[plane] else 2)
+        assert (body[axis].start - box[axis].start) * mm <= margin + mm
+
+
+@pytest.mark.parametrize(
+    ("sees", "asked"),
+    [("axial", ["axial", "sagittal"]), ("sagittal", ["axial", "sagittal"]), ("coronal", PLANES), ("", PLANES)],
+)
+def test_planes_are_asked_until_one_sees_the_spine(sees, asked):
+    """The finest one first, here the axial; the sagittal one always."""
+    image = sitk.GetImageFromArray(np.zeros((12, 40, 40), np.float32))
+    image[10:30, 10:30, 2:8] = 1.0
+    image.SetSpacing((1.0, 1.0, 5.0))
+    used = []
+
+    def engine_for(package):
+        used.append(package.manifest.plane)
+        bright = BrightIsForeground()
+        if package.manifest.plane != sees:
+            bright.probabilities = lambda batch: np.zeros((len(batch), 1, *batch.shape[2:]), np.float16)
+        return bright
+
+    packages = [SimpleNamespace(manifest=manifest(plane)) for plane in ("axial", "sagittal", "coronal")]
+    box = find_region(image, packages, engine_for, Monitor())
+    assert sorted(used) == sorted(asked) and (box is None) == (not sees)
+
+
+def test_a_small_body_makes_a_region():
+    """A body of 9 mm, as in a child's neck, in one or two of the slices looked at."""
+    source = np.zeros((60, 60, 60), np.float32)
+    for top in (10, 22, 34):
+        source[top : top + 9, 20:29, 30:39] = 1
+    box = region_of(source, (1.0, 1.0, 1.0), manifest("sagittal"))
+    assert box is not None and box[0].start == 0 and box[0].stop >= 43
 
 
 @pytest.mark.parametrize("slices", [1, 3, 7])
 def test_a_thin_volume_is_looked_at_in_its_middle(slices):
     source = np.zeros((60, 60, slices), np.float32)
     source[20:40, 20:40, slices // 2] = 1
-    box = find_region(source, (1, 1, 1), manifest("sagittal"), BrightIsForeground(), Monitor())
+    box = region_of(source, (1, 1, 1), manifest("sagittal"))
     assert box is not None and box[2] == slice(0, slices)
 
 

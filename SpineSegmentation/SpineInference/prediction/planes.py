@@ -75,9 +75,9 @@ def plane_weights(packages: list[ModelPackage], scan: sitk.Image) -> list[tuple[
     return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
 
 
-def finest_plane(packages: list[ModelPackage], scan: sitk.Image) -> ModelPackage:
-    """The package whose plane has the smallest pixels in this scan."""
-    return min(packages, key=lambda package: _coarseness(package, scan))
+def finest_first(packages: list[ModelPackage], scan: sitk.Image) -> list[ModelPackage]:
+    """The packages by the size of their plane's pixels in this scan, the smallest first."""
+    return sorted(packages, key=lambda package: _coarseness(package, scan))
 
 
 def note_precision(

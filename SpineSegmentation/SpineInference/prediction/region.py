@@ -5,15 +5,18 @@ of each slice hold no vertebra.
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import ndimage
+import SimpleITK as sitk
 
 from ..engines.engine import Engine
 from ..models.manifest import Manifest
+from ..models.model_package import ModelPackage
 from ..monitor import Monitor
 from ..volume.boxes import Box, bounding_box
-from ..volume.geometry import SLICE_AXIS
+from ..volume.geometry import SLICE_AXIS, plane_grid, resample, spacing_ipl
+from ..volume.postprocessing import remove_small_islands
 from .slices import predict_plane
 
 COARSE_STEP_MM = 8.0
@@ -22,37 +25,31 @@ MARGIN_MM = 14.0
 """Context left around what the coarse pass found; bodies missed at an end are nearer than this to found ones."""
 ROI_THRESHOLD = 0.3
 """Probability from which a pixel counts: lower than any threshold of a model, so that doubtful parts stay in."""
-MIN_AREA_MM2 = 200.0
-"""A connected part counts when its slices add up to this much, half a slice through a vertebral body; the small ones
-that a network sees here and there, in one slice mostly, must not widen the box."""
+MIN_AREA_MM2, MIN_SHARE = 200.0, 0.2
+"""A connected part counts when its slices add up to this much, half a slice through a lumbar body, or to this share of
+a typical part where that is less; the small ones that a network sees here and there, in one slice mostly, must not
+widen the box."""
 
 
 def find_region(
-    volume: np.ndarray, spacing: tuple[float, float, float], manifest: Manifest, engine: Engine, monitor: Monitor
+    image: sitk.Image, packages: Sequence[ModelPackage], engine_for: Callable[[ModelPackage], Engine], monitor: Monitor
 ) -> Box | None:
-    """The box `[I, P, L]` of canonical `volume` that can hold any label of the model, or None where there is nothing.
+    """The box `[I, P, L]` of canonical `image` that can hold any label of the model, or None where there is nothing.
 
-    `spacing` in mm is in the order of the array axes. The box has a margin of `MARGIN_MM` on every side, as far as
-    the volume reaches.
+    The `packages` are asked in this order until one has seen something. If the sagittal plane is one of theirs, which
+    shows most of a spine at once, it is always asked: where slices are thick, the plane with the smallest pixels has
+    only a few of them. The box has a margin of `MARGIN_MM` on every side, as far as the image reaches.
     """
-    axis = SLICE_AXIS[manifest.plane]
-    step = max(1, round(COARSE_STEP_MM / spacing[axis]))
-    looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
-    slices = predict_plane(volume, manifest, engine, monitor, looked_at, stage="region")
-    foreground = np.stack([(probability > ROI_THRESHOLD).any(axis=0) for _, probability in slices], axis)
-    parts, _ = ndimage.label(foreground, structure=np.ones((3, 3, 3)))
-    large = np.bincount(parts.ravel()) * math.prod(spacing) / spacing[axis] >= MIN_AREA_MM2
-    large[0] = False
-    found = bounding_box(large[parts])
-    if found is None:
-        return None
-    box = []
-    for other, (hits, mm, length) in enumerate(zip(found, spacing, volume.shape, strict=True)):
-        first, last, beyond = hits.start, hits.stop - 1, math.ceil(MARGIN_MM / mm)
-        if other == axis:  # it may begin right after the slice before, and end right before the slice after
-            first, last, beyond = looked_at[first], looked_at[last], beyond + step - 1
-        box.append(slice(max(0, first - beyond), min(length, last + 1 + beyond)))
-    return tuple(box)
+    boxes: list[Box] = []
+    to_be_asked = {package.manifest.plane for package in packages} & {"sagittal"}
+    for package in packages:
+        seen = _seen_by(package.manifest, engine_for(package), image, monitor)
+        boxes += [] if seen is None else [seen]
+        to_be_asked.discard(package.manifest.plane)
+        if boxes and not to_be_asked:
+            break
+    sides = zip(*boxes, strict=True)
+    return tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides) if boxes else None
 
 
 def clear_inner_faces(mask: np.ndarray, box: Box, shape: tuple[int, ...]) -> None:
@@ -66,3 +63,30 @@ def clear_inner_faces(mask: np.ndarray, box: Box, shape: tuple[int, ...]) -> Non
             faces[0] = False
         if span.stop < length:
             faces[-1] = False
+
+
+def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Monitor) -> Box | None:
+    """Where the plane of one network sees something, with the margin."""
+    axis = SLICE_AXIS[manifest.plane]
+    shape = image.GetSize()[::-1]
+    # What the network knows are pixels of its own size: squeezed into thick slices a spine looks like none.
+    image = resample(image, plane_grid(image, manifest.plane, manifest.input.spacing_mm))
+    volume, spacing = sitk.GetArrayViewFromImage(image), spacing_ipl(image)
+    step = max(1, round(COARSE_STEP_MM / spacing[axis]))
+    looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
+    slices = predict_plane(volume, manifest, engine, monitor, looked_at, stage="region")
+    foreground = np.stack([(probability > ROI_THRESHOLD).any(axis=0) for _, probability in slices], axis)
+    # Each slice stands for the step, and small parts are judged as the islands of a result are.
+    steps = tuple(step * mm if other == axis else mm for other, mm in enumerate(spacing))
+    found = bounding_box(remove_small_islands(foreground, steps, MIN_AREA_MM2 * steps[axis], MIN_SHARE))
+    if found is None:
+        return None
+    box = []
+    for other, hits in enumerate(found):
+        first, last, beyond = hits.start, hits.stop - 1, math.ceil(MARGIN_MM / spacing[other])
+        if other == axis:  # it may begin right after the slice before, and end right before the slice after
+            first, last, beyond = looked_at[first], looked_at[last], beyond + step - 1
+        scale = shape[other] / volume.shape[other]
+        start, stop = math.floor((first - beyond) * scale), math.ceil((last + 1 + beyond) * scale)
+        box.append(slice(max(0, start), min(shape[other], stop)))
+    return tuple(box)

@@ -3,21 +3,28 @@
 Two ways, in this order. Where the connection is thinner than the bodies, it is gone before they are when the mask is
 eroded: what then remains are the cores of the bodies (`erosion_split`). Where it is as thick as they are, only the
 length along the spine tells that there are several bodies: they are cut where the column is thinnest or the network
-was least certain (`cut_to_length`).
+was least certain (`cut_to_length`). Only what is longer than a body is here (`body_sizes.BodyHeights`) comes to either.
 
 Arrays have the same shape, axes I, P, L. `inside` is one connected fragment of the mask, `position` how far along the
 spine each voxel lies (mm downwards), `depth` how deep inside the mask (mm, see `certain_depth`), and `height` the
-height in mm that a body is expected to have here. Results are labels 1..n of the bodies, 0 outside the fragment.
+height in mm that a body is expected to have here; `topmost` tells that no other fragment is above, so that it may be C2
+with its dens. Results are labels 1..n of the bodies, 0 outside the fragment.
 """
 
 import numpy as np
 from scipy import ndimage
 
-Spacing = tuple[float, float, float]
+from .body_sizes import DISC_PER_HEIGHT
+from .fragments import Spacing
 
-DISC_PER_HEIGHT = 0.3
-"""Height of a disc over that of a body: 0.2 (thoracic) to 0.35 (lumbar and cervical)."""
-_LEVEL_STEP_MM = 0.5
+_SECTION = 0.036
+"""Resolution of what is looked at along the spine, and of the depth of erosion twice as fine, in heights of a body: a
+millimetre of a lumbar one."""
+_DENS_GROWS = 1.1
+"""The column is thicker where a dens becomes the body of C2 than in the dens, by this factor at least; where two bodies
+meet it is no thicker than they are."""
+_DOUBT_SMOOTHED = 0.04
+"""Standard deviation in thicknesses of the column: a millimetre in a lumbar one."""
 _PROMINENCE = 0.08
 """A core reaches at least this much deeper, in heights of a body, than the level at which it parted from the others;
 more than a body, which is narrower in its middle, has of itself. And at least half a voxel: so rough is the depth."""
@@ -27,24 +34,31 @@ _NEAREST_CENTRES = 0.7
 """Cores whose centres are nearer along the spine than this, in body heights, belong to one body."""
 
 
-def certain_depth(mask: np.ndarray, spacing_ipl: Spacing, probability: np.ndarray | None) -> np.ndarray:
+def certain_depth(
+    mask: np.ndarray, spacing_ipl: Spacing, probability: np.ndarray | None, thickness: float
+) -> np.ndarray:
     """Distance in mm from the border of `mask` (float32), lessened where the network was in doubt.
 
-    The border of the array is no border of the mask: a body may go on beyond it.
+    `thickness` in mm is that of the column: doubt of single voxels makes no waist in it. The border of the array is no
+    border of the mask: a body may go on beyond it.
     """
     if mask.all():
         return np.full(mask.shape, max(spacing_ipl), np.float32)
     depth = ndimage.distance_transform_edt(mask, sampling=spacing_ipl).astype(np.float32)
     if probability is not None:
-        # Doubt of single voxels makes no waist, hence the smoothing by about a millimetre.
-        sigma = [1.0 / mm for mm in spacing_ipl]
+        sigma = [_DOUBT_SMOOTHED * thickness / mm for mm in spacing_ipl]
         smooth = ndimage.gaussian_filter(probability.astype(np.float32), sigma, truncate=2)
         depth *= np.clip(2 * smooth - 1, 0.1, 1)
     return depth
 
 
 def erosion_split(
-    inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
+    inside: np.ndarray,
+    position: np.ndarray,
+    depth: np.ndarray,
+    height: float,
+    spacing_ipl: Spacing,
+    topmost: bool = False,
 ) -> np.ndarray:
     """The bodies of a fragment that hang together by connections thinner than they are; all 1 where there are none."""
     prominence = max(_PROMINENCE * height, 0.5 * min(spacing_ipl))
@@ -63,20 +77,27 @@ def erosion_split(
 
 
 def cut_to_length(
-    inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
+    inside: np.ndarray,
+    position: np.ndarray,
+    depth: np.ndarray,
+    height: float,
+    spacing_ipl: Spacing,
+    topmost: bool = False,
 ) -> np.ndarray:
     """The bodies of a fragment that is too long for one, cut across the spine where it is thinnest or most doubtful."""
     where = np.nonzero(inside)
     along = position[where]
     start, end = np.percentile(along, [1, 99])
     bodies = (end - start + DISC_PER_HEIGHT * height) / ((1 + DISC_PER_HEIGHT) * height)
-    section_mm = max(1.0, spacing_ipl[0])
+    section_mm = max(_SECTION * height, spacing_ipl[0])
     # Weighted by depth a waist stands out more than by area, and so does a disc in which the network was in doubt.
-    profile = _profile((along - start) / section_mm, depth[where], round((end - start) / section_mm))
-    profile = ndimage.gaussian_filter1d(profile, 1.5 / section_mm)
+    profile = _profile((along - start) / section_mm, depth[where], max(1, round((end - start) / section_mm)))
+    profile = ndimage.gaussian_filter1d(profile, 1.5 * _SECTION * height / section_mm)
     profile /= profile.mean()
     candidates = [_best_cuts(profile, count, bodies) for count in {max(2, int(bodies)), int(bodies) + 1}]
     _, cuts = min(candidates, key=lambda candidate: candidate[0])
+    if topmost and _ends_in_dens(profile, cuts):
+        cuts = cuts[:0]
     labels = np.zeros(inside.shape, np.int32)
     labels[where] = 1 + np.searchsorted(cuts * section_mm, along - start, side="right")
     return labels
@@ -89,7 +110,7 @@ def _cores(
     when it parted from the others."""
     remaining = node
     while True:
-        level += _LEVEL_STEP_MM
+        level += _SECTION / 2 * height
         parts, _ = ndimage.label(remaining & (depth > level))
         prominent = np.flatnonzero(np.bincount(parts[depth > level + prominence]))
         prominent = prominent[prominent > 0]
@@ -142,6 +163,11 @@ def _profile(section: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
     lower = np.minimum(section.astype(int), max(0, count - 2))
     share = section - lower
     return np.bincount(lower, weight * (1 - share), count) + np.bincount(lower + 1, weight * share, count)[:count]
+
+
+def _ends_in_dens(profile: np.ndarray, cuts: np.ndarray) -> bool:
+    """Whether what lies above the only cut is a dens: thinner than the column is where it would be cut."""
+    return len(cuts) == 1 and profile[cuts[0]] > _DENS_GROWS * np.median(profile[: cuts[0]])
 
 
 def _best_cuts(profile: np.ndarray, count: int, bodies: float) -> tuple[float, np.ndarray]:

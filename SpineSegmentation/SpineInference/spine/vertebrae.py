@@ -8,7 +8,9 @@ from scipy import ndimage
 from ..anatomy import LEVELS, NUMBERED_OFFSET, Segment, numbered, parse_level
 from ..errors import Implausible, SpineError
 from ..volume.boxes import Box, bounding_box
-from .fragments import Fragment, Spacing, expected_bodies, join_fragments, thickness_of
+from .body_sizes import BodyHeights, expected_bodies
+from .fragment_joining import join_fragments
+from .fragments import Fragment, Spacing, thickness_of
 from .instance_separation import certain_depth, cut_to_length, erosion_split
 from .spine_curve import SpineCurve, fit_spine_curve
 
@@ -57,13 +59,14 @@ def separate(
     if box is None:
         return instances, []
     parts = _connected_parts(mask[box])
-    curve = _trace_column(parts, spacing_ipl)
+    curve, thickness = _trace_column(parts, spacing_ipl)
     where = np.nonzero(parts)
     position = np.zeros(parts.shape, np.float32)
     position[where] = curve.position_of(np.column_stack(where) * spacing_ipl)
-    depth = certain_depth(parts > 0, spacing_ipl, None if probability is None else probability[box])
+    depth = certain_depth(parts > 0, spacing_ipl, None if probability is None else probability[box], thickness)
 
-    fragments = join_fragments(_cut_touching(parts, position, depth, spacing_ipl), parts.shape)
+    fragments, heights = _cut_touching(parts, position, depth, spacing_ipl)
+    fragments = join_fragments(fragments, heights, parts.shape)
     if len(fragments) > MOST_BODIES:
         raise Implausible(
             f"The mask falls into {len(fragments)} bodies, more than any spine has: check that the scan is of the kind "
@@ -119,8 +122,8 @@ def _connected_parts(mask: np.ndarray) -> np.ndarray:
     return np.where(kept, np.cumsum(kept), 0)[parts]
 
 
-def _trace_column(parts: np.ndarray, spacing_ipl: Spacing) -> SpineCurve:
-    """The curve through the column of all labelled `parts`; those far beside it are erased from `parts`."""
+def _trace_column(parts: np.ndarray, spacing_ipl: Spacing) -> tuple[SpineCurve, float]:
+    """The curve through the column of all labelled `parts`, and its thickness in mm; `parts` far beside are erased."""
     where = np.nonzero(parts)
     points, part_of = np.column_stack(where) * spacing_ipl, parts[where]
     thickness = thickness_of(where, points[:, 0], spacing_ipl)
@@ -133,37 +136,44 @@ def _trace_column(parts: np.ndarray, spacing_ipl: Spacing) -> SpineCurve:
         suspects = curve.distance_of(centres) > BESIDE_IN_THICKNESSES / 2 * thickness
         others = ~suspects[part_of]
         if others.all() or 2 * np.count_nonzero(others) < len(part_of):
-            return curve
+            return curve, thickness
         without = fit_spine_curve(points[others], THICKNESS_PER_BEND * thickness)
         beside = suspects & (without.distance_of(centres) > BESIDE_IN_THICKNESSES * thickness)
         column = ~beside[part_of]
         if column.all():
-            return curve
+            return curve, thickness
         parts[beside[parts]] = 0
         points, part_of = points[column], part_of[column]
 
 
-def _cut_touching(parts: np.ndarray, position: np.ndarray, depth: np.ndarray, spacing_ipl: Spacing) -> list[Fragment]:
-    """The connected `parts`, those that are too long for one body cut into several."""
+def _cut_touching(
+    parts: np.ndarray, position: np.ndarray, depth: np.ndarray, spacing_ipl: Spacing
+) -> tuple[list[Fragment], BodyHeights]:
+    """The connected `parts`, those that are too long for one body cut into several, and the heights of the bodies.
+
+    These are told by the uncut parts: a wrong cut shall not be the reason for the next.
+    """
     found = ndimage.find_objects(parts)
     fragments = [
         _fragments_of(np.where(parts[box] == number, 1, 0), box, position, spacing_ipl)[0]
         for number, box in enumerate(found, start=1)
         if box is not None
     ]
+    heights = BodyHeights(fragments)
     for cut, too_long in ((erosion_split, MAYBE_SEVERAL), (cut_to_length, SURELY_SEVERAL)):
         after = []
-        for fragment, expected in zip(fragments, expected_bodies(fragments), strict=True):
+        top = min(fragment.low for fragment in fragments)
+        for fragment, expected in zip(fragments, expected_bodies(fragments, heights), strict=True):
             if fragment.extent <= too_long * expected.height:
                 after.append(fragment)
                 continue
             box = tuple(slice(indices.min(), indices.max() + 1) for indices in fragment.voxels)
             inside = np.zeros([s.stop - s.start for s in box], bool)
             inside[tuple(indices - s.start for indices, s in zip(fragment.voxels, box, strict=True))] = True
-            labels = cut(inside, position[box], depth[box], expected.height, spacing_ipl)
+            labels = cut(inside, position[box], depth[box], expected.height, spacing_ipl, fragment.low == top)
             after += _fragments_of(labels, box, position, spacing_ipl)
         fragments = after
-    return fragments
+    return fragments, heights
 
 
 def _fragments_of(labels: np.ndarray, box: Box, position: np.ndarray, spacing_ipl: Spacing) -> list[Fragment]:

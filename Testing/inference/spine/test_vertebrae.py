@@ -1,5 +1,6 @@
 """Single bodies out of masks: synthetic columns of every shape, and the reference masks of real scans."""
 
+import math
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -167,6 +168,48 @@ def test_the_dens_belongs_to_c2():
     labels[(grid[0] < rows[0]) & (grid[0] >= rows[0] - 18) & (across < neck)] = 1
     instances, bodies = separate(labels > 0, (1.0, 1.0, 1.0))
     assert_separated(instances, bodies, labels, least=0.999)
+
+
+def slice_of_outlines(outlines, spacing=1.0):
+    """Labels 1..n [I, P, 1] of sagittal outlines [points, 3]: how far down, front and back, in mm."""
+    labels = np.zeros([math.ceil(mm / spacing) for mm in (max(o[-1][0] for o in outlines) + 20, 120)] + [1], np.uint8)
+    rows, columns = (spacing * (np.arange(length) + 0.5) for length in labels.shape[:2])
+    for number, outline in enumerate(outlines, start=1):
+        at, front, back = np.array(outline, float).T
+        inside = (columns > np.interp(rows, at, front)[:, None]) & (columns < np.interp(rows, at, back)[:, None])
+        labels[inside & ((rows > at[0]) & (rows < at[-1]))[:, None], 0] = number
+    return labels
+
+
+@pytest.mark.parametrize("count, lean", [(5, 0.15), (2, -0.3)])
+def test_slice_beside_the_middle_is_not_cut(count, lean):
+    """There bodies are narrow, as high as ever and waisted; between them are open discs."""
+    waisted = [(0, 60, 73), (9, 63, 71), (14, 64, 70), (19, 63, 71), (28, 60, 73)]
+    tops = 12 + 36.5 * np.arange(count)
+    outlines = [np.add(waisted, [top, lean * top, lean * top]) for top in tops]
+    labels = slice_of_outlines(outlines)
+    assert_separated(*separate(labels > 0, (1.0, 1.0, 4.0)), labels, least=0.999)
+
+
+@pytest.mark.parametrize("scale", [0.6, 1.0])
+@pytest.mark.parametrize("base", [40, 45])
+def test_the_dens_belongs_to_c2_in_a_slice(base, scale):
+    """A dens nearly as thick as the body, with and without a narrow base: as long as two bodies and a disc."""
+    c2 = [(12, 43, 51), (16, 41, 51), (24, base, 51), (29, 37, 52), (41, 36, 52)]
+    others = [[(46 + 18 * number, 36, 51), (59 + 18 * number, 36, 51)] for number in range(5)]
+    labels = slice_of_outlines([np.multiply(scale, outline) for outline in [c2, *others]], spacing=0.75)
+    assert_separated(*separate(labels > 0, (0.75, 0.75, 4.0)), labels, least=0.999)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.7])
+def test_small_and_large_spines_are_cut_alike(scale):
+    labels = column(5, LUMBAR, (2.0, 2.0, 2.0))
+    rod = column(5, LUMBAR | {"height": 38.0}, (2.0, 2.0, 2.0), disc=-2.0) > 0
+    probability = np.where(labels > 0, 0.95, 0.8).astype(np.float16)
+    for mask in (rod, bridged(labels, (2.0, 2.0, 2.0), radius=7)):
+        expected, _ = separate(mask, (2.0, 2.0, 2.0), probability)
+        instances, _ = separate(mask, (2.0 * scale,) * 3, probability)
+        assert np.mean(instances[mask] == expected[mask]) > 0.99
 
 
 @pytest.mark.parametrize("axis", [1, 2])
