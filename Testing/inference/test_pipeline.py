@@ -95,7 +95,8 @@ def test_coarse_planes_count_less_or_are_left_out(models):
     assert weights(1.0) == ([0.33, 0.33, 0.33], [])
     assert weights(2.0) == ([0.33, 0.33, 0.33], [])
     assert weights(4.0) == ([0.4, 0.3, 0.3], [])
-    alone, notes = weights(7.0)
+    assert weights(7.0) == ([0.54, 0.23, 0.23], [])
+    alone, notes = weights(9.0)
     assert alone == [1.0] and "too thick to look at them in the coronal and axial planes" in notes[0]
 
 

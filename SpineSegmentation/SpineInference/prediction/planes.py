@@ -10,7 +10,7 @@ from ..monitor import Monitor
 from ..options import SegmentationOptions
 from ..volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
 
-TOO_COARSE = 6.0
+TOO_COARSE = 8.0
 """A plane is left out by default when its pixels are this many times larger than its model was trained on."""
 
 COARSE = 3.0

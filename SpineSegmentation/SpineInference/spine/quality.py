@@ -5,15 +5,18 @@ be expected with them, if they were true, is high for a body with a thin doubtfu
 slices deny. Probabilities are not quite true: what they promise is fitted to what was measured on validation cases.
 """
 
+import math
+
 import numpy as np
 from scipy import ndimage
 
 from ..specs import OutputSpec
+from ..volume.body_scale import body_scale
 from .fragments import Spacing
 
 REACH_MM = 5.0
-"""Doubtful voxels this far around a body are held against it; farther ones belong to something else."""
-
+"""Doubtful voxels this far around a lumbar body, and less far around smaller ones, are held against it; farther ones
+belong to something else."""
 
 REVIEW_BELOW = 0.8
 """A body of a lower quality (see `OutputSpec.quality_exponent`) wants a person's review before the others."""
@@ -38,12 +41,13 @@ def estimate(
         if box is None:
             values.append(0.0)
             continue
+        reach = REACH_MM * body_scale(np.count_nonzero(instances[box] == number), spacing_ipl, instances.shape)
         around = tuple(
-            slice(max(0, side.start - round(REACH_MM / step)), side.stop + round(REACH_MM / step))
+            slice(max(0, side.start - math.ceil(reach / step)), side.stop + math.ceil(reach / step))
             for side, step in zip(box, spacing_ipl, strict=True)
         )
         body = instances[around] == number
-        near = ndimage.distance_transform_edt(~body, sampling=spacing_ipl) <= REACH_MM
+        near = ndimage.distance_transform_edt(~body, sampling=spacing_ipl) <= reach
         likely = _likelihood(probability[around], output.threshold)
         counted = near & (body | (instances[around] == 0))
         expected_dice = 2 * likely[body].sum() / (np.count_nonzero(body) + likely[counted].sum())

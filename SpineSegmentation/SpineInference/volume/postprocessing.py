@@ -13,16 +13,15 @@ from scipy import ndimage
 
 from ..monitor import Monitor
 from ..specs import PostprocessingSpec
+from .body_scale import body_scale, smallest_body, typical_part
 from .boxes import bounding_box
 
 Spacing = tuple[float, float, float]
 
 SAGITTAL_AXIS, CORONAL_AXIS = 2, 1
 SAGITTAL_HOLE_MM2 = 50.0
-"""Holes of a sagittal slice up to this size are filled: enough for the basivertebral vein (about 5 x 10 mm), too
-little for a disc between two bodies that touch in front and behind."""
-SMALLEST_BODY_MM = 8.0
-"""Width, depth and height of the smallest vertebral body that is looked for: a child's neck."""
+"""Holes of a sagittal slice up to this size are filled in a lumbar body: enough for the basivertebral vein (about 5 x
+10 mm), too little for a disc between two bodies that touch in front and behind."""
 INTERPOLATED_GAP_MM = 12.0
 """Between slices further apart than this nothing is made up."""
 
@@ -56,23 +55,16 @@ def remove_small_islands(
     """`mask` without the connected parts (26-neighbourhood) of less than `min_mm3`.
 
     With a `share_of_typical` the limit is this share of a typical part where that is less: bodies are small in a neck,
-    and smaller still in a single slice of it. The typical part is that of the voxel in the middle when parts are
-    ordered by size, so that many specks do not make it smaller. What the smallest body has in this array stays the
-    least.
+    and smaller still in a single slice of it. What the smallest body has in this array stays the least.
     """
     box = bounding_box(mask)
     if box is None:
         return mask
-    parts, _ = ndimage.label(mask[box], structure=np.ones((3, 3, 3)))
-    sizes = np.bincount(parts.ravel())
+    parts, sizes = _parts(mask[box])
     least = min_mm3 / math.prod(spacing_ipl)
     if share_of_typical > 0:
-        ordered = np.sort(sizes[1:])
-        typical = ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)]
-        smallest = math.prod(
-            min(SMALLEST_BODY_MM / mm, length) for mm, length in zip(spacing_ipl, mask.shape, strict=True)
-        )
-        least = min(least, max(share_of_typical * typical, smallest))
+        typical = typical_part(sizes[1:])
+        least = min(least, max(share_of_typical * typical, smallest_body(spacing_ipl, mask.shape)))
     keep = sizes >= least
     keep[0] = False
     cleaned = np.zeros_like(mask)
@@ -90,20 +82,28 @@ def fill_cavities(mask: np.ndarray) -> np.ndarray:
     return filled
 
 
+def scale_of_bodies(mask: np.ndarray, spacing_ipl: Spacing) -> float:
+    """The `body_scale` of a typical part of a `mask` of vertebral bodies; 1 in an empty one."""
+    box = bounding_box(mask)
+    return 1.0 if box is None else body_scale(typical_part(_parts(mask[box])[1][1:]), spacing_ipl, mask.shape)
+
+
 def fill_holes(mask: np.ndarray, spacing_ipl: Spacing) -> np.ndarray:
     """`mask` of vertebral bodies with its holes filled: the cavities, and small holes of sagittal slices.
 
-    In sagittal slices holes of up to `SAGITTAL_HOLE_MM2` are filled: a vertebral body has no opening to its sides, but
-    the canal of the basivertebral vein often stays dark. Axial and coronal slices are left alone, where the spinal
-    canal and the foramina are holes.
+    In sagittal slices holes of up to `SAGITTAL_HOLE_MM2`, less in small bodies, are filled: a vertebral body has no
+    opening to its sides, but the canal of the basivertebral vein often stays dark. Axial and coronal slices are left
+    alone, where the spinal canal and the foramina are holes.
     """
     box = bounding_box(mask, margin=1)
     if box is None:
         return mask
-    filled = fill_cavities(mask)
+    # In a single sagittal slice nothing tells a cavity from a disc but its size.
+    filled = mask.copy() if mask.shape[SAGITTAL_AXIS] == 1 else fill_cavities(mask)
     within_slices = ndimage.generate_binary_structure(3, 1)
     within_slices[:, :, [0, 2]] = False
-    most_voxels = SAGITTAL_HOLE_MM2 / (spacing_ipl[0] * spacing_ipl[1])
+    most_mm2 = SAGITTAL_HOLE_MM2 * scale_of_bodies(mask, spacing_ipl) ** 2
+    most_voxels = most_mm2 / (spacing_ipl[0] * spacing_ipl[1])
     filled[box] |= _enclosed(filled[box], structure=within_slices, most_voxels=most_voxels)
     return filled
 
@@ -183,8 +183,19 @@ def _steps(
     elif spec.fill_holes and not is_single_slice:
         steps.append(fill_cavities)
     if spec.smooth_mm > 0:
-        steps.append(lambda mask: smooth_border(mask, spacing_ipl, spec.smooth_mm))
+        # What is roughness on a lumbar body are the corners of a small one.
+        steps.append(
+            lambda mask: smooth_border(
+                mask, spacing_ipl, spec.smooth_mm * (scale_of_bodies(mask, spacing_ipl) if is_vertebrae else 1)
+            )
+        )
     return steps
+
+
+def _parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The connected parts (26-neighbourhood) of `mask`, numbered from 1, and how many voxels each number has."""
+    parts, _ = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    return parts, np.bincount(parts.ravel())
 
 
 def _slices_between(before: np.ndarray, after: np.ndarray, distance: int, in_plane: tuple[float, ...]) -> np.ndarray:

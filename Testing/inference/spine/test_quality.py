@@ -30,6 +30,14 @@ def test_disagreeing_plane_lowers_one_quality():
     assert first < 0.98 and second == pytest.approx(1.0)
 
 
+def test_quality_does_not_depend_on_size():
+    """What is around a body counts as far as a share of its size, and no farther than around a lumbar one."""
+    instances, probability = volumes(0.9, outside=0.3)
+    small, smaller = (estimate(instances, 1, probability, OutputSpec(), (mm,) * 3)[0] for mm in (0.8, 0.4))
+    large, larger = (estimate(instances, 1, probability, OutputSpec(), (mm,) * 3)[0] for mm in (1.1, 2.0))
+    assert small == pytest.approx(smaller) and larger > large
+
+
 def test_threshold_is_even_odds():
     instances, probability = volumes(0.8)
     assert estimate(*_args(instances, probability, threshold=0.8)) == pytest.approx([2 * 0.5 / 1.5], abs=1e-3)

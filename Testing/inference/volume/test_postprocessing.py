@@ -54,6 +54,29 @@ def test_basivertebral_vein_is_filled_but_no_disc():
     assert (postprocessing.fill_holes(mask, (1.0, 1.2, 1.0)) == mask).all()  # 54 mm2
 
 
+def test_a_small_disc_is_no_vein():
+    """Two bodies of 9 mm that touch in front and behind of a disc of 2.5 x 8 mm, in one slice and in many."""
+    for slices in (1, 12):
+        mask = np.zeros((60, 40, slices), bool)
+        mask[10:51, 10:30] = True
+        mask[28:33, 12:28] = False
+        assert (postprocessing.fill_holes(mask, (0.5, 0.5, 1.0)) == mask)[:, :, 0].all()
+
+
+@pytest.mark.parametrize("millimetres", [0.5, 0.7])
+def test_small_bodies_are_smoothed_and_filled_less(millimetres):
+    """The same voxels give the same mask, however small they are."""
+    rough = ellipsoid() ^ (np.random.default_rng(0).random((40, 44, 36)) > 0.97)
+    rough[18:22, 15:30, :] = False  # 60 pixels
+    spec = PostprocessingSpec(min_island_mm3=1000, min_island_share=0.2, fill_holes=True, smooth_mm=1.2)
+
+    def cleaned(mm: float, smooth_mm: float = 1.2) -> np.ndarray:
+        return postprocessing.apply(rough.view(np.uint8), replace(spec, smooth_mm=smooth_mm), (mm,) * 3, 1)
+
+    assert (cleaned(millimetres) == cleaned(0.9)).all()
+    assert (cleaned(millimetres) != cleaned(millimetres, smooth_mm=4.0)).any()
+
+
 def test_the_spinal_canal_and_bays_stay_open():
     ring = np.zeros((30, 30, 30), bool)
     ring[5:25, 5:25, 5:25] = True
