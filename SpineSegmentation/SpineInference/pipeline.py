@@ -4,6 +4,7 @@ size and position, if a single slice does not tell them           single_slice.p
 canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> evened out, if a surface coil hides the vertebrae             lighting.py
 -> where the spine is, if vertebrae are looked for               region.py
+-> shown larger, where its bodies are small                      magnification.py
 -> every slice of every plane through its network                slices.py, engines.py
 -> one probability volume per label                              fusion.py
 -> clean classes                                                 postprocessing.py
@@ -37,6 +38,7 @@ from .options import SegmentationOptions
 from .placement import SlicePlacement
 from .prediction.fusion import Fusion
 from .prediction.lighting import even_where_it_helps, expects_shading
+from .prediction.magnification import magnification, magnified
 from .prediction.planes import finest_first, note_precision, packages_to_run, plane_weights
 from .prediction.region import clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
@@ -118,34 +120,44 @@ def segment(
     if reference is not None and recipe.vertebra_class is None:
         check_values(reference, list(recipe.structures.values()))
 
-    with seconds("preprocessing"):
-        monitor.progress("preprocessing", 0, 1)
-        bias = recipe.input.bias_correction if options.bias_correction is None else options.bias_correction
-        own = on_working_grid(scan, recipe.input.spacing_mm, bias, monitor)
-    with seconds("shading"):
-        shading_removed = None
-        if options.bias_correction is None and expects_shading(recipe):
+    def prepared(spacing_mm: float) -> tuple[sitk.Image, float | None]:
+        with seconds("preprocessing"):
+            monitor.progress("preprocessing", 0, 1)
+            bias = recipe.input.bias_correction if options.bias_correction is None else options.bias_correction
+            own = on_working_grid(scan, spacing_mm, bias, monitor)
+        with seconds("shading"):
+            if options.bias_correction is not None or not expects_shading(recipe):
+                return normalised(own, recipe.input.intensity), None
             judge = finest_first(packages, scan)[0]
-            working, shading_removed = even_where_it_helps(own, judge.manifest, engine_for(judge), monitor)
-        else:
-            working = normalised(own, recipe.input.intensity)
+            return even_where_it_helps(own, judge.manifest, engine_for(judge), monitor)
 
-    with seconds("region"):
-        volume = sitk.GetArrayViewFromImage(working)
-        box = tuple(slice(0, length) for length in volume.shape)
-        # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
-        whole_slices = recipe.input.canvas is not None or 1 in volume.shape
-        if options.restrict_to_spine and recipe.vertebra_class and not whole_slices:
-            box = find_region(working, finest_first(packages, scan), engine_for, monitor)
-        if nothing_there := box is None:
-            box = (slice(0, 1),) * 3
-        region = crop(working, box)
+    working, shading_removed = prepared(recipe.input.spacing_mm)
+    # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
+    looks_closer = recipe.vertebra_class is not None and recipe.input.canvas is None
+    factor, found_in = 1.0, None
+    if looks_closer:
+        with seconds("region"):
+            found_in = find_region(working, finest_first(packages, scan), engine_for, monitor)
+            factor = magnification(found_in)
+    if factor > 1:
+        working, shading_removed = prepared(recipe.input.spacing_mm / factor)
+        with seconds("region"):
+            shown = magnified(working, factor)
+            found_in = find_region(shown, finest_first(packages, scan), engine_for, monitor)
+
+    volume = sitk.GetArrayViewFromImage(working)
+    box = tuple(slice(0, length) for length in volume.shape)
+    if nothing_there := looks_closer and found_in is None:
+        box = (slice(0, 1),) * 3
+    elif looks_closer and options.restrict_to_spine and 1 not in volume.shape:
+        box = found_in.box
+    region = crop(working, box)
 
     shape = tuple(reversed(region.GetSize()))
     fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels))
     for package, weight in [] if nothing_there else members:
         with seconds(f"network, {package.manifest.plane}"):
-            _add_prediction(fusion, region, package, weight, engine_for(package), monitor)
+            _add_prediction(fusion, magnified(region, factor), package, weight, engine_for(package), monitor)
 
     with seconds("post-processing"):
         monitor.progress("post-processing", 0, 1)

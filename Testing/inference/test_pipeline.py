@@ -231,3 +231,26 @@ def test_a_plane_that_the_set_lacks_is_refused(models):
     others = [plane for plane in PLANES if plane != only.packages[0].manifest.plane]
     with pytest.raises(SpineError, match="no network for the"):
         segment(column().scan, only, SegmentationOptions(planes=(others[0],)))
+
+
+@pytest.mark.parametrize("slices", [None, 1])
+def test_small_bodies_are_found_and_measured_as_large_ones(models, slices):
+    """A column of less than half the size, whole or as a single slice: the same voxels, all in its own millimetres."""
+    lumbar, small = column(), column()
+    found = []
+    for case, size in ((lumbar, 1.0), (small, 0.45)):
+        middle = case.scan.GetWidth() // 2
+        span = slice(None) if slices is None else slice(middle, middle + slices)
+        scan, truth = case.scan[span, :, :], case.truth[span, :, :]
+        for image in (scan, truth):
+            image.SetSpacing([size * mm for mm in image.GetSpacing()])
+        found.append(segment(scan, models, SegmentationOptions(planes=("sagittal",)), truth))
+    (large, little), ratio = found, 0.45**3
+    assert [body.level for body in large.measurements.vertebrae] == [
+        body.level for body in little.measurements.vertebrae
+    ]
+    for one, other in zip(large.measurements.vertebrae, little.measurements.vertebrae, strict=True):
+        if slices is None:  # a slice cuts bodies off, whose volume then says nothing
+            assert other.volume_mm3 == pytest.approx(one.volume_mm3 * ratio, rel=0.05)
+        assert other.dice > 0.95
+    assert sorted(found[1].labels.GetSpacing()) == pytest.approx([0.45] * 3)

@@ -124,7 +124,8 @@ def test_tiles_cover_everything_and_overlap(length):
 def region_of(source: np.ndarray, spacing: tuple[float, float, float], spec, engine=None):
     image = sitk.GetImageFromArray(source)
     image.SetSpacing(spacing[::-1])
-    return find_region(image, [SimpleNamespace(manifest=spec)], lambda _: engine or BrightIsForeground(), Monitor())
+    found = find_region(image, [SimpleNamespace(manifest=spec)], lambda _: engine or BrightIsForeground(), Monitor())
+    return found and found.box
 
 
 @pytest.mark.parametrize("plane", PLANES)
@@ -207,8 +208,8 @@ def test_planes_are_asked_until_one_sees_the_spine(sees, asked):
         return bright
 
     packages = [SimpleNamespace(manifest=manifest(plane)) for plane in ("axial", "sagittal", "coronal")]
-    box = find_region(image, packages, engine_for, Monitor())
-    assert sorted(used) == sorted(asked) and (box is None) == (not sees)
+    found = find_region(image, packages, engine_for, Monitor())
+    assert sorted(used) == sorted(asked) and (found is None) == (not sees)
 
 
 def test_a_small_body_makes_a_region():
@@ -218,6 +219,24 @@ def test_a_small_body_makes_a_region():
         source[top : top + 9, 20:29, 30:39] = 1
     box = region_of(source, (1.0, 1.0, 1.0), manifest("sagittal"))
     assert box is not None and box[0].start == 0 and box[0].stop >= 43
+
+
+@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("gap", [0, 4])
+@pytest.mark.parametrize("mm", [0.5, 1.0, 1.5])
+def test_the_region_tells_how_large_bodies_are(plane, gap, mm):
+    """Relative to lumbar ones, whether they touch or not, and whatever specks there are."""
+    source = np.zeros((120, 60, 60), np.float32)
+    for top in range(10, 90, 24 + gap):
+        source[top : top + 24, 15:45, 13:47] = 1
+    source[110:112, 5:7, :] = 1
+    image = sitk.GetImageFromArray(source)
+    image.SetSpacing((mm, mm, mm))
+    package = SimpleNamespace(manifest=manifest(plane))
+    found = find_region(image, [package], lambda _: BrightIsForeground(), Monitor())
+    # Where they touch, the shorter side in a row of them is their depth or their width.
+    touching = {"sagittal": 30 / 24, "coronal": 34 / 24, "axial": 1.0}[plane] if gap == 0 else 1.0
+    assert found.body_size == pytest.approx(mm * touching, abs=0.09)
 
 
 @pytest.mark.parametrize("slices", [1, 3, 7])

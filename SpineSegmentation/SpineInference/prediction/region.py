@@ -1,19 +1,22 @@
-"""Where to look: a coarse pass over every few millimetres finds the box that holds the spine.
+"""Where to look, and how closely: a coarse pass over every few millimetres finds the box that holds the spine.
 
 The networks then run inside that box only, which is the largest saving of the whole pipeline: most slices and most
-of each slice hold no vertebra.
+of each slice hold no vertebra. The same pass tells how large the bodies are, from which `magnification` follows.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..models.model_package import ModelPackage
 from ..monitor import Monitor
+from ..volume.body_scale import typical_part
 from ..volume.boxes import Box, bounding_box
 from ..volume.geometry import SLICE_AXIS, plane_grid, resample, spacing_ipl
 from ..volume.postprocessing import remove_small_islands
@@ -23,6 +26,10 @@ COARSE_STEP_MM = 8.0
 """Distance of the slices looked at: two of them meet even a small cervical body."""
 MARGIN_MM = 14.0
 """Context left around what the coarse pass found; bodies missed at an end are nearer than this to found ones."""
+CERTAIN = 0.6
+"""Probability from which a pixel shows how large a body is."""
+LUMBAR_MM = {"sagittal": 24.0, "coronal": 24.0, "axial": 30.0}
+"""The shorter side of a lumbar body in each plane, between its hollows: its height, and from above its depth."""
 ROI_THRESHOLD = 0.3
 """Probability from which a pixel counts: lower than any threshold of a model, so that doubtful parts stay in."""
 MIN_AREA_MM2, MIN_SHARE = 200.0, 0.2
@@ -31,25 +38,37 @@ a typical part where that is less; the small ones that a network sees here and t
 widen the box."""
 
 
+@dataclass(frozen=True)
+class Region:
+    """The `box` `[I, P, L]` that holds the spine, and the size of its bodies relative to lumbar ones."""
+
+    box: Box
+    body_size: float = 1.0
+
+
 def find_region(
     image: sitk.Image, packages: Sequence[ModelPackage], engine_for: Callable[[ModelPackage], Engine], monitor: Monitor
-) -> Box | None:
-    """The box `[I, P, L]` of canonical `image` that can hold any label of the model, or None where there is nothing.
+) -> Region | None:
+    """The region of canonical `image` that can hold any label of the model, or None where there is nothing.
 
     The `packages` are asked in this order until one has seen something. If the sagittal plane is one of theirs, which
     shows most of a spine at once, it is always asked: where slices are thick, the plane with the smallest pixels has
-    only a few of them. The box has a margin of `MARGIN_MM` on every side, as far as the image reaches.
+    only a few of them. The box has a margin of `MARGIN_MM` on every side, as far as the image reaches. The size is what
+    the first of them has seen.
     """
-    boxes: list[Box] = []
+    found: list[Region] = []
     to_be_asked = {package.manifest.plane for package in packages} & {"sagittal"}
     for package in packages:
         seen = _seen_by(package.manifest, engine_for(package), image, monitor)
-        boxes += [] if seen is None else [seen]
+        found += [] if seen is None else [seen]
         to_be_asked.discard(package.manifest.plane)
-        if boxes and not to_be_asked:
+        if found and not to_be_asked:
             break
-    sides = zip(*boxes, strict=True)
-    return tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides) if boxes else None
+    if not found:
+        return None
+    sides = zip(*(region.box for region in found), strict=True)
+    box = tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides)
+    return Region(box, found[0].body_size)
 
 
 def clear_inner_faces(mask: np.ndarray, box: Box, shape: tuple[int, ...]) -> None:
@@ -65,7 +84,7 @@ def clear_inner_faces(mask: np.ndarray, box: Box, shape: tuple[int, ...]) -> Non
             faces[-1] = False
 
 
-def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Monitor) -> Box | None:
+def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Monitor) -> Region | None:
     """Where the plane of one network sees something, with the margin."""
     axis = SLICE_AXIS[manifest.plane]
     shape = image.GetSize()[::-1]
@@ -75,7 +94,8 @@ def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Mon
     step = max(1, round(COARSE_STEP_MM / spacing[axis]))
     looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
     slices = predict_plane(volume, manifest, engine, monitor, looked_at, stage="region")
-    foreground = np.stack([(probability > ROI_THRESHOLD).any(axis=0) for _, probability in slices], axis)
+    likely = np.stack([probability.max(axis=0) for _, probability in slices], axis)
+    foreground = likely > ROI_THRESHOLD
     # Each slice stands for the step, and small parts are judged as the islands of a result are.
     steps = tuple(step * mm if other == axis else mm for other, mm in enumerate(spacing))
     found = bounding_box(remove_small_islands(foreground, steps, MIN_AREA_MM2 * steps[axis], MIN_SHARE))
@@ -89,4 +109,24 @@ def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Mon
         scale = shape[other] / volume.shape[other]
         start, stop = math.floor((first - beyond) * scale), math.ceil((last + 1 + beyond) * scale)
         box.append(slice(max(0, start), min(shape[other], stop)))
-    return tuple(box)
+    pixel = tuple(mm for other, mm in enumerate(spacing) if other != axis)
+    bodies = np.moveaxis((likely > CERTAIN)[found], axis, 0)
+    return Region(tuple(box), _shorter_side_mm(bodies, pixel) / LUMBAR_MM[manifest.plane])
+
+
+def _shorter_side_mm(slices: np.ndarray, spacing: tuple[float, float]) -> float:
+    """The shorter side of a typical part of `slices` [slice, row, column] (bool): twice its largest inner distance.
+
+    0 where there is none. Unlike an area it hardly changes where bodies touch.
+    """
+    within_slices = ndimage.generate_binary_structure(3, 1)
+    within_slices[[0, 2]] = False
+    parts, count = ndimage.label(slices, structure=within_slices)
+    if not count:
+        return 0.0
+    bordered = np.pad(slices, ((0, 0), (1, 1), (1, 1)))
+    inner = np.stack([ndimage.distance_transform_edt(one, sampling=spacing) for one in bordered])[:, 1:-1, 1:-1]
+    numbers = np.arange(1, count + 1)
+    sizes = np.bincount(parts.ravel())[1:]
+    sides = 2 * ndimage.maximum(inner, parts, numbers) - min(spacing)
+    return float(sides[sizes == typical_part(sizes)].max())

@@ -1,0 +1,31 @@
+"""Small bodies are shown to the networks larger; all that is measured stays what it is."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SpineInference.prediction.magnification import MOST, SHOWN, SMALL, magnification, magnified
+from SpineInference.prediction.region import Region
+
+BOX = (slice(0, 1),) * 3
+
+
+def test_lumbar_bodies_are_shown_as_they_are():
+    assert magnification(Region(BOX, 1.0)) == magnification(Region(BOX, SMALL)) == magnification(Region(BOX, 2.0)) == 1
+
+
+@pytest.mark.parametrize("size", [0.4, 0.5, 0.65])
+def test_small_bodies_are_shown_at_one_size(size):
+    assert magnification(Region(BOX, size)) * size == pytest.approx(SHOWN)
+
+
+def test_nothing_is_shown_larger_than_the_limit():
+    assert magnification(None) == magnification(Region(BOX, 0.1)) == magnification(Region(BOX, 0.0)) == MOST
+
+
+def test_magnified_is_the_same_voxels():
+    image = sitk.GetImageFromArray(np.arange(24, dtype=np.float32).reshape(2, 3, 4))
+    image.SetSpacing((1.0, 2.0, 3.0))
+    larger = magnified(image, 1.5)
+    assert larger.GetSpacing() == (1.5, 3.0, 4.5) and image.GetSpacing() == (1.0, 2.0, 3.0)
+    assert (sitk.GetArrayViewFromImage(larger) == sitk.GetArrayViewFromImage(image)).all()
