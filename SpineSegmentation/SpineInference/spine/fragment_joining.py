@@ -19,12 +19,16 @@ def join_fragments(fragments: list[Fragment], heights: BodyHeights, shape: tuple
     body where the scan ends is neither an appendage nor a tiny fragment.
     """
 
-    # Of a cross-section a single slice shows a chord, whose square the area is.
-    thin_share = 0.5 if min(shape[1:]) > 1 else 0.5**0.5
+    top = min(fragment.low for fragment in fragments)
 
     def appendage(upper: Fragment, lower: Fragment, expected: ExpectedBody) -> bool:
-        thin = any(p.area < thin_share * expected.area and not p.touches(shape, axes=(0, 1)) for p in (upper, lower))
-        return thin and upper.gap_to(lower, at_most=0) == 0
+        thin = any(p.area < 0.5 * expected.area and not p.touches(shape, axes=(0, 1)) for p in (upper, lower))
+        return (thin or dens(upper, expected)) and upper.gap_to(lower, at_most=0) == 0
+
+    def dens(upper: Fragment, expected: ExpectedBody) -> bool:
+        # Of a cross-section a single slice shows a chord, whose square the area is.
+        thin = shape[2] == 1 and upper.area < 0.5**0.5 * expected.area and not upper.touches(shape, axes=(0, 1))
+        return thin and upper.low == top and upper.extent > 0.7 * expected.height
 
     bodies, tiny_fragments = _sorted_out(fragments, heights, lambda fragment: _MIN_CUT_FRAGMENT_SHARE)
     for belong_together in (_side_by_side, _halves, appendage):

@@ -30,7 +30,7 @@ _PROMINENCE = 0.08
 more than a body, which is narrower in its middle, has of itself. And at least half a voxel: so rough is the depth."""
 _UNLIKE = 4.0
 """Weight of the squared logarithm of a fragment's length over the usual one, against the thickness where it is cut."""
-_NEAREST_CENTRES = 0.7
+_NEAREST_CENTRES = 0.65
 """Cores whose centres are nearer along the spine than this, in body heights, belong to one body."""
 
 
