@@ -49,6 +49,11 @@ def plan(
     return requests, failures
 
 
+def found_in_folder(request: Request, scans: Sequence[str]) -> bool:
+    """Whether its scan was found in a folder, so that nobody has said that it is one."""
+    return Path(request.input) not in map(Path, scans)
+
+
 def segment_on_cluster(cluster: Cluster, requests: Mapping[str, Request], monitor: Monitor) -> Iterator[Finished]:
     """Carry out sound `requests` with the same options in `cluster`; the results are instances of `WrittenResult`.
 
