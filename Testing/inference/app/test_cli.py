@@ -199,6 +199,17 @@ def test_a_folder_of_reference_masks(run, out, tmp_path, capsys):
     assert "no reference mask named c" in capsys.readouterr().err
 
 
+def test_reference_masks_for_a_folder_with_label_maps(run, out, tmp_path, capsys):
+    write_scan(tmp_path / "scans" / "a.nii.gz")
+    write_scan(tmp_path / "scans" / "a_labels.nii.gz", np.eye(5, dtype=np.uint8)[None])
+    mask = write_scan(tmp_path / "masks" / "a.seg.nrrd")
+    assert call(run, tmp_path / "scans", "-o", out, "--reference", tmp_path / "masks") == 0
+    assert run.requests[0].reference == str(mask) and run.requests[1].reference is None
+    write_scan(tmp_path / "masks" / "a.nii.gz")
+    assert call(run, tmp_path / "scans", "-o", out, "--reference", tmp_path / "masks") == 2
+    assert "masks of one scan" in capsys.readouterr().err
+
+
 def test_one_mask_for_several_scans_is_refused(run, out, tmp_path, capsys):
     scans = [write_scan(tmp_path / f"{name}.nii.gz") for name in "ab"]
     assert call(run, *scans, "-o", out, "--reference", scans[0]) == 2
