@@ -25,8 +25,9 @@ _NIFTI_STATISTICS = range(2, 25)
 _FLAT = 0.9
 """So many of the neighbouring voxels inside of labels are equal, at least."""
 _JUMPS = 0.15
-"""So many of the borders in a label map lie between values that are not next to each other, at least: any label may
-touch the background. In a scan of few grey values that has as flat regions it is one in thirty."""
+"""So many of the borders in a label map lie between values that are not next to each other, at least, and so many of
+those with the background: any label may touch it. In a scan of few grey values that has as flat regions it is one in
+thirty."""
 
 
 def check_is_scan(image: sitk.Image, name: str) -> None:
@@ -74,15 +75,19 @@ def is_label_map(values: np.ndarray) -> bool:
         return len(found) <= 2
     rank_of = np.zeros(int(found[-1]) + 1, np.int16)
     rank_of[found] = range(len(found))
-    inside, equal, borders, jumps = np.sum([_neighbours(rank_of[some], axis) for axis in (1, 2)], axis=0)
-    return bool(equal == inside or (equal >= _FLAT * inside and jumps > _JUMPS * borders))
+    counts = np.sum([_neighbours(rank_of[some], axis) for axis in (1, 2)], axis=0)
+    inside, equal, borders, jumps, outer, outer_jumps = counts
+    is_mixed = jumps > _JUMPS * borders and outer_jumps > _JUMPS * outer
+    return bool(equal == inside or (equal >= _FLAT * inside and is_mixed))
 
 
-def _neighbours(ranks: np.ndarray, axis: int) -> tuple[int, int, int, int]:
-    """How many neighbours along an axis are both no background, and equal then; differ, and by more than one rank."""
+def _neighbours(ranks: np.ndarray, axis: int) -> tuple[int, ...]:
+    """How many neighbours along an axis are: both no background, and equal then; different, and by more than one rank
+    then; background beside something else, and something of more than rank 1 then."""
     along = np.moveaxis(ranks, axis, 0)
-    step, both = np.abs(along[1:] - along[:-1]), (along[1:] > 0) & (along[:-1] > 0)
-    counted = (both, both & (step == 0), step > 0, step > 1)
+    lower, higher = np.minimum(along[1:], along[:-1]), np.maximum(along[1:], along[:-1])
+    inside, jump, outer = lower > 0, higher - lower > 1, (lower == 0) & (higher > 0)
+    counted = (inside, inside & (lower == higher), lower != higher, jump, outer, outer & jump)
     return tuple(np.count_nonzero(mask) for mask in counted)
 
 

@@ -53,6 +53,13 @@ def test_scan_of_few_grey_values_is_one(levels):
     assert len(np.unique(coarse)) <= levels and not is_label_map(coarse.astype(np.uint8))
 
 
+def test_flat_phantom_is_a_scan():
+    """Bodies in tissue in air, without any noise: they touch the tissue, not the air."""
+    phantom = np.select([instances() > 0], [500], 200)
+    phantom[:, :3] = 0
+    assert not is_label_map(phantom.astype(np.int16))
+
+
 def test_real_scans_and_label_maps(spine_data):
     for part, expected in (("imagesTr", False), ("labelsTr", True), ("instancesTr", True)):
         for path in sorted((spine_data / "Dataset511_SPIDERmini_LS" / part).iterdir())[:5]:
