@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from SpineInference.app.streams import unread_output_allowed
 from SpineInference.errors import SpineError
 
 from . import commands
@@ -12,7 +13,11 @@ from .config.console import show_progress
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 2 something the user can correct, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    with unread_output_allowed():
+        return _main(_parser().parse_args(arguments))
+
+
+def _main(options: argparse.Namespace) -> int:
     show_progress()
     try:
         options.run(options)

@@ -52,6 +52,10 @@ class Dataset(StrictModel):
     """Values whose voxels count neither as target nor as background."""
     background_labels: tuple[int, ...] = ()
     """Values that are background although they are not 0."""
+    known_labels: tuple[int, ...] | None = None
+    """Values that the label maps may hold beside those of other settings: any other stops the training. By default
+    those that the dataset.json of the layouts nnunet and msd names, whose value "ignore" is one of `ignore_labels`;
+    label maps of instances may hold any."""
     body_in_front_of: int | None = None
     """Value of the spinal canal, for labels of whole vertebrae: of these only what lies in front of it, the body, is
     taught as a vertebral body. The canal's own voxels are background."""

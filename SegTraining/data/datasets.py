@@ -14,7 +14,8 @@ from SpineInference.files.reading import read_labels, read_volume
 from SpineInference.volume.slice_placement import PIXEL_SIZE, mark_unknown, unknown_of
 
 from ..config.data import Data, Dataset, Split
-from .layouts import find_files
+from .description import read_description
+from .layouts import DESCRIBED_LAYOUTS, find_files
 
 PARTS = ("training", "validation", "test")
 _SAME_PLACE_MM = 0.1
@@ -90,16 +91,38 @@ def _last_voxel(image: sitk.Image) -> tuple[float, ...]:
 
 
 def find_cases(dataset: Dataset, data_folder: Path) -> list[Case]:
-    """The cases of one data set, sorted by name. Raises SpineError where files are missing or none is found."""
-    cases = []
-    for files in find_files(dataset, data_folder / dataset.name):
+    """The cases of one data set, sorted by name. Raises SpineError where files are missing or none is found.
+
+    What its dataset.json says of the label values goes into the data set of each case, except for label maps of
+    instances, whose values it does not mean.
+    """
+    cases, folder = [], data_folder / dataset.name
+    described = _described(dataset, folder)
+    for files in find_files(dataset, folder):
         patient = re.search(dataset.patient_pattern, files.name)
         if patient is None:
             raise SpineError(
                 f'The patient pattern of "{dataset.name}" does not match the case "{files.name}": correct it.'
             )
-        cases.append(Case(files.name, patient.group(1), dataset, files.image, files.labels, files.labels_are_instances))
+        own = dataset if files.labels_are_instances else described
+        if own is dataset and not {*described.ignore_labels} <= {*dataset.ignore_labels}:
+            raise SpineError(
+                f'The dataset.json of "{dataset.name}" has a label "ignore", which a label map of instancesTr cannot '
+                "show: draw those voxels there with the same value and list it among ignore_labels."
+            )
+        cases.append(Case(files.name, patient.group(1), own, files.image, files.labels, files.labels_are_instances))
     return cases
+
+
+def _described(dataset: Dataset, folder: Path) -> Dataset:
+    """The data set with the values that its dataset.json names; what the configuration says of a value counts more."""
+    description = read_description(folder) if dataset.layout in DESCRIBED_LAYOUTS else None
+    if description is None:
+        return dataset
+    configured = {*dataset.background_labels, *(v for values in dataset.label_values.values() for v in values)}
+    ignore = () if description.ignore is None or description.ignore in configured else (description.ignore,)
+    known = tuple(sorted({*description.names, *configured})) if dataset.known_labels is None else dataset.known_labels
+    return dataset.model_copy(update={"ignore_labels": (*dataset.ignore_labels, *ignore), "known_labels": known})
 
 
 def split_cases(data: Data, data_folder: Path) -> dict[str, list[Case]]:

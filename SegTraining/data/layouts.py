@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +11,15 @@ from SpineInference.errors import SpineError
 from SpineInference.files.reading import IMAGE_IO
 
 from ..config.data import PLACEHOLDER, Dataset
+from .description import DESCRIPTION
+
+DESCRIBED_LAYOUTS = ("nnunet", "msd")
+"""Those with a dataset.json."""
 
 _FIRST_CHANNEL = "_0000"
-_DESCRIPTION = "dataset.json"
+_FURTHER_CHANNEL = re.compile(r"_\d{4}$")
+_DETACHED = (".raw", ".zraw", ".raw.gz")
+"""The voxels of a header that is a file of its own."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +50,63 @@ def find_files(dataset: Dataset, folder: Path) -> list[Files]:
     ]
 
 
+def left_out(dataset: Dataset, folder: Path) -> list[str]:
+    """Sentences that name each file beside the cases of the data set in `folder` that is no part of any, and why.
+
+    What the configuration excludes, and what lies in folders that the layout does not know, is not spoken of. Raises
+    SpineError as `find_files` does.
+    """
+    everything = dataset.model_copy(update={"exclude": ()})
+    images, labels_of = _LAYOUTS[dataset.layout]
+    cases = images(everything, folder)
+    used = set(cases.values())
+    for name in cases:
+        with suppress(SpineError) if name in dataset.exclude else nullcontext():
+            used.add(labels_of(name, dataset, folder))
+    why: dict[str, list[str]] = {}
+    for path in sorted(_neighbours(dataset, folder, used)):
+        if path not in used and not (dataset.layout == "nnunet" and _nnunet_labels_of(path) in cases):
+            why.setdefault(_reason(dataset, path), []).append(path.relative_to(folder).as_posix())
+    return [f'Left out of "{dataset.name}", {reason}: {", ".join(names)}.' for reason, names in why.items()]
+
+
+def _neighbours(dataset: Dataset, folder: Path, used: set[Path]) -> Iterator[Path]:
+    """The files that somebody may take for a part of the data set."""
+    if dataset.layout in ("pairs", "images2d"):
+        candidates = (path for path in folder.rglob("*") if _suffix(path) or path.suffix.lower() == ".dcm")
+    else:
+        parts = {folder / part for part in ("imagesTr", "labelsTr", "instancesTr")} | {path.parent for path in used}
+        candidates = (path for part in sorted(parts) if part.is_dir() for path in part.iterdir())
+    for path in candidates:
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden and not path.name.lower().endswith(_DETACHED):
+            yield path
+
+
+def _nnunet_labels_of(path: Path) -> str:
+    """The case that a file of labelsTr or instancesTr is a label map of; empty for other files."""
+    return _stem(path) if path.parent.name in ("labelsTr", "instancesTr") else ""
+
+
+def _reason(dataset: Dataset, path: Path) -> str:
+    if not _suffix(path):
+        return "no image file"
+    if dataset.layout != "nnunet":
+        return "not listed" if dataset.layout == "msd" else "not found by the patterns"
+    if path.parent.name != "imagesTr":
+        return "without an image"
+    return "a further channel" if _FURTHER_CHANNEL.search(_stem(path)) else "not called NAME_0000"
+
+
 def _nnunet_images(dataset: Dataset, folder: Path) -> dict[str, Path]:
-    stems = {_stem(path): path for path in (folder / "imagesTr").glob("*")}
-    images = {s.removesuffix(_FIRST_CHANNEL): path for s, path in stems.items() if s.endswith(_FIRST_CHANNEL)}
+    images: dict[str, Path] = {}
+    for path in sorted((folder / "imagesTr").glob("*")):
+        stem = _stem(path)
+        if not stem.endswith(_FIRST_CHANNEL):
+            continue
+        other = images.setdefault(stem.removesuffix(_FIRST_CHANNEL), path)
+        if other != path:
+            raise SpineError(f'"{other}" and "{path.name}" have the name of the same case: remove one of them.')
     if not images:
         raise SpineError(
             f'No image "imagesTr/NAME_0000.nii.gz" was found in "{folder}": check --data and the data set.'
@@ -53,11 +115,17 @@ def _nnunet_images(dataset: Dataset, folder: Path) -> dict[str, Path]:
 
 
 def _nnunet_labels(name: str, dataset: Dataset, folder: Path) -> Path:
-    candidates = [folder / part / f"{name}{suffix}" for part in ("instancesTr", "labelsTr") for suffix in IMAGE_IO]
-    labels = next((path for path in candidates if path.exists()), None)
-    if labels is None:
-        raise SpineError(f'The case "{name}" of "{folder}" has no label map in labelsTr: add it or exclude the case.')
-    return labels
+    for part in ("instancesTr", "labelsTr"):
+        found = [path for suffix in IMAGE_IO if (path := folder / part / f"{name}{suffix}").exists()]
+        # Only then the slow way, which finds suffixes in capitals too.
+        found = found or [path for path in sorted((folder / part).glob("*")) if _stem(path) == name]
+        if len(found) > 1:
+            raise SpineError(
+                f'The case "{name}" has two label maps, "{found[0]}" and "{found[1]}": remove one of them.'
+            )
+        if found:
+            return found[0]
+    raise SpineError(f'The case "{name}" of "{folder}" has no label map in labelsTr: add it or exclude the case.')
 
 
 def _msd_images(dataset: Dataset, folder: Path) -> dict[str, Path]:
@@ -69,13 +137,13 @@ def _msd_labels(name: str, dataset: Dataset, folder: Path) -> Path:
     missing = next((path for path in pair if not path.exists()), None)
     if missing is not None:
         raise SpineError(
-            f'The {_DESCRIPTION} of "{folder}" lists "{missing}", which does not exist: add it or exclude "{name}".'
+            f'The {DESCRIPTION} of "{folder}" lists "{missing}", which does not exist: add it or exclude "{name}".'
         )
     return pair[1]
 
 
 def _msd_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
-    description = folder / _DESCRIPTION
+    description = folder / DESCRIPTION
     try:
         listed = [(pair["image"], pair["label"]) for pair in json.loads(description.read_text("utf-8"))["training"]]
         return {_stem(folder / image): (folder / image, folder / label) for image, label in listed}
@@ -121,8 +189,13 @@ def _pattern_labels(name: str, dataset: Dataset, folder: Path) -> Path:
 
 def _stem(path: Path) -> str:
     """The name without the suffix of an image; empty for other files and for hidden ones."""
-    suffix = next((suffix for suffix in IMAGE_IO if path.name.endswith(suffix)), "")
-    return path.name.removesuffix(suffix) if suffix and not path.name.startswith(".") else ""
+    suffix = _suffix(path)
+    return path.name[: -len(suffix)] if suffix and not path.name.startswith(".") else ""
+
+
+def _suffix(path: Path) -> str:
+    """The suffix of an image, in small letters; empty for other files."""
+    return next((suffix for suffix in IMAGE_IO if path.name.lower().endswith(suffix)), "")
 
 
 _LAYOUTS = {

@@ -26,6 +26,7 @@ from ..config.config import Config
 from ..config.data import THESIS_RULE, Input, Label
 from .cache import FORMAT, CachedCase, CaseRecord, open_case, read_record, write_record
 from .datasets import PARTS, Case, split_cases
+from .layouts import left_out
 from .targets import IGNORE, class_map, evaluated_slices, is_target, training_target
 
 _log = logging.getLogger(__name__)
@@ -36,8 +37,12 @@ _PERCENTILES = (0.0, 0.5, 50.0, 99.5, 100.0)
 def prepare(config: Config, data_folder: Path, cache_folder: Path, processes: int = 1) -> dict[str, list[CachedCase]]:
     """Prepare whatever is not in the cache yet; the cases of "training", "validation" and "test".
 
-    Also writes `fingerprint.json` beside the cases. Raises SpineError for data that cannot be used.
+    Also writes `fingerprint.json` beside the cases, and names the files that are left out. Raises SpineError for data
+    that cannot be used.
     """
+    for dataset in config.data.datasets:
+        for sentence in left_out(dataset, data_folder / dataset.name):
+            _log.warning(sentence)
     parts = split_cases(config.data, data_folder)
     jobs = [Job(case, config.input, config.model_info.labels, cache_folder) for part in PARTS for case in parts[part]]
     stale = [job for job in jobs if not job.is_fresh()]
@@ -101,8 +106,7 @@ class Job:
     def folder(self) -> Path:
         """Where the case is cached: settings that give other arrays give another folder."""
         rules = {"ignore_labels", "background_labels", "unlabelled_above", "ignore_below_mm", "layout", "spacing_mm"}
-        if self.case.dataset.body_in_front_of is not None:
-            rules.add("body_in_front_of")
+        rules |= {rule for rule in ("body_in_front_of", "known_labels") if getattr(self.case.dataset, rule) is not None}
         settings = {
             "format": FORMAT,
             "spacing_mm": self.input.spacing_mm,

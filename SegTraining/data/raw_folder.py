@@ -1,12 +1,12 @@
 """A data set in nnU-Net's raw layout that no configuration describes: what its folder says about its labels."""
 
-import json
 from pathlib import Path
 
 from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
 
 from ..config.data import Dataset, Label
+from .description import read_description
 
 _SACRUM_AND_COCCYX = (LEVELS["S1"].label, 27)
 """They have no vertebral body in the models' sense: their voxels count neither for nor against."""
@@ -24,20 +24,12 @@ def describe_raw_folder(folder: Path, labels: tuple[Label, ...] = (Label(),)) ->
     dataset = Dataset(name=folder.name, unlabelled_above="ignore")
     if len(labels) > 1 or labels[0].values:
         return dataset
-    values = _label_values(folder / "dataset.json")
-    canal = next((value for name, value in values.items() if "canal" in name.lower()), None)
+    description = read_description(folder)
+    names = {} if description is None else description.names
+    canal = next((value for value, name in names.items() if "canal" in name.lower()), None)
     if (folder / "instancesTr").is_dir():
         return dataset.model_copy(update={"body_in_front_of": canal, "ignore_labels": _SACRUM_AND_COCCYX})
-    vertebrae = {value for name, value in values.items() if "vertebra" in name.lower()}
-    others = () if canal is None else {canal, *values.values()} - vertebrae if vertebrae else {canal}
+    vertebrae = {value for value, name in names.items() if "vertebra" in name.lower()}
+    others = () if canal is None else {canal, *names} - vertebrae if vertebrae else {canal}
     background = tuple(sorted({*others} - {0}))
     return dataset.model_copy(update={"body_in_front_of": canal, "background_labels": background})
-
-
-def _label_values(description: Path) -> dict[str, int]:
-    """The values by name that a dataset.json gives; none where it has other ones or there is no such file."""
-    try:
-        labels = json.loads(description.read_text("utf-8"))["labels"]
-        return {str(name): int(value) for name, value in labels.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}

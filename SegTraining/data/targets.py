@@ -71,13 +71,20 @@ def labelled_classes(
 def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) -> np.ndarray:
     """uint8, the shape of the label map `labels`: 0 background, 1 to n the `classes`, 255 ignored.
 
-    Raises SpineError for a value that stands for no class and is neither ignored nor background.
+    Raises SpineError for a value that stands for no class and is neither ignored nor background, and for one that the
+    data set does not name.
     """
     values = [dataset.values_of(label) for label in classes]
     named = {value: number for number, own in enumerate(values, start=1) for value in own}
     named |= dict.fromkeys(dataset.background_labels, 0) | dict.fromkeys(dataset.ignore_labels, IGNORE)
+    known = None if dataset.known_labels is None else {*dataset.known_labels, dataset.body_in_front_of}
     result = np.zeros(labels.shape, np.uint8)
     for value in np.unique(labels[labels > 0]).tolist():
+        if value not in named and known is not None and value not in known:
+            raise SpineError(
+                f'The value {value} of the label map is none that "{dataset.name}" names: name it in its dataset.json, '
+                "or list it among ignore_labels or background_labels."
+            )
         if value not in named and any(values):
             raise SpineError(
                 f'The value {value} of the label map stands for no class of "{dataset.name}": list it with a label of '

@@ -10,10 +10,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference.anatomy import Segment
-from SpineInference.app.batch import plan
+from SpineInference.app.batch import found_in_folder, plan
 from SpineInference.app.requests import Request
 from SpineInference.engines.engine_cache import EngineCache
-from SpineInference.errors import SpineError
+from SpineInference.errors import NotAScan, SpineError
 from SpineInference.files.reading import read_volume
 from SpineInference.files.writing import write_labelmap, write_segmentation
 from SpineInference.models.catalog import ModelSet
@@ -32,10 +32,11 @@ _FIRST_CHANNEL = "_0000"
 
 @dataclass(frozen=True)
 class NamedScan:
-    """A scan that is read when its turn comes; `read` raises SpineError."""
+    """A scan that is read when its turn comes; `read` raises SpineError. `found`: in a folder, where it may be none."""
 
     name: str
     read: Callable[[], sitk.Image]
+    found: bool = False
 
 
 def scans_of_cases(cases: Sequence[Case]) -> list[NamedScan]:
@@ -51,8 +52,11 @@ def scans_at(paths: Sequence[str], output: Path) -> list[NamedScan]:
     """
     requests, failures = plan(paths, str(output), None, Request(input="", output=""))
     names = _without_channel([Path(request.output).name for request in requests])
-    found = [NamedScan(name, partial(read_volume, r.input)) for name, r in zip(names, requests, strict=True)]
-    return found + [NamedScan("", partial(_raise, failure)) for failure in failures]
+    scans = [
+        NamedScan(name, partial(read_volume, request.input), found_in_folder(request, paths))
+        for name, request in zip(names, requests, strict=True)
+    ]
+    return scans + [NamedScan("", partial(_raise, failure)) for failure in failures]
 
 
 def _without_channel(names: Sequence[str]) -> list[str]:
@@ -81,6 +85,9 @@ def predict_scans(
         try:
             seconds = _predict(model_set, scan, path, options, engines)
         except Exception as error:
+            if scan.found and isinstance(error, NotAScan):
+                _log.warning(f"{number} of {len(scans)}: passed over: {error}")
+                continue
             failed += 1
             unexpected = not isinstance(error, SpineError)
             _log.error(f"{number} of {len(scans)}: {scan.name or 'no scan'}: {error}", exc_info=unexpected)

@@ -15,6 +15,7 @@ from torch.nn import functional
 from SpineInference import networks
 from SpineInference.anatomy import LEVELS
 from SpineInference.engines.onnx_engine import OnnxEngine
+from SpineInference.errors import SpineError
 from SpineInference.models.manifest import LEVELS_TASK, Manifest
 from SpineInference.models.model_package import ModelPackage
 from SpineInference.spine.level_recognition import propose_levels
@@ -71,7 +72,10 @@ def train_levels(config: LevelConfig, data_folder: Path, output: Path) -> ModelP
 def fit(
     patches: torch.Tensor, values: torch.Tensor, from_phantom: torch.Tensor, spec: LevelTraining
 ) -> torch.nn.Module:
-    """The network, trained on patches [n, 3, rows, cols] of bodies with label `values` [n]."""
+    """The network, trained on patches [n, 3, rows, cols] of bodies with label `values` [n].
+
+    Raises SpineError where the loss becomes no number.
+    """
     torch.manual_seed(spec.seed)
     torch.set_num_threads(spec.threads)
     generator = torch.Generator().manual_seed(spec.seed)
@@ -83,6 +87,8 @@ def fit(
         drawn = torch.multinomial(weights, spec.batch_size, replacement=True, generator=generator)
         logits = network(augment_patches(patches[drawn].float(), generator))[:, :, 0, 0]
         loss = functional.cross_entropy(logits, answers[values[drawn]])
+        if not loss.isfinite():
+            raise SpineError("The training has diverged: the loss is no number any more; lower training.learning_rate.")
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -12,6 +12,8 @@ from SpineInference.volume.geometry import SLICE_AXIS, canonical, orientation_of
 
 from ..config.config import Config
 from ..data.datasets import Case, find_cases, split_cases
+from ..data.description import read_description
+from ..data.layouts import DESCRIBED_LAYOUTS, left_out
 from ..data.prepare import voxel_hash
 from ..data.targets import class_map, is_target
 from .batch_pictures import Thumbnail, contact_sheet
@@ -53,7 +55,7 @@ def inspect(config: Config, data_folder: Path, picture: Path) -> list[Fault]:
     if not facts:
         raise SpineError(f"No case can be read: {faults[0].sentence}")
     for dataset in config.data.datasets:
-        own = [fact for fact in facts if fact.case.dataset == dataset]
+        own = [fact for fact in facts if fact.case.dataset.name == dataset.name]
         if own:
             print("\n".join(_described(own, config)))
     print("\n".join(f"{'FAULT' if fault.fatal else 'note'}: {fault.sentence}" for fault in faults) or "No faults.")
@@ -68,10 +70,12 @@ def examine(config: Config, data_folder: Path) -> tuple[list[Facts], list[Fault]
     for dataset in config.data.datasets:
         try:
             cases += find_cases(dataset, data_folder)
+            faults += [Fault(sentence, False) for sentence in left_out(dataset, data_folder / dataset.name)]
+            faults += _taught_alike(cases, config, data_folder / dataset.name)
         except SpineError as error:
             faults.append(Fault(str(error)))
     part_of: dict[str, str] = {}
-    if not faults:
+    if not any(fault.fatal for fault in faults):
         try:
             parts = split_cases(config.data, data_folder)
             part_of = {case.name: part for part, some in parts.items() for case in some}
@@ -127,6 +131,26 @@ def _faults_of_labels(facts: Facts, config: Config) -> list[Fault]:
             Fault(f'The case "{facts.case.name}" ({facts.part}) has no labelled voxel: label or exclude it.', fatal)
         ]
     return []
+
+
+def _taught_alike(cases: list[Case], config: Config, folder: Path) -> list[Fault]:
+    """A note where dataset.json tells apart what becomes one class because the class has no values."""
+    datasets = [case.dataset for case in cases if case.dataset.name == folder.name and not case.labels_are_instances]
+    description = read_description(folder) if datasets and datasets[0].layout in DESCRIBED_LAYOUTS else None
+    (label, *others) = config.model_info.labels
+    if description is None or others or datasets[0].values_of(label):
+        return []
+    apart = {*datasets[0].ignore_labels, *datasets[0].background_labels, datasets[0].body_in_front_of, 0}
+    names = [f"{name} ({value})" for value, name in description.names.items() if value not in apart]
+    if len(names) < 2:
+        return []
+    return [
+        Fault(
+            f'{", ".join(names)} of "{folder.name}" are all taught as "{label.name}": list those that are none among '
+            "background_labels or ignore_labels.",
+            fatal=False,
+        )
+    ]
 
 
 def _duplicates(facts: list[Facts]) -> list[Fault]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import math
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import safetensors.torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 
 from ..config.console import progress_is_shown, show_progress
@@ -20,6 +22,25 @@ _log = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
+
+
+class FiniteLoss(Callback):
+    """Ends a training that has diverged, before the state of that epoch is kept anywhere."""
+
+    def __init__(self, run_folder: Path):
+        self._folder = run_folder
+
+    def on_train_epoch_end(self, trainer: Trainer, module: SegmentationModule) -> None:
+        losses = (trainer.callback_metrics["loss"].item(), module.validation_loss or 0.0)
+        weights = (tensor for tensor in module.state_dict().values() if tensor.is_floating_point())
+        finite = all(map(math.isfinite, losses)) and all(bool(tensor.isfinite().all()) for tensor in weights)
+        if trainer.strategy.reduce_boolean_decision(finite, all=True):
+            return
+        kept = f'the best weights until then are in "{self._folder}"' if (self._folder / WEIGHTS).exists() else ""
+        raise SpineError(
+            f"The training has diverged in epoch {trainer.current_epoch + 1}: loss or weights are no numbers any more; "
+            f"lower optimiser.learning_rate, or set training.clip_norm{f' ({kept})' if kept else ''}."
+        )
 
 
 class EpochLog(Callback):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
+from torch.multiprocessing import ProcessRaisedException
 from torch.utils.data import DataLoader
 
 from SpineInference.errors import SpineError
@@ -20,7 +22,7 @@ from ..config.config import Config, save_config
 from ..data.cache import CachedCase
 from ..data.prepare import fingerprint, prepare
 from ..data.sampling import PatchDataset, StepBatchSampler
-from .callbacks import BestCheckpoint, EpochLog, TimeLimit
+from .callbacks import BestCheckpoint, EpochLog, FiniteLoss, TimeLimit
 from .module import METRIC, SegmentationModule, start_network
 from .out_of_memory import is_out_of_memory, out_of_memory_error
 from .run_folder import CHECKPOINT, CONFIG, AtomicCheckpoints, check_checkpoint, check_run_folder
@@ -32,7 +34,7 @@ def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Pat
     """Train, and return `run_folder`. With `resume`, go on from its `last.ckpt` as if never interrupted.
 
     Raises SpineError for unusable data or settings, a run folder that is taken or in use, one that cannot be resumed,
-    a full disk, and a batch that does not fit into the memory.
+    a full disk, a batch that does not fit into the memory, and a loss that is no number any more.
     """
     check_run_folder(config, run_folder, resume)
     _quieten_lightning()
@@ -70,6 +72,11 @@ def _fit(module: SegmentationModule, cases: list[CachedCase], run_folder: Path) 
         )
     except OSError as error:
         raise SpineError(f'"{run_folder}" cannot be written ({error}): make room, then go on with --resume.') from error
+    except ProcessRaisedException as error:  # one of several processes that share the batch
+        told = re.search(rf"\b{SpineError.__name__}: (.+)", str(error))
+        if told is None:
+            raise
+        raise SpineError(told.group(1)) from None
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -115,7 +122,12 @@ def _training_loader(cases: list[CachedCase], module: SegmentationModule, device
 def _trainer(config: Config, run_folder: Path) -> Trainer:
     settings, every = config.training, config.validation.every_epochs
     interactive = sys.stderr.isatty()
-    callbacks: list[Callback] = [TimeLimit(settings.max_minutes), EpochLog(run_folder), BestCheckpoint(run_folder)]
+    callbacks: list[Callback] = [
+        FiniteLoss(run_folder),  # the first one, so that the others keep nothing of an epoch that it stops
+        TimeLimit(settings.max_minutes),
+        EpochLog(run_folder),
+        BestCheckpoint(run_folder),
+    ]
     if settings.early_stopping_epochs is not None:
         # It counts validations.
         callbacks.append(EarlyStopping(METRIC, mode="max", patience=-(-settings.early_stopping_epochs // every)))

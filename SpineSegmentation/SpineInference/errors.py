@@ -5,6 +5,10 @@ class SpineError(Exception):
     """Something a user can act on. The message is one sentence: what is wrong, with what, what to do."""
 
 
+class NotAScan(SpineError):
+    """What lies there is no scan: a mistake where somebody has named it, and passed over in a folder of scans."""
+
+
 class Implausible(SpineError):
     """What a model finds in a scan cannot be what it was made to find."""
 

@@ -74,6 +74,32 @@ def test_remeasure_drawn_and_erased_vertebra(host, panel):
     assert drawn["level_source"] == "given" and drawn["quality"] is None and drawn["depth_mm"] > 0
 
 
+def test_remeasure_overlapping_segments(host, panel, tmp_path):
+    """Each body keeps its value, its quality and all of its voxels, whatever is drawn over it."""
+    import slicer
+
+    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.ResultExport import exportTable
+
+    before = {row["level"]: row for row in measurementsOf(panel._parameterNode.result)}
+    node, volumeNode = panel._parameterNode.result.GetNodeReference("segmentation"), panel._parameterNode.inputVolume
+    for name, rows in (("Lesion", slice(20, 50)), ("T12", slice(70, 90))):
+        segmentId = node.GetSegmentation().AddEmptySegment("", name)
+        array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segmentId, volumeNode)
+        array[rows, 12:28, 10:26] = 1
+        slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segmentId, volumeNode)
+    for name in ("L4", "L5"):  # on the same voxels: Slicer gives each a layer and a value of its own
+        erase(panel, name, slice(0, 0))
+    rows = {row["level"]: row for row in measure(host, panel)}
+    assert {name: rows[name]["label"] for name in rows} == {"L4": 23, "L5": 24, "T12": 19, "Lesion": 1}
+    for name in ("L4", "L5"):
+        assert all(rows[name][column] == before[name][column] for column in set(rows[name]) - {"partial"})
+    assert rows["Lesion"]["volume_mm3"] == pytest.approx(30 / 20 * 16 * 16 / 400 * before["L4"]["volume_mm3"], rel=1e-3)
+    assert "Edited since" not in panel.ui.resultLabel.text
+    exportTable(panel._parameterNode.result, str(tmp_path / "table.csv"))
+    assert "L4,23,no" in (tmp_path / "table.csv").read_text("utf-8")
+
+
 def test_remeasure_renamed_vertebra(host, panel):
     segmentation = panel._parameterNode.result.GetNodeReference("segmentation").GetSegmentation()
     for before, after in (("L5", "S1"), ("L4", "L5")):

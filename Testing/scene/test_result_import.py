@@ -265,22 +265,40 @@ def test_reference_lies_on_the_grid_of_the_scan(lib, tmp_path, geometry):
     assert counts()["LabelMapVolume"] == 0
 
 
-def test_overlapping_and_empty_segments_keep_numbers(lib, scene):
+def test_overlapping_segments_are_whole(lib, scene):
     volumeNode = lib.addVolume(make_case("oblique 12")[0], "scan")
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "manual")
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-    expected = np.zeros((9, 14, 11), np.uint8)
+    expected = np.zeros((4, 9, 14, 11), bool)
     for number, rows in enumerate((slice(0, 4), None, slice(3, 6), slice(7, 9)), start=1):
         node.GetSegmentation().AddEmptySegment(f"id{number}", f"segment {number}")
         if rows:
-            array = np.zeros(expected.shape, np.uint8)
-            array[rows, 3:7, 2:5] = 1
-            expected[array > 0] = number  # where two overlap, the later one counts
+            expected[number - 1, rows, 3:7, 2:5] = True
+            array = expected[number - 1].astype(np.uint8)
             slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, f"id{number}", volumeNode)
     reference, names = lib.labelsOfReference(node, volumeNode)
-    assert np.array_equal(sitk.GetArrayFromImage(reference), expected)
+    layers = sitk.GetArrayFromImage(reference)
+    assert reference.GetNumberOfComponentsPerPixel() == 2
+    assert all(np.array_equal((layers == number).any(axis=-1), expected[number - 1]) for number in (1, 2, 3, 4))
     assert names == {number: f"segment {number}" for number in (1, 2, 3, 4)}
+
+
+def test_surfaces_of_one_name_and_overlaps_on_export(lib, scene, tmp_path):
+    from SpineSegmentationLib.scene import ResultExport
+
+    scan, labels = make_case()
+    volumeNode = lib.addVolume(scan, "scan")
+    node = lib.importResult(*written_result(tmp_path, labels), volumeNode).segmentationNode
+    for segmentId in node.GetSegmentation().GetSegmentIDs()[:2]:
+        node.GetSegmentation().GetSegment(segmentId).SetName("L4" if segmentId.endswith("1") else "l4")
+    files = ResultExport.exportSurfaces(node, str(tmp_path))
+    assert len({file.name.lower() for file in files}) == len(files) == len(list(tmp_path.glob("*.stl")))
+    array = np.ones(sitk.GetArrayFromImage(labels).shape, np.uint8)
+    first = node.GetSegmentation().GetNthSegmentID(0)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, first, volumeNode)
+    with pytest.raises(SpineError, match="overlap"):
+        ResultExport.exportLabelMap(node, str(tmp_path / "labels.nii.gz"))
 
 
 def test_label_map_node_as_reference(lib, scene):

@@ -74,9 +74,9 @@ def _measure(segments: SegmentsToMeasure | None, monitor: Monitor) -> dict[str, 
     from ..files.reading import read_labels
     from ..measuring.remeasure import remeasure
 
-    reference = read_labels(segments.reference) if segments.reference else None
-    bodies, structures = dict(segments.bodies), dict(segments.structures)
-    return remeasure(read_labels(segments.labels), bodies, structures, reference, segments.placement)
+    reference = read_labels(segments.reference, overlapping=True) if segments.reference else None
+    labels, bodies, structures = read_labels(segments.labels, overlapping=True), segments.bodies, segments.structures
+    return remeasure(labels, dict(bodies), dict(structures), reference, segments.placement)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import SpineError
-from ..files.reading import find_scans, scan_name
+from ..errors import NotAScan, SpineError
+from ..files.reading import find_scans, read_volume, scan_name
 from ..models.catalog import absolute
 from ..monitor import Monitor
 from .cluster import Cluster, Finished, Needs
@@ -45,8 +45,16 @@ def plan(
         try:
             requests.append(replace(request, reference=masks and str(_mask_of(scan, masks, reference))))
         except SpineError as error:
-            failures.append(error)
+            if _is_no_scan(scan):
+                requests.append(request)  # carrying it out says so
+            else:
+                failures.append(error)
     return requests, failures
+
+
+def found_in_folder(request: Request, scans: Sequence[str]) -> bool:
+    """Whether its scan was found in a folder, so that nobody has said that it is one."""
+    return Path(request.input) not in map(Path, scans)
 
 
 def segment_on_cluster(cluster: Cluster, requests: Mapping[str, Request], monitor: Monitor) -> Iterator[Finished]:
@@ -91,13 +99,28 @@ def _masks(reference: str | None, scans: int) -> dict[str, Path] | Path | None:
     if reference is None:
         return None
     if Path(reference).is_dir():
-        return {scan_name(path): path for path in find_scans(reference)}
+        masks: dict[str, Path] = {}
+        for path in find_scans(reference):
+            other = masks.setdefault(scan_name(path).removesuffix(".seg"), path)
+            if other != path:
+                raise SpineError(f"{other} and {path.name} are masks of one scan: remove one of them.")
+        return masks
     if scans > 1:
         raise SpineError(
             f"there are {scans} scans but only one reference mask ({reference}): give a folder that holds a mask "
             "with the name of each scan."
         )
     return Path(reference)
+
+
+def _is_no_scan(path: Path) -> bool:
+    try:
+        read_volume(path)
+    except NotAScan:
+        return True
+    except SpineError:
+        return False
+    return False
 
 
 def _mask_of(scan: Path, masks: dict[str, Path] | Path, reference: str) -> Path:

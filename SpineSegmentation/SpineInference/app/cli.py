@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..errors import Cancelled, SpineError
+from ..errors import Cancelled, NotAScan, SpineError
 from .display import Display
+from .streams import unread_output_allowed
 
 if TYPE_CHECKING:
     from ..anatomy import Segment
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .runner import WrittenResult
 
 EXIT_OK, EXIT_UNEXPECTED, EXIT_BAD_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
+_PASSED_OVER = -1
 
 _EPILOG = """\
 examples:
@@ -38,7 +40,8 @@ there are any and --device allows it, a GPU. Scans whose worker or node dies are
 SpineSegmentation and Ray, and sees scans, models and results under the same paths.
 
 exit code: 0 all scans done (also when nothing was found in a scan), 2 a scan or an option cannot be used,
-1 something failed unexpectedly, 130 cancelled. Scans that cannot be used do not stop the others.
+1 something failed unexpectedly, 130 cancelled. Scans that cannot be used do not stop the others. In a folder label
+maps, segmentations and other files that are no scans are passed over, with a note.
 
 Not for clinical use.
 """
@@ -46,7 +49,11 @@ Not for clinical use.
 
 def main(arguments: Sequence[str] | None = None, run: Callable | None = None) -> int:
     """Do what the command line asks for; returns the exit code. `run` stands in for `runner.Runner().run`."""
-    options = _parse(arguments)
+    with unread_output_allowed():
+        return _main(_parse(arguments), run)
+
+
+def _main(options: argparse.Namespace, run: Callable | None) -> int:
     display = Display(options.quiet)
     try:
         if options.list_devices:
@@ -65,7 +72,7 @@ def main(arguments: Sequence[str] | None = None, run: Callable | None = None) ->
 
 def _segment_all(arguments: argparse.Namespace, run: Callable | None, display: Display) -> int:
     from ..models.catalog import open_set
-    from .batch import plan
+    from .batch import found_in_folder, plan
     from .runner import Runner
 
     template = _request_template(arguments)
@@ -76,16 +83,21 @@ def _segment_all(arguments: argparse.Namespace, run: Callable | None, display: D
         open_set(template.options.model)  # a mistake in its name is worth one sentence, not one for each scan
         run = Runner().run
     exit_codes = [EXIT_BAD_INPUT] * len(failures)
+    found = [request for request in requests if found_in_folder(request, arguments.scans)]
     if arguments.cluster:
-        exit_codes += _segment_on_cluster(requests, arguments.cluster, display)
+        exit_codes += _segment_on_cluster(requests, found, arguments.cluster, display)
     else:
-        exit_codes += [_segment(request, run, display) for request in requests]
+        exit_codes += [_segment(request, request in found, run, display) for request in requests]
+    exit_codes = [code for code in exit_codes if code != _PASSED_OVER]
+    if not exit_codes:
+        display.error(f"{', '.join(arguments.scans)}: nothing in there is a scan.")
+        return EXIT_BAD_INPUT
     if len(exit_codes) > 1:
         display.line(f"{exit_codes.count(EXIT_OK)} of {len(exit_codes)} scans done.")
     return EXIT_UNEXPECTED if EXIT_UNEXPECTED in exit_codes else max(exit_codes)
 
 
-def _segment(request: "Request", run: Callable, display: Display) -> int:
+def _segment(request: "Request", found: bool, run: Callable, display: Display) -> int:
     from .requests import check_request
 
     def work() -> "WrittenResult":
@@ -93,10 +105,12 @@ def _segment(request: "Request", run: Callable, display: Display) -> int:
         with display.scan(_title(request)) as monitor:
             return run(request, monitor)
 
-    return _attempt(request, work, display)
+    return _attempt(request, found, work, display)
 
 
-def _segment_on_cluster(requests: "Sequence[Request]", address: str, display: Display) -> list[int]:
+def _segment_on_cluster(
+    requests: "Sequence[Request]", found: "Sequence[Request]", address: str, display: Display
+) -> list[int]:
     from .batch import segment_on_cluster
     from .cluster import connected
     from .requests import check_request
@@ -114,15 +128,22 @@ def _segment_on_cluster(requests: "Sequence[Request]", address: str, display: Di
             for finished in segment_on_cluster(cluster, sound, monitor):
                 for note in finished.notes:
                     display.note(f"{finished.name}: {note}")
-                exit_codes.append(_attempt(sound[finished.name], finished.outcome, display))
+                request = sound[finished.name]
+                exit_codes.append(_attempt(request, request in found, finished.outcome, display))
     return exit_codes
 
 
-def _attempt(request: "Request", work: "Callable[[], WrittenResult]", display: Display) -> int:
-    """Do the work for one request; whatever goes wrong with it is told and does not stop the others."""
+def _attempt(request: "Request", found: bool, work: "Callable[[], WrittenResult]", display: Display) -> int:
+    """Do the work for one request; whatever goes wrong with it is told and does not stop the others.
+
+    `found`: in a folder, where what is no scan is passed over.
+    """
     try:
         written = work()
     except SpineError as error:
+        if found and isinstance(error, NotAScan):
+            display.note(f"Passed over: {_sentence(request, error)}")
+            return _PASSED_OVER
         display.error(_sentence(request, error))
         return EXIT_BAD_INPUT
     except Cancelled:

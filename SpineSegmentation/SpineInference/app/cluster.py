@@ -188,7 +188,7 @@ class _Worker:
         try:
             result = function(item, Monitor(on_note=notes.append, should_stop=self._stop.is_set))
         except SpineError as told:
-            error = SpineError(str(told))
+            error = type(told)(str(told))
         except Exception as unexpected:
             # Neither every exception nor any traceback can travel.
             error = WorkerError(f"{type(unexpected).__name__}: {unexpected}")

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ..monitor import Monitor, Progress
@@ -53,7 +53,8 @@ class Display:
                 raise KeyboardInterrupt
             self._stop_asked = True
             # Not print, nor the bar: the signal may have come in the middle of either.
-            os.write(2, b"\nStopping ...\n")
+            with suppress(OSError):  # nobody reads any more
+                os.write(2, b"\nStopping ...\n")
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

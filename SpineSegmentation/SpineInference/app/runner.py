@@ -56,7 +56,7 @@ class Runner:
         models = open_set(options.model)
         notes: list[str] = []
         scan = read_volume(request.input, monitor.collecting(notes))
-        reference = read_labels(request.reference) if request.reference else None
+        reference = read_labels(request.reference, overlapping=True) if request.reference else None
         reading = time.perf_counter() - started
         self._engines = self._engines or EngineCache()
         result = segment(scan, models, options, reference, monitor, self._engines)

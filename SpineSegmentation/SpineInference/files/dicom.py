@@ -10,6 +10,7 @@ Headers are read by pydicom (`dicom_file.py`), pixels by SimpleITK, whose GDCM d
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import SpineError
+from ..errors import NotAScan, SpineError
 from ..monitor import Monitor
 from ..volume.slice_placement import PIXEL_SIZE, POSITION, mark_unknown
-from .dicom_file import inspect, is_dicom
+from .dicom_file import inspect, is_dicom, no_scan_kind
 from .dicom_geometry import Placement, StackGeometry, check_pixel_size, place, repeats
 from .dicom_image import SAME_GEOMETRY, WHAT_DIFFERS, DicomImage, frame_geometry
 from .itk_files import read_pixels
@@ -72,7 +73,7 @@ def read_folder(folder: Path, selector: str | None, monitor: Monitor) -> sitk.Im
     """
     volumes = _volumes(_inspect_all(_visible_files(folder), monitor))
     if not volumes:
-        raise SpineError(
+        raise NotAScan(
             f"{folder}: the folder holds no DICOM image, give an image file or a folder with a DICOM series."
         )
     return _read(_choose(volumes, folder, selector), monitor)
@@ -86,7 +87,9 @@ def read_file(path: Path, monitor: Monitor) -> sitk.Image:
     """
     image = inspect(path)
     if image is None:
-        raise SpineError(f"{path}: the DICOM file holds no image that can be read.")
+        kind = no_scan_kind(path)
+        why = f"but {kind}: give the images of the scan" if kind else "that can be read"
+        raise NotAScan(f"{path}: the DICOM file holds no image {why}.")
     if not image.has_place:
         return _read(Volume([image]), monitor)
     # The file itself comes first, so that it stays where another one is a copy of it, and counts where it is hidden.
@@ -107,11 +110,16 @@ def _visible_files(folder: Path) -> list[Path]:
 
 
 def _inspect_all(files: list[Path], monitor: Monitor) -> list[DicomImage]:
-    images = []
+    images, others = [], Counter()
     for done, file in enumerate(files):
         monitor.progress("reading", done, len(files))
         if image := inspect(file):
             images.append(image)
+        elif kind := no_scan_kind(file):
+            others[kind] += 1
+    if others:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(others.items()))
+        monitor.note(f"{files[0].parent.name}: passed over what is no scan: {kinds}.")
     return images
 
 

@@ -10,6 +10,11 @@ from .dicom_image import KEYWORDS, DicomImage, element_text, uid_name
 _PIXEL_DATA = 0x7FE00010
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _MAGIC = b"DICM"
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_NO_SCANS = {_STORAGE + number for number in ("30", "66.4", "66.5", "66.7", "66.8", "481.2")}
+"""What has pixels that are no grey values of a patient: parametric maps, segmentations, height maps, doses."""
+
+_NO_MODALITIES = {"SEG", "RTDOSE"}
 
 
 def is_dicom(path: Path) -> bool:
@@ -21,7 +26,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def inspect(path: Path) -> DicomImage | None:
-    """The image in the file at `path`, or None for a report, a presentation state, and what is not DICOM at all.
+    """The image in the file at `path`, or None for what is no scan: a report, a segmentation, no DICOM at all.
 
     Raises SpineError for a damaged image.
     """
@@ -44,6 +49,8 @@ def inspect(path: Path) -> DicomImage | None:
         cut = len(header) == 0 and _MEDIA_DIRECTORY not in storage
         if pixel_bytes is not None and min(int(element_text(header, side)) for side in ("Rows", "Columns")) > 0:
             image = DicomImage(path, header, storage[0] or storage[1])
+    if any(uid in _NO_SCANS for uid in storage) or (image is not None and image.text("Modality") in _NO_MODALITIES):
+        return None
     if image is not None and pixel_bytes >= image.least_bytes:
         return image
     # Reports, presentation states and the like are no loss, but a slice that is passed over would go unnoticed.
@@ -52,6 +59,11 @@ def inspect(path: Path) -> DicomImage | None:
     if image is not None or not sure or any("Image Storage" in name for name in names):
         raise SpineError(f"{path}: the file is truncated or corrupt, copy or export it again.")
     return None
+
+
+def no_scan_kind(path: Path) -> str:
+    """What a DICOM file that `inspect` gives no image of is called in the standard; empty where it is none."""
+    return uid_name(_storage_in_meta_header(path)) if is_dicom(path) else ""
 
 
 def _storage_in_meta_header(path: Path) -> str:

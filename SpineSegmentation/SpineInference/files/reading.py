@@ -16,10 +16,11 @@ from ..errors import SpineError
 from ..monitor import Monitor
 from ..volume.geometry import check_geometry
 from ..volume.slice_placement import mark_unknown, unknown_of
-from . import dicom
+from . import dicom, no_scan
 from .completeness import NOT_FINITE, check_complete
 from .itk_files import open_header, read_pixels
 from .pictures import as_volume, grey, mark_default_header
+from .slicer_segmentation import segments_of, with_own_values
 
 IMAGE_IO = {
     ".nii.gz": "NiftiImageIO",
@@ -45,19 +46,29 @@ def read_volume(path: Path | str, monitor: Monitor | None = None) -> sitk.Image:
 
     `path` is an image file, a folder with one DICOM series, or `FOLDER#2` or `FOLDER#SERIES_UID` for one of
     several series. One file of a DICOM series stands for its whole series (see `dicom.read_file`).
-    Raises SpineError for anything that is not such a scan.
+    Raises SpineError for anything that is not such a scan: NotAScan for label maps and the like (see `no_scan`).
     """
+    no_scan.check_header(Path(path))
     image = _load(Path(path), monitor or Monitor())
     check_volume(image, str(path))
     return image
 
 
-def read_labels(path: Path | str, monitor: Monitor | None = None) -> sitk.Image:
+def read_labels(path: Path | str, monitor: Monitor | None = None, overlapping: bool = False) -> sitk.Image:
     """The label map at `path` as a 3D uint8 or uint16 image; unlike a scan it may be empty.
+
+    In a segmentation of 3D Slicer each segment gets a value of its own (see `slicer_segmentation`). With `overlapping`
+    its segments may overlap: then each component of the image (uint16) has some of them, whole.
 
     Raises SpineError for what `read_volume` refuses, and for values that are not whole numbers of 0 to 65535.
     """
     image = _load(Path(path), monitor or Monitor())
+    if segments := segments_of(Path(path)):
+        image = with_own_values(image, segments)
+        if image.GetNumberOfComponentsPerPixel() > 1:
+            if overlapping:
+                return image
+            raise SpineError(f"{path}: its segments overlap: give each voxel to one of them, then export it again.")
     _check_kind(image, str(path))
     values = sitk.GetArrayViewFromImage(image)
     low, high = values.min(), values.max()
@@ -99,7 +110,10 @@ def scan_name(path: Path | str) -> str:
 
 
 def check_volume(image: sitk.Image, name: str) -> None:
-    """Raise SpineError, beginning with `name`, unless `image` is a 3D scalar image of usable values and geometry."""
+    """Raise SpineError, beginning with `name`, unless `image` is a 3D scalar image of usable values and geometry.
+
+    NotAScan where it holds labels.
+    """
     _check_kind(image, name)
     values = sitk.GetArrayViewFromImage(image)
     low, high = values.min(), values.max()  # both are NaN as soon as one voxel is
@@ -107,6 +121,7 @@ def check_volume(image: sitk.Image, name: str) -> None:
         raise SpineError(f"{name}: {NOT_FINITE}")
     if low == high:
         raise SpineError(f"{name}: every voxel has the same value ({low:g}), so there is nothing to see in this image.")
+    no_scan.check_is_scan(image, name)
 
 
 def _check_kind(image: sitk.Image, name: str) -> None:

@@ -15,9 +15,13 @@ more voxels than both of its members together can share with anything else, so t
 limit would depend on the order of matching, and would call a vertebra found that is merged with its neighbour.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 FOUND_IOU = 0.5
@@ -53,15 +57,41 @@ class Matching:
         return {value: pair for value, pair in self.pairs.items() if pair.found}
 
 
-def match_instances(prediction: np.ndarray, reference: np.ndarray, rows: slice | None = None) -> Matching:
-    """Match the values above 0 of two label maps of the same shape (integers, 0 is background).
+Labels = np.ndarray | Sequence[np.ndarray]
+"""A label map (integers, 0 is background), or where instances overlap several of one shape: a value is in one only."""
+
+
+def layers_of(labels: Labels | sitk.Image) -> list[np.ndarray]:
+    """All label maps; those of an image are its components, [k, j, i] and not to be changed."""
+    if isinstance(labels, sitk.Image):
+        view = sitk.GetArrayViewFromImage(labels)
+        labels = view if labels.GetNumberOfComponentsPerPixel() == 1 else np.moveaxis(view, -1, 0)
+    return [labels] if isinstance(labels, np.ndarray) and labels.ndim < 4 else list(labels)
+
+
+Places = dict[int, tuple[np.ndarray, tuple[slice, ...]]]
+
+
+def find_labels(labels: Labels) -> Places:
+    """For each value above 0 the label map that holds it, and the smallest box around it there."""
+    return {
+        value: (layer, box)
+        for layer in layers_of(labels)
+        for value, box in enumerate(ndimage.find_objects(layer), start=1)
+        if box is not None
+    }
+
+
+def match_instances(prediction: Labels, reference: Labels, rows: slice | None = None) -> Matching:
+    """Match the values above 0 of two label maps of the same shape.
 
     `rows` are the indices along the first axis that can be judged: what was predicted with its centre of mass
     elsewhere is never false. All, where it is None.
     """
-    sizes, true_sizes = np.bincount(prediction.ravel()), np.bincount(reference.ravel())
+    prediction, reference = layers_of(prediction), layers_of(reference)
+    sizes, true_sizes = (np.bincount(np.concatenate([x.ravel() for x in layers])) for layers in (prediction, reference))
     values, true_values = (1 + np.flatnonzero(counts[1:]) for counts in (sizes, true_sizes))
-    overlap = _overlap(prediction, reference, values, true_values)
+    overlap = sum(_overlap(a, b, values, true_values) for a, b in product(prediction, reference))
     pairs = {}
     for i, j in zip(*linear_sum_assignment(overlap, maximize=True), strict=True):
         common, total = int(overlap[i, j]), int(sizes[values[i]] + true_sizes[true_values[j]])
@@ -81,6 +111,7 @@ def _overlap(a: np.ndarray, b: np.ndarray, a_values: np.ndarray, b_values: np.nd
     return np.bincount(places, minlength=len(a_values) * len(b_values)).reshape(len(a_values), len(b_values))
 
 
-def _is_within(labels: np.ndarray, value: int, rows: slice) -> bool:
-    voxels = np.count_nonzero(labels == value, axis=tuple(range(1, labels.ndim)))
-    return rows.start <= np.average(np.arange(len(labels)), weights=voxels) < rows.stop
+def _is_within(layers: list[np.ndarray], value: int, rows: slice) -> bool:
+    mask = np.any([labels == value for labels in layers], axis=0)
+    voxels = np.count_nonzero(mask, axis=tuple(range(1, mask.ndim)))
+    return rows.start <= np.average(np.arange(len(mask)), weights=voxels) < rows.stop

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
 from ..anatomy import Naming, Segment
 from ..files.atomic import atomic
 from ..volume.geometry import canonical, spacing_ipl
 from .body_shape import SUPERIOR, BodyShape, shape_of
+from .matching import find_labels, layers_of
 from .reference import Comparison, check_reference, compare
 
 Cell = str | int | float | bool | None
@@ -114,6 +114,8 @@ def measure(
 ) -> Measurements:
     """Measure `bodies` (from top to bottom) and `structures` in `labels`, unsigned integers in any orientation.
 
+    Where segments overlap, `labels` and `reference` have several components, each of which holds some of them whole.
+
     `bodies` is None where no vertebrae were looked for; `quality` has a number for each of them. `partial` holds the
     label values of bodies cut off by the border of the scan. `reference` is a mask or label map on the same grid;
     `reference.compare` tells what it may hold. Raises SpineError if it cannot be compared.
@@ -121,20 +123,17 @@ def measure(
     comparison = None
     if reference is not None:
         check_reference(reference, labels)
-        oriented = canonical(labels)
-        true_array = sitk.GetArrayFromImage(canonical(reference))
+        oriented, oriented_reference = canonical(labels), canonical(reference)
         comparison = compare(
-            sitk.GetArrayViewFromImage(oriented),
-            true_array,
+            layers_of(oriented),
+            layers_of(oriented_reference),
             spacing_ipl(oriented),
             [structure.label for structure in structures],
             has_bodies=bodies is not None,
         )
     bodies = bodies or []
-    array = sitk.GetArrayViewFromImage(labels)
-    highest = max((segment.label for segment in (*bodies, *structures)), default=0)
-    places = ndimage.find_objects(array, max_label=highest)
-    masks = [_mask(array, body.label, places[body.label - 1], labels) for body in bodies]
+    places = find_labels(layers_of(labels))
+    masks = [_mask(places.get(body.label), body.label, labels) for body in bodies]
     centroids = [centroid for _, centroid in masks]
     vertebrae = [
         VertebraMeasurement(
@@ -151,7 +150,7 @@ def measure(
     ]
     others = []
     for structure in structures:
-        mask, centroid = _mask(array, structure.label, places[structure.label - 1], labels)
+        mask, centroid = _mask(places.get(structure.label), structure.label, labels)
         size, agreement = _size(mask, labels), _agreement(comparison, structure.label)
         others.append(
             StructureMeasurement(structure.name, structure.label, **size, centroid_lps_mm=centroid, **agreement)
@@ -211,11 +210,12 @@ def write_csv(measurements: Measurements, path: Path | str) -> None:
 
 
 def _mask(
-    array: np.ndarray, label: int, place: tuple[slice, ...] | None, image: sitk.Image
+    found: tuple[np.ndarray, tuple[slice, ...]] | None, label: int, image: sitk.Image
 ) -> tuple[np.ndarray, tuple[float, float, float] | None]:
     """The mask of a segment, cut out with a voxel around it where the scan goes on, and its centroid in LPS mm."""
-    if place is None:
+    if found is None:
         return np.zeros((1, 1, 1), bool), None
+    array, place = found
     around = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in place)
     mask = array[around] == label
     centre = np.argwhere(mask).mean(axis=0) + [s.start for s in around]

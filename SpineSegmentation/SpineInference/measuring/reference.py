@@ -6,18 +6,17 @@ Only what the reference can tell about is judged: where vertebrae are compared, 
 last labelled one. Levels above and below, which many references leave out, count neither for nor against.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
 from ..anatomy import Segment
 from ..errors import SpineError
 from ..spine.vertebrae import separate
-from .matching import match_instances
+from .matching import Labels, find_labels, layers_of, match_instances
 from .metrics import Agreement, Spacing, agreement_of, labelled_slices, no_agreement
 
 _MOST_VALUES = 256
@@ -69,13 +68,13 @@ def check_values(reference: sitk.Image, structures: list[Segment]) -> None:
 
 
 def compare(
-    labels: np.ndarray,
-    reference: np.ndarray,
+    labels: Labels,
+    reference: Labels,
     spacing_ipl: Spacing,
     structures: Collection[int] = (),
     has_bodies: bool = True,
 ) -> Comparison:
-    """Compare two canonical label maps [I, P, L]; `labels` are unsigned integers.
+    """Compare two canonical label maps [I, P, L]; `labels` are unsigned integers. What overlaps is compared whole.
 
     `structures` are the values of what is no body. They are judged if the reference holds one of them, or if there are
     no bodies to compare; then a reference with a single value is a mask of the only structure.
@@ -84,21 +83,21 @@ def compare(
     mask of all bodies, which are separated first and numbered from the top. Raises SpineError for a reference that is
     no label map.
     """
-    reference = _label_map(reference)
-    values = set(np.unique(reference).tolist()) - {0}
+    labels, reference = layers_of(labels), [_label_map(layer) for layer in layers_of(reference)]
+    values = {value for layer in reference for value in np.unique(layer).tolist()} - {0}
     if not has_bodies and len(structures) == len(values) == 1:
-        reference = np.where(reference > 0, *structures, 0)
+        reference = [np.where(layer > 0, *structures, 0) for layer in reference]
     judged = structures if values.intersection(structures) or not has_bodies else ()
-    bodies, true_bodies = _without(labels, structures), _without(reference, structures)
+    bodies, true_bodies = ([_without(layer, structures) for layer in layers] for layers in (labels, reference))
     if not has_bodies:
-        true_bodies = np.zeros_like(reference)
+        true_bodies = [np.zeros_like(reference[0])]
     elif len(values.difference(structures)) == 1:
-        true_bodies, _ = separate(true_bodies > 0, spacing_ipl)
-    prediction_mask, reference_mask = bodies > 0, true_bodies > 0
-    if judged:
-        prediction_mask |= np.isin(labels, list(judged))
-        reference_mask |= np.isin(reference, list(judged))
-    within = slice(0, len(reference))
+        true_bodies = [separate(_anything(true_bodies), spacing_ipl)[0]]
+    prediction_mask, reference_mask = _anything(bodies), _anything(true_bodies)
+    for value in judged:
+        prediction_mask |= _mask(labels, value)
+        reference_mask |= _mask(reference, value)
+    within = slice(0, len(reference_mask))
     if has_bodies:
         within = labelled_slices(reference_mask)
         prediction_mask[: within.start] = prediction_mask[within.stop :] = False
@@ -106,7 +105,8 @@ def compare(
     comparison = Comparison(agreement_of(prediction_mask, reference_mask, spacing_ipl), {}, {}, [], [])
     _compare_bodies(comparison, bodies, true_bodies, within, spacing_ipl)
     for value in judged:
-        _compare_structure(comparison, value, (labels == value)[within], (reference == value)[within], spacing_ipl)
+        masks = (_mask(layers, value)[within] for layers in (labels, reference))
+        _compare_structure(comparison, value, *masks, spacing_ipl)
     return comparison
 
 
@@ -114,23 +114,31 @@ def _without(labels: np.ndarray, values: Collection[int]) -> np.ndarray:
     return np.where(np.isin(labels, list(values)), 0, labels) if values else labels
 
 
+def _anything(layers: Sequence[np.ndarray]) -> np.ndarray:
+    return np.any([layer > 0 for layer in layers], axis=0)
+
+
+def _mask(layers: Sequence[np.ndarray], value: int) -> np.ndarray:
+    return np.any([layer == value for layer in layers], axis=0)
+
+
 def _compare_bodies(
-    comparison: Comparison, prediction: np.ndarray, reference: np.ndarray, within: slice, spacing_ipl: Spacing
+    comparison: Comparison,
+    prediction: Sequence[np.ndarray],
+    reference: Sequence[np.ndarray],
+    within: slice,
+    spacing_ipl: Spacing,
 ) -> None:
     matching = match_instances(prediction, reference, within)
-    places, true_places = ndimage.find_objects(prediction), ndimage.find_objects(reference)
+    places, true_places = find_labels(prediction), find_labels(reference)
     for label in matching.false:
-        comparison.agreement[label] = no_agreement(prediction.shape, spacing_ipl)
+        comparison.agreement[label] = no_agreement(prediction[0].shape, spacing_ipl)
     for true_label, pair in matching.pairs.items():
         label = pair.prediction
-        both = tuple(
-            slice(min(a.start, b.start), max(a.stop, b.stop))
-            for a, b in zip(places[label - 1], true_places[true_label - 1], strict=True)
-        )
+        (layer, box), (true_layer, true_box) = places[label], true_places[true_label]
+        both = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(box, true_box, strict=True))
         comparison.matched[label] = true_label
-        comparison.agreement[label] = agreement_of(
-            prediction[both] == label, reference[both] == true_label, spacing_ipl
-        )
+        comparison.agreement[label] = agreement_of(layer[both] == label, true_layer[both] == true_label, spacing_ipl)
     comparison.missed.extend(matching.missed)
     comparison.false.extend(matching.false)
 

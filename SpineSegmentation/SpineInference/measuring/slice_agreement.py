@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..volume.geometry import PLANES, SLICE_AXIS, canonical
+from .matching import layers_of
 from .metrics import dice, labelled_slices
 
 SliceAgreement = dict[str, dict[str, list]]
@@ -21,8 +22,7 @@ def dice_per_slice(labels: sitk.Image, reference: sitk.Image) -> SliceAgreement:
     `reference`, only the axial slices from the first to the last labelled one of the reference count.
     """
     oriented, oriented_reference = canonical(labels), canonical(reference)
-    prediction = sitk.GetArrayViewFromImage(oriented) > 0
-    truth = sitk.GetArrayViewFromImage(oriented_reference) > 0
+    prediction, truth = (np.any([x > 0 for x in layers_of(image)], axis=0) for image in (oriented, oriented_reference))
     within = labelled_slices(truth)
     return {plane: _along(prediction[within], truth[within], SLICE_AXIS[plane], within.start) for plane in PLANES}
 

@@ -59,13 +59,15 @@ def reorient(image: sitk.Image, orientation: str) -> sitk.Image:
     corner = orient.Execute(image[:1, :1, :1])
     order, flipped = orient.GetPermuteOrder(), orient.GetFlipAxes()
     # Axes of arrays count backwards: x is the last one.
-    array = sitk.GetArrayViewFromImage(image).transpose([2 - axis for axis in reversed(order)])
+    array = sitk.GetArrayViewFromImage(image)
+    components = range(3, array.ndim)  # they stay last
+    array = array.transpose([*(2 - axis for axis in reversed(order)), *components])
     array = np.flip(array, [2 - axis for axis in range(3) if flipped[axis]])
     first = [0, 0, 0]
     for axis in range(3):
         if flipped[axis]:
             first[order[axis]] = image.GetSize()[order[axis]] - 1
-    result = sitk.GetImageFromArray(np.ascontiguousarray(array))
+    result = sitk.GetImageFromArray(np.ascontiguousarray(array), isVector=bool(components))
     result.SetSpacing(corner.GetSpacing())
     result.SetDirection(corner.GetDirection())
     result.SetOrigin(image.TransformIndexToPhysicalPoint(first))

@@ -22,17 +22,23 @@ Cell = str | float | int | bool | None
 SEGMENTATION_ROLE = "segmentation"
 HEIGHT_CHART_ROLE = "heightChart"
 DICE_CHART_ROLE = "diceChart"
+_TO_WORLD = "SpineSegmentation.ToWorld"
+"""The attribute for the transforms of the time of measuring, saved with the scene; without it there were none."""
 
 _PLACEMENT = "SpineSegmentation.Placement"
 
 
 def addMeasurementTable(
-    rows: list[dict[str, Cell]], segmentationNode: "slicer.vtkMRMLSegmentationNode", name: str
+    rows: list[dict[str, Cell]],
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    name: str,
+    toWorld: np.ndarray | None = None,
 ) -> "slicer.vtkMRMLTableNode":
     """A new read-only table node; the columns are the keys of the rows, in their order.
 
     A column in which every value is a number or None becomes a column of numbers (None: NaN), any other one text
-    (None: empty, True and False: yes and no).
+    (None: empty, True and False: yes and no). `toWorld` (4 x 4, RAS): where the transforms above the segmentation had
+    moved it when it was measured; the centres of the rows lie there.
     """
     tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
     titles = _titles()
@@ -42,6 +48,8 @@ def addMeasurementTable(
     tableNode.SetUseColumnTitleAsColumnHeader(True)
     tableNode.SetNodeReferenceID(SEGMENTATION_ROLE, segmentationNode.GetID())
     tableNode.SetLocked(True)
+    if toWorld is not None:
+        tableNode.SetAttribute(_TO_WORLD, " ".join(repr(float(number)) for number in toWorld.ravel()))
     return tableNode
 
 
@@ -81,7 +89,10 @@ def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tupl
     if None in lps or segmentationNode is None:
         return None
     world = [0.0, 0.0, 0.0]
-    segmentationNode.TransformPointToWorld([-lps[0], -lps[1], lps[2]], world)
+    measuredAt = tableNode.GetAttribute(_TO_WORLD)
+    toWorld = np.array(measuredAt.split(), float).reshape(4, 4) if measuredAt else np.eye(4)
+    own = np.linalg.inv(toWorld) @ [-lps[0], -lps[1], lps[2], 1.0]
+    segmentationNode.TransformPointToWorld(own[:3].tolist(), world)  # it may have been moved since
     return tuple(world)
 
 
@@ -93,18 +104,28 @@ def editStateOf(segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> tu
 def isUpToDate(tableNode: "slicer.vtkMRMLTableNode") -> bool:
     """Whether the segments still have the names and the volumes that were measured."""
     counts: dict[vtk.vtkImageData, np.ndarray] = {}  # many segments share a label map
-    volumes = {}
+    volumes: dict[str, list[float]] = {}
     for name, labelmap, value in _labelmapsOf(segmentationOf(tableNode)):
         if labelmap not in counts:
             scalars = labelmap.GetPointData().GetScalars()
             counts[labelmap] = (
                 np.bincount(vtk_to_numpy(scalars), minlength=value + 1) if scalars else np.zeros(value + 1)
             )
-        volumes[name] = counts[labelmap][value] * math.prod(labelmap.GetSpacing())
-    measured = {row["level"]: row.get("volume_mm3") for row in measurementsOf(tableNode)}
+        volumes.setdefault(name, []).append(counts[labelmap][value] * math.prod(labelmap.GetSpacing()))
+    measured: dict[str, list[float | None]] = {}
+    for row in measurementsOf(tableNode):
+        measured.setdefault(row["level"], []).append(row.get("volume_mm3"))
     return volumes.keys() <= measured.keys() and all(
-        volume is None or math.isclose(volume, volumes.get(name, 0), rel_tol=1e-3) for name, volume in measured.items()
+        _areEqual(own, volumes.get(name, [0.0])) for name, own in measured.items()
     )
+
+
+def _areEqual(measured: list[float | None], present: list[float]) -> bool:
+    """Whether segments of one name have the same volumes; None was not measured."""
+    if None in measured:
+        return True
+    pairs = zip(sorted(measured), sorted(present), strict=False)
+    return len(measured) == len(present) and all(math.isclose(a, b, rel_tol=1e-3) for a, b in pairs)
 
 
 def _labelmapsOf(

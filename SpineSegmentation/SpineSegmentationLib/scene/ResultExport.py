@@ -2,6 +2,7 @@
 
 import csv
 import re
+from itertools import count
 from pathlib import Path
 
 import slicer
@@ -11,30 +12,46 @@ from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 from SpineInference.files.writing import write_labelmap
 
-from .MeasurementTable import measurementsOf
+from .MeasurementTable import Cell, measurementsOf
 from .SegmentationLabels import labelsOfSegmentation
 from .SegmentationScene import segmentsOf
+from .VolumeExchange import checkTransform
 
 
 def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str) -> None:
     """Write the segments on the voxels of their scan to `path` (.nii.gz or .nrrd), with their label values.
 
-    An existing file is replaced. Raises SpineError if the scan was removed, or the file cannot be written.
+    An existing file is replaced. Raises SpineError if the scan was removed, segments overlap, or the file
+    cannot be written.
     """
-    write_labelmap(labelsOfSegmentation(segmentationNode)[0], path)
+    labels, _names = labelsOfSegmentation(segmentationNode)
+    if labels.GetNumberOfComponentsPerPixel() > 1:
+        raise SpineError(
+            f'segments of "{segmentationNode.GetName()}" overlap, which a label map cannot show: save the segmentation '
+            "as .seg.nrrd, or draw them apart."
+        )
+    write_labelmap(labels, path)
 
 
 def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
-    """The files that `exportSurfaces` would write, one for each segment."""
-    stem = _fileName(segmentationNode.GetName())
-    return [Path(folder) / f"{stem}_{_fileName(each.GetName())}.stl" for each in segmentsOf(segmentationNode)]
+    """The files that `exportSurfaces` would write, one for each segment; segments of one name get a number."""
+    stem, files = _fileName(segmentationNode.GetName()), []
+    taken: set[str] = set()  # file systems may not tell upper from lower case
+    for segment in segmentsOf(segmentationNode):
+        name = f"{stem}_{_fileName(segment.GetName())}"
+        numbered = (name if number == 1 else f"{name}_{number}" for number in count(1))
+        files.append(next(each for each in numbered if each.casefold() not in taken))
+        taken.add(files[-1].casefold())
+    return [Path(folder) / f"{name}.stl" for name in files]
 
 
 def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
     """Write the surface of each segment as STL, in world coordinates (LPS, mm, as most programs expect).
 
-    Existing files are replaced. Raises SpineError if a file cannot be written.
+    Existing files are replaced. Raises SpineError if a file cannot be written, or under a transform with which surfaces
+    would have other sizes than the table says.
     """
+    checkTransform(segmentationNode)
     segmentationNode.CreateClosedSurfaceRepresentation()
     files = surfaceFiles(segmentationNode, folder)
     toLps = vtk.vtkTransform()
@@ -68,7 +85,12 @@ def exportTable(tableNode: "slicer.vtkMRMLTableNode", path: str) -> None:
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]) if rows else [])
         table.writeheader()
-        table.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+        table.writerows({name: _cell(name, value) for name, value in row.items()} for row in rows)
+
+
+def _cell(name: str, value: Cell) -> Cell:
+    # A column of numbers in the scene knows no whole ones.
+    return "" if value is None else int(value) if name == "label" else value
 
 
 def _fileName(name: str) -> str:

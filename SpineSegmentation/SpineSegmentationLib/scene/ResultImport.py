@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
@@ -14,6 +15,7 @@ from .MeasurementTable import addMeasurementTable, setPlacement
 from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
 from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
+from .VolumeExchange import moved
 
 
 class SegmentationResult(NamedTuple):
@@ -40,12 +42,14 @@ def importResult(
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
     outputNode: "slicer.vtkMRMLSegmentationNode | None" = None,
     referenceNames: dict[int, str] | None = None,
+    toWorld: np.ndarray | None = None,
 ) -> SegmentationResult:
     """The segmentation, the table of measurements and the charts of a result whose files lie in `folder`.
 
     The segmentation is new, or replaces the segments of `outputNode`; this happens last, when nothing can fail any
-    more. `referenceNames` maps the labels of the reference to names. Raises SpineError if the result lies on another
-    grid than the volume, or the volume has a non-linear transform; then the scene is unchanged.
+    more. `referenceNames` maps the labels of the reference to names. `toWorld` (4 x 4, RAS) is where the transforms
+    above the volume had moved it when it was segmented. Raises SpineError if the result lies on another
+    grid than the volume, or the volume has a transform that is not rigid; then the scene is unchanged.
     """
     device = f"{record.device.name} ({record.device.reason})"
     measurements = record.measurements
@@ -53,7 +57,8 @@ def importResult(
     isSpine = bool(bodies) or not structures
     if not record.segments:
         return SegmentationResult(None, None, record.notes, record.total_seconds, device, isSpine=isSpine)
-    labels = sitk.ReadImage(str(folder / record.contents["labels"]))
+    toWorld = np.eye(4) if toWorld is None else toWorld
+    labels = moved(sitk.ReadImage(str(folder / record.contents["labels"])), np.linalg.inv(toWorld))
     name, scene = volumeNode.GetName(), slicer.mrmlScene
     title = f"{name} segmentation" if structures else f"{name} vertebral bodies"
 
@@ -62,7 +67,7 @@ def importResult(
         made.append(addSegmentation(labels, record.segments, volumeNode, scene.GenerateUniqueName(title)))
         segmentationNode = outputNode or made[0]
         made += addMeasurements(
-            measurements, record.dice_per_slice, segmentationNode, volumeNode, "measurements", referenceNames
+            measurements, record.dice_per_slice, segmentationNode, volumeNode, "measurements", referenceNames, toWorld
         )
         tableNode = made[1]
         setPlacement(tableNode, record.placement)
@@ -83,6 +88,7 @@ def addMeasurements(
     volumeNode: "slicer.vtkMRMLVolumeNode",
     title: str,
     referenceNames: dict[int, str] | None = None,
+    toWorld: np.ndarray | None = None,
 ) -> "list[slicer.vtkMRMLNode]":
     """A table of `measurements`, as `SpineInference.measuring.measurements.as_json` puts them, and its charts.
 
@@ -91,7 +97,7 @@ def addMeasurements(
     bodies = measurements["vertebrae"]
     rows = [_namedReference(row, referenceNames or {}) for row in (*bodies, *measurements.get("structures", []))]
     name = slicer.mrmlScene.GenerateUniqueName(f"{volumeNode.GetName()} {title}")
-    made = [addMeasurementTable(rows, segmentationNode, name)]
+    made = [addMeasurementTable(rows, segmentationNode, name, toWorld)]
     try:
         tableNode = made[0]
         tableNode.SetDescription(_comparison(measurements.get("reference")))

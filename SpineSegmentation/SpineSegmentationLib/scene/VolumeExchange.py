@@ -15,6 +15,10 @@ _GRID_TOLERANCE_MM = 1e-2
 """The largest distance between corners of equal grids: NIfTI keeps coordinates in single precision."""
 
 
+_RIGID = 1e-3
+"""By how much lengths may change under a transform that is taken for a rigid one."""
+
+
 def ijkToRas(image: sitk.Image) -> np.ndarray:
     """The 4 x 4 matrix from voxel indices to RAS (mm) of a 3D image."""
     matrix = np.eye(4)
@@ -72,8 +76,27 @@ def imageWithGeometryOf(volumeNode: "slicer.vtkMRMLVolumeNode", array: np.ndarra
     return image
 
 
+def toWorldOf(node: "slicer.vtkMRMLTransformableNode") -> np.ndarray:
+    """The 4 x 4 matrix of all linear transforms above a node, from its own RAS to that of the world."""
+    matrix = vtk.vtkMatrix4x4()
+    transformNode = node.GetParentTransformNode()
+    if transformNode is not None:
+        transformNode.GetMatrixTransformToWorld(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def moved(image: sitk.Image, matrix: np.ndarray) -> sitk.Image:
+    """The same voxels in a place moved by a rigid `matrix` in RAS: what lies above a volume becomes part of its place,
+    so that sagittal, superior and the like are what they are in the views."""
+    turn, shift = _LPS_TO_RAS @ matrix[:3, :3] @ _LPS_TO_RAS, _LPS_TO_RAS @ matrix[:3, 3]
+    result = sitk.Image(image)
+    result.SetDirection((turn @ np.array(image.GetDirection()).reshape(3, 3)).ravel().tolist())
+    result.SetOrigin((turn @ np.array(image.GetOrigin()) + shift).tolist())
+    return result
+
+
 def checkVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
-    """Raise SpineError for a volume that is no scan: empty, labels, colours, or non-linearly transformed. Fast."""
+    """Raise SpineError for a volume that is no scan: empty, labels, colours, or not rigidly transformed. Fast."""
     name = volumeNode.GetName()
     if volumeNode.GetImageData() is None or not volumeNode.GetImageData().GetNumberOfPoints():
         raise SpineError(f'the volume "{name}" has no voxels: choose another volume.')
@@ -87,14 +110,28 @@ def checkVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
     checkTransform(volumeNode)
 
 
-def checkTransform(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
-    """Raise SpineError for a non-linear parent transform: lengths in voxels would not be lengths in space."""
-    transformNode = volumeNode.GetParentTransformNode()
-    if transformNode is not None and not transformNode.IsTransformToWorldLinear():
-        raise SpineError(
-            f'the volume "{volumeNode.GetName()}" lies under the non-linear transform '
-            f'"{transformNode.GetName()}": harden the transform, or take the volume out of it.'
-        )
+def checkTransform(node: "slicer.vtkMRMLTransformableNode") -> None:
+    """Raise SpineError unless what lies above a volume or segmentation only moves and turns it.
+
+    Otherwise lengths in voxels would not be lengths in space, and a surface would have another volume than the table.
+    """
+    transformNode = node.GetParentTransformNode()
+    if transformNode is None:
+        return
+    if not transformNode.IsTransformToWorldLinear():
+        kind = "non-linear"
+    elif not _isRigid(toWorldOf(node)[:3, :3]):
+        kind = "scaling, shearing or mirroring"
+    else:
+        return
+    raise SpineError(
+        f'"{node.GetName()}" lies under the {kind} transform "{transformNode.GetName()}": harden the transform, or '
+        "take it out of it."
+    )
+
+
+def _isRigid(turn: np.ndarray) -> bool:
+    return np.allclose(turn.T @ turn, np.eye(3), rtol=0, atol=_RIGID) and np.linalg.det(turn) > 0
 
 
 def hasGridOf(image: sitk.Image, volumeNode: "slicer.vtkMRMLVolumeNode") -> bool:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 
+import numpy as np
 import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
@@ -21,8 +22,9 @@ from ..scene.MeasurementTable import (
     setPlacement,
 )
 from ..scene.ResultImport import addMeasurements
-from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation
+from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
 from ..scene.SegmentationScene import removeNode
+from ..scene.VolumeExchange import checkTransform, moved, toWorldOf
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
 
@@ -46,6 +48,7 @@ class Remeasurement:
         self._tableNode: slicer.vtkMRMLTableNode | None = None
         self._segmentationNode: slicer.vtkMRMLSegmentationNode | None = None
         self._referenceNames: dict[int, str] = {}
+        self._toWorld = np.eye(4)
 
     def start(
         self,
@@ -66,6 +69,10 @@ class Remeasurement:
                 )
             )
         labels, names = labelsOfSegmentation(self._segmentationNode)
+        volumeNode = scanOf(tableNode)
+        for node in (volumeNode, self._segmentationNode):
+            checkTransform(node)
+        self._toWorld = toWorldOf(volumeNode)
         # Structures stay structures; every other segment, also one drawn by the user, is a vertebra.
         structures = {row["level"] for row in measurementsOf(tableNode) if not row.get("partial")}
         segments = {
@@ -78,7 +85,7 @@ class Remeasurement:
         try:
             segments["labels"] = self._write(labels, "labels.nrrd")
             if referenceNode is not None:
-                reference, self._referenceNames = labelsOfReference(referenceNode, scanOf(tableNode))
+                reference, self._referenceNames = labelsOfReference(referenceNode, volumeNode)
                 segments["reference"] = self._write(reference, "reference.nrrd")
         except Exception:
             self._folder.remove()
@@ -99,9 +106,7 @@ class Remeasurement:
         self._task.wait()
 
     def _write(self, labels: sitk.Image, name: str) -> str:
-        path = str(self._folder.path / name)
-        sitk.WriteImage(labels, path, useCompression=False)
-        return path
+        return writeLabels(moved(labels, self._toWorld), self._folder.path / name)
 
     def _onTaskEnd(self, answer: dict | None, error: Exception | None) -> None:
         self._folder.remove()
@@ -125,7 +130,7 @@ class Remeasurement:
         before = measurementsOf(self._tableNode)
         measurements["vertebrae"] = [_withKnownValues(row, before) for row in measurements["vertebrae"]]
         slices, title = answer["dice_per_slice"], "measurements, corrected"
-        newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames)[0]
+        newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames, self._toWorld)[0]
         newTableNode.SetAttribute(_REMEASURED, "yes")
         setPlacement(newTableNode, placementOf(self._tableNode))
         return newTableNode

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 import slicer
 
@@ -13,8 +14,8 @@ from SpineInference.errors import Cancelled, SpineError
 from SpineInference.options import SegmentationOptions
 
 from ..scene.ResultImport import SegmentationResult, importResult
-from ..scene.SegmentationLabels import labelsOfReference
-from ..scene.VolumeExchange import imageFromVolume
+from ..scene.SegmentationLabels import labelsOfReference, writeLabels
+from ..scene.VolumeExchange import imageFromVolume, moved, toWorldOf
 from .ExchangeFolder import ExchangeFolder, removeStaleFolders
 from .WorkerProcess import WorkerProcess
 from .WorkerProtocol import UnexpectedError, WorkerProtocol
@@ -44,6 +45,7 @@ class SegmentationRun:
         self._volumeId = ""
         self._outputId: str | None = None
         self._referenceNames: dict[int, str] = {}
+        self._toWorld = np.eye(4)
         self._observers: list[int] = []
 
     def start(
@@ -62,7 +64,8 @@ class SegmentationRun:
             raise SpineError(
                 f'"{referenceNode.GetName()}" is both the reference and the output: choose another output, or none.'
             )
-        image = imageFromVolume(volumeNode)
+        self._toWorld = toWorldOf(volumeNode)
+        image = moved(imageFromVolume(volumeNode), self._toWorld)
         self._volumeId, self._outputId = volumeNode.GetID(), outputNode and outputNode.GetID()
         removeStaleFolders()
         self._folder = ExchangeFolder()
@@ -95,9 +98,7 @@ class SegmentationRun:
 
     def _writeReference(self, node: "slicer.vtkMRMLNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
         labels, self._referenceNames = labelsOfReference(node, volumeNode)
-        path = str(self._folder.path / "reference.nrrd")
-        sitk.WriteImage(labels, path, useCompression=False)
-        return path
+        return writeLabels(moved(labels, self._toWorld), self._folder.path / "reference.nrrd")
 
     def _observe(self) -> None:
         scene = slicer.mrmlScene
@@ -140,7 +141,7 @@ class SegmentationRun:
         started = time.perf_counter()
         outputNode = slicer.mrmlScene.GetNodeByID(self._outputId) if self._outputId else None
         volumeNode = slicer.mrmlScene.GetNodeByID(self._volumeId)
-        result = importResult(record, self._resultFolder, volumeNode, outputNode, self._referenceNames)
+        result = importResult(record, self._resultFolder, volumeNode, outputNode, self._referenceNames, self._toWorld)
         self._onText(f"The result was brought into the scene in {time.perf_counter() - started:.2f} s.")
         return result
 

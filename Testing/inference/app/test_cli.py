@@ -21,6 +21,7 @@ from SpineInference.app.record import read_record
 from SpineInference.app.requests import Request, to_json
 from SpineInference.app.runner import Runner, WrittenResult
 from SpineInference.errors import SpineError
+from SpineInference.files.reading import read_volume
 from SpineInference.files.result_folder import result_folder
 from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
@@ -148,6 +149,24 @@ def test_a_folder_of_scans_one_of_them_bad(run, out, tmp_path, capsys):
     assert shown.out.endswith("2 of 3 scans done.\n")
 
 
+def test_label_maps_in_a_folder_are_passed_over(run, out, tmp_path, capsys):
+    def reads(request, monitor):
+        read_volume(request.input)
+        return run(request, monitor)
+
+    mask = np.zeros((3, 4, 5), np.uint8)
+    mask[1, 1:3, 1:3] = 1
+    named = write_scan(tmp_path / "scans" / "a_mask.nii.gz", mask)
+    assert cli.main([str(tmp_path / "scans"), "-o", str(out)], reads) == 2
+    assert "nothing in there is a scan" in capsys.readouterr().err
+    write_scan(tmp_path / "scans" / "a.nii.gz")
+    assert cli.main([str(tmp_path / "scans"), "-o", str(out)], reads) == 0
+    assert "Passed over" in capsys.readouterr().err and [path.name for path in out.iterdir()] == ["a"]
+    shutil.rmtree(out)
+    assert cli.main([str(tmp_path / "scans"), str(named), "-o", str(out)], reads) == 2
+    assert "label map or a mask" in capsys.readouterr().err
+
+
 def test_no_vertebra_is_no_error(run, out, tmp_path):
     assert call(run, write_scan(tmp_path / "empty.nii.gz"), "-o", out) == 0
 
@@ -178,6 +197,17 @@ def test_a_folder_of_reference_masks(run, out, tmp_path, capsys):
     assert call(run, tmp_path / "scans", "-o", out, "--reference", tmp_path / "masks") == 2
     assert [request.reference for request in run.requests] == [str(mask) for mask in masks]
     assert "no reference mask named c" in capsys.readouterr().err
+
+
+def test_reference_masks_for_a_folder_with_label_maps(run, out, tmp_path, capsys):
+    write_scan(tmp_path / "scans" / "a.nii.gz")
+    write_scan(tmp_path / "scans" / "a_labels.nii.gz", np.eye(5, dtype=np.uint8)[None])
+    mask = write_scan(tmp_path / "masks" / "a.seg.nrrd")
+    assert call(run, tmp_path / "scans", "-o", out, "--reference", tmp_path / "masks") == 0
+    assert run.requests[0].reference == str(mask) and run.requests[1].reference is None
+    write_scan(tmp_path / "masks" / "a.nii.gz")
+    assert call(run, tmp_path / "scans", "-o", out, "--reference", tmp_path / "masks") == 2
+    assert "masks of one scan" in capsys.readouterr().err
 
 
 def test_one_mask_for_several_scans_is_refused(run, out, tmp_path, capsys):
@@ -235,6 +265,29 @@ def spine_segment(*arguments) -> subprocess.CompletedProcess:
 def test_help_answers():
     done = spine_segment("--help")
     assert done.returncode == 0 and "--top-level" in done.stdout and "Not for clinical use" in done.stdout
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_batch_goes_on_when_nobody_reads(model, spine, tmp_path, closed):
+    """`spine-segment ... | head -1`: the results are files."""
+    scans = [spine, shutil.copy(spine, tmp_path / "second.nii.gz")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    streams = {name: writing if closed in (name, "both") else subprocess.PIPE for name in ("stdout", "stderr")}
+    command = [sys.executable, "-m", "SpineInference.app.cli", *map(str, scans), "-o", str(tmp_path / "out")]
+    process = subprocess.Popen([*command, "--model", str(model), "--no-overview"], text=True, **streams)
+    os.close(writing)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in (err or "")
+    assert out is None or "2 of 2 scans done." in out
+    assert all(list((tmp_path / "out").glob(f"*/{name}_result.json")) for name in ("scan ö", "second"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_streams_that_were_never_open():
+    command = f"exec {sys.executable} -m SpineInference.app.cli --list-devices >&- 2>&-"
+    assert subprocess.run(command, shell=True, timeout=60).returncode == 0
 
 
 def noise() -> np.ndarray:

@@ -113,6 +113,7 @@ def test_an_implausible_spine_is_nothing_found(tmp_path, caplog):
         labels[7 * body + 1 : 7 * body + 6, 1:11, 1:11] = body % 5 + 1
     two_of_them = np.where(np.arange(len(labels)) < 14, labels.T, 0).T
     image = np.where(labels, 100, 40).astype(np.int16)
+    image += np.random.default_rng(0).integers(0, 3, image.shape, np.int16)
     image[:, [0, -1]] = 0  # air
     write_case(tmp_path / DATASET, "a", image, two_of_them)
     write_case(tmp_path / DATASET, "b", *make_case(2))

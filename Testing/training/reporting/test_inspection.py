@@ -1,13 +1,20 @@
 """What `segtraining inspect` says about data sets, above all what is wrong with them."""
 
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
-from tiny_training import DATASET, config, make_dataset, settings, write_settings
+from tiny_training import DATASET, as_image, config, make_dataset, settings, write_settings
 
 from SegTraining.cli import main
+from SegTraining.data.prepare import prepare
+from SegTraining.data.targets import IGNORE
 from SegTraining.reporting.inspect import examine
+from SpineInference.errors import SpineError
+from SpineInference.volume.geometry import canonical
 
 
 def faults(folder: Path, **changes) -> list[tuple[bool, str]]:
@@ -65,3 +72,106 @@ def test_leaking_patient_is_told_beside_the_rest(tmp_path):
     data = {"datasets": [{"name": DATASET, "patient_pattern": "^(p.)"}], "split": {"validation": ["p1_x"]}}
     facts, found = examine(config(data=data), folder)
     assert len(facts) == 3 and len(found) == 1 and found[0].fatal and 'patient "p1"' in found[0].sentence
+
+
+def described(folder: Path, labels: dict, instances: bool = False) -> Path:
+    """The data set of blocks with a dataset.json; without label maps of instances unless asked for."""
+    make_dataset(folder)
+    (folder / DATASET / "dataset.json").write_text(json.dumps({"labels": labels}), "utf-8")
+    if not instances:
+        shutil.rmtree(folder / DATASET / "instancesTr")
+    return folder
+
+
+def test_each_file_left_out_is_named(tmp_path, capsys, caplog):
+    folder = make_dataset(tmp_path / "data")
+    images, labels = (folder / DATASET / part for part in ("imagesTr", "labelsTr"))
+    shutil.copy(images / "a_0000.nii.gz", images / "a_0001.nii.gz")
+    shutil.copy(images / "a_0000.nii.gz", images / "e.nii.gz")
+    shutil.copy(labels / "a.nii.gz", labels / "f.nii.gz")
+    (images / "g_0000.mnc").touch()
+    said = [sentence for fatal, sentence in faults(folder) if not fatal]
+    for name, reason in (
+        ("imagesTr/a_0001.nii.gz", "a further channel"),
+        ("imagesTr/e.nii.gz", "not called NAME_0000"),
+        ("imagesTr/g_0000.mnc", "no image file"),
+        ("labelsTr/f.nii.gz", "without an image"),
+    ):
+        assert any(f"{reason}: {name}." in sentence for sentence in said)
+    prepare(config(), folder, tmp_path / "cache")
+    assert all(sentence in caplog.messages for sentence in said) and len(said) == 4
+
+
+def test_suffix_in_capitals_is_a_case(tmp_path):
+    folder = make_dataset(tmp_path / "data")
+    for file in ("imagesTr/b_0000", "instancesTr/b"):
+        (folder / DATASET / f"{file}.nii.gz").rename(folder / DATASET / f"{file}.NII.GZ")
+    facts, found = examine(config(), folder)
+    assert [fact.case.name for fact in facts] == ["a", "b", "c", "d"] and not found
+
+
+@pytest.mark.parametrize("file", ["imagesTr/b_0000", "labelsTr/b"])
+def test_two_files_of_one_case_are_refused(tmp_path, file):
+    folder = described(tmp_path / "data", {"background": 0, "body": 1})
+    image = sitk.ReadImage(str(folder / DATASET / f"{file}.nii.gz"))
+    sitk.WriteImage(image, str(folder / DATASET / f"{file}.nrrd"))
+    assert [fatal for fatal, said in faults(folder) if "remove one of them" in said] == [True]
+
+
+@pytest.mark.parametrize("labels", [{"background": 0, "body": 1, "ignore": 2}, {"0": "", "1": "body", "2": "Ignore"}])
+def test_ignore_label_teaches_nothing(tmp_path, labels):
+    folder = described(tmp_path / "data", labels)
+    before = opened(folder, tmp_path)
+    change(folder, "labelsTr/a.nii.gz", upper_body_becomes(2))
+    assert not faults(folder)
+    target, whole = opened(folder, tmp_path), before == 1
+    undecided = whole & (np.arange(len(whole)) < 35)[:, None, None]
+    assert (target[undecided] == IGNORE).all() and (target[whole & ~undecided] == 1).all()
+
+
+def test_value_that_is_not_named_is_refused(tmp_path):
+    folder = described(tmp_path / "data", {"background": 0, "body": 1})
+    change(folder, "labelsTr/a.nii.gz", upper_body_becomes(3))
+    ((fatal, said),) = faults(folder)
+    assert fatal and '"a"' in said and "value 3" in said and "dataset.json" in said
+    with pytest.raises(SpineError, match="value 3"):
+        prepare(config(), folder, tmp_path / "cache")
+    ours = {"datasets": [{"name": DATASET, "background_labels": [3]}], "split": {}}
+    assert not faults(folder, data=ours)
+
+
+def test_names_taught_as_one_class_are_told(tmp_path):
+    folder = described(tmp_path / "data", {"background": 0, "body": 1, "disc": 2, "canal": [3, 4]})
+    ((fatal, said),) = faults(folder)
+    assert not fatal and "body (1), disc (2), canal (3), canal (4)" in said
+    ours = {"datasets": [{"name": DATASET, "background_labels": [2, 3, 4]}], "split": {}}
+    assert not faults(folder, data=ours)
+
+
+@pytest.mark.parametrize("text", ["{", '{"labels": {"body": "one"}}', '{"labels": [1]}'])
+def test_description_not_understood_is_refused(tmp_path, text):
+    folder = described(tmp_path / "data", {})
+    (folder / DATASET / "dataset.json").write_text(text, "utf-8")
+    assert ["dataset.json" in said for fatal, said in faults(folder) if fatal] == [True]
+
+
+def test_ignore_label_beside_instances_is_told(tmp_path):
+    folder = described(tmp_path / "data", {"background": 0, "body": 1, "ignore": 2}, instances=True)
+    assert ['label "ignore"' in said for fatal, said in faults(folder) if fatal] == [True]
+
+
+def upper_body_becomes(value: int):
+    """The upper one of the two labelled blocks gets another value."""
+
+    def changed(image: sitk.Image) -> sitk.Image:
+        labels = sitk.GetArrayFromImage(canonical(image))
+        labels[:35][labels[:35] > 0] = value
+        return as_image(labels)
+
+    return changed
+
+
+def opened(folder: Path, tmp_path: Path) -> np.ndarray:
+    """What is taught of case "a"."""
+    cases = prepare(config(data={"datasets": [{"name": DATASET}], "split": {}}), folder, tmp_path / "cache")
+    return np.array(next(case for case in cases["training"] if case.record.name == "a").target)

@@ -4,8 +4,10 @@ import csv
 import json
 
 import pytest
-from tiny_training import DATASET, best_weights, config, last_state, same
+from tiny_training import DATASET, best_weights, config, last_state, same, write_settings
 
+from SegTraining.cli import main
+from SegTraining.training.module import SegmentationModule
 from SegTraining.training.train import train
 from SegTraining.training.validation import validate
 from SpineInference.errors import SpineError
@@ -78,6 +80,28 @@ def test_time_ends_training(folders, tmp_path):
     training = {"max_epochs": 500, "max_minutes": 1e-6}
     folder = train(config(training=training), *folders, tmp_path / "run")
     assert len((folder / "metrics.csv").read_text("utf-8").splitlines()) == 2
+
+
+@pytest.mark.parametrize("broken", [2, 1])
+def test_nan_loss_stops_and_keeps_the_best(folders, tmp_path, monkeypatch, capsys, broken):
+    class Diverging(SegmentationModule):
+        def training_step(self, batch, batch_index):
+            loss = super().training_step(batch, batch_index)
+            return loss * float("nan") if self.current_epoch + 1 == broken else loss
+
+    monkeypatch.setattr("SegTraining.training.train.SegmentationModule", Diverging)
+    settings = write_settings(tmp_path / "x.yaml", training={"max_epochs": 4})
+    data, cache = folders
+    run = tmp_path / "run"
+    assert main(["train", str(settings), "--data", str(data), "--cache", str(cache), "-o", str(run)]) == 2
+    assert f"diverged in epoch {broken}" in capsys.readouterr().err
+    kept = [run / name for name in ("weights.safetensors", "last.ckpt")]
+    assert [path.exists() for path in kept] == [broken > 1] * 2
+    if broken > 1:
+        assert json.loads((run / "result.json").read_text("utf-8"))["epoch"] == 1
+        assert all(
+            tensor.isfinite().all() for state in (best_weights(run), last_state(run)) for tensor in state.values()
+        )
 
 
 @pytest.mark.slow
