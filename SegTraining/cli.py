@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         default="spine",
         help="what it shows (default spine: lumbar T1, T2 and water images in turn; varied-spine: any region and scan)",
     )
+    command.add_argument("--region", help="of spines, what is in the middle: cervical, thoracic, lumbar, ... (by kind)")
     command.add_argument("--count", type=int, default=24, help="scans or images (default 24)")
     command.add_argument("--seed", type=int, default=1)
     command.set_defaults(run=commands.run_phantom)

@@ -51,9 +51,15 @@ def _data(options: argparse.Namespace) -> Path:
 def run_phantom(options: argparse.Namespace) -> None:
     if options.kind in ("spine", "varied-spine"):
         from .synthetic.spine.dataset import write_dataset
+        from .synthetic.spine.phantom import REGIONS
 
+        if options.region not in (None, *REGIONS):
+            raise SpineError(f'"{options.region}" is not a region of a spine: use {", ".join(REGIONS)}.')
         variety = "plain" if options.kind == "spine" else "full"
-        write_dataset(options.output, options.count, options.seed, variety)
+        region = {"region": options.region} if options.region else {}
+        write_dataset(options.output, options.count, options.seed, variety, **region)
+    elif options.region:
+        raise SpineError(f"--region is for spines, not for a {options.kind}: leave it out.")
     else:
         from .synthetic.planar.dataset import write_flat_dataset
 

@@ -101,6 +101,10 @@ def test_the_ablation_differs_in_what_teaches_only():
         name: [dataset.pop("sampling_weight") > 0 for dataset in config["data"]["datasets"]]
         for name, config in found.items()
     }
-    assert taught == {"both": [True] * 4, "patients": [True] * 3 + [False], "phantoms": [False] * 3 + [True]}
+    assert taught == {
+        "both": [True] * 5,
+        "patients": [True] * 3 + [False] * 2,
+        "phantoms": [False] * 3 + [True] * 2,
+    }
     both, *others = ({**config, "name": None} for config in found.values())
     assert all(other == both for other in others) and both["fine_tuning"] is None

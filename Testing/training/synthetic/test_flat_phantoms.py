@@ -185,6 +185,12 @@ def test_no_images_are_refused(tmp_path, capsys):
     assert "--count 1 or more" in capsys.readouterr().err and not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize(("kind", "says"), [("radiograph", "leave it out"), ("spine", "cervical")])
+def test_a_region_that_does_not_exist_is_refused(tmp_path, capsys, kind, says):
+    assert main(["phantom", str(tmp_path / "none"), "--kind", kind, "--region", "leg", "--count", "1"]) == 2
+    assert says in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
 def lungs_alone(data: Path) -> dict:
     """What makes the many labels of the radiographs a mask of the lungs."""
     dataset = yaml.safe_load((data / "radiograph/dataset.yaml").read_text())["data"]["datasets"][0]
