@@ -7,10 +7,11 @@ from ..errors import SpineError
 from ..monitor import Monitor
 from ..options import SegmentationOptions
 from .level_recognition import Proposal
-from .quality import needs_review
 from .vertebrae import assign_levels
 
 SACRUM, ABOVE_SACRUM = "S1", "L5"
+PIECE_BELOW = 0.5
+"""Of a lower quality, S1 is a piece of it only."""
 
 
 def name_bodies(
@@ -20,14 +21,14 @@ def name_bodies(
 
     The user's level always wins; where what the scan shows, which `propose` says, contradicts it, a note tells so.
 
-    One segment fewer than bodies where the last one is a doubtful piece of the sacrum that nobody asked for. Whoever
+    One segment fewer than bodies where the last one is only a piece of the sacrum that nobody asked for. Whoever
     says that L5 is the last vertebra does not count the sacrum: a body that the scan shows to be S1 comes below it.
     """
     proposal = propose() if len(qualities) and options.propose_levels else None
     count = len(qualities)
     sacrum = _ends_in_the_sacrum(count, options, proposal)
-    if sacrum and needs_review(qualities[-1]):
-        monitor.note(f"A doubtful piece of {SACRUM} was left out: --bottom-level {SACRUM} keeps it.")
+    if sacrum and qualities[-1] < PIECE_BELOW:
+        monitor.note(f"A piece of {SACRUM} was found and left out: --bottom-level {SACRUM} keeps it.")
         count, sacrum = count - 1, False
     if not (options.top_level or options.bottom_level):
         return _proposed(count, proposal, monitor)
