@@ -43,9 +43,7 @@ def training_target(
         target[above & ~body] = IGNORE
     if dataset.ignore_below_mm > 0:
         last = int(rows[-1]) + round(dataset.ignore_below_mm / spacing[0])
-        from_below = _upper_surface(body[::-1], len(labels) - 1 - int(rows[-1]), spacing)
-        row = np.arange(len(labels))[:, None, None]
-        target[(row >= len(labels) - from_below) & (row <= last) & ~body] = IGNORE
+        target[: last + 1][below_the_lowest(body, spacing)[: last + 1]] = IGNORE
     return target
 
 
@@ -112,6 +110,18 @@ def _bodies_only(
     bodies = np.where(canal | ((column >= wall) & within_reach), 0, labels)
     uncertainty = np.minimum(distance, _WALL_MM) / spacing[1]
     return bodies, ~within_reach | ((distance > 0) & (column >= wall - uncertainty))
+
+
+def below_the_lowest(body: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """What lies below the lower surface of the lowest body of a mask [I, P, L] (bool), continued around it.
+
+    The next body, S1 above all, follows the tilt of the lowest one, and begins higher than that ends.
+    """
+    rows = np.flatnonzero(body.any(axis=(1, 2)))
+    if not len(rows):
+        return np.zeros_like(body)
+    from_below = _upper_surface(body[::-1], len(body) - 1 - int(rows[-1]), spacing)
+    return (np.arange(len(body))[:, None, None] >= len(body) - from_below) & ~body
 
 
 def is_target(target: np.ndarray) -> np.ndarray:

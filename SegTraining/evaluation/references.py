@@ -12,7 +12,7 @@ from SpineInference.volume.geometry import canonical, spacing_ipl
 
 from ..config.data import Label
 from ..data.datasets import Case
-from ..data.targets import IGNORE, evaluated_slices, labelled_classes
+from ..data.targets import IGNORE, below_the_lowest, evaluated_slices, labelled_classes
 
 LEVEL_NAMES = {segment.label: name for name, segment in LEVELS.items()}
 
@@ -61,6 +61,8 @@ def read_reference(
     rows = slice(*evaluated_slices(classes, case.dataset))
     ignored = classes == IGNORE
     classes[ignored] = 0
+    if case.dataset.unlabelled_above == "ignore":
+        ignored |= below_the_lowest(classes > 0, spacing)
     instances, has_bodies = np.where(classes > 0, values, 0), case.labels_are_instances
     levels_known = has_bodies and set(np.unique(instances).tolist()) <= {0, *LEVEL_NAMES}
     if separate_bodies and not has_bodies and len(np.unique(instances)) <= 2:

@@ -37,7 +37,7 @@ from .monitor import Monitor
 from .options import SegmentationOptions
 from .placement import SlicePlacement
 from .prediction.fusion import Fusion
-from .prediction.lighting import even_where_it_helps, expects_shading
+from .prediction.lighting import even_where_it_helps, expects_shading, note_shading
 from .prediction.magnification import magnification, magnified
 from .prediction.planes import finest_first, note_precision, packages_to_run, plane_weights
 from .prediction.region import clear_inner_faces, find_region
@@ -140,10 +140,14 @@ def segment(
             found_in = find_region(working, finest_first(packages, scan), engine_for, monitor)
             factor = magnification(found_in)
     if factor > 1:
+        coarse = working.GetSize()[::-1]
         working, shading_removed = prepared(recipe.input.spacing_mm / factor)
         with seconds("region"):
-            shown = magnified(working, factor)
-            found_in = find_region(shown, finest_first(packages, scan), engine_for, monitor)
+            if found_in is None:
+                found_in = find_region(magnified(working, factor), finest_first(packages, scan), engine_for, monitor)
+            else:
+                found_in = found_in.on_grid(coarse, working.GetSize()[::-1])
+    note_shading(shading_removed, monitor)
 
     volume = sitk.GetArrayViewFromImage(working)
     box = tuple(slice(0, length) for length in volume.shape)

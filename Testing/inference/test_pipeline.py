@@ -101,7 +101,7 @@ def test_coarse_planes_count_less_or_are_left_out(models):
 
 
 def test_body_left_out_of_names_is_in_no_output(models, monkeypatch):
-    monkeypatch.setattr("SpineInference.spine.naming.needs_review", lambda quality: True)
+    monkeypatch.setattr("SpineInference.spine.naming.PIECE_BELOW", 1.1)
     column_ = column()
     result = segment(column_.scan, models, SegmentationOptions(top_level="L2", threads=2))
     assert [found.name for found in result.segments] == ["L2", "L3", "L4", "L5"]

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from SpineInference.errors import Cancelled
 from SpineInference.monitor import Monitor
 from SpineInference.prediction.fusion import Fusion
-from SpineInference.prediction.region import COARSE_STEP_MM, MARGIN_MM, clear_inner_faces, find_region
+from SpineInference.prediction.region import COARSE_STEP_MM, MARGIN_MM, Region, clear_inner_faces, find_region
 from SpineInference.prediction.slices import pad, predict_plane, tile_starts
 from SpineInference.specs import IntensityRule, OutputSpec
 from SpineInference.volume.geometry import PLANES, SLICE_AXIS
@@ -237,6 +237,11 @@ def test_the_region_tells_how_large_bodies_are(plane, gap, mm):
     # Where they touch, the shorter side in a row of them is their depth or their width.
     touching = {"sagittal": 30 / 24, "coronal": 34 / 24, "axial": 1.0}[plane] if gap == 0 else 1.0
     assert found.body_size == pytest.approx(mm * touching, abs=0.09)
+
+
+def test_a_region_lies_in_the_same_place_on_a_finer_grid():
+    finer = Region((slice(60, 120), slice(20, 45), slice(3, 9)), 0.5).on_grid((130, 50, 9), (260, 75, 9))
+    assert finer == Region((slice(100, 260), slice(30, 68), slice(3, 9)), 0.5)
 
 
 @pytest.mark.parametrize("slices", [1, 3, 7])

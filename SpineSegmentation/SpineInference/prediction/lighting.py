@@ -39,7 +39,7 @@ def even_where_it_helps(
 ) -> tuple[sitk.Image, float | None]:
     """The canonical `working` image, whose intensities are its own, normalised for the network.
 
-    Where it was evened out, which the user is told, the second value is how many times brighter the brightest coronal
+    Where it was evened out, the second value is how many times brighter the brightest coronal
     layer was than the darkest, otherwise None.
     """
     plain = normalised(working, manifest.input.intensity)
@@ -50,11 +50,16 @@ def even_where_it_helps(
     before, after = (_certain_pixels(image, manifest, engine, monitor) for image in (plain, even))
     if after - before <= max(GAIN * before, LEAST_GAIN):
         return plain, None
-    monitor.note(
-        f"Uneven brightness, as of a surface coil (about {shading.ratio:.0f} to 1 from back to front), was corrected "
-        "before segmenting, because vertebrae are clearer so."
-    )
     return even, shading.ratio
+
+
+def note_shading(removed: float | None, monitor: Monitor) -> None:
+    """Tell the user where a scan was evened out."""
+    if removed is not None:
+        monitor.note(
+            f"Uneven brightness, as of a surface coil (about {removed:.0f} to 1 from back to front), was corrected "
+            "before segmenting, because vertebrae are clearer so."
+        )
 
 
 def _certain_pixels(image: sitk.Image, manifest: Manifest, engine: Engine, monitor: Monitor) -> float:
