@@ -163,6 +163,23 @@ def test_one_plane_a_vote_and_no_region_still_work(models):
         assert result.planes == list(options.planes or PLANES)
 
 
+@pytest.mark.parametrize("planes", [("axial",), ("sagittal", "coronal")])
+def test_a_plane_that_a_slice_does_not_show_is_refused(models, planes):
+    thin = column((0.8, 0.8, 5.0), PERMUTED, extent=(5.0, 90.0, 190.0)).scan
+    with pytest.raises(SpineError, match=f"does not show the {planes[-1]} plane: ask for the plane in which it lies"):
+        segment(thin, models, SegmentationOptions(planes=planes))
+
+
+@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("thick", PLANES)
+def test_every_plane_works_alone_on_thick_slices(models, plane, thick):
+    spacing, extent = np.ones(3), np.array([80.0, 90.0, 190.0])
+    spacing[{"sagittal": 0, "coronal": 1, "axial": 2}[thick]] = 4.0
+    column_ = column(tuple(spacing), extent=extent)
+    result = segment(column_.scan, models, SegmentationOptions(planes=(plane,)))
+    assert len(result.segments) == BODIES and result.planes == [plane]
+
+
 def test_one_slice_is_a_volume(models):
     thin = column((0.8, 0.8, 5.0), PERMUTED, extent=(5.0, 90.0, 190.0))
     assert thin.scan.GetSize()[2] == 1

@@ -28,7 +28,7 @@ def packages_to_run(
 
     Without a wish, planes are left out whose pixels are much coarser than their model was trained on, or whose slices
     are too narrow for a vertebra (the coronal and axial view of thick or few sagittal slices), and the user is told.
-    Raises SpineError for a plane the set lacks.
+    Raises SpineError for a plane that the set lacks or that a single slice does not show.
     """
     offered = {package.manifest.plane for package in models.packages}
     if missing := set(options.planes or ()) - offered:
@@ -39,6 +39,8 @@ def packages_to_run(
     )
     _check_common_preprocessing(packages, models.name)
     if options.planes:
+        if unseen := [package.manifest.plane for package in packages if not _is_shown(package, scan)]:
+            raise SpineError(f"a single slice does not show the {_named(unseen)}: ask for the plane in which it lies.")
         return packages
     left_out: set[str] = set()
     for rule, reason in _RULES:
@@ -103,6 +105,13 @@ def _coarseness(package: ModelPackage, scan: sitk.Image) -> float:
 
 def _in_plane(package: ModelPackage, lengths_ipl: tuple[float, float, float]) -> list[float]:
     return [mm for axis, mm in enumerate(lengths_ipl) if axis != SLICE_AXIS[package.manifest.plane]]
+
+
+def _is_shown(package: ModelPackage, scan: sitk.Image) -> bool:
+    """Whether a slice of the package's plane is more than a row of voxels."""
+    spacing, extent = canonical_spacing(scan), canonical_extent(scan)
+    voxels = tuple(round(length / mm) for length, mm in zip(extent, spacing, strict=True))
+    return min(_in_plane(package, voxels)) > 1
 
 
 def _check_common_preprocessing(packages: list[ModelPackage], name: str) -> None:
