@@ -12,9 +12,10 @@ from .summary import BodyRow, Row
 RULES = f"""\
 Judged are the axial slices from the first to the last labelled one, or all where the data set labels every body. There,
 every voxel counts for Dice, HD95 and ASSD, but for what lies below the surface of the lowest body where the next one is
-not labelled; both masks empty: left out, one empty: Dice 0 and the diagonal of the volume as distance. A body is found when the predicted one that it is matched with overlaps it with IoU > {FOUND_IOU:g}.
-Of the predicted bodies those with their centre in the judged slices count: unlabelled levels above and below are not
-false. Bodies that the upper or lower border of the scan cuts off, and the sacrum, count neither way for detection.
+not labelled; both masks empty: left out, one empty: Dice 0 and the diagonal of the volume as distance. A body is found
+when the predicted one that it is matched with overlaps it with IoU > {FOUND_IOU:g}. Of the predicted bodies those with
+their centre in the judged slices count: unlabelled levels above and below are not false. Bodies that the upper or lower
+border of the scan cuts off, and the sacrum, count neither way for detection.
 Level, automatic: of the bodies found in scans for which the pipeline itself names levels, those named rightly.
 Level, counted up: the lowest body found is given its true level; of the others, those that counting up names rightly.
 A scan that fails has Dice 0 and all its bodies missed. In brackets: 95 % confidence interval, by patient; with fewer
