@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from SegTraining.cli import main
 from SpineInference.app.requests import Request
 from SpineInference.app.runner import Runner
 from SpineInference.errors import SpineError
@@ -33,7 +34,16 @@ def test_one_sentence_with_the_amount(error, amount):
     assert (re.search(r"asks for ([\d.]+ GiB)", message) or ["", ""])[1] == amount
 
 
-def test_other_errors_stay(monkeypatch):
+def test_training_says_it_too(monkeypatch, tmp_path, capsys):
+    def run(_: object) -> None:
+        np.empty((1 << 46,), np.float64)
+
+    monkeypatch.setattr("SegTraining.commands.run_phantom", run)
+    assert main(["phantom", str(tmp_path)]) == 2
+    assert "phantom: there is not enough memory" in capsys.readouterr().err
+
+
+def test_other_errors_stay():
     with pytest.raises(RuntimeError, match="no such operator"), enough_memory("scan.nii"):
         raise RuntimeError("no such operator")
 

@@ -77,7 +77,7 @@ def _check_lengths(grid: "Grid") -> None:
 
 
 def _by(numbers: Sequence[float]) -> str:
-    return " x ".join(f"{number:.4g}" for number in numbers)
+    return " x ".join(f"{number:.6g}" for number in numbers)
 
 
 def orientation_of(image: sitk.Image) -> str:
