@@ -6,6 +6,7 @@ from pathlib import Path
 
 from SpineInference.app.streams import unread_output_allowed
 from SpineInference.errors import SpineError
+from SpineInference.memory import enough_memory
 
 from . import commands
 from .config.console import show_progress
@@ -20,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _main(options: argparse.Namespace) -> int:
     show_progress()
     try:
-        options.run(options)
+        with enough_memory(options.command):
+            options.run(options)
     except SpineError as error:
         print(f"segtraining: {error}", file=sys.stderr)
         return 2

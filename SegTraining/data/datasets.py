@@ -1,5 +1,6 @@
 """The cases of data sets: found, read, and divided into parts by patient."""
 
+import logging
 import random
 import re
 from collections.abc import Callable, Container
@@ -11,11 +12,14 @@ import SimpleITK as sitk
 
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_labels, read_volume
+from SpineInference.monitor import Monitor
 from SpineInference.volume.slice_placement import PIXEL_SIZE, mark_unknown, unknown_of
 
 from ..config.data import Data, Dataset, Split
 from .description import read_description
 from .layouts import DESCRIBED_LAYOUTS, find_files
+
+_log = logging.getLogger(__name__)
 
 PARTS = ("training", "validation", "test")
 _SAME_PLACE_MM = 0.1
@@ -75,11 +79,16 @@ class Case:
         """The label map with a value for each class, beside which `labels` may hold a value for each body."""
         return self.labels.parents[1] / "labelsTr" / self.labels.name
 
-    def _readable(self, read: Callable[[Path], sitk.Image], path: Path) -> sitk.Image:
+    def _readable(self, read: Callable[[Path, Monitor], sitk.Image], path: Path) -> sitk.Image:
         try:
-            return read(path)
+            return read(path, Monitor(on_note=self._tell))
         except SpineError as error:
             raise SpineError(f'The case "{self.name}" cannot be used: {error}') from None
+
+    def _tell(self, note: str) -> None:
+        """What had to be assumed of a volume; that pictures have no place and no scale is their layout's business."""
+        if self.dataset.layout != "images2d":
+            _log.warning(f'Case "{self.name}": {note}')
 
 
 def _first_voxel(image: sitk.Image) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SpineInference.errors import SpineError
-from SpineInference.files.reading import IMAGE_IO
+from SpineInference.files.reading import READERS
 
 from ..config.data import PLACEHOLDER, Dataset
 from .description import DESCRIPTION
@@ -116,7 +116,7 @@ def _nnunet_images(dataset: Dataset, folder: Path) -> dict[str, Path]:
 
 def _nnunet_labels(name: str, dataset: Dataset, folder: Path) -> Path:
     for part in ("instancesTr", "labelsTr"):
-        found = [path for suffix in IMAGE_IO if (path := folder / part / f"{name}{suffix}").exists()]
+        found = [path for suffix in READERS if (path := folder / part / f"{name}{suffix}").exists()]
         # Only then the slow way, which finds suffixes in capitals too.
         found = found or [path for path in sorted((folder / part).glob("*")) if _stem(path) == name]
         if len(found) > 1:
@@ -146,12 +146,17 @@ def _msd_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     description = folder / DESCRIPTION
     try:
         listed = [(pair["image"], pair["label"]) for pair in json.loads(description.read_text("utf-8"))["training"]]
-        return {_stem(folder / image): (folder / image, folder / label) for image, label in listed}
+        pairs = [(_stem(folder / image), (folder / image, folder / label)) for image, label in listed]
     except (OSError, ValueError, KeyError, TypeError):
         raise SpineError(
             f'"{description}" cannot be read, or lists no "training" pairs of "image" and "label": '
             "check --data and the data set."
         ) from None
+    by_name = dict(pairs)
+    for name, pair in pairs:
+        if by_name[name] != pair:
+            raise SpineError(f'"{description}" lists two images for the case "{name}": keep one of them.')
+    return by_name
 
 
 def _pattern_images(dataset: Dataset, folder: Path) -> dict[str, Path]:
@@ -195,7 +200,7 @@ def _stem(path: Path) -> str:
 
 def _suffix(path: Path) -> str:
     """The suffix of an image, in small letters; empty for other files."""
-    return next((suffix for suffix in IMAGE_IO if path.name.lower().endswith(suffix)), "")
+    return next((suffix for suffix in READERS if path.name.lower().endswith(suffix)), "")
 
 
 _LAYOUTS = {

@@ -1,5 +1,8 @@
 """What a person may be told: errors of one sentence, and the cancellation signal."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class SpineError(Exception):
     """Something a user can act on. The message is one sentence: what is wrong, with what, what to do."""
@@ -15,3 +18,12 @@ class Implausible(SpineError):
 
 class Cancelled(Exception):
     """The user (or the application that started the run) asked to stop."""
+
+
+@contextmanager
+def about(what: object) -> Iterator[None]:
+    """Let the message of a SpineError from the block begin with `what` it is about, such as the path of a file."""
+    try:
+        yield
+    except SpineError as error:
+        raise type(error)(f"{what}: {error}") from error.__cause__

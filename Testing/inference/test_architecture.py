@@ -248,10 +248,11 @@ def test_no_array_outlives_its_image(project):
 LAYERS = {
     "SpineInference": [
         ["errors", "__init__", "processors"],
-        ["monitor", "anatomy", "schema", "specs"],
+        ["monitor", "anatomy", "schema", "specs", "memory"],
         ["options", "networks"],
         ["placement"],
         ["volume"],
+        ["formats"],
         ["files"],
         ["models"],
         ["engines"],

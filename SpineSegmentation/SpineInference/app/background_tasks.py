@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import SpineError
+from ..memory import enough_memory
 from ..monitor import Monitor
 from ..placement import SlicePlacement
 from ..schema import parse_json
@@ -74,9 +75,11 @@ def _measure(segments: SegmentsToMeasure | None, monitor: Monitor) -> dict[str, 
     from ..files.reading import read_labels
     from ..measuring.remeasure import remeasure
 
-    reference = read_labels(segments.reference, overlapping=True) if segments.reference else None
-    labels, bodies, structures = read_labels(segments.labels, overlapping=True), segments.bodies, segments.structures
-    return remeasure(labels, dict(bodies), dict(structures), reference, segments.placement)
+    bodies, structures = dict(segments.bodies), dict(segments.structures)
+    with enough_memory(segments.labels):
+        reference = read_labels(segments.reference, monitor, overlapping=True) if segments.reference else None
+        labels = read_labels(segments.labels, monitor, overlapping=True)
+        return remeasure(labels, bodies, structures, reference, segments.placement)
 
 
 if __name__ == "__main__":

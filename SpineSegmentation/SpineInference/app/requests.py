@@ -42,8 +42,8 @@ def read_request(line: str | bytes) -> Request:
 
 
 def to_json(request: Request) -> str:
-    """The request as the one line of JSON that `read_request` reads."""
-    return json.dumps(dataclasses.asdict(request), ensure_ascii=False)
+    """The request as the one line of JSON that `read_request` reads, in ASCII: no name of a file can break it."""
+    return json.dumps(dataclasses.asdict(request))
 
 
 def check_request(request: Request) -> None:

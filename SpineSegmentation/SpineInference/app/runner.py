@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files.result_folder import RECORD_SUFFIX
+from ..memory import enough_memory
 from ..monitor import Monitor
 from ..processors import available_processors
 from .record import Record
@@ -40,8 +41,12 @@ class Runner:
 
         Raises SpineError and Cancelled; then nothing is written.
         """
-        started = time.perf_counter()
         monitor.progress("reading", 0, 1)
+        with enough_memory(request.input):
+            return self._run(request, monitor)
+
+    def _run(self, request: Request, monitor: Monitor) -> WrittenResult:
+        started = time.perf_counter()
         # Everything heavy is imported here, and not before there is something to do.
         import SimpleITK as sitk
 
@@ -56,7 +61,8 @@ class Runner:
         models = open_set(options.model)
         notes: list[str] = []
         scan = read_volume(request.input, monitor.collecting(notes))
-        reference = read_labels(request.reference, overlapping=True) if request.reference else None
+        told = monitor.collecting(notes)
+        reference = read_labels(request.reference, told, overlapping=True) if request.reference else None
         reading = time.perf_counter() - started
         self._engines = self._engines or EngineCache()
         result = segment(scan, models, options, reference, monitor, self._engines)

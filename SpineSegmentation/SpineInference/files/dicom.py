@@ -19,13 +19,13 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import NotAScan, SpineError
+from ..formats.pictures import SAGITTAL, grey
 from ..monitor import Monitor
 from ..volume.slice_placement import PIXEL_SIZE, POSITION, mark_unknown
 from .dicom_file import inspect, is_dicom, no_scan_kind
 from .dicom_geometry import Placement, StackGeometry, check_pixel_size, place, repeats
 from .dicom_image import SAME_GEOMETRY, WHAT_DIFFERS, DicomImage, frame_geometry
-from .itk_files import read_pixels
-from .pictures import SAGITTAL, grey
+from .itk_files import itk_name, read_pixels
 
 _GDCM = "GDCMImageIO"
 _LISTED = 30
@@ -239,9 +239,10 @@ def _read_stack(images: list[DicomImage]) -> tuple[sitk.Image, Placement]:
     thickness_mm = first.thickness_mm() if len(images) == 1 else None
     name = str(first.path.parent if len(images) > 1 else first.path)
     placement = place(StackGeometry(positions, first.axes, first.pixel_mm, thickness_mm), name)
+    placement.check((*first.size[:2], len(images)), name)
     reader = sitk.ImageSeriesReader()
     reader.SetImageIO(_GDCM)
-    reader.SetFileNames([str(images[index].path) for index in placement.order])
+    reader.SetFileNames([itk_name(images[index].path) for index in placement.order])
     if len({image.stored_as for image in images}) > 1:
         # Each slice may have its own rescale slope; ITK would convert all of them to the type of the first.
         reader.SetOutputPixelType(sitk.sitkFloat32)
@@ -255,6 +256,7 @@ def _read_stack(images: list[DicomImage]) -> tuple[sitk.Image, Placement]:
 
 def _read_frames(image: DicomImage) -> tuple[sitk.Image, Placement]:
     placement = place(frame_geometry(image), str(image.path))
+    placement.check(image.size, str(image.path))
     frames = _read_one(image)
     ordered = sitk.GetArrayViewFromImage(frames)[placement.order]
     return sitk.GetImageFromArray(ordered, isVector=frames.GetNumberOfComponentsPerPixel() > 1), placement
@@ -287,7 +289,7 @@ def _read_one(image: DicomImage) -> sitk.Image:
     image.scale()  # raises where GDCM would pass over it
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_GDCM)
-    reader.SetFileName(str(image.path))
+    reader.SetFileName(itk_name(image.path))
     try:
         picture = read_pixels(reader, image.path)
     except SpineError:

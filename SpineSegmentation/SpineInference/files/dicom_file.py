@@ -1,8 +1,11 @@
 """One DICOM file: is it one, and is it an image. pydicom reads it, up to the pixels."""
 
+import math
+import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import SpineError
 from .dicom_image import KEYWORDS, DicomImage, element_text, uid_name
@@ -10,6 +13,8 @@ from .dicom_image import KEYWORDS, DicomImage, element_text, uid_name
 _PIXEL_DATA = 0x7FE00010
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _MAGIC = b"DICM"
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _LAST_ITEM = bytes.fromhex("feff00e0"), bytes.fromhex("feffdde0")
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _NO_SCANS = {_STORAGE + number for number in ("30", "66.4", "66.5", "66.7", "66.8", "481.2")}
 """What has pixels that are no grey values of a patient: parametric maps, segmentations, height maps, doses."""
@@ -35,23 +40,23 @@ def inspect(path: Path) -> DicomImage | None:
     from pydicom.filereader import read_partial
     from pydicom.tag import Tag
 
-    image, pixel_bytes, storage, cut = None, None, [], False
+    image, pixels, storage, cut = None, None, [], False
 
     def at_pixels(tag: int, kind: str | None, length: int) -> bool:
-        nonlocal pixel_bytes
-        pixel_bytes = length if tag == _PIXEL_DATA else None
-        return pixel_bytes is not None
+        nonlocal pixels
+        pixels = (length, _present_bytes(file, length)) if tag == _PIXEL_DATA else None
+        return pixels is not None
 
     # pydicom raises whatever broken bytes lead to: here they all mean the same.
     with suppress(Exception), open(path, "rb") as file, warnings.catch_warnings(action="ignore"):
         header = read_partial(file, at_pixels, force=True, specific_tags=[Tag(keyword) for keyword in KEYWORDS])
         storage = [element_text(header, "SOPClassUID"), element_text(header.file_meta, "MediaStorageSOPClassUID")]
         cut = len(header) == 0 and _MEDIA_DIRECTORY not in storage
-        if pixel_bytes is not None and min(int(element_text(header, side)) for side in ("Rows", "Columns")) > 0:
+        if pixels is not None and min(int(element_text(header, side)) for side in ("Rows", "Columns")) > 0:
             image = DicomImage(path, header, storage[0] or storage[1])
     if any(uid in _NO_SCANS for uid in storage) or (image is not None and image.text("Modality") in _NO_MODALITIES):
         return None
-    if image is not None and pixel_bytes >= image.least_bytes:
+    if image is not None and _is_whole(image, *pixels):
         return image
     # Reports, presentation states and the like are no loss, but a slice that is passed over would go unnoticed.
     names = [uid_name(uid) for uid in storage or [_storage_in_meta_header(path)] if uid]
@@ -64,6 +69,37 @@ def inspect(path: Path) -> DicomImage | None:
 def no_scan_kind(path: Path) -> str:
     """What a DICOM file that `inspect` gives no image of is called in the standard; empty where it is none."""
     return uid_name(_storage_in_meta_header(path)) if is_dicom(path) else ""
+
+
+def _is_whole(image: DicomImage, length: int, present: float) -> bool:
+    """Whether all pixels of `image` are there: GDCM may fill up what is missing, and SimpleITK below 2.5.4 does."""
+    if image.is_deflated:  # unpacked in memory, so that the file does not tell
+        present = length
+    return min(length, present) >= (image.least_bytes or length)
+
+
+def _present_bytes(file: BinaryIO, length: int) -> float:
+    """How many of `length` bytes follow in `file`, which stays where it is.
+
+    A sequence of unknown length, as compressed pixels are, counts as infinite if its end is there, else as nothing.
+    """
+    start = file.tell()
+    end = file.seek(0, os.SEEK_END)
+    try:
+        if length != _UNDEFINED:
+            return min(length, end - start)
+        position = start
+        while position + 8 <= end:
+            file.seek(position)
+            tag, item = file.read(4), int.from_bytes(file.read(4), "little")
+            if tag == _LAST_ITEM:
+                return math.inf
+            if tag != _ITEM:
+                break
+            position += 8 + item
+        return 0
+    finally:
+        file.seek(start)
 
 
 def _storage_in_meta_header(path: Path) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import SpineError
+from ..errors import SpineError, about
+from ..volume.geometry import Grid, check_grid
 
 SAME_POSITION_MM = 1e-3
 _MISSING = 1.5  # a step longer than this many usual ones means that slices are missing
@@ -43,6 +44,11 @@ class Placement:
     spacing: tuple[float, ...]
     direction: tuple[float, ...]
     note: str | None
+
+    def check(self, size: tuple[int, int, int], name: str) -> None:
+        """Raise SpineError, beginning with `name`, unless so many columns, rows and slices are what a scan may be."""
+        with about(name):
+            check_grid(Grid(size, self.spacing, self.origin, self.direction))
 
     def apply(self, image: sitk.Image) -> None:
         """Put the 3D `image`, whose slices are already in `order`, in its place."""

@@ -131,6 +131,11 @@ class DicomImage:
         return self.text("TransferSyntaxUID", self.header.file_meta)
 
     @property
+    def is_deflated(self) -> bool:
+        """Whether the whole data set, not its pixels, is compressed."""
+        return self.syntax == _SYNTAX + ".1.99"
+
+    @property
     def unusual_compression(self) -> str:
         """The name of the compression of the pixels, if it is none that GDCM decodes; else empty."""
         return "" if self.syntax in _DECODED else uid_name(self.syntax)

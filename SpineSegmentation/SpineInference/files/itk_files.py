@@ -1,7 +1,8 @@
-"""The one place where an image file is opened: one clear sentence when that fails, and silence otherwise.
+"""The one place where ITK opens an image file: one clear sentence when that fails, and silence otherwise.
 
-ITK and the C libraries in it print warnings straight to the standard error of the process, which would tear a
-progress bar apart; what matters in them is checked by `reading.py`, `completeness.py` and `dicom.py` instead.
+ITK reads DICOM, PNG, JPEG and TIFF; NIfTI, NRRD and MetaImage are read in `formats`. ITK and the C libraries in it
+print warnings straight to the standard error of the process, which would tear a progress bar apart; what matters in
+them is checked by `picture_file.py` and `dicom.py` instead.
 """
 
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..errors import SpineError
+from ..memory import enough_memory, is_out_of_memory
 
 
 @contextmanager
@@ -46,14 +48,24 @@ def _standard_error_discarded() -> Iterator[None]:
         os.close(original)
 
 
+def itk_name(path: Path) -> str:
+    """The name of a file as ITK takes it. Raises SpineError for one that would end the process: it is not UTF-8."""
+    name = str(path)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise SpineError(f"{name}: its name is not written in UTF-8 and so cannot be used here, rename it.") from None
+    return name
+
+
 def open_header(path: Path, image_io: str) -> sitk.ImageFileReader:
     """A reader for `path` that knows its size, spacing and metadata, without the voxels.
 
-    `image_io` is ITK's name of the format, such as "NiftiImageIO". Raises RuntimeError, as ITK does.
+    `image_io` is ITK's name of the format, such as "PNGImageIO". Raises RuntimeError, as ITK does, and SpineError.
     """
     reader = sitk.ImageFileReader()
     reader.SetImageIO(image_io)
-    reader.SetFileName(str(path))
+    reader.SetFileName(itk_name(path))
     with silent():
         reader.ReadImageInformation()
     return reader
@@ -64,13 +76,14 @@ def read_pixels(reader: sitk.ImageFileReader | sitk.ImageSeriesReader, path: Pat
 
     Raises SpineError, with the name of `path`, when the image cannot be read to its end.
     """
-    try:
-        with silent():
-            image = reader.Execute()
-    except RuntimeError as error:
-        if "allocate" in str(error):
-            raise SpineError(f"{path}: the image does not fit into memory, or its header is corrupt.") from error
-        raise SpineError(f"{path}: the file is truncated or corrupt, copy or export it again.") from error
+    with enough_memory(path):
+        try:
+            with silent():
+                image = reader.Execute()
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            raise SpineError(f"{path}: the file is truncated or corrupt, copy or export it again.") from error
     for key in image.GetMetaDataKeys():
         with suppress(TypeError):  # a key that is not UTF-8 cannot even be named to SimpleITK
             image.EraseMetaData(key)

@@ -3,15 +3,14 @@
 A network would find vertebrae in a mask of vertebrae, and nobody would see from the table that it was no scan.
 """
 
-import gzip
-import struct
-import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import NotAScan
+from ..errors import NotAScan, SpineError
+from ..formats import nifti
 from .slicer_segmentation import is_segmentation
 
 _MOST_VALUES = 256
@@ -48,15 +47,9 @@ def check_header(path: Path) -> None:
 
 def _nifti_intent(path: Path) -> int:
     """What a NIfTI file is said to hold, by the number in the standard; 0 for values of any kind."""
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            header = (gzip.GzipFile(fileobj=file) if compressed else file).read(70)
-        order = "<" if header[:4] == (348).to_bytes(4, "little") else ">"
-        return struct.unpack_from(f"{order}h", header, 68)[0]
-    except (OSError, EOFError, zlib.error, struct.error):  # the reader says so
-        return 0
+    with suppress(SpineError):  # the reader says so
+        return nifti.intent(path)
+    return 0
 
 
 def is_label_map(values: np.ndarray) -> bool:

@@ -7,37 +7,34 @@ picture gets its place in space is told in `pictures.py`, how a DICOM series is 
 import math
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import SpineError
+from ..errors import SpineError, about
+from ..formats import metaimage, nifti, nrrd
+from ..formats.pictures import PICTURE_SUFFIXES
+from ..formats.voxels import image_on
 from ..monitor import Monitor
-from ..volume.geometry import check_geometry
+from ..volume.geometry import Grid, check_geometry
+from ..volume.labels import whole_numbers
 from ..volume.slice_placement import mark_unknown, unknown_of
-from . import dicom, no_scan
-from .completeness import NOT_FINITE, check_complete
-from .itk_files import open_header, read_pixels
-from .pictures import as_volume, grey, mark_default_header
+from . import dicom, no_scan, picture_file
 from .slicer_segmentation import segments_of, with_own_values
 
-IMAGE_IO = {
-    ".nii.gz": "NiftiImageIO",
-    ".nii": "NiftiImageIO",
-    ".nrrd": "NrrdImageIO",
-    ".nhdr": "NrrdImageIO",
-    ".mha": "MetaImageIO",
-    ".mhd": "MetaImageIO",
-    ".png": "PNGImageIO",
-    ".jpg": "JPEGImageIO",
-    ".jpeg": "JPEGImageIO",
-    ".tif": "TIFFImageIO",
-    ".tiff": "TIFFImageIO",
+READERS: dict[str, Callable[[Path, Monitor], sitk.Image]] = {
+    ".nii.gz": nifti.read,
+    ".nii": nifti.read,
+    ".nrrd": nrrd.read,
+    ".nhdr": nrrd.read,
+    ".mha": metaimage.read,
+    ".mhd": metaimage.read,
+    **dict.fromkeys(PICTURE_SUFFIXES, picture_file.read),
 }
-"""ITK's name of the format behind each suffix. DICOM files are known by their content, whatever their suffix."""
+"""What reads the files with each suffix. DICOM files are known by their content, whatever their suffix."""
 
-_PICTURES = ("PNGImageIO", "JPEGImageIO", "TIFFImageIO")
 _COMPLEX = (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
 
 
@@ -60,7 +57,8 @@ def read_labels(path: Path | str, monitor: Monitor | None = None, overlapping: b
     In a segmentation of 3D Slicer each segment gets a value of its own (see `slicer_segmentation`). With `overlapping`
     its segments may overlap: then each component of the image (uint16) has some of them, whole.
 
-    Raises SpineError for what `read_volume` refuses, and for values that are not whole numbers of 0 to 65535.
+    Raises SpineError for what `read_volume` refuses, and for values that are no whole numbers of 0 to 65535, up to what
+    a scale in the header leaves of them.
     """
     image = _load(Path(path), monitor or Monitor())
     if segments := segments_of(Path(path)):
@@ -70,12 +68,11 @@ def read_labels(path: Path | str, monitor: Monitor | None = None, overlapping: b
                 return image
             raise SpineError(f"{path}: its segments overlap: give each voxel to one of them, then export it again.")
     _check_kind(image, str(path))
-    values = sitk.GetArrayViewFromImage(image)
-    low, high = values.min(), values.max()
-    whole = values.dtype.kind != "f" or np.array_equal(values, np.rint(values))
-    if not (whole and low >= 0 and high <= np.iinfo(np.uint16).max):
+    values = whole_numbers(sitk.GetArrayViewFromImage(image))
+    if values is None or values.min() < 0 or values.max() > np.iinfo(np.uint16).max:
         raise SpineError(f"{path}: a label map must hold whole numbers from 0 to 65535 only, and this does not.")
-    return sitk.Cast(image, sitk.sitkUInt8 if high <= np.iinfo(np.uint8).max else sitk.sitkUInt16)
+    smallest = np.uint8 if values.max() <= np.iinfo(np.uint8).max else np.uint16
+    return image_on(values.astype(smallest, copy=False), Grid.of(image))
 
 
 def find_scans(path: Path | str) -> list[Path]:
@@ -105,8 +102,8 @@ def scan_name(path: Path | str) -> str:
     name = Path(os.path.abspath(target)).name  # "." and ".." have no name of their own
     suffix = _suffix(target) or (".dcm" if name.lower().endswith(".dcm") else "")
     name = name[: len(name) - len(suffix)] + (f"_{selector}" if selector else "")
-    # What Windows forbids, and leading or trailing dots and blanks, which hide a folder or get lost.
-    return re.sub(r'[<>:"/\\|?*\x00-\x1f#]', "_", name).strip(" .") or "scan"
+    # What Windows forbids, what is not UTF-8, and leading or trailing dots and blanks, which hide a folder or get lost.
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f#\ud800-\udfff]', "_", name).strip(" .") or "scan"
 
 
 def check_volume(image: sitk.Image, name: str) -> None:
@@ -118,7 +115,7 @@ def check_volume(image: sitk.Image, name: str) -> None:
     values = sitk.GetArrayViewFromImage(image)
     low, high = values.min(), values.max()  # both are NaN as soon as one voxel is
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise SpineError(f"{name}: {NOT_FINITE}")
+        raise SpineError(f"{name}: the image holds values that are not numbers (NaN or infinite), export it again.")
     if low == high:
         raise SpineError(f"{name}: every voxel has the same value ({low:g}), so there is nothing to see in this image.")
     no_scan.check_is_scan(image, name)
@@ -139,10 +136,8 @@ def _check_kind(image: sitk.Image, name: str) -> None:
         )
     if 0 in image.GetSize():
         raise SpineError(f"{name}: the image has no voxels ({_times(image.GetSize())}), export it again.")
-    try:
+    with about(name):
         check_geometry(image)
-    except SpineError as error:
-        raise SpineError(f"{name}: {error}") from None
 
 
 def _load(path: Path, monitor: Monitor) -> sitk.Image:
@@ -153,11 +148,12 @@ def _load(path: Path, monitor: Monitor) -> sitk.Image:
     elif selector is not None:
         raise SpineError(f"{path}: a series can be chosen in a folder only, and {target.name} is a file.")
     elif suffix := _suffix(target):
-        image = _load_file(target, IMAGE_IO[suffix])
+        with np.errstate(all="ignore"):  # a header may hold any number: what comes of it is checked
+            image = READERS[suffix](target, monitor)
     elif dicom.is_dicom(target):
         image = dicom.read_file(target, monitor)
     else:
-        known = ", ".join(IMAGE_IO)
+        known = ", ".join(READERS)
         raise SpineError(f"{path}: this is neither a DICOM file nor one of {known}: convert it to one of these.")
     if image.GetPixelID() == sitk.sitkFloat64:  # more than any scanner measures, and twice the memory
         unknown = unknown_of(image)
@@ -166,55 +162,9 @@ def _load(path: Path, monitor: Monitor) -> sitk.Image:
     return image
 
 
-def _load_file(path: Path, image_io: str) -> sitk.Image:
-    check_complete(path, image_io)
-    try:
-        header = open_header(path, image_io)
-    except RuntimeError as error:
-        if "orthonormal" in str(error):
-            raise SpineError(
-                f"{path}: the axes of the scan are not at right angles (sheared): resample it to a regular grid."
-            ) from error
-        raise SpineError(
-            f"{path}: the header cannot be understood (a corrupt file, or a pixel type that is not supported), "
-            "export it again."
-        ) from error
-    _check_header(header, path)
-    image = read_pixels(header, path)
-    if image_io in _PICTURES:
-        if image.GetDimension() != 2:
-            raise SpineError(f"{path}: the picture has several pages and no geometry, save it as NIfTI or NRRD.")
-        image.SetSpacing((1.0, 1.0))  # the resolution in such a file is that of a print or screen, not of the body
-    if image.GetDimension() == 2:
-        return as_volume(grey(image, str(path)))
-    mark_default_header(image, has_directions=not _without_directions(header))
-    if told := unknown_of(header):  # by a program that has a picture for a volume of one slice, as Slicer has
-        mark_unknown(image, *told)
-    return image
-
-
-def _without_directions(header: sitk.ImageFileReader) -> bool:
-    """Whether a NIfTI header says of both its transforms that they are none."""
-    codes = [header.GetMetaData(key) for key in ("qform_code", "sform_code") if header.HasMetaDataKey(key)]
-    return bool(codes) and all(code == "0" for code in codes)
-
-
-def _check_header(header: sitk.ImageFileReader, path: Path) -> None:
-    """Refuse what ITK would change in silence (negative spacing) or fail at only after all voxels are read."""
-    size, spacing = header.GetSize(), header.GetSpacing()
-    if not all(0 < count < 2**31 for count in size):
-        raise SpineError(f"{path}: the header gives an image of {_times(size)} voxels, export it again.")
-    if header.GetDimension() > 3:
-        raise SpineError(
-            f"{path}: the image has {header.GetDimension()} dimensions ({_times(size)}), export one volume of it."
-        )
-    if not all(math.isfinite(mm) and mm > 0 for mm in spacing):
-        raise SpineError(f"{path}: the voxel spacing {spacing} mm is not positive: correct the header of the scan.")
-
-
 def _suffix(path: Path) -> str:
-    """The suffix of `path` among those of `IMAGE_IO`, as long as possible, or an empty string."""
-    return next((suffix for suffix in IMAGE_IO if path.name.lower().endswith(suffix)), "")
+    """The suffix of `path` among those of `READERS`, as long as possible, or an empty string."""
+    return next((suffix for suffix in READERS if path.name.lower().endswith(suffix)), "")
 
 
 def _check_exists(path: Path) -> None:

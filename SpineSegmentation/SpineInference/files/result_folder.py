@@ -42,6 +42,10 @@ def result_folder(target: Path) -> Iterator[Path]:
 def check_output(target: Path) -> None:
     """Raise SpineError unless `target` can become the folder of a result. Nothing is left behind."""
     try:
+        str(target).encode("utf-8")
+    except UnicodeEncodeError:
+        raise SpineError(f"the name of the output folder {target} is not UTF-8: choose another folder.") from None
+    try:
         # Asking for permission is not reliable on Windows and network drives: doing it is.
         with temporary_folder(_existing_parent(target), target.name):
             _check_replaceable(target)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-_MOST_LINES, _LONGEST_LINE = 50_000, 1_000_000
-"""Of a header."""
+from ..errors import SpineError
+from ..formats import nrrd
 
 
 def is_segmentation(path: Path) -> bool:
@@ -23,29 +23,15 @@ def segments_of(path: Path) -> list[tuple[int, int]]:
     """Layer and value of each segment in the header of an NRRD file; none where it is no segmentation."""
     if not path.name.lower().endswith((".nrrd", ".nhdr")):
         return []
-    fields = _fields(path)
     segments = []
-    with suppress(ValueError):
+    with suppress(SpineError, ValueError):  # the reader says so
+        fields = nrrd.key_values(path)
         while f"Segment{len(segments)}_ID" in fields:
             number = len(segments)
             # Before Slicer 4.11 there were no values: each segment had a layer of its own.
             layer = int(fields.get(f"Segment{number}_Layer", number))
             segments.append((layer, int(fields.get(f"Segment{number}_LabelValue", 1))))
     return segments
-
-
-def _fields(path: Path) -> dict[str, str]:
-    """The fields "key:=value" in the header of an NRRD file; what cannot be opened has none."""
-    fields = {}
-    with suppress(OSError), path.open("rb") as file:
-        for _ in range(_MOST_LINES):
-            line = file.readline(_LONGEST_LINE).strip()
-            if not line:
-                break
-            key, mark, value = line.decode("utf-8", "replace").partition(":=")
-            if mark:
-                fields[key.strip()] = value.strip()
-    return fields
 
 
 def with_own_values(image: sitk.Image, segments: list[tuple[int, int]]) -> sitk.Image:

@@ -6,12 +6,14 @@ import SimpleITK as sitk
 
 from ..anatomy import Segment
 from ..errors import SpineError
+from ..formats import nifti, nrrd
+from ..monitor import Monitor
 from .atomic import atomic
-from .completeness import check_complete
-from .itk_files import silent
+from .itk_files import itk_name, silent
 from .terminology import terminology_entry
 
 LABELMAP_IO = {".nii.gz": "NiftiImageIO", ".nrrd": "NrrdImageIO"}
+_READERS = {"NiftiImageIO": nifti.read, "NrrdImageIO": nrrd.read}
 _REPRESENTATION = "Binary labelmap"
 
 
@@ -74,10 +76,10 @@ def _write(image: sitk.Image, path: Path, image_io: str) -> None:
     writer.UseCompressionOn()
     with atomic(path) as temporary:
         temporary.touch(exist_ok=False)  # the operating system's reason why not is clearer than ITK's
-        writer.SetFileName(str(temporary))
+        writer.SetFileName(itk_name(temporary))
         try:
             with silent():
                 writer.Execute(image)
-            check_complete(temporary, image_io)  # ITK does not notice that a disk is full
+            _READERS[image_io](temporary, Monitor())  # ITK does not notice that a disk is full
         except (RuntimeError, SpineError) as error:
             raise SpineError(f"{path}: the file cannot be written, is the disk full?") from error

@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from ..anatomy import Segment
 from ..errors import SpineError
 from ..spine.vertebrae import separate
+from ..volume.labels import whole_numbers
 from .matching import Labels, find_labels, layers_of, match_instances
 from .metrics import Agreement, Spacing, agreement_of, labelled_slices, no_agreement
 
@@ -159,10 +160,11 @@ def _compare_structure(
 
 
 def _label_map(reference: np.ndarray) -> np.ndarray:
-    values = np.unique(reference)
-    if len(values) > _MOST_VALUES or values[-1] > np.iinfo(np.uint16).max or (values != np.rint(values)).any():
+    rounded = whole_numbers(reference)
+    values = np.unique(reference if rounded is None else rounded)
+    if rounded is None or len(values) > _MOST_VALUES or values[-1] > np.iinfo(np.uint16).max:
         raise SpineError(
             f"the reference mask holds {len(values)} different grey values: give a label map, with a whole number for "
             "each vertebra and 0 for everything else."
         )
-    return np.maximum(reference, 0).astype(np.int32)
+    return np.maximum(rounded, 0).astype(np.int32)

@@ -27,21 +27,57 @@ SAME_SPACING = 0.15
 """Spacings that differ by less than this fraction are taken as equal: resampling would cost more than it gives."""
 
 _CANONICAL = "LPI"
+_SHEARED = 1e-3
+"""How much the products of direction cosines may differ from those at right angles, in whatever file they stand."""
+
+_SMALLEST_MM, _LONGEST_MM, _LONGEST_PICTURE_MM = 1.0, 3000.0, 20000.0
+_LARGEST_MM3 = 2e9
+"""What a person, and a scanner's bore, may take up."""
+_FARTHEST_MM = 1e5
+"""From the origin of a scanner, or of a template."""
+_COARSEST_MM = 10.0
+"""Slices may lie further apart than this, pixels may not: a vertebral body is three of them wide."""
 
 
 def check_geometry(image: sitk.Image) -> None:
-    """Raise SpineError when the spacing or the direction cosines of `image` cannot be trusted."""
-    spacing = image.GetSpacing()
-    if not all(math.isfinite(s) and s > 0 for s in spacing):
-        raise SpineError(f"the voxel spacing {spacing} mm is not positive: correct the header of the scan.")
-    if not all(math.isfinite(o) for o in image.GetOrigin()):
-        raise SpineError("the position of the scan is not a number: correct the header of the scan.")
-    dimension = image.GetDimension()
-    direction = np.array(image.GetDirection()).reshape(dimension, dimension)
-    if not np.allclose(direction.T @ direction, np.eye(dimension), atol=1e-3):
+    """Raise SpineError when the place of the voxels of `image` cannot be trusted; see `check_grid`."""
+    check_grid(Grid.of(image))
+
+
+def check_grid(grid: "Grid") -> None:
+    """Raise SpineError for spacings, positions and directions that no scan has.
+
+    One axis may have a single voxel, whose extent then does not matter; several voxels along no axis say nothing.
+    """
+    if not all(math.isfinite(mm) and mm > 0 for mm in grid.spacing):
+        raise SpineError(f"the voxel spacing {_by(grid.spacing)} mm is not positive: correct the header of the scan.")
+    if not all(abs(mm) < _FARTHEST_MM for mm in grid.origin):
+        shown = f"({', '.join(f'{mm:.4g}' for mm in grid.origin)})"
+        raise SpineError(f"the position of the scan, {shown} mm, is in no scanner: correct the header of the scan.")
+    direction = np.array(grid.direction).reshape(len(grid.size), len(grid.size))
+    if not np.allclose(direction.T @ direction, np.eye(len(grid.size)), rtol=0, atol=_SHEARED):
         raise SpineError(
             "the axes of the scan are not at right angles (sheared or gantry-tilted): resample it to a regular grid."
         )
+    _check_lengths(grid)
+
+
+def _check_lengths(grid: "Grid") -> None:
+    axes = [(count * mm, mm) for count, mm in zip(grid.size, grid.spacing, strict=True) if count > 1]
+    if not axes:
+        return
+    lengths, spacings = zip(*axes, strict=True)
+    shown = f"the field of view of {_by(lengths)} mm ({_by(grid.size)} voxels of {_by(grid.spacing)} mm)"
+    if max(lengths) < _SMALLEST_MM:
+        raise SpineError(f"{shown} is too small for a spine: correct the header, its lengths are not in mm.")
+    # A picture of unknown scale has pixels of 1 mm, so that a large one is not of wrong units.
+    longest, volume = (_LONGEST_MM, _LARGEST_MM3) if len(axes) > 2 else (_LONGEST_PICTURE_MM, math.inf)
+    if max(lengths) > longest or math.prod(lengths) > volume or sorted(spacings)[:2][-1] > _COARSEST_MM:
+        raise SpineError(f"{shown} is none of a person: correct the header, its lengths are not in mm.")
+
+
+def _by(numbers: Sequence[float]) -> str:
+    return " x ".join(f"{number:.6g}" for number in numbers)
 
 
 def orientation_of(image: sitk.Image) -> str:

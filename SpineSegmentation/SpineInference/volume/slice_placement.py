@@ -13,7 +13,8 @@ from .geometry import PLANES, SLICE_AXIS, orientation_of
 PIXEL_SIZE, POSITION = "pixel size", "position"
 """What may not be known of an image: how many mm a pixel is, and which plane it shows with which side up."""
 
-_KEY = "SpineSegmentation.unknown"
+UNKNOWN_KEY = "SpineSegmentation.unknown"
+"""Of the metadata of an image, and in the header of an NRRD file."""
 
 _DOWN_AND_RIGHT = {
     "sagittal": ((0.0, 0.0, -1.0), (0.0, 1.0, 0.0)),
@@ -46,12 +47,12 @@ def placed(image: sitk.Image, placement: SlicePlacement) -> sitk.Image:
 
 def mark_unknown(image: sitk.Image, *what: str) -> None:
     """Note in `image` that its `PIXEL_SIZE` or `POSITION` is not known. Filters of SimpleITK do not pass that on."""
-    image.SetMetaData(_KEY, ", ".join(what))
+    image.SetMetaData(UNKNOWN_KEY, ", ".join(what))
 
 
 def unknown_of(image: sitk.Image | sitk.ImageFileReader) -> tuple[str, ...]:
     """What is not known of an image, or of the file behind a reader."""
-    marked = image.GetMetaData(_KEY) if image.HasMetaDataKey(_KEY) else ""
+    marked = image.GetMetaData(UNKNOWN_KEY) if image.HasMetaDataKey(UNKNOWN_KEY) else ""
     return tuple(what for what in (PIXEL_SIZE, POSITION) if what in marked)
 
 

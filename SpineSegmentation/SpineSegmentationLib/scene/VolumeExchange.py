@@ -6,7 +6,7 @@ import slicer
 import vtk
 
 from SpineInference.errors import SpineError
-from SpineInference.files.pictures import PICTURE_SUFFIXES
+from SpineInference.formats.pictures import PICTURE_SUFFIXES
 from SpineInference.volume.geometry import check_geometry
 from SpineInference.volume.slice_placement import PIXEL_SIZE, POSITION, mark_unknown
 

@@ -184,6 +184,15 @@ def test_scans_of_one_name_get_folders_of_their_own(run, out, tmp_path):
     assert names_in(out) == ["X_2", "x"]
 
 
+def test_a_name_that_is_not_utf8_stops_no_other_scan(run, out, tmp_path, capsys):
+    for name in ("a.nii.gz", "r\udcfccken.nii.gz", "z.nii.gz"):
+        write_scan(tmp_path / "x.nii.gz").rename(tmp_path / name)
+    assert call(run, tmp_path, "-o", out) == 0
+    assert names_in(out) == ["a", "r_cken", "z"]
+    assert call(run, tmp_path / "a.nii.gz", "-o", tmp_path / "\udcfc") == 2
+    assert "not UTF-8" in capsys.readouterr().err
+
+
 def test_missing_scan_beside_a_good_one(run, out, tmp_path, capsys):
     assert call(run, tmp_path / "nowhere.nii.gz", write_scan(tmp_path / "a.nii.gz"), "-o", out) == 2
     assert names_in(out) == ["a"]

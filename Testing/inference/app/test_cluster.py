@@ -29,6 +29,10 @@ from SpineInference.monitor import Monitor
 ONE = Needs(cpus=1, memory_gb=0.5)
 
 
+DONE = ["scan 0", "scan 1", "scan 4", "scan_2"]
+"""The results of the archive."""
+
+
 @pytest.fixture(scope="module")
 def nodes():
     nodes = RayNodes()
@@ -38,7 +42,10 @@ def nodes():
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory) -> Path:
-    """Five scans of three bright blocks in grey tissue, one of them broken, and a network that finds what is bright."""
+    """Five scans of three bright blocks in grey tissue and a network that finds what is bright.
+
+    One of the scans is broken, and the name of another one is not UTF-8.
+    """
     folder = tmp_path_factory.mktemp("archive")
     write_package(folder / "bright", fields("bright-sagittal", "sagittal"))
     (folder / "scans").mkdir()
@@ -52,6 +59,7 @@ def archive(tmp_path_factory) -> Path:
         image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
         sitk.WriteImage(image, folder / "scans" / f"scan {number}.nii.gz")
     (folder / "scans" / "scan 3.nii.gz").write_bytes(b"this is no image" * 100)
+    (folder / "scans" / "scan 2.nii.gz").rename(folder / "scans" / "scan\udcff2.nii.gz")
     return folder
 
 
@@ -171,7 +179,7 @@ def test_cluster_gives_the_results_of_one_computer(archive, tmp_path):
     assert ended["alone"].returncode == ended["cluster"].returncode == 2, ended["cluster"].stderr
     assert without_times(ended["cluster"].stdout) == without_times(ended["alone"].stdout)
     assert sentences(ended["cluster"].stderr) == sentences(ended["alone"].stderr)
-    assert names_in(tmp_path / "cluster") == names_in(tmp_path / "alone") == [f"scan {n}" for n in (0, 1, 2, 4)]
+    assert names_in(tmp_path / "cluster") == names_in(tmp_path / "alone") == DONE
     for name in names_in(tmp_path / "alone"):
         assert result_of(tmp_path / "cluster" / name) == result_of(tmp_path / "alone" / name)
     assert not names_in(home)
@@ -199,11 +207,11 @@ def test_a_node_that_dies_costs_no_result(nodes, archive, tmp_path, capfd):
     shown = capfd.readouterr()
     assert code == 2 and shown.err.count("its worker died, it is tried again") == 1, shown.err
     lines = without_times(shown.out)
-    scans = [f"scan {number}: 3 vertebral bodies (Vertebra 1 to Vertebra 3)" for number in (0, 1, 2, 4)]
+    scans = [f"{name}: 3 vertebral bodies (Vertebra 1 to Vertebra 3)" for name in DONE]
     assert lines == ["4 of 5 scans done.", *scans]
     # Hidden: what the dead worker may have been writing.
     results = [name for name in names_in(out) if not name.startswith(".")]
-    assert results == [f"scan {number}" for number in (0, 1, 2, 4)]
+    assert results == DONE
     assert all(len(names_in(out / name)) == 4 for name in results)
 
 

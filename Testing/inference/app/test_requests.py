@@ -42,6 +42,14 @@ def test_json_and_back(request_):
         assert read_request(line) == request
 
 
+def test_no_name_breaks_the_line(request_, tmp_path):
+    for name in ("Rücken 脊椎", "r\udcfccken", 'a"b\n'):
+        scan = tmp_path / name
+        scan.touch()
+        line = to_json(replace(request_, input=str(scan)))
+        assert "\n" not in line and line.isascii() and read_request(line).input == str(scan)
+
+
 def test_only_the_paths_are_needed(request_):
     assert read_request(json.dumps({"input": request_.input, "output": request_.output})) == request_
 

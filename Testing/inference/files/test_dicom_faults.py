@@ -169,6 +169,33 @@ def test_truncated_last_slice_is_not_lost(tmp_path, length):
     refuse_in_one_sentence(tmp_path, str(path), "truncated")
 
 
+@pytest.mark.parametrize("missing", [1, 2, 40])
+def test_last_bytes_are_missed_whatever_decodes(tmp_path, monkeypatch, missing):
+    """Before SimpleITK 2.5.4 a slice without its last bytes was filled up."""
+    monkeypatch.setattr("SpineInference.files.dicom.read_pixels", pytest.fail)
+    path = write_tagged(tmp_path, slices(3), lambda i: {})[1]
+    path.write_bytes(path.read_bytes()[:-missing])
+    refuse_in_one_sentence(tmp_path, str(path), "truncated")
+
+
+def test_end_of_compressed_pixels_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("SpineInference.files.dicom.read_pixels", pytest.fail)
+    path = write(tmp_path / "one", slices(1)[0], placed((0, 0, 0)))
+    plain = path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0")
+    start = plain.rindex(b"\xe0\x7f\x10\x00OW")
+    item = bytes.fromhex("feff00e0 08000000 0102030405060708")
+    whole = plain[:start] + bytes.fromhex("e07f1000 4f42 0000 ffffffff feff00e0 00000000") + item
+    for content in (whole[:-1], whole, whole + bytes.fromhex("feffdde0")):
+        path.write_bytes(content)
+        refuse_in_one_sentence(path, "truncated")
+
+
+def test_lengths_of_wrong_units_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("SpineInference.files.dicom.read_pixels", pytest.fail)
+    write_tagged(tmp_path, slices(3), lambda i: {PIXEL_SPACING: ("DS", "700\\700")})
+    refuse_in_one_sentence(tmp_path, "field of view", "not in mm")
+
+
 def test_fewer_pixels_than_rows(tmp_path):
     path = write(tmp_path / "one", slices(1)[0], placed((0, 0, 0)) | {(0x28, 0x10): ("US", 500)})
     refuse_in_one_sentence(path, "truncated")
@@ -217,3 +244,10 @@ def test_scale_of_all_frames_is_applied(tmp_path):
 def test_header_text_stays_in_one_line(tmp_path):
     write_tagged(tmp_path, slices(2), lambda i: {PIXEL_SPACING: ("DS", "0.5\n0.5")})
     assert not re.search(r"[\n\r\x00]", refuse(tmp_path, "Pixel Spacing"))
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path):
+    path = write_tagged(tmp_path, slices(3), lambda i: {})[1]
+    odd = path.rename(path.with_name(b"Sch\xe4del".decode("utf-8", "surrogateescape")))
+    refuse_in_one_sentence(tmp_path, odd.name, "UTF-8", "rename it")
+    refuse_in_one_sentence(odd, odd.name, "UTF-8", "rename it")

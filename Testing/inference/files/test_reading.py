@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import check_volume, find_scans, read_labels, read_volume, scan_name
 from SpineInference.volume.geometry import canonical
+from SpineInference.volume.labels import whole_numbers
 from SpineInference.volume.slice_placement import PIXEL_SIZE, POSITION, mark_unknown, unknown_of
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -266,6 +267,7 @@ def test_unknown_spacing_across_a_single_slice(tmp_path):
     path = tmp_path / "slice.nii"
     sitk.WriteImage(sitk.GetImageFromArray(np.arange(30, dtype=np.int16).reshape(1, 6, 5)), str(path))
     patch(path, PIXDIM, "4f", 1, 0.5, 0.5, 0)
+    patch(path, SFORM, "2h", 1, 0)
     assert read_volume(path).GetSpacing() == (0.5, 0.5, 1)
 
 
@@ -407,6 +409,7 @@ def test_find_scans_finds_nothing(tmp_path):
         ("series#1.2.3", "series_1.2.3"),
         ("Wirbelsäule 1.nrrd", "Wirbelsäule 1"),
         ('a:b*"c?.nii', "a_b__c_"),
+        ("r\udcfccken.nii", "r_cken"),
         (".nii.gz", "scan"),
     ],
 )
@@ -431,6 +434,32 @@ def test_palette_picture_is_read_through_its_palette(tmp_path):
     (tmp_path / "p.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*parts) for parts in chunks))
     array = sitk.GetArrayFromImage(read_volume(tmp_path / "p.png"))
     assert array[0].tolist() == [[10, 90], [200, 90], [10, 10]]
+
+
+@pytest.mark.parametrize("suffix", [*VOLUME_SUFFIXES, ".png", ".tif"])
+def test_name_that_is_not_utf8(volume, tmp_path, suffix):
+    """ITK would end the process; what it has to read is refused."""
+    picture = suffix in (".png", ".tif")
+    path = tmp_path / f"x{suffix}"
+    sitk.WriteImage(sitk.Cast(volume[:, :, 0] + 1000, sitk.sitkUInt16) if picture else volume, str(path))
+    path = path.rename(tmp_path / f"r\udcfccken{suffix}")
+    if picture:
+        refuse(path, "not written in UTF-8", "rename it")
+    else:
+        assert_same(read_volume(path), volume)
+
+
+def test_gzip_around_other_formats_is_named(volume, tmp_path):
+    for suffix in (".nrrd", ".mha"):
+        path = tmp_path / f"scan{suffix}"
+        sitk.WriteImage(volume, str(path))
+        path.write_bytes(gzip.compress(path.read_bytes()))
+        refuse(path, "compressed with gzip", "unpack it first")
+
+
+def test_nearly_whole_numbers():
+    assert whole_numbers(np.array([0, 20.00018, -0.009])).tolist() == [0, 20, 0]
+    assert whole_numbers(np.array([0, 20.02])) is None and whole_numbers(np.array([np.nan])) is None
 
 
 @pytest.mark.data

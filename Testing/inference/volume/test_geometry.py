@@ -17,6 +17,7 @@ from SpineInference.volume.geometry import (
     canonical,
     canonical_spacing,
     check_geometry,
+    check_grid,
     crop,
     plane_grid,
     reorient,
@@ -216,3 +217,33 @@ def test_grids_that_cannot_be_trusted_are_refused(direction, spacing, said):
     image.SetDirection(direction)
     with pytest.raises(SpineError, match=said):
         check_geometry(image)
+
+
+@pytest.mark.parametrize(
+    ("size", "spacing", "said"),
+    [
+        ((256, 256, 180), (60, 60, 60), "none of a person"),
+        ((512, 512, 30), (400, 400, 4000), "none of a person"),
+        ((30, 30, 30), (60, 60, 60), "none of a person"),  # not far across, but a vertebra is no larger than a voxel
+        ((1000, 1000, 1000), (2.9, 2.9, 2.9), "none of a person"),
+        ((512, 512, 1), (140, 140, 1), "none of a person"),
+        ((256, 256, 20), (0.0006, 0.0006, 0.004), "too small"),
+        ((512, 512, 1900), (1.5, 1.5, 1), None),
+        ((256, 256, 3), (1.9, 1.9, 60), None),
+        ((4000, 5000, 1), (1, 1, 1), None),
+        ((1, 1, 1), (1, 1, 1), None),
+    ],
+)
+def test_lengths_of_a_person(size, spacing, said):
+    grid = Grid(size, spacing, (0, 0, 0), tuple(np.eye(3).ravel()))
+    if said is None:
+        check_grid(grid)
+    else:
+        with pytest.raises(SpineError, match=said):
+            check_grid(grid)
+
+
+@pytest.mark.parametrize("mm", [math.nan, math.inf, -1e11])
+def test_position_in_no_scanner(mm):
+    with pytest.raises(SpineError, match="position of the scan"):
+        check_grid(Grid((9, 9, 9), (1, 1, 1), (0, mm, 0), tuple(np.eye(3).ravel())))

@@ -52,6 +52,15 @@ def radiograph(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return image.astype(np.uint16), mask
 
 
+def test_msd_with_two_images_of_one_name(tmp_path):
+    folder = tmp_path / "data" / "A"
+    folder.mkdir(parents=True)
+    pairs = [{"image": f"imagesTr/a{suffix}", "label": "labelsTr/a.nii.gz"} for suffix in (".nii.gz", ".nii")]
+    (folder / "dataset.json").write_text(json.dumps({"training": pairs}))
+    with pytest.raises(SpineError, match='two images for the case "a"'):
+        find_cases(Dataset(name="A", layout="msd"), tmp_path / "data")
+
+
 def test_msd_takes_the_pairs_of_its_description(tmp_path):
     image, labels = make_case(0)
     write(tmp_path / "set/imagesTr/spine_1.nii.gz", image)
