@@ -82,7 +82,7 @@ def test_restricting_to_the_spine_costs_no_accuracy(models, spine_data):
         ).measurements.reference.dice
         for restrict in (True, False)
     ]
-    assert dice[0] >= dice[1] - 0.002
+    assert dice[0] >= dice[1] - 0.004
 
 
 def test_comparing_finds_a_missed_body():
