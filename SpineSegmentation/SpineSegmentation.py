@@ -63,7 +63,8 @@ class SpineSegmentationParameterNode:
 
     `model` is the name of a set of the catalog; no `planes` means automatic; `biasCorrection` is "model", "on" or
     "off"; `postprocessing` is "model", or "adjusted" to the four values below it. Without `outputSegmentation` the
-    segmentation is a new one. `result` is the table of the last result, which knows its segmentation and charts.
+    segmentation is a new one. `result` is the table of the result that is shown, which knows its segmentation and
+    charts; or, where the table was removed, the segmentation.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -80,7 +81,7 @@ class SpineSegmentationParameterNode:
     smoothMm: float = 0.0
     interpolateSlices: bool = False
     device: str = "auto"
-    result: vtkMRMLTableNode
+    result: Union[vtkMRMLTableNode, vtkMRMLSegmentationNode, None]  # noqa: UP007  X | Y: not yet
 
 
 class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -92,6 +93,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
+        self._shown = (None, None)
 
     def setup(self):
         from SpineSegmentationLib.panel.InputSection import InputSection
@@ -117,6 +119,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self._shown = self._chosen()
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -138,12 +141,14 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller, event):
+        self._shown = self._chosen()
         self.results.forgetReplacement()
         self.run.showStatus("")
         if self.parent.isEntered:
             self.initializeParameterNode()
 
     def onSceneEndImport(self, caller, event):
+        self._shown = self._chosen()  # the views are those of the scene
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -155,11 +160,16 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onResult(self, result):
         """A run has succeeded: show its result, if anything was found."""
+        from SpineSegmentationLib.scene.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.ResultViews import isShown
+
         parameterNode = self.logic.getParameterNode()  # self._parameterNode is None while another module is shown
         if result.replacement:
-            self.results.offerToRestore(result.replacement, parameterNode.result)
+            self.results.offerToRestore(result.replacement)
         if result.tableNode:
             parameterNode.result = result.tableNode
+            if self._parameterNode is None and not isShown(scanOf(result.tableNode)):
+                result.segmentationNode.SetDisplayVisibility(False)  # until the panel is there, and with it the scan
 
     def initializeParameterNode(self):
         """Connect the panel with the parameter node of the scene, and choose a volume if none is chosen."""
@@ -180,12 +190,40 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def updatePanel(self, caller=None, event=None):
         """Update all parts from the parameter node and the state of the logic."""
-        if self._parameterNode is None:
+        if self._parameterNode is None or slicer.mrmlScene.IsImporting():
             return
+        self.showChosen()
         for section in self._sections:
             if section is self.run:
                 self.run.setBlockingReason(next(filter(None, (each.blockingReason() for each in self._sections)), ""))
             section.update(self.logic.isRunning)
+
+    def showChosen(self):
+        """Let the views show what was chosen since the last time: a scan with its latest result, or a result.
+
+        A result is never seen on another scan than its own, neither here nor in the views.
+        """
+        from SpineSegmentationLib.scene.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.ResultNodes import latestResultOf
+        from SpineSegmentationLib.scene.ResultViews import showResult, showScan
+
+        parameterNode, (scanId, resultId) = self._parameterNode, self._chosen()
+        isOtherScan, isOtherResult = scanId != self._shown[0], resultId != self._shown[1]
+        self._shown = (scanId, resultId)
+        if isOtherResult and resultId:
+            if scanOf(parameterNode.result) is not None:
+                parameterNode.inputVolume = scanOf(parameterNode.result)
+            self._shown = self._chosen()
+            showResult(parameterNode.result)
+        elif isOtherScan and scanId:
+            parameterNode.result = latestResultOf(parameterNode.inputVolume)
+            self._shown = self._chosen()
+            showScan(parameterNode.inputVolume, parameterNode.result)
+
+    def _chosen(self):
+        """The IDs of the chosen scan and result."""
+        parameterNode = self.logic.getParameterNode()
+        return tuple(node and node.GetID() for node in (parameterNode.inputVolume, parameterNode.result))
 
 
 class SpineSegmentationLogic(ScriptedLoadableModuleLogic):

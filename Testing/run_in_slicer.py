@@ -118,6 +118,11 @@ def several_labels(slicer: Slicer) -> CheckResult:
     return slicer.script("several_labels", model=model, **_pictures(slicer))
 
 
+def two_patients(slicer: Slicer) -> CheckResult:
+    model = model_of_several_labels(slicer.folder("two_patients"))
+    return slicer.script("two_patients", model=model, **_pictures(slicer))
+
+
 def headless_use(slicer: Slicer) -> CheckResult:
     return slicer.script("headless_use", "--no-main-window")
 
@@ -162,6 +167,7 @@ CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
         runtime_in_slicers_python,
         hand_use,
         several_labels,
+        two_patients,
         headless_use,
         readme_example,
         quit_during_run,

@@ -24,11 +24,14 @@ def test_table_shows_the_measurements(panel):
     assert "Quality: how sure the model is, from 0 to 1. ! look here first." in panel.ui.resultLabel.text
 
 
-def test_result_of_another_scan_says_so(host, panel):
-    assert "not the scan" not in panel.ui.resultLabel.text
+def test_another_scan_takes_the_result_along(host, panel):
+    scan, result = panel._parameterNode.inputVolume, panel._parameterNode.result
     panel._parameterNode.inputVolume = addScan("another")
     host.process()
-    assert "scan vertebral bodies: not the scan that is chosen above." in panel.ui.resultLabel.text
+    assert panel._parameterNode.result is None and panel.ui.resultTable.rowCount == 0
+    panel._parameterNode.inputVolume = scan
+    host.process()
+    assert panel._parameterNode.result is result and panel.ui.resultTable.rowCount == 2
 
 
 def test_edited_result_asks_to_measure_again(host, panel):

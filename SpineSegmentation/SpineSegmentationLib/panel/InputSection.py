@@ -5,6 +5,7 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 
+from ..scene.ResultViews import shownScan
 from ..scene.VolumeExchange import checkVolume
 from ..scene.VolumeInfo import describeVolume, modalityWarning
 from .PanelSection import PanelSection
@@ -20,10 +21,10 @@ class InputSection(PanelSection):
         ui.sampleButton.connect("clicked(bool)", self._onSample)
 
     def chooseFirstVolume(self) -> None:
-        """Choose the first usable volume of the scene if none is chosen."""
+        """Choose the volume in the slice views, or else the first usable one of the scene, if none is chosen."""
         if self.parameters.inputVolume is None:
-            for volumeNode in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-                if not self._problemWith(volumeNode):
+            for volumeNode in (shownScan(), *slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")):
+                if volumeNode is not None and not self._problemWith(volumeNode):
                     self.parameters.inputVolume = volumeNode
                     return
 

@@ -10,7 +10,7 @@ from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
 from SpineInference.specs import PostprocessingSpec
 
-from ..scene.MeasurementTable import measurementsOf, scanOf
+from ..scene.MeasurementTable import measurementsOf
 from ..worker.BackgroundTask import BackgroundTask
 from .ChoiceBox import ChoiceBox
 from .ModelDetails import planesOf
@@ -56,7 +56,7 @@ class OptionsSection(PanelSection):
         self.ui.advancedCollapsibleButton.setEnabled(not isRunning)
         self._level.show(parameters.topLevel)
         self.ui.namingLabel.setText(namingPreview(parameters.topLevel))
-        isAsked = parameters.topLevel == UNKNOWN_LEVEL and scanOf(parameters.result) is parameters.inputVolume
+        isAsked = parameters.topLevel == UNKNOWN_LEVEL
         hint = namingHint(parameters.result) if isAsked else ""
         self.ui.namingHintLabel.setText(hint)
         self.ui.namingHintLabel.setVisible(bool(hint))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
@@ -17,10 +16,10 @@ from ..scene.MeasurementTable import (
     editStateOf,
     isUpToDate,
     measurementsOf,
-    scanOf,
     segmentationOf,
 )
-from ..scene.ResultViews import ResultViews, editInSegmentEditor, jumpTo
+from ..scene.ResultNodes import latestResultOf
+from ..scene.ResultViews import ResultViews, editInSegmentEditor, jumpTo, showResult
 from ..scene.SegmentationReplacement import SegmentationReplacement
 from . import Dialogs
 from .ChoiceBox import ChoiceBox
@@ -37,28 +36,24 @@ class ResultSection(PanelSection):
         self._shown = None
         self._rows: list[dict] = []
         self._replacement: SegmentationReplacement | None = None
-        self._swappedResult: slicer.vtkMRMLTableNode | None = None
         self._plots = ChoiceBox(ui.plotSelector, lambda _role: self._showViews())
         self._plots.fill([])
         ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         ui.resultTable.connect("itemSelectionChanged()", self._onRow)
         ui.tableAndPlotButton.connect("toggled(bool)", self._onTableAndPlot)
-        ui.editButton.connect("clicked(bool)", lambda _checked=False: editInSegmentEditor(self._segmentation()))
+        ui.editButton.connect("clicked(bool)", self._onEdit)
         ui.measureButton.connect("clicked(bool)", self._onMeasure)
         ui.restoreButton.connect("clicked(bool)", self._onRestore)
         self._menu = self._makeExportMenu()
         ui.exportButton.setMenu(self._menu)
 
-    def offerToRestore(
-        self, replacement: SegmentationReplacement, resultBefore: "slicer.vtkMRMLTableNode | None"
-    ) -> None:
-        """Offer to restore the segments that a run has replaced, together with the table that was shown before."""
+    def offerToRestore(self, replacement: SegmentationReplacement) -> None:
+        """Offer to restore the segments that a run has replaced, together with their measurements."""
         self._replacement = replacement
-        self._swappedResult = resultBefore if segmentationOf(resultBefore) is replacement.node else None
 
     def forgetReplacement(self) -> None:
         """Offer it no longer: the scene is closed, and another segmentation may get the ID of the replaced one."""
-        self._replacement = self._swappedResult = None
+        self._replacement = None
 
     def update(self, isRunning: bool) -> None:
         tableNode = self.parameters.result
@@ -70,7 +65,6 @@ class ResultSection(PanelSection):
             tableNode and tableNode.GetID(),
             segmentationNode and segmentationNode.GetID(),
             editStateOf(segmentationNode),
-            self._isOfOtherScan(),
         )
         if shown != self._shown:
             self._shown = shown
@@ -78,10 +72,6 @@ class ResultSection(PanelSection):
 
     def _segmentation(self) -> "slicer.vtkMRMLSegmentationNode | None":
         return segmentationOf(self.parameters.result) if self.parameters is not None else None
-
-    def _isOfOtherScan(self) -> bool:
-        """Whether the result belongs to another scan than the chosen one."""
-        return self.parameters.inputVolume not in (None, scanOf(self.parameters.result))
 
     def _showTable(
         self,
@@ -110,9 +100,7 @@ class ResultSection(PanelSection):
         """The name of the result, and a legend of these columns."""
         if segmentationNode is None:
             return ""
-        name = segmentationNode.GetName()
-        other = _("{name}: not the scan that is chosen above.").format(name=name)
-        sentences = [other if self._isOfOtherScan() else f"{name}."]
+        sentences = [f"{segmentationNode.GetName()}."]
         if "quality" in columns:
             sentences.append(_("Quality: how sure the model is, from 0 to 1."))
         if any(needs_review(row.get("quality")) for row in self._rows):
@@ -131,9 +119,14 @@ class ResultSection(PanelSection):
     def _onRow(self) -> None:
         row = self.ui.resultTable.currentRow()
         if 0 <= row < len(self._rows) and self._segmentation() is not None:
+            showResult(self.parameters.result)
             centre = centreOf(self._rows[row], self.parameters.result)
             if centre is not None:
                 jumpTo(centre)
+
+    def _onEdit(self, _checked: bool = False) -> None:
+        showResult(self.parameters.result)
+        editInSegmentEditor(self._segmentation())
 
     def _onTableAndPlot(self, on: bool) -> None:
         if on:
@@ -183,8 +176,7 @@ class ResultSection(PanelSection):
     def _onRestore(self, _checked: bool = False) -> None:
         self._replacement.swap()
         text = _("The previous segments are back.") if self._replacement.isUndone else _("The new segments are back.")
-        if slicer.mrmlScene.IsNodePresent(self._swappedResult):
-            self._swappedResult, self.parameters.result = self.parameters.result, self._swappedResult
+        self.parameters.result = latestResultOf(self._replacement.node) or self._replacement.node
         self.showStatus(text)
         self.logic.changed()
 

@@ -46,20 +46,27 @@ def addMeasurementTable(
 
 
 def measurementsOf(tableNode: "slicer.vtkMRMLTableNode") -> list[dict[str, Cell]]:
-    """The rows of a table node that `addMeasurementTable` has made; texts stay texts, NaN becomes None."""
+    """The rows of a table node that `addMeasurementTable` has made; texts stay texts, NaN becomes None.
+
+    A result without a table, known by its segmentation, has no rows.
+    """
+    if not tableNode.IsA("vtkMRMLTableNode"):
+        return []
     table = tableNode.GetTable()
     columns = [table.GetColumn(index) for index in range(table.GetNumberOfColumns())]
     return [{column.GetName(): _cellValue(column, row) for column in columns} for row in range(table.GetNumberOfRows())]
 
 
-def segmentationOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLSegmentationNode | None":
-    """The segmentation that was measured; None if it was removed."""
-    return tableNode and tableNode.GetNodeReference(SEGMENTATION_ROLE)
+def segmentationOf(result: "slicer.vtkMRMLNode | None") -> "slicer.vtkMRMLSegmentationNode | None":
+    """The segmentation that a table measures, None if it was removed; a segmentation is its own."""
+    if result is None or result.IsA("vtkMRMLSegmentationNode"):
+        return result
+    return result.GetNodeReference(SEGMENTATION_ROLE)
 
 
-def scanOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLVolumeNode | None":
+def scanOf(result: "slicer.vtkMRMLNode | None") -> "slicer.vtkMRMLVolumeNode | None":
     """The scan that was segmented; None if it, or the segmentation, was removed."""
-    node = segmentationOf(tableNode)
+    node = segmentationOf(result)
     return node and node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
 
 

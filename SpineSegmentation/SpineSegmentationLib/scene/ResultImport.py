@@ -11,6 +11,7 @@ from SpineInference.anatomy import Segment
 from SpineInference.app.record import Record
 
 from .MeasurementTable import addMeasurementTable, setPlacement
+from .ResultNodes import markResult
 from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
 from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
@@ -67,6 +68,7 @@ def importResult(
         tableNode = made[1]
         setPlacement(tableNode, record.placement)
         _describeShading(tableNode, record.shading_removed)
+        markResult([made[0], tableNode], record.request.options.model)
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
     except Exception:
         for node in made:

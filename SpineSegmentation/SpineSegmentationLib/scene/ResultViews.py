@@ -3,6 +3,9 @@
 import qt
 import slicer
 
+from .MeasurementTable import scanOf
+from .ResultNodes import showOnly
+
 _LAYOUT = 5547  # not the number of any of Slicer's layouts
 
 _PIXELS = 1000  # more than available: a splitter scales sizes down in proportion
@@ -72,6 +75,43 @@ class ResultViews:
         for splitter in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="QSplitter"):
             isVertical = splitter.orientation == qt.Qt.Vertical
             splitter.setSizes([2 * _PIXELS, _PIXELS] if isVertical else [_PIXELS] * 3)
+
+
+def shownScan() -> "slicer.vtkMRMLVolumeNode | None":
+    """The background of the slice views, where all have the same one; else None."""
+    shown = {node.GetBackgroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
+    return slicer.mrmlScene.GetNodeByID(shown.pop()) if len(shown) == 1 and None not in shown else None
+
+
+def showScan(volumeNode: "slicer.vtkMRMLVolumeNode", result: "slicer.vtkMRMLNode | None") -> None:
+    """Show a scan in all views, with the segmentation of this result of it; those of other results are hidden.
+
+    Where all slice views show the scan already, be it as an overlay, they stay as they are.
+    """
+    if not isShown(volumeNode):
+        # What lay over the other scan does not belong to this one.
+        slicer.util.setSliceViewerLayers(background=volumeNode, foreground=None, label=None, fit=True)
+    showOnly(result)
+
+
+def showResult(result: "slicer.vtkMRMLNode") -> None:
+    """Show a result on its scan. Where the scan was removed, only other results are hidden."""
+    volumeNode = scanOf(result)
+    if volumeNode is not None:
+        showScan(volumeNode, result)
+    else:
+        showOnly(result)
+
+
+def isShown(volumeNode: "slicer.vtkMRMLVolumeNode") -> bool:
+    """Whether all slice views show a scan, be it as an overlay; also where there are no views."""
+    views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return all(_shows(view, volumeNode.GetID()) for view in views)
+
+
+def _shows(view: "slicer.vtkMRMLSliceCompositeNode", volumeId: str) -> bool:
+    isOverlay = view.GetForegroundVolumeID() == volumeId and view.GetForegroundOpacity() > 0
+    return isOverlay or view.GetBackgroundVolumeID() == volumeId
 
 
 def jumpTo(point: tuple[float, float, float]) -> None:
