@@ -143,7 +143,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def onSceneEndClose(self, caller, event):
         self._shown = self._chosen()
         self.results.forgetReplacement()
-        self.run.showStatus("")
+        self.run.clear()
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -209,6 +209,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
         parameterNode, (scanId, resultId) = self._parameterNode, self._chosen()
         isOtherScan, isOtherResult = scanId != self._shown[0], resultId != self._shown[1]
+        if isOtherScan and scanId and self._shown[0] and not self.logic.isRunning:
+            self.run.clear()  # it speaks of the other scan
         self._shown = (scanId, resultId)
         if isOtherResult and resultId:
             if scanOf(parameterNode.result) is not None:

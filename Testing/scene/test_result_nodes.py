@@ -32,7 +32,7 @@ def test_only_one_result_is_visible(imported, scene):
     from SpineSegmentationLib.scene.ResultNodes import showOnly
 
     first, second = imported("first"), imported("second")
-    drawn, _array = chosen_node(scene)
+    chosen_node(scene)
     showOnly(first.tableNode)
     assert visible() == [first.segmentationNode.GetName(), "chosen"], "what a person has drawn stays"
     showOnly(second.tableNode)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError

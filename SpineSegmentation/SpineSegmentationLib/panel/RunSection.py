@@ -35,6 +35,11 @@ class RunSection(PanelSection):
         """Disable the button for this reason; an empty one enables it."""
         self._blockingReason = reason
 
+    def clear(self) -> None:
+        """Say nothing about the last run any more."""
+        self.showStatus("")
+        self.showDetails("")
+
     def update(self, isRunning: bool) -> None:
         button = self.ui.segmentButton
         button.setText(_("Cancel") if isRunning else _("Segment"))
