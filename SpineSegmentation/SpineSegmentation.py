@@ -101,6 +101,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         from SpineSegmentationLib.panel.OptionsSection import OptionsSection
         from SpineSegmentationLib.panel.ResultSection import ResultSection
         from SpineSegmentationLib.panel.RunSection import RunSection
+        from SpineSegmentationLib.panel.Sight import Sight
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineSegmentation.ui"))
@@ -113,8 +114,9 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.input = InputSection(self.ui, self.logic)
         self.model = ModelSection(self.ui, self.logic)
         self.options = OptionsSection(self.ui, self.logic)
-        self.results = ResultSection(self.ui, self.logic)
+        self.results = ResultSection(self.ui, self.logic, self.model)
         self.run = RunSection(self.ui, self.logic, self.onResult)
+        self.sight = Sight(uiWidget)
         self._sections = [self.input, self.model, self.options, self.results, self.run]
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
@@ -133,6 +135,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def enter(self):
         self.initializeParameterNode()
+        self.sight.bring(self.ui.segmentButton)
 
     def exit(self):
         self.setParameterNode(None)
@@ -168,6 +171,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.results.offerToRestore(result.replacement)
         if result.tableNode:
             parameterNode.result = result.tableNode
+            self.sight.bring(self.ui.resultTable, self.ui.segmentButton)
             if self._parameterNode is None and not isShown(scanOf(result.tableNode)):
                 result.segmentationNode.SetDisplayVisibility(False)  # until the panel is there, and with it the scan
 
@@ -324,7 +328,8 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
     def measure(self, tableNode, referenceSegmentation=None, wait=True, onEnd=None):
         """Remeasure the segments of a result as they are now: after a correction, or to compare them.
 
-        `tableNode` is the table of the result, `referenceSegmentation` a segmentation or a label map to compare with.
+        `tableNode` is the table of the result, or where that was removed its segmentation; `referenceSegmentation` is
+        a segmentation or a label map to compare with.
         With `wait`, blocks and returns a new table beside the first one, in place of that of an earlier call, or
         raises SpineError with a sentence for the user. Otherwise returns None at once and calls
         `onEnd(newTableNode, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.

@@ -17,7 +17,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 from watched_process import FinishedProcess, run_watched
 
@@ -123,6 +125,14 @@ def two_patients(slicer: Slicer) -> CheckResult:
     return slicer.script("two_patients", model=model, **_pictures(slicer))
 
 
+def _panel_sizes(percent: int, slicer: Slicer) -> CheckResult:
+    """The panel in fonts of this size. Qt takes the resolution from the environment, as it does that of a screen."""
+    name = f"panel_sizes_{percent}"
+    model = model_of_several_labels(slicer.folder(name))
+    with patch.dict(os.environ, QT_FONT_DPI=str(96 * percent // 100)):
+        return slicer.script(name, script="panel_sizes", model=model, percent=str(percent), **_pictures(slicer))
+
+
 def headless_use(slicer: Slicer) -> CheckResult:
     return slicer.script("headless_use", "--no-main-window")
 
@@ -173,7 +183,7 @@ CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
         quit_during_run,
         crash_during_run,
     )
-}
+} | {f"panel_sizes_{percent}": partial(_panel_sizes, percent) for percent in (100, 125, 150)}
 
 
 def model_of_several_labels(folder: Path) -> str:
@@ -222,7 +232,7 @@ def _display_wrapper() -> list[str]:
     if sys.platform != "linux" or os.environ.get("DISPLAY"):
         return []
     program = shutil.which("xvfb-run")
-    return [program, "-a", "-s", "-screen 0 1500x1000x24"] if program else []
+    return [program, "-a", "-s", "-screen 0 1920x1080x24"] if program else []
 
 
 def main() -> int:

@@ -107,7 +107,7 @@ def import_model():
     Dialogs.askOpenFile = lambda title, filter_: arguments()["model"]
     ui.importModelButton.click()
     yield "the model", lambda: not ui.modelProgressBar.visible
-    assert ui.modelSelector.currentText == "By brightness", ui.modelSummaryLabel.text
+    assert ui.modelSelector.currentText == "By brightness", ui.modelMessageLabel.text
 
 
 def shown_scans() -> set:

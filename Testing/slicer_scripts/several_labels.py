@@ -33,12 +33,12 @@ def steps(facts):
     [resultNode] = nodes("vtkMRMLSegmentationNode")
     segmentation, display = resultNode.GetSegmentation(), resultNode.GetDisplayNode()
     assert sorted(segment_names(resultNode)) == sorted(NUMBERED + BESIDE)
-    assert "Choose the topmost vertebra" in ui.namingHintLabel.text
+    assert "choose the topmost vertebra" in ui.resultLabel.text
     table = ui.resultTable
     rows = [table.item(row, 0).text().removesuffix(" *") for row in range(table.rowCount)]
     assert rows == NUMBERED + BESIDE, rows
     marked = [rows[row] for row in range(len(rows)) if table.item(row, 1).text().endswith("!")]
-    assert marked == ["Vertebra 3"] and "look here first" in ui.resultLabel.text, marked
+    assert marked == ["Vertebra 3"] and "Look first at Vertebra 3" in ui.resultLabel.text, marked
     disc = segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName("Disc"))
     assert np.allclose(disc.GetColor(), (60 / 255, 160 / 255, 220 / 255))
     press_cell(table, rows.index("Canal"))

@@ -9,7 +9,7 @@ from ..scene.ResultViews import shownScan
 from ..scene.VolumeExchange import checkVolume
 from ..scene.VolumeInfo import describeVolume, modalityWarning
 from .PanelSection import PanelSection
-from .UserMessages import asSentence
+from .UserMessages import asSentence, asToolTip
 
 
 class InputSection(PanelSection):
@@ -18,6 +18,7 @@ class InputSection(PanelSection):
     def __init__(self, ui: object, logic: object):
         super().__init__(ui, logic)
         self._problem = ""
+        self._explanation = ui.inputSelector.toolTip
         ui.sampleButton.connect("clicked(bool)", self._onSample)
 
     def chooseFirstVolume(self) -> None:
@@ -31,10 +32,11 @@ class InputSection(PanelSection):
     def update(self, isRunning: bool) -> None:
         volumeNode = self.parameters.inputVolume
         self._problem = self._problemWith(volumeNode)
-        self.ui.inputsCollapsibleButton.setEnabled(not isRunning)
+        self.ui.inputsWidget.setEnabled(not isRunning)
+        self.ui.outputCollapsibleButton.setEnabled(not isRunning)
         usable = volumeNode is not None and not self._problem
-        self.ui.inputInfoLabel.setText(describeVolume(volumeNode) if usable else "")
-        self.ui.inputInfoLabel.setVisible(usable)
+        name, size = (volumeNode.GetName(), describeVolume(volumeNode)) if usable else ("", "")
+        self.ui.inputSelector.setToolTip(asToolTip(self._explanation, name, size))
         hint = modalityWarning(volumeNode, self.logic.modalityOf(self.parameters.model)) if usable else self._problem
         self.ui.inputHintLabel.setText(hint)
         self.ui.inputHintLabel.setVisible(bool(hint))

@@ -14,8 +14,9 @@ from . import Dialogs
 from .ModelDetails import planesOf
 from .OptionsSection import ADJUSTED, FROM_MODEL, NUMBERED, UNKNOWN_LEVEL
 from .PanelSection import PanelSection
+from .ResultSummary import summaryOf
 from .RunProgress import RunProgress
-from .UserMessages import asSentence, durationText
+from .UserMessages import asSentence, asToolTip
 
 
 class RunSection(PanelSection):
@@ -44,11 +45,8 @@ class RunSection(PanelSection):
         button = self.ui.segmentButton
         button.setText(_("Cancel") if isRunning else _("Segment"))
         button.setEnabled(not self.logic.isCancelling if isRunning else not self._blockingReason)
-        button.setToolTip(
-            _("Stop. The scene stays as it is.")
-            if isRunning
-            else self._blockingReason or _("Find, name and measure the vertebral bodies.")
-        )
+        idle = self._blockingReason or _("Find, name and measure the vertebral bodies.")
+        button.setToolTip(asToolTip(_("Stop. The scene stays as it is.") if isRunning else idle))
         self.ui.progressBar.setVisible(isRunning)
 
     def _onButton(self, _checked: bool = False) -> None:
@@ -120,44 +118,11 @@ class RunSection(PanelSection):
         if error is not None:
             self.showError(error)
         else:
-            text = _resultText(result)
-            self.showStatus(text)
-            self.ui.logText.appendPlainText(text)
+            self.showStatus(summaryOf(result))
+            self.ui.logText.appendPlainText("\n".join([summaryOf(result), *map(asSentence, result.notes)]))
             self.ui.logText.appendPlainText(_("Computed on {device}.").format(device=result.device))
             self._onResult(result)
         self.logic.changed()
 
     def _onCopyLog(self, _checked: bool = False) -> None:
         qt.QApplication.clipboard().setText(self.ui.logText.toPlainText())
-
-
-def _resultText(result: SegmentationResult) -> str:
-    """A summary of a result with its notes."""
-    time = durationText(result.seconds)
-    notes = [asSentence(note) for note in result.notes]
-    if result.segmentationNode is None and not result.isSpine:
-        return "\n".join(
-            [_("Nothing was found, so nothing was added to the scene ({time}).").format(time=time), *notes]
-        )
-    if result.segmentationNode is None:
-        lines = [_("No vertebral body was found, so nothing was added to the scene ({time}).").format(time=time)]
-        lines.append(
-            _(
-                "Likely reasons: another kind of scan than the model is made for, another part of the body, or only a "
-                "small part of the spine in the picture."
-            )
-        )
-        return "\n".join(lines)
-    bodies = [segment.name for segment in result.segments if segment.is_vertebra]
-    others = ", ".join(segment.name for segment in result.segments if not segment.is_vertebra)
-    if not bodies:
-        text = _("Found in {time}: {names}.").format(time=time, names=others)
-    elif len(bodies) == 1:
-        text = _("One vertebral body found in {time}: {first}.").format(time=time, first=bodies[0])
-    else:
-        text = _("{count} vertebral bodies found in {time}: {first} to {last}.").format(
-            count=len(bodies), time=time, first=bodies[0], last=bodies[-1]
-        )
-    if bodies and others:
-        text = " ".join([text, _("Also found: {names}.").format(names=others)])
-    return "\n".join([text, *notes])

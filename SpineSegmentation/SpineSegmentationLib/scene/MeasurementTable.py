@@ -22,6 +22,8 @@ Cell = str | float | int | bool | None
 SEGMENTATION_ROLE = "segmentation"
 HEIGHT_CHART_ROLE = "heightChart"
 DICE_CHART_ROLE = "diceChart"
+REMEASURED_ATTRIBUTE = "SpineSegmentation.MeasuredAgain"
+"""The attribute of tables of a corrected result, saved with the scene."""
 
 _PLACEMENT = "SpineSegmentation.Placement"
 
@@ -35,10 +37,9 @@ def addMeasurementTable(
     (None: empty, True and False: yes and no).
     """
     tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    titles = _titles()
     for column in dict.fromkeys(key for row in rows for key in row):
         tableNode.AddColumn(_column(column, [row.get(column) for row in rows]))
-        tableNode.SetColumnTitle(column, titles.get(column, column))
+        tableNode.SetColumnTitle(column, columnTitle(column))
     tableNode.SetUseColumnTitleAsColumnHeader(True)
     tableNode.SetNodeReferenceID(SEGMENTATION_ROLE, segmentationNode.GetID())
     tableNode.SetLocked(True)
@@ -79,6 +80,16 @@ def placementOf(tableNode: "slicer.vtkMRMLTableNode") -> SlicePlacement | None:
     """What `setPlacement` has kept, also in a scene that was saved and loaded."""
     kept = tableNode.GetAttribute(_PLACEMENT)
     return parse_json(kept, SlicePlacement, "the placement of the slice") if kept else None
+
+
+def isMeasuredAgain(tableNode: "slicer.vtkMRMLTableNode") -> bool:
+    """Whether a table is one of a corrected result, and not that of the segmentation run."""
+    return bool(tableNode.GetAttribute(REMEASURED_ATTRIBUTE))
+
+
+def columnTitle(name: str) -> str:
+    """The title of a column for people."""
+    return _titles().get(name, name)
 
 
 def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:

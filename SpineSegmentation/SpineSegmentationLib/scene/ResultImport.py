@@ -15,6 +15,7 @@ from .ResultNodes import markResult
 from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
 from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
+from .VolumeInfo import planeOfSingleSlice
 
 
 class SegmentationResult(NamedTuple):
@@ -22,7 +23,8 @@ class SegmentationResult(NamedTuple):
 
     `notes` are messages for the user, `seconds` is the time of the worker, `device` where the networks ran, and why.
     `replacement` can restore the segments of an overwritten segmentation; None for a new one. `segments` are what was
-    found. `isSpine`: vertebrae were found, or the model finds nothing else.
+    found. `isSpine`: vertebrae were found, or the model finds nothing else. `singleSlice`: the plane of a scan of one
+    slice, else empty.
     """
 
     segmentationNode: "slicer.vtkMRMLSegmentationNode | None"
@@ -33,6 +35,7 @@ class SegmentationResult(NamedTuple):
     replacement: SegmentationReplacement | None = None
     segments: tuple[Segment, ...] = ()
     isSpine: bool = True
+    singleSlice: str = ""
 
 
 def importResult(
@@ -53,7 +56,10 @@ def importResult(
     bodies, structures = measurements["vertebrae"], measurements.get("structures", [])
     isSpine = bool(bodies) or not structures
     if not record.segments:
-        return SegmentationResult(None, None, record.notes, record.total_seconds, device, isSpine=isSpine)
+        plane = planeOfSingleSlice(volumeNode)
+        return SegmentationResult(
+            None, None, record.notes, record.total_seconds, device, isSpine=isSpine, singleSlice=plane
+        )
     labels = sitk.ReadImage(str(folder / record.contents["labels"]))
     name, scene = volumeNode.GetName(), slicer.mrmlScene
     title = f"{name} segmentation" if structures else f"{name} vertebral bodies"
@@ -68,7 +74,7 @@ def importResult(
         tableNode = made[1]
         setPlacement(tableNode, record.placement)
         _describeShading(tableNode, record.shading_removed)
-        markResult([made[0], tableNode], record.request.options.model)
+        markResult([made[0], tableNode], record)
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
     except Exception:
         for node in made:

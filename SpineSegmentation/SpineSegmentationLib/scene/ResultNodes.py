@@ -9,42 +9,51 @@ from typing import NamedTuple
 
 import slicer
 
+from SpineInference.app.record import Record
+
 from .MeasurementTable import scanOf, segmentationOf
 
-RUN_ATTRIBUTE = "SpineSegmentation.Run"
-"""When the run ended, as an ISO time with microseconds: no two runs end at the same moment."""
-
-MODEL_ATTRIBUTE = "SpineSegmentation.Model"
+_ATTRIBUTES = tuple(f"SpineSegmentation.{name}" for name in ("Run", "Model", "Notes", "Structures"))
+"""The mark. The first one is when the run ended, as an ISO time with microseconds: no two runs end at one moment."""
 
 
 class Run(NamedTuple):
-    """What a result says about the run that made it: the name of the model's set, and the local time of its end.
+    """What a result says about its run: the local time of its end, the name of the model's set, notes for the user,
+    and the names of the segments that were no vertebrae.
 
-    Both are empty in a scene that an earlier version has saved.
+    All are empty in a scene that an earlier version has saved.
     """
 
-    model: str
     time: datetime | None
+    model: str
+    notes: tuple[str, ...]
+    structures: tuple[str, ...]
 
 
-def markResult(nodes: "list[slicer.vtkMRMLNode]", model: str) -> None:
-    """Mark the nodes of a new result: its segmentation, and its table."""
-    run = datetime.now().isoformat(timespec="microseconds")
+def markResult(nodes: "list[slicer.vtkMRMLNode]", record: Record) -> None:
+    """Mark the nodes of a new result, its segmentation and its table, with what its record says."""
+    values = (
+        datetime.now().isoformat(timespec="microseconds"),
+        record.request.options.model,
+        "\n".join(record.notes),
+        "\n".join(segment.name for segment in record.segments if not segment.is_vertebra),
+    )
     for node in nodes:
-        node.SetAttribute(RUN_ATTRIBUTE, run)
-        node.SetAttribute(MODEL_ATTRIBUTE, model)
+        for name, value in zip(_ATTRIBUTES, values, strict=True):
+            node.SetAttribute(name, value)
 
 
 def markAs(node: "slicer.vtkMRMLNode", other: "slicer.vtkMRMLNode") -> None:
     """Give a node the mark of another one: a table measures these segments, or a segmentation takes them over."""
-    for name in (RUN_ATTRIBUTE, MODEL_ATTRIBUTE):
+    for name in _ATTRIBUTES:
         node.SetAttribute(name, other.GetAttribute(name))
 
 
 def runOf(node: "slicer.vtkMRMLNode") -> Run:
     """The run that a table, or a segmentation, comes from."""
-    time = node.GetAttribute(RUN_ATTRIBUTE)
-    return Run(node.GetAttribute(MODEL_ATTRIBUTE) or "", datetime.fromisoformat(time) if time else None)
+    time, model, notes, structures = (node.GetAttribute(name) or "" for name in _ATTRIBUTES)
+    moment = datetime.fromisoformat(time) if time else None
+    return Run(moment, model, tuple(notes.splitlines()), tuple(structures.splitlines()))
 
 
 def resultsInScene() -> "list[slicer.vtkMRMLTableNode | slicer.vtkMRMLSegmentationNode]":

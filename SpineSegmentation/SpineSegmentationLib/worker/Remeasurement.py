@@ -13,7 +13,9 @@ from SpineInference.errors import SpineError
 from ..scene.MeasurementTable import (
     DICE_CHART_ROLE,
     HEIGHT_CHART_ROLE,
+    REMEASURED_ATTRIBUTE,
     Cell,
+    isMeasuredAgain,
     measurementsOf,
     placementOf,
     scanOf,
@@ -21,13 +23,11 @@ from ..scene.MeasurementTable import (
     setPlacement,
 )
 from ..scene.ResultImport import addMeasurements
+from ..scene.ResultNodes import markAs, runOf
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation
 from ..scene.SegmentationScene import removeNode
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
-
-_REMEASURED = "SpineSegmentation.MeasuredAgain"
-"""The attribute of tables that were made here, saved with the scene."""
 
 _SHAPE_COLUMNS = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_posterior_mm", "centroid_superior_mm")
 """Columns of which at least one changes with any edit of a segment's voxels."""
@@ -54,6 +54,7 @@ class Remeasurement:
     ) -> None:
         """Measure the segmentation of a result's table, and compare it with a reference.
 
+        `tableNode` is the segmentation itself where the table was removed.
         Raises SpineError where the scan is gone or the reference cannot be used; then nothing has been started.
         """
         self._tableNode, self._segmentationNode = tableNode, segmentationOf(tableNode)
@@ -68,6 +69,7 @@ class Remeasurement:
         labels, names = labelsOfSegmentation(self._segmentationNode)
         # Structures stay structures; every other segment, also one drawn by the user, is a vertebra.
         structures = {row["level"] for row in measurementsOf(tableNode) if not row.get("partial")}
+        structures.update(runOf(self._segmentationNode).structures)
         segments = {
             "bodies": [(value, name) for value, name in names.items() if name not in structures],
             "structures": [(value, name) for value, name in names.items() if name in structures],
@@ -113,7 +115,7 @@ class Remeasurement:
             self._onEnd(None, problem)
             return
         self._onEnd(newTableNode, None)
-        if self._tableNode.GetAttribute(_REMEASURED):  # the new table is shown in its place
+        if isMeasuredAgain(self._tableNode):  # the new table is shown in its place
             _removeMeasurements(self._tableNode)
 
     def _importResult(self, answer: dict) -> "slicer.vtkMRMLTableNode":
@@ -126,8 +128,9 @@ class Remeasurement:
         measurements["vertebrae"] = [_withKnownValues(row, before) for row in measurements["vertebrae"]]
         slices, title = answer["dice_per_slice"], "measurements, corrected"
         newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames)[0]
-        newTableNode.SetAttribute(_REMEASURED, "yes")
         setPlacement(newTableNode, placementOf(self._tableNode))
+        newTableNode.SetAttribute(REMEASURED_ATTRIBUTE, "yes")
+        markAs(newTableNode, self._segmentationNode)
         return newTableNode
 
 
@@ -138,10 +141,10 @@ def _withKnownValues(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dic
     candidates = [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
     old = next(iter(candidates), {})
     result = {name: row[name] for name in ("level", "label", "partial")}
-    if "quality" in before[0]:
+    if before and "quality" in before[0]:
         result["quality"] = old.get("quality") if _hasSameShape(row, old) else None
     result |= row
-    if "level_source" in before[0]:
+    if before and "level_source" in before[0]:
         isNamedAsBefore = old.get("level") == row["level"]
         result["level_source"] = old["level_source"] if isNamedAsBefore else "given"
         result["level_confidence"] = old["level_confidence"] if isNamedAsBefore else None
