@@ -48,13 +48,15 @@ class SpineSegmentation(ScriptedLoadableModule):
             "After the thesis on the segmentation of the cervical spine in MR by A. Utegulov (2020). Please cite the "
             "software as its file CITATION.cff says."
         )
-        slicer.app.connect("startupCompleted()", _registerSampleScan)
+        slicer.app.connect("startupCompleted()", _onStartup)
 
 
-def _registerSampleScan():
+def _onStartup():
     from SpineSegmentationLib.scene.SampleScan import registerSampleScan
+    from SpineSegmentationLib.worker.ExchangeFolder import removeStaleFolders
 
     registerSampleScan()
+    removeStaleFolders()
 
 
 @parameterNodeWrapper
@@ -92,7 +94,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         VTKObservationMixin.__init__(self)
         self.logic = None
         self._parameterNode = None
-        self._parameterNodeGuiTag = None
+        self._connection = None
         self._shown = (None, None)
 
     def setup(self):
@@ -101,10 +103,11 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         from SpineSegmentationLib.panel.OptionsSection import OptionsSection
         from SpineSegmentationLib.panel.ResultSection import ResultSection
         from SpineSegmentationLib.panel.RunSection import RunSection
+        from SpineSegmentationLib.panel.SceneWatcher import SceneWatcher
         from SpineSegmentationLib.panel.Sight import Sight
 
         ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineSegmentation.ui"))
+        uiWidget = self._uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineSegmentation.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
@@ -115,8 +118,9 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.model = ModelSection(self.ui, self.logic)
         self.options = OptionsSection(self.ui, self.logic)
         self.results = ResultSection(self.ui, self.logic, self.model)
-        self.run = RunSection(self.ui, self.logic, self.onResult)
+        self.run = RunSection(self.ui, self.logic, self.model.forgetMessage, self.onResult)
         self.sight = Sight(uiWidget)
+        self.watcher = SceneWatcher(uiWidget, self.onSceneModified)
         self._sections = [self.input, self.model, self.options, self.results, self.run]
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
@@ -131,13 +135,18 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.options.close()
         self.logic.close()
         self.setParameterNode(None)
+        self.watcher.close()
         self.removeObservers()
+        # On Reload Slicer only hides the old panel: its selectors would follow the scene for ever.
+        self._uiWidget.setMRMLScene(None)
+        self._uiWidget.deleteLater()
 
     def enter(self):
         self.initializeParameterNode()
         self.sight.bring(self.ui.segmentButton)
 
     def exit(self):
+        self.model.forgetMessage()
         self.setParameterNode(None)
 
     def onSceneStartClose(self, caller, event):
@@ -145,6 +154,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onSceneEndClose(self, caller, event):
         self._shown = self._chosen()
+        self.model.forgetMessage()
         self.results.forgetReplacement()
         self.run.clear()
         if self.parent.isEntered:
@@ -154,6 +164,12 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self._shown = self._chosen()  # the views are those of the scene
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onSceneModified(self):
+        """Something has happened to the scene, or to the chosen scan or result: the user may have loaded a scan."""
+        if self._parameterNode is not None and not slicer.mrmlScene.IsImporting():
+            self.input.chooseVolume(self.logic.isRunning)
+            self.updatePanel()
 
     def onReload(self):
         """Slicer reloads only this file: unload the libraries, so that it imports them again."""
@@ -176,24 +192,29 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
                 result.segmentationNode.SetDisplayVisibility(False)  # until the panel is there, and with it the scan
 
     def initializeParameterNode(self):
-        """Connect the panel with the parameter node of the scene, and choose a volume if none is chosen."""
+        """Connect the panel with the parameter node of the scene, and choose a volume where that helps."""
         self.setParameterNode(self.logic.getParameterNode())
-        self.input.chooseFirstVolume()
+        self.input.chooseVolume(self.logic.isRunning)
 
     def setParameterNode(self, parameterNode):
+        from SpineSegmentationLib.panel.GuiConnection import GuiConnection
+
         if self._parameterNode:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self._connection.close()
+            self.watcher.watch([])
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
         self._parameterNode = parameterNode
         for section in self._sections:
             section.parameters = parameterNode
         if parameterNode:
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self._connection = GuiConnection(parameterNode, self.ui)
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
             self.updatePanel()
 
     def updatePanel(self, caller=None, event=None):
         """Update all parts from the parameter node and the state of the logic."""
+        from SpineSegmentationLib.scene.MeasurementTable import segmentationOf
+
         if self._parameterNode is None or slicer.mrmlScene.IsImporting():
             return
         self.showChosen()
@@ -201,6 +222,9 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             if section is self.run:
                 self.run.setBlockingReason(next(filter(None, (each.blockingReason() for each in self._sections)), ""))
             section.update(self.logic.isRunning)
+        segmentationNode = segmentationOf(self._parameterNode.result)
+        segmentation = segmentationNode and segmentationNode.GetSegmentation()
+        self.watcher.watch([self._parameterNode.inputVolume, segmentationNode, segmentation])
 
     def showChosen(self):
         """Let the views show what was chosen since the last time: a scan with its latest result, or a result.

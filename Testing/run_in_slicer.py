@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 from watched_process import FinishedProcess, run_watched
 
@@ -126,11 +125,9 @@ def two_patients(slicer: Slicer) -> CheckResult:
 
 
 def _panel_sizes(percent: int, slicer: Slicer) -> CheckResult:
-    """The panel in fonts of this size. Qt takes the resolution from the environment, as it does that of a screen."""
     name = f"panel_sizes_{percent}"
     model = model_of_several_labels(slicer.folder(name))
-    with patch.dict(os.environ, QT_FONT_DPI=str(96 * percent // 100)):
-        return slicer.script(name, script="panel_sizes", model=model, percent=str(percent), **_pictures(slicer))
+    return slicer.script(name, script="panel_sizes", model=model, percent=str(percent), **_pictures(slicer))
 
 
 def headless_use(slicer: Slicer) -> CheckResult:
@@ -150,12 +147,16 @@ def readme_example(slicer: Slicer) -> CheckResult:
     return result
 
 
+def interruptions(slicer: Slicer) -> CheckResult:
+    return slicer.script("interruptions", model=model_of_several_labels(slicer.folder("interruptions")))
+
+
 def quit_during_run(slicer: Slicer) -> CheckResult:
     return slicer.script("quit_during_run", script="leave_during_run")
 
 
 def crash_during_run(slicer: Slicer) -> CheckResult:
-    """Killed from outside, Slicer cannot clean up; but the worker has to notice and to end."""
+    """Killed from outside, Slicer cannot clean up; but the worker has to notice, to remove the scan and to end."""
     name = "crash_during_run"
     kill_at = slicer.folder(name) / "kill_now"
     kill_at.unlink(missing_ok=True)
@@ -163,9 +164,8 @@ def crash_during_run(slicer: Slicer) -> CheckResult:
     finished = slicer.start(name, "--python-script", str(SCRIPTS / "leave_during_run.py"), passed, kill_at=kill_at)
     killed = kill_at.is_file() and finished.exit_code not in (None, 0)
     failures = [] if killed else ["Slicer could not be killed in the middle of a run"]
-    return CheckResult(
-        finished.seconds, {}, failures + [f"left behind: {line}" for line in finished.surviving_processes]
-    )
+    left = [*finished.surviving_processes, *finished.remaining_files]
+    return CheckResult(finished.seconds, {}, failures + [f"left behind: {each}" for each in left])
 
 
 CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
@@ -180,6 +180,7 @@ CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
         two_patients,
         headless_use,
         readme_example,
+        interruptions,
         quit_during_run,
         crash_during_run,
     )

@@ -69,6 +69,41 @@ def test_loaded_scan_is_preselected_label_map_is_not(host, small_models):
     assert panel.ui.segmentButton.enabled
 
 
+@pytest.mark.parametrize(("value", "says"), [(0, "every voxel has the same value (0)"), (np.nan, "are not numbers")])
+def test_scan_that_shows_nothing_is_refused_at_once(host, panel, value, says):
+    import slicer
+
+    scan = addScan()
+    slicer.util.updateVolumeFromArray(scan, np.full((4, 5, 6), value, np.float32))
+    panel._parameterNode.inputVolume = scan
+    assert says in panel.ui.inputHintLabel.text and not panel.ui.segmentButton.enabled
+
+
+def test_scan_loaded_beside_the_panel_is_chosen(host, panel):
+    import slicer
+
+    scan = addScan("loaded later")
+    host.process(until=lambda: panel._parameterNode.inputVolume is scan)
+    assert panel.ui.segmentButton.enabled
+    host.process()
+    other = addScan("resampled by another module")
+    host.process(until=lambda: panel.input._knownIds == {scan.GetID(), other.GetID()})
+    assert panel._parameterNode.inputVolume is scan, "it is not in the views"
+    slicer.util.setSliceViewerLayers(background=addScan("loaded last"))
+    host.process(until=lambda: panel._parameterNode.inputVolume.GetName() == "loaded last")
+
+
+def test_non_linear_transform_is_noticed(host, panel):
+    import slicer
+
+    scan = panel._parameterNode.inputVolume = addScan()
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    assert panel.ui.segmentButton.enabled
+    scan.SetAndObserveTransformNodeID(transform.GetID())
+    host.process(until=lambda: not panel.ui.segmentButton.enabled)
+    assert "non-linear transform" in panel.ui.inputHintLabel.text
+
+
 @pytest.mark.parametrize(("attribute", "darkest", "hint"), [("CT", 0, "is CT"), ("MR", -1024, ""), ("", -1024, "a CT")])
 def test_other_modality_gets_a_warning_only(host, panel, attribute, darkest, hint):
     import slicer

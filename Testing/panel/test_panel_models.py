@@ -100,6 +100,9 @@ def test_import_of_a_broken_file_shows_an_error(host, panel, tmp_path):
     wait(host, panel)
     assert "broken.zip" in panel.ui.modelMessageLabel.text
     assert not host.dialogs.shown[1:]
+    host.select("")
+    host.select("SpineSegmentation")
+    assert not panel.ui.modelMessageLabel.visible, "it sticks"
     host.dialogs.answer("")
     panel.ui.importModelButton.click()
     assert not panel.ui.modelProgressBar.visible

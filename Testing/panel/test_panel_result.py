@@ -118,6 +118,43 @@ def export(panel, index: int) -> None:
     panel.ui.exportButton.menu().actions()[index].trigger()
 
 
+def test_vertebrae_are_checked_one_by_one(host, panel, tmp_path):
+    def levels() -> list[str]:
+        return [panel.ui.resultTable.item(row, 0).text() for row in range(2)]
+
+    assert not panel.ui.checkedButton.enabled, "nothing is selected"
+    panel.ui.nextButton.click()
+    assert panel.ui.resultTable.currentRow() == 0 and panel.ui.checkedButton.enabled
+    panel.ui.checkedButton.click()
+    assert levels() == ["L4 * ✓", "L5"] and panel.ui.resultTable.currentRow() == 1, "the doubtful one comes next"
+    panel.ui.previousButton.click()
+    assert panel.ui.checkedButton.checked
+    host.saveScene(tmp_path / "scene.mrb")
+    host.closeScene()
+    host.loadScene(tmp_path / "scene.mrb")
+    assert levels() == ["L4 * ✓", "L5"]
+    panel.ui.resultTable.selectRow(0)
+    panel.ui.checkedButton.click()
+    assert levels() == ["L4 *", "L5"] and panel.ui.resultTable.currentRow() == 0
+
+
+def test_removed_segment_is_noticed(host, panel):
+    segmentation = panel._parameterNode.result.GetNodeReference("segmentation").GetSegmentation()
+    segmentation.RemoveSegment(segmentation.GetNthSegmentID(0))
+    host.process(until=lambda: "Edited since" in panel.ui.resultLabel.text)
+
+
+def test_names_are_no_html(host, panel):
+    scan, node = panel._parameterNode.inputVolume, panel._parameterNode.result.GetNodeReference("segmentation")
+    scan.SetName("<b>bold</b> scan")
+    host.process(until=lambda: "&lt;b&gt;bold" in panel.ui.inputSelector.toolTip)
+    panel._parameterNode.outputSegmentation = node
+    node.SetName("<b>bold</b>")
+    host.dialogs.answer("Cancel")
+    panel.ui.segmentButton.click()
+    assert '"&lt;b&gt;bold&lt;/b&gt;"' in host.dialogs.texts[-1]
+
+
 def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     host.dialogs.answer(str(tmp_path / "out"))
     export(panel, 0)
@@ -128,7 +165,7 @@ def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     export(panel, 0)
     assert (tmp_path / "out.nii.gz").stat().st_mtime_ns == before
     host.dialogs.answer(str(tmp_path / "table.csv"))
-    export(panel, 2)
+    export(panel, 4)
     assert (tmp_path / "table.csv").read_text("utf-8").startswith("level,label,partial,quality,volume_mm3")
     host.dialogs.answer(str(tmp_path))
     export(panel, 1)
@@ -138,7 +175,7 @@ def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     export(panel, 1)
     assert "scan_vertebral_bodies_L4.stl" in host.dialogs.texts[-1]
     host.dialogs.answer(str(tmp_path / "missing" / "table.csv"))
-    export(panel, 2)
+    export(panel, 4)
     assert "cannot be written" in panel.ui.statusLabel.text
 
 

@@ -15,6 +15,9 @@ ROWS = (2, 5, 5)
 
 
 def steps(facts):
+    font = slicer.app.font()
+    font.setPointSizeF(font.pointSizeF() * int(arguments()["percent"]) / 100)
+    slicer.app.setFont(font)
     slicer.util.mainWindow().showNormal()
     slicer.util.setDataProbeVisible(True)
     # Drawing large views takes long without a graphics card, and here only the panel matters.

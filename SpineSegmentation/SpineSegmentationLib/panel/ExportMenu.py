@@ -10,6 +10,7 @@ from SpineInference.errors import SpineError
 
 from ..scene import ResultExport
 from ..scene.MeasurementTable import segmentationOf
+from ..scene.ResultExport import SURFACE_FORMATS as FORMATS
 from . import Dialogs
 from .UserMessages import asSentence
 
@@ -28,7 +29,7 @@ class ExportMenu:
         self._menu = qt.QMenu(button)
         for text, slot in (
             (_("Label map (NIfTI, NRRD) ..."), self._onLabelMap),
-            (_("Surfaces (STL) ..."), self._onSurfaces),
+            *((_("Surfaces ({format}) ...").format(format=each.upper()), self._surfaces(each)) for each in FORMATS),
             (_("Measurements (CSV) ..."), self._onTable),
         ):
             self._menu.addAction(text).connect("triggered(bool)", slot)
@@ -48,15 +49,18 @@ class ExportMenu:
         if path:
             self._export(lambda: ResultExport.exportTable(node, path), path)
 
-    def _onSurfaces(self, _checked: bool = False) -> None:
+    def _surfaces(self, format_: str) -> Callable[[bool], None]:
+        return lambda _checked=False: self._onSurfaces(format_)
+
+    def _onSurfaces(self, format_: str) -> None:
         node = segmentationOf(self._result())
         folder = Dialogs.askFolder(_("Export the surfaces into a folder"))
         if not folder:
             return
-        there = [file.name for file in ResultExport.surfaceFiles(node, folder) if file.exists()]
+        there = [file.name for file in ResultExport.surfaceFiles(node, folder, format_) if file.exists()]
         question = _("These files are there already. Replace them?\n\n{names}").format(names="\n".join(there))
         if not there or Dialogs.confirm(question):
-            self._export(lambda: ResultExport.exportSurfaces(node, folder), folder)
+            self._export(lambda: ResultExport.exportSurfaces(node, folder, format_), folder)
 
     def _export(self, write: Callable[[], object], where: str) -> None:
         try:

@@ -75,6 +75,10 @@ class ModelSection(PanelSection):
         """The title of a model; its name where it is not on this computer."""
         return self._infos[name].title if name in self._infos else name
 
+    def forgetMessage(self) -> None:
+        """Say nothing any more about the last import or download."""
+        self._message = ""
+
     def close(self) -> None:
         """Stop the background task: the panel is going away."""
         if self._task is not None:

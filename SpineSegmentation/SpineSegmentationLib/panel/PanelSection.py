@@ -6,7 +6,7 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import Cancelled, SpineError
 
-from ..worker.WorkerProtocol import UnexpectedError
+from ..worker.WorkerProtocol import SceneClosed, UnexpectedError
 from .UserMessages import asSentence
 
 _ERROR_STYLE = "color: #b35900"
@@ -39,6 +39,9 @@ class PanelSection:
 
     def showError(self, error: Exception) -> None:
         """Show a cancellation or an error in the status line and the log, with details for developers below."""
+        if isinstance(error, SceneClosed):
+            self.showStatus("")
+            return
         if isinstance(error, Cancelled):
             text = _("Cancelled. The scene is as it was.")
         else:

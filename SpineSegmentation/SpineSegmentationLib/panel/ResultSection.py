@@ -21,7 +21,11 @@ from .ExportMenu import ExportMenu
 from .PanelSection import PanelSection
 from .ResultChooser import ResultChooser
 from .ResultTable import ResultTable
+from .Review import Review
 from .UserMessages import asSentence
+
+_SHOW_3D = "SpineSegmentation/Show3D"
+_SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
 
 
 class ResultSection(PanelSection):
@@ -32,16 +36,18 @@ class ResultSection(PanelSection):
 
     def __init__(self, ui: object, logic: object, models: object):
         super().__init__(ui, logic)
-        self._views = ResultViews()
+        self._views = ResultViews(lambda row: self._table.select(row))
         self._shown = None
         self._replacement: SegmentationReplacement | None = None
         self._table = ResultTable(ui.resultTable)
+        self._review = Review(ui, self._table, self._segmentation)
         self._chooser = ResultChooser(ui.resultSelector, models.titleOf, lambda node: self.set("result", node))
         self._plots = ChoiceBox(ui.plotSelector, lambda _role: self._showViews())
         self._plots.fill([])
         self._menu = ExportMenu(ui.exportButton, lambda: self.parameters.result, self.showStatus)
         ui.resultTable.connect("itemSelectionChanged()", self._onRow)
         ui.tableAndPlotButton.connect("toggled(bool)", self._onTableAndPlot)
+        ui.show3DButton.connect("clicked(bool)", self._onShow3D)
         ui.editButton.connect("clicked(bool)", self._onEdit)
         ui.measureButton.connect("clicked(bool)", self._onMeasure)
         ui.restoreButton.connect("clicked(bool)", self._onRestore)
@@ -74,6 +80,8 @@ class ResultSection(PanelSection):
         if shown != self._shown:
             self._shown = shown
             self._showResult(result, segmentationNode)
+        self._review.update()
+        self._keepSurfaces(segmentationNode)
         self.ui.resultLabel.setVisible(bool(self.ui.resultLabel.text))
 
     def _segmentation(self) -> "slicer.vtkMRMLSegmentationNode | None":
@@ -82,7 +90,7 @@ class ResultSection(PanelSection):
     def _widgetsOfResult(self) -> "list[qt.QWidget]":
         ui = self.ui
         buttons = (ui.show3DButton, ui.editButton, ui.measureButton, ui.exportButton)
-        return [ui.resultTable, *buttons, ui.plotLabel, ui.plotSelector, ui.tableAndPlotButton]
+        return [ui.resultTable, *self._review.widgets, *buttons, ui.plotLabel, ui.plotSelector, ui.tableAndPlotButton]
 
     def _showResult(
         self,
@@ -111,12 +119,27 @@ class ResultSection(PanelSection):
     # --- views ---
 
     def _onRow(self) -> None:
+        self._review.update()
         row = self._table.current()
         if row is not None and self._segmentation() is not None:
             showResult(self.parameters.result)
             centre = centreOf(row, self.parameters.result)
             if centre is not None:
                 jumpTo(centre)
+
+    def _onShow3D(self, on: bool) -> None:
+        """The user's wish holds for the following results, too."""
+        qt.QSettings().setValue(_SHOW_3D, on)
+        if on:
+            slicer.util.resetThreeDViews()
+
+    def _keepSurfaces(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> None:
+        """Make the surfaces that the user wishes to see: of a new result, and of segments that a script has edited."""
+        if segmentationNode is None or not slicer.util.settingsValue(_SHOW_3D, False, converter=slicer.util.toBool):
+            return
+        if not segmentationNode.GetSegmentation().ContainsRepresentation(_SURFACE):
+            segmentationNode.CreateClosedSurfaceRepresentation()
+            slicer.util.resetThreeDViews()
 
     def _onEdit(self, _checked: bool = False) -> None:
         showResult(self.parameters.result)

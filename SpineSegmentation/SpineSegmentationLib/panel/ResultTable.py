@@ -37,10 +37,26 @@ class ResultTable:
         table.blockSignals(False)
         self._fitHeight()
 
+    def currentIndex(self) -> int | None:
+        """The number of the row that the user has selected, from 0."""
+        index = self._table.currentRow()
+        return index if 0 <= index < len(self.rows) else None
+
     def current(self) -> dict | None:
         """The row that the user has selected."""
-        index = self._table.currentRow()
-        return self.rows[index] if 0 <= index < len(self.rows) else None
+        index = self.currentIndex()
+        return None if index is None else self.rows[index]
+
+    def mark(self, checked: set[str]) -> None:
+        """Show which vertebrae have been checked."""
+        for index, row in enumerate(self.rows):
+            text = _text(row, "level", 0)
+            self._table.item(index, 0).setText(f"{text} ✓" if row["level"] in checked else text)
+
+    def select(self, index: int) -> None:
+        """Select a row, as a click on it does."""
+        if 0 <= index < len(self.rows):
+            self._table.selectRow(index)
 
     def _fitHeight(self) -> None:
         """As high as its rows, so that the panel scrolls and not the table inside it; longer ones scroll themselves."""
@@ -55,7 +71,7 @@ def _columns() -> list[tuple[str, str, int, str]]:
     """Title, name, digits and explanation of the columns that fit into the panel; the table view shows all."""
     height = _("The distance of the end plates.")
     return [
-        (_("Level"), "level", 0, _("* cut off by the border of the scan.")),
+        (_("Level"), "level", 0, _("* cut off by the border of the scan, ✓ checked.")),
         (_("Quality"), "quality", 2, _("How sure the model is. ! look here first.")),
         (_("Dice"), "dice", 2, _("Agreement with the reference, from 0 to 1.")),
         (_("cm³"), "volume_mm3", 1, _("Here in cm³.")),

@@ -22,8 +22,15 @@ from .UserMessages import asSentence, asToolTip
 class RunSection(PanelSection):
     """Starts a run with the parameters, and shows its progress and its end."""
 
-    def __init__(self, ui: object, logic: object, onResult: Callable[[SegmentationResult], None]):
+    def __init__(
+        self,
+        ui: object,
+        logic: object,
+        onStart: Callable[[], None],
+        onResult: Callable[[SegmentationResult], None],
+    ):
         super().__init__(ui, logic)
+        self._onStart = onStart
         self._onResult = onResult
         self._progress: RunProgress | None = None
         self._blockingReason = ""
@@ -54,7 +61,7 @@ class RunSection(PanelSection):
             self.showStatus(_("Cancelling ..."))
             self.logic.cancel()
             self.logic.changed()
-        elif self._mayReplaceOutput():
+        elif self._mayReplaceOutput() and self.parameters is not None:  # the scene may be closed behind the question
             self._start()
 
     def _mayReplaceOutput(self) -> bool:
@@ -64,6 +71,7 @@ class RunSection(PanelSection):
         return not count or Dialogs.confirm(question.format(count=count, name=node.GetName()))
 
     def _start(self) -> None:
+        self._onStart()
         self.showDetails("")
         self.ui.logText.clear()
         self.ui.progressBar.setValue(0)

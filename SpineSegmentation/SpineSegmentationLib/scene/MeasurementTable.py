@@ -33,8 +33,8 @@ def addMeasurementTable(
 ) -> "slicer.vtkMRMLTableNode":
     """A new read-only table node; the columns are the keys of the rows, in their order.
 
-    A column in which every value is a number or None becomes a column of numbers (None: NaN), any other one text
-    (None: empty, True and False: yes and no).
+    A column of whole numbers stays one; any other one in which every value is a number or None becomes a column of
+    real numbers (None: NaN), and the rest text (None: empty, True and False: yes and no).
     """
     tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
     for column in dict.fromkeys(key for row in rows for key in row):
@@ -138,10 +138,9 @@ def _labelmapsOf(
 
 
 def _column(name: str, values: list[Cell]) -> vtk.vtkAbstractArray:
-    numeric = all(
-        value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values
-    )
-    column = vtk.vtkDoubleArray() if numeric else vtk.vtkStringArray()
+    kinds = {type(value) for value in values}
+    numeric = kinds <= {int, float, type(None)}
+    column = vtk.vtkIntArray() if kinds == {int} else vtk.vtkDoubleArray() if numeric else vtk.vtkStringArray()
     column.SetName(name)
     for value in values:
         column.InsertNextValue((math.nan if value is None else value) if numeric else _text(value))

@@ -15,6 +15,8 @@ from .MeasurementTable import measurementsOf
 from .SegmentationLabels import labelsOfSegmentation
 from .SegmentationScene import segmentsOf
 
+SURFACE_FORMATS = ("stl", "obj", "ply")
+
 
 def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str) -> None:
     """Write the segments on the voxels of their scan to `path` (.nii.gz or .nrrd), with their label values.
@@ -24,19 +26,20 @@ def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str
     write_labelmap(labelsOfSegmentation(segmentationNode)[0], path)
 
 
-def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
+def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str, format_: str = "stl") -> list[Path]:
     """The files that `exportSurfaces` would write, one for each segment."""
     stem = _fileName(segmentationNode.GetName())
-    return [Path(folder) / f"{stem}_{_fileName(each.GetName())}.stl" for each in segmentsOf(segmentationNode)]
+    return [Path(folder) / f"{stem}_{_fileName(each.GetName())}.{format_}" for each in segmentsOf(segmentationNode)]
 
 
-def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
-    """Write the surface of each segment as STL, in world coordinates (LPS, mm, as most programs expect).
+def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str, format_: str = "stl") -> list[Path]:
+    """Write the surface of each segment in one of `SURFACE_FORMATS`, in world coordinates.
 
-    Existing files are replaced. Raises SpineError if a file cannot be written.
+    These are LPS in mm, as most programs expect. Existing files are replaced. Raises SpineError if a file cannot be
+    written.
     """
     segmentationNode.CreateClosedSurfaceRepresentation()
-    files = surfaceFiles(segmentationNode, folder)
+    files = surfaceFiles(segmentationNode, folder, format_)
     toLps = vtk.vtkTransform()
     toLps.Scale(-1, -1, 1)  # a rotation by 180 degrees, no mirroring: triangles keep facing outwards
     for segmentId, file in zip(segmentationNode.GetSegmentation().GetSegmentIDs(), files, strict=True):
@@ -49,8 +52,9 @@ def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: s
         filter_ = vtk.vtkTransformPolyDataFilter()
         filter_.SetInputData(surface)
         filter_.SetTransform(toWorld)
-        writer = vtk.vtkSTLWriter()
-        writer.SetFileTypeToBinary()
+        writer = getattr(vtk, f"vtk{format_.upper()}Writer")()
+        if format_ != "obj":  # which is text
+            writer.SetFileTypeToBinary()
         writer.SetInputConnection(filter_.GetOutputPort())
         with atomic(file) as temporary:
             writer.SetFileName(str(temporary))

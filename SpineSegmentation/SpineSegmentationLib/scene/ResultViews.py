@@ -1,5 +1,7 @@
 """A result in Slicer's views: the layout with table and chart, and the jump to a vertebra."""
 
+from collections.abc import Callable
+
 import qt
 import slicer
 
@@ -9,6 +11,10 @@ from .ResultNodes import showOnly
 _LAYOUT = 5547  # not the number of any of Slicer's layouts
 
 _PIXELS = 1000  # more than available: a splitter scales sizes down in proportion
+
+_WIDE_VALUE = "-123.45"
+_CELL_MARGIN = 14
+"""Pixels that a header needs beside its text."""
 
 _SLICE = """<item><view class="vtkMRMLSliceNode" singletontag="{name}">
   <property name="orientation" action="default">{orientation}</property>
@@ -21,22 +27,26 @@ _VIEWS = """
  <item><layout type="horizontal" split="true">
   <item><view class="vtkMRMLViewNode" singletontag="1">
    <property name="viewlabel" action="default">1</property></view></item>
-  <item><view class="vtkMRMLTableViewNode" singletontag="TableView1">
-   <property name="viewlabel" action="default">T</property></view></item>
   <item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1">
    <property name="viewlabel" action="default">P</property></view></item>
  </layout></item>
+ <item><view class="vtkMRMLTableViewNode" singletontag="TableView1">
+  <property name="viewlabel" action="default">T</property></view></item>
 </layout>"""
 
 
 class ResultViews:
     """The layout with slice views, 3D view, table and chart; remembers the previous one.
 
+    `onRow(number)` is called for a row of the table that the user selects, counted from 0.
+
     Without a main window there are no views, and nothing happens.
     """
 
-    def __init__(self):
+    def __init__(self, onRow: Callable[[int], None]):
+        self._onRow = onRow
         self._previousLayout: int | None = None
+        self._tables: list[slicer.qMRMLTableView] = []
 
     @property
     def isShown(self) -> bool:
@@ -54,7 +64,7 @@ class ResultViews:
             if not layoutNode.IsLayoutDescription(_LAYOUT):
                 layoutNode.AddLayoutDescription(_LAYOUT, _description())
             manager.setLayout(_LAYOUT)
-            qt.QTimer.singleShot(0, self._setSplitterSizes)  # after the views have been laid out
+        qt.QTimer.singleShot(0, self._arrange)  # after the views have been laid out
         application = slicer.app.applicationLogic()
         selectionNode = application.GetSelectionNode()
         selectionNode.SetActiveTableID(tableNode.GetID())
@@ -68,13 +78,33 @@ class ResultViews:
         if self.isShown and self._previousLayout is not None:
             slicer.app.layoutManager().setLayout(self._previousLayout)
 
-    def _setSplitterSizes(self) -> None:
-        """Two thirds of the height for slices, equal columns: Slicer ignores the sizes in a layout's description."""
+    def _arrange(self) -> None:
+        """Sizes of the views, which Slicer ignores in a layout's description, and a table that can be read and clicked.
+
+        The slices get half of the height, 3D view and chart a quarter, and the table, in the full width, another one.
+        """
         if not self.isShown:
             return
-        for splitter in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="QSplitter"):
+        viewport = slicer.app.layoutManager().viewport()
+        for splitter in slicer.util.findChildren(viewport, className="QSplitter"):
             isVertical = splitter.orientation == qt.Qt.Vertical
-            splitter.setSizes([2 * _PIXELS, _PIXELS] if isVertical else [_PIXELS] * 3)
+            splitter.setSizes([2 * _PIXELS, _PIXELS, _PIXELS] if isVertical else [_PIXELS] * splitter.count())
+        for table in slicer.util.findChildren(viewport, className="qMRMLTableView"):
+            if table not in self._tables:
+                self._tables.append(table)
+                table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+                table.connect("selectionChanged()", lambda table=table: self._onSelection(table))
+            table.horizontalHeader().setDefaultAlignment(qt.Qt.AlignCenter | qt.Qt.TextWordWrap)
+            for column in range(table.model().columnCount()):
+                words = str(table.model().headerData(column, qt.Qt.Horizontal)).split()
+                widest = max(map(table.fontMetrics().horizontalAdvance, [*words, _WIDE_VALUE]))
+                table.setColumnWidth(column, widest + _CELL_MARGIN)
+            table.resizeRowsToContents()
+
+    def _onSelection(self, table: "slicer.qMRMLTableView") -> None:
+        rows = {index.row() for index in table.selectionModel().selectedRows()}
+        if self.isShown and len(rows) == 1:
+            self._onRow(rows.pop())
 
 
 def shownScan() -> "slicer.vtkMRMLVolumeNode | None":

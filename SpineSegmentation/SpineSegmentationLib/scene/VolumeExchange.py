@@ -87,6 +87,25 @@ def checkVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
     checkTransform(volumeNode)
 
 
+def checkValues(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
+    """Raise SpineError for a volume that shows nothing: every voxel the same, or some that are no numbers.
+
+    Looks at every voxel.
+    """
+    array = slicer.util.arrayFromVolume(volumeNode)
+    low, high = array.min(), array.max()  # both are NaN as soon as one voxel is
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise SpineError(
+            f'the volume "{volumeNode.GetName()}" holds values that are not numbers (NaN or infinite): export it '
+            "again, or choose another one."
+        )
+    if low == high:
+        raise SpineError(
+            f'the volume "{volumeNode.GetName()}" shows nothing, every voxel has the same value ({low:g}): choose '
+            "another one."
+        )
+
+
 def checkTransform(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
     """Raise SpineError for a non-linear parent transform: lengths in voxels would not be lengths in space."""
     transformNode = volumeNode.GetParentTransformNode()

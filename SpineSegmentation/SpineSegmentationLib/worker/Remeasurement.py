@@ -28,6 +28,7 @@ from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation
 from ..scene.SegmentationScene import removeNode
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
+from .WorkerProtocol import SceneClosed
 
 _SHAPE_COLUMNS = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_posterior_mm", "centroid_superior_mm")
 """Columns of which at least one changes with any edit of a segment's voxels."""
@@ -36,7 +37,8 @@ _SHAPE_COLUMNS = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_poster
 class Remeasurement:
     """Remeasures one result. Ends in exactly one call `onEnd(tableNode, error)`, where one of both is None.
 
-    The table of the segmentation run stays; that of an earlier remeasurement is replaced. Errors change nothing.
+    The table of the segmentation run stays; that of an earlier remeasurement is replaced. Errors change nothing. Ends
+    itself when the scene is closed (SceneClosed).
     """
 
     def __init__(self, onEnd: Callable[["slicer.vtkMRMLTableNode | None", Exception | None], None]):
@@ -46,6 +48,8 @@ class Remeasurement:
         self._tableNode: slicer.vtkMRMLTableNode | None = None
         self._segmentationNode: slicer.vtkMRMLSegmentationNode | None = None
         self._referenceNames: dict[int, str] = {}
+        self._isSceneClosed = False
+        self._observer = 0
 
     def start(
         self,
@@ -85,6 +89,7 @@ class Remeasurement:
         except Exception:
             self._folder.remove()
             raise
+        self._observer = slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneClosed)
         self._task.start("measure", segments=segments)
 
     def cancel(self) -> None:
@@ -93,6 +98,7 @@ class Remeasurement:
 
     def close(self) -> None:
         """Stop without calling `onEnd`, and wait until the process has ended."""
+        slicer.mrmlScene.RemoveObserver(self._observer)
         self._task.close()
         self._folder.remove()
 
@@ -105,9 +111,16 @@ class Remeasurement:
         sitk.WriteImage(labels, path, useCompression=False)
         return path
 
+    def _onSceneClosed(self, *_event: object) -> None:
+        self._isSceneClosed = True
+        self.cancel()
+
     def _onTaskEnd(self, answer: dict | None, error: Exception | None) -> None:
+        slicer.mrmlScene.RemoveObserver(self._observer)
         self._folder.remove()
         try:
+            if self._isSceneClosed:
+                raise SceneClosed
             if error is not None:
                 raise error
             newTableNode = self._importResult(answer)
@@ -137,8 +150,9 @@ class Remeasurement:
 def _withKnownValues(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dict[str, Cell]:
     """A row with the source of its level, unless the user has renamed it, and with its quality, unless its voxels have
     changed. `before` are the rows of the earlier table."""
-    # Renaming keeps the label value; drawing in Slicer may change the value, but keeps the name.
-    candidates = [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
+    # Renaming keeps the shape; drawing keeps the name, or else the label value, which overlapping segments lose.
+    candidates = [old for old in before if _hasSameShape(row, old)]
+    candidates += [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
     old = next(iter(candidates), {})
     result = {name: row[name] for name in ("level", "label", "partial")}
     if before and "quality" in before[0]:
