@@ -199,6 +199,15 @@ def test_whole_numbers_stay_whole_in_files(lib, tmp_path):
     assert written == [["level", "label"], *([segment.name, str(segment.label)] for segment in SEGMENTS)]
 
 
+def test_empty_single_slice_says_why(lib, tmp_path):
+    from SpineSegmentationLib.panel.ResultSummary import summaryOf
+
+    labels = sitk.GetImageFromArray(np.zeros((1, 20, 30), np.uint8))
+    result = lib.importResult(*written_result(tmp_path, labels, []), lib.addVolume(labels, "slice"))
+    assert "By its geometry the scan is an axial slice" in summaryOf(result)
+    assert summaryOf(result).endswith("A note."), "what the run has noted"
+
+
 def test_empty_result_leaves_the_scene_unchanged(lib, tmp_path):
     scan, labels = make_case()
     volumeNode = lib.addVolume(scan, "scan")

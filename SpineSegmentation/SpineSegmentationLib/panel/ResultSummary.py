@@ -44,8 +44,7 @@ def summaryOf(result: SegmentationResult) -> str:
 def _singleSliceText(plane: str) -> str:
     planes = {"sagittal": _("a sagittal"), "coronal": _("a coronal"), "axial": _("an axial")}
     return _(
-        "By its geometry the scan is {plane} slice, and only the network of that plane has looked at it. Slicer loads "
-        "a picture (PNG, JPEG) as an axial slice with pixels of 1 mm, whatever it shows: turn it with a transform that "
-        "is hardened, and set its spacing in the module Volumes. Otherwise it may be another kind of scan than the "
-        "model is made for, or show too little of the spine."
+        "By its geometry the scan is {plane} slice, and only the network of that plane has looked at it. If it shows "
+        "another plane, turn it with a transform that is hardened, or load the picture that it was made from. "
+        "Otherwise it may be another kind of scan than the model is made for, or show too little of the spine."
     ).format(plane=planes[plane])

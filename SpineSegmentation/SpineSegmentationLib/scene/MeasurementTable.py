@@ -25,7 +25,7 @@ DICE_CHART_ROLE = "diceChart"
 REMEASURED_ATTRIBUTE = "SpineSegmentation.MeasuredAgain"
 """The attribute of tables of a corrected result, saved with the scene."""
 
-_PLACEMENT = "SpineSegmentation.Placement"
+PLACEMENT_ATTRIBUTE = "SpineSegmentation.Placement"
 
 
 def addMeasurementTable(
@@ -71,14 +71,14 @@ def scanOf(result: "slicer.vtkMRMLNode | None") -> "slicer.vtkMRMLVolumeNode | N
     return node and node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
 
 
-def setPlacement(tableNode: "slicer.vtkMRMLTableNode", placement: SlicePlacement | None) -> None:
-    """Keep with a table how the single slice that was measured lies; None where its own geometry says so."""
-    tableNode.SetAttribute(_PLACEMENT, placement and as_json(placement))
+def setPlacement(result: "slicer.vtkMRMLNode", placement: SlicePlacement | None) -> None:
+    """Keep with a table or a segmentation how its single slice lies; None where the scan's own geometry says so."""
+    result.SetAttribute(PLACEMENT_ATTRIBUTE, placement and as_json(placement))
 
 
-def placementOf(tableNode: "slicer.vtkMRMLTableNode") -> SlicePlacement | None:
+def placementOf(result: "slicer.vtkMRMLNode") -> SlicePlacement | None:
     """What `setPlacement` has kept, also in a scene that was saved and loaded."""
-    kept = tableNode.GetAttribute(_PLACEMENT)
+    kept = result.GetAttribute(PLACEMENT_ATTRIBUTE)
     return parse_json(kept, SlicePlacement, "the placement of the slice") if kept else None
 
 

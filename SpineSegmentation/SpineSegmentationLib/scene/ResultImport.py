@@ -15,6 +15,7 @@ from .ResultNodes import markResult
 from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
 from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
+from .VolumeExchange import isPicture
 from .VolumeInfo import planeOfSingleSlice
 
 
@@ -56,7 +57,7 @@ def importResult(
     bodies, structures = measurements["vertebrae"], measurements.get("structures", [])
     isSpine = bool(bodies) or not structures
     if not record.segments:
-        plane = planeOfSingleSlice(volumeNode)
+        plane = "" if isPicture(volumeNode) else planeOfSingleSlice(volumeNode)  # a picture's notes say more
         return SegmentationResult(
             None, None, record.notes, record.total_seconds, device, isSpine=isSpine, singleSlice=plane
         )
@@ -72,7 +73,8 @@ def importResult(
             measurements, record.dice_per_slice, segmentationNode, volumeNode, "measurements", referenceNames
         )
         tableNode = made[1]
-        setPlacement(tableNode, record.placement)
+        for node in (made[0], tableNode):
+            setPlacement(node, record.placement)
         _describeShading(tableNode, record.shading_removed)
         markResult([made[0], tableNode], record)
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None

@@ -11,7 +11,7 @@ import slicer
 
 from SpineInference.app.record import Record
 
-from .MeasurementTable import scanOf, segmentationOf
+from .MeasurementTable import PLACEMENT_ATTRIBUTE, scanOf, segmentationOf
 
 _ATTRIBUTES = tuple(f"SpineSegmentation.{name}" for name in ("Run", "Model", "Notes", "Structures"))
 """The mark. The first one is when the run ended, as an ISO time with microseconds: no two runs end at one moment."""
@@ -45,7 +45,7 @@ def markResult(nodes: "list[slicer.vtkMRMLNode]", record: Record) -> None:
 
 def markAs(node: "slicer.vtkMRMLNode", other: "slicer.vtkMRMLNode") -> None:
     """Give a node the mark of another one: a table measures these segments, or a segmentation takes them over."""
-    for name in _ATTRIBUTES:
+    for name in (*_ATTRIBUTES, PLACEMENT_ATTRIBUTE):
         node.SetAttribute(name, other.GetAttribute(name))
 
 

@@ -20,7 +20,6 @@ from ..scene.MeasurementTable import (
     placementOf,
     scanOf,
     segmentationOf,
-    setPlacement,
 )
 from ..scene.ResultImport import addMeasurements
 from ..scene.ResultNodes import markAs, runOf
@@ -141,7 +140,6 @@ class Remeasurement:
         measurements["vertebrae"] = [_withKnownValues(row, before) for row in measurements["vertebrae"]]
         slices, title = answer["dice_per_slice"], "measurements, corrected"
         newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames)[0]
-        setPlacement(newTableNode, placementOf(self._tableNode))
         newTableNode.SetAttribute(REMEASURED_ATTRIBUTE, "yes")
         markAs(newTableNode, self._segmentationNode)
         return newTableNode
