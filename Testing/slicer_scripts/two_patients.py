@@ -50,6 +50,20 @@ def steps(facts):
     overlay = {node.GetForegroundVolumeID() for node in nodes("vtkMRMLSliceCompositeNode")}
     assert overlay == {second.GetID()}, "the person's overlay is gone"
 
+    ui.tableAndPlotButton.click()
+    yield 2
+    [view] = slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="qMRMLTableView")
+    view.selectRow(3)
+    yield 0.5
+    assert ui.resultTable.currentRow() == 3, "a click in the full table jumps, too"
+    edges = [
+        view.columnViewportPosition(column) + view.columnWidth(column) for column in range(view.model().columnCount())
+    ]
+    facts["columns in sight"] = f"{sum(edge <= view.viewport().width for edge in edges)} of {len(edges)}"
+    grab_window("full-table")
+    ui.tableAndPlotButton.click()
+    yield 1
+
     # The run ends while another module shows the other patient: its views stay, the result waits for the panel.
     ui.segmentButton.click()
     slicer.util.selectModule("Data")

@@ -95,10 +95,11 @@ class ResultViews:
                 table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
                 table.connect("selectionChanged()", lambda table=table: self._onSelection(table))
             table.horizontalHeader().setDefaultAlignment(qt.Qt.AlignCenter | qt.Qt.TextWordWrap)
+            table.horizontalHeader().setFixedHeight(2 * table.fontMetrics().lineSpacing() + _CELL_MARGIN)
             for column in range(table.model().columnCount()):
-                words = str(table.model().headerData(column, qt.Qt.Horizontal)).split()
-                widest = max(map(table.fontMetrics().horizontalAdvance, [*words, _WIDE_VALUE]))
-                table.setColumnWidth(column, widest + _CELL_MARGIN)
+                title = str(table.model().headerData(column, qt.Qt.Horizontal))
+                widths = map(table.fontMetrics().horizontalAdvance, [*_inTwoLines(title), _WIDE_VALUE])
+                table.setColumnWidth(column, max(widths) + _CELL_MARGIN)
             table.resizeRowsToContents()
 
     def _onSelection(self, table: "slicer.qMRMLTableView") -> None:
@@ -157,6 +158,13 @@ def editInSegmentEditor(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> N
     volumeNode = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
     if volumeNode is not None:
         editor.setSourceVolumeNode(volumeNode)
+
+
+def _inTwoLines(title: str) -> tuple[str, str]:
+    """A title broken where its longer line is shortest."""
+    words = title.split()
+    lines = [(" ".join(words[:end]), " ".join(words[end:])) for end in range(1, len(words) + 1)]
+    return min(lines, key=lambda pair: max(map(len, pair)), default=("", ""))
 
 
 def _description() -> str:
