@@ -36,6 +36,7 @@ class PanelSection:
         """Show a sentence in the status line."""
         self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if isError else "")
         self.ui.statusLabel.setText(text)
+        self.ui.statusLabel.setVisible(bool(text))  # an empty line would push the table down
 
     def showError(self, error: Exception) -> None:
         """Show a cancellation or an error in the status line and the log, with details for developers below."""

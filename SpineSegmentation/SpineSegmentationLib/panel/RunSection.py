@@ -37,6 +37,7 @@ class RunSection(PanelSection):
         ui.segmentButton.connect("clicked(bool)", self._onButton)
         ui.copyLogButton.connect("clicked(bool)", self._onCopyLog)
         ui.progressBar.setVisible(False)
+        ui.statusLabel.setVisible(False)
         ui.errorDetailsCollapsibleButton.setVisible(False)
 
     def setBlockingReason(self, reason: str) -> None:

@@ -100,6 +100,8 @@ class ResultViews:
                 title = str(table.model().headerData(column, qt.Qt.Horizontal))
                 widths = map(table.fontMetrics().horizontalAdvance, [*_inTwoLines(title), _WIDE_VALUE])
                 table.setColumnWidth(column, max(widths) + _CELL_MARGIN)
+            table.horizontalHeader().setHighlightSections(False)  # in bold the titles need more room
+            table.resizeColumnToContents(0)
             table.resizeRowsToContents()
 
     def _onSelection(self, table: "slicer.qMRMLTableView") -> None:
