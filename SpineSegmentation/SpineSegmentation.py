@@ -48,13 +48,15 @@ class SpineSegmentation(ScriptedLoadableModule):
             "After the thesis on the segmentation of the cervical spine in MR by A. Utegulov (2020). Please cite the "
             "software as its file CITATION.cff says."
         )
-        slicer.app.connect("startupCompleted()", _registerSampleScan)
+        slicer.app.connect("startupCompleted()", _onStartup)
 
 
-def _registerSampleScan():
+def _onStartup():
     from SpineSegmentationLib.scene.SampleScan import registerSampleScan
+    from SpineSegmentationLib.worker.ExchangeFolder import removeStaleFolders
 
     registerSampleScan()
+    removeStaleFolders()
 
 
 @parameterNodeWrapper
@@ -63,7 +65,8 @@ class SpineSegmentationParameterNode:
 
     `model` is the name of a set of the catalog; no `planes` means automatic; `biasCorrection` is "model", "on" or
     "off"; `postprocessing` is "model", or "adjusted" to the four values below it. Without `outputSegmentation` the
-    segmentation is a new one. `result` is the table of the last result, which knows its segmentation and charts.
+    segmentation is a new one. `result` is the table of the result that is shown, which knows its segmentation and
+    charts; or, where the table was removed, the segmentation.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -80,7 +83,7 @@ class SpineSegmentationParameterNode:
     smoothMm: float = 0.0
     interpolateSlices: bool = False
     device: str = "auto"
-    result: vtkMRMLTableNode
+    result: Union[vtkMRMLTableNode, vtkMRMLSegmentationNode, None]  # noqa: UP007  X | Y: not yet
 
 
 class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -91,7 +94,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         VTKObservationMixin.__init__(self)
         self.logic = None
         self._parameterNode = None
-        self._parameterNodeGuiTag = None
+        self._connection = None
+        self._shown = (None, None)
 
     def setup(self):
         from SpineSegmentationLib.panel.InputSection import InputSection
@@ -99,9 +103,11 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         from SpineSegmentationLib.panel.OptionsSection import OptionsSection
         from SpineSegmentationLib.panel.ResultSection import ResultSection
         from SpineSegmentationLib.panel.RunSection import RunSection
+        from SpineSegmentationLib.panel.SceneWatcher import SceneWatcher
+        from SpineSegmentationLib.panel.Sight import Sight
 
         ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineSegmentation.ui"))
+        uiWidget = self._uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineSegmentation.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
@@ -111,12 +117,15 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.input = InputSection(self.ui, self.logic)
         self.model = ModelSection(self.ui, self.logic)
         self.options = OptionsSection(self.ui, self.logic)
-        self.results = ResultSection(self.ui, self.logic)
-        self.run = RunSection(self.ui, self.logic, self.onResult)
+        self.results = ResultSection(self.ui, self.logic, self.model)
+        self.run = RunSection(self.ui, self.logic, self.model.forgetMessage, self.onResult)
+        self.sight = Sight(uiWidget)
+        self.watcher = SceneWatcher(uiWidget, self.onSceneModified)
         self._sections = [self.input, self.model, self.options, self.results, self.run]
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self._shown = self._chosen()
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -126,26 +135,41 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.options.close()
         self.logic.close()
         self.setParameterNode(None)
+        self.watcher.close()
         self.removeObservers()
+        # On Reload Slicer only hides the old panel: its selectors would follow the scene for ever.
+        self._uiWidget.setMRMLScene(None)
+        self._uiWidget.deleteLater()
 
     def enter(self):
         self.initializeParameterNode()
+        self.sight.bring(self.ui.segmentButton)
 
     def exit(self):
+        self.model.forgetMessage()
         self.setParameterNode(None)
 
     def onSceneStartClose(self, caller, event):
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller, event):
+        self._shown = self._chosen()
+        self.model.forgetMessage()
         self.results.forgetReplacement()
-        self.run.showStatus("")
+        self.run.clear()
         if self.parent.isEntered:
             self.initializeParameterNode()
 
     def onSceneEndImport(self, caller, event):
+        self._shown = self._chosen()  # the views are those of the scene
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onSceneModified(self):
+        """Something has happened to the scene, or to the chosen scan or result: the user may have loaded a scan."""
+        if self._parameterNode is not None and not slicer.mrmlScene.IsImporting():
+            self.input.chooseVolume(self.logic.isRunning)
+            self.updatePanel()
 
     def onReload(self):
         """Slicer reloads only this file: unload the libraries, so that it imports them again."""
@@ -155,37 +179,81 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onResult(self, result):
         """A run has succeeded: show its result, if anything was found."""
+        from SpineSegmentationLib.scene.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.ResultViews import isShown
+
         parameterNode = self.logic.getParameterNode()  # self._parameterNode is None while another module is shown
         if result.replacement:
-            self.results.offerToRestore(result.replacement, parameterNode.result)
+            self.results.offerToRestore(result.replacement)
         if result.tableNode:
             parameterNode.result = result.tableNode
+            self.sight.bring(self.ui.resultTable, self.ui.segmentButton)
+            if self._parameterNode is None and not isShown(scanOf(result.tableNode)):
+                result.segmentationNode.SetDisplayVisibility(False)  # until the panel is there, and with it the scan
 
     def initializeParameterNode(self):
-        """Connect the panel with the parameter node of the scene, and choose a volume if none is chosen."""
+        """Connect the panel with the parameter node of the scene, and choose a volume where that helps."""
         self.setParameterNode(self.logic.getParameterNode())
-        self.input.chooseFirstVolume()
+        self.input.chooseVolume(self.logic.isRunning)
 
     def setParameterNode(self, parameterNode):
+        from SpineSegmentationLib.panel.GuiConnection import GuiConnection
+
         if self._parameterNode:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self._connection.close()
+            self.watcher.watch([])
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
         self._parameterNode = parameterNode
         for section in self._sections:
             section.parameters = parameterNode
         if parameterNode:
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self._connection = GuiConnection(parameterNode, self.ui)
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
             self.updatePanel()
 
     def updatePanel(self, caller=None, event=None):
         """Update all parts from the parameter node and the state of the logic."""
-        if self._parameterNode is None:
+        from SpineSegmentationLib.scene.MeasurementTable import segmentationOf
+
+        if self._parameterNode is None or slicer.mrmlScene.IsImporting():
             return
+        self.showChosen()
         for section in self._sections:
             if section is self.run:
                 self.run.setBlockingReason(next(filter(None, (each.blockingReason() for each in self._sections)), ""))
             section.update(self.logic.isRunning)
+        segmentationNode = segmentationOf(self._parameterNode.result)
+        segmentation = segmentationNode and segmentationNode.GetSegmentation()
+        self.watcher.watch([self._parameterNode.inputVolume, segmentationNode, segmentation])
+
+    def showChosen(self):
+        """Let the views show what was chosen since the last time: a scan with its latest result, or a result.
+
+        A result is never seen on another scan than its own, neither here nor in the views.
+        """
+        from SpineSegmentationLib.scene.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.ResultNodes import latestResultOf
+        from SpineSegmentationLib.scene.ResultViews import showResult, showScan
+
+        parameterNode, (scanId, resultId) = self._parameterNode, self._chosen()
+        isOtherScan, isOtherResult = scanId != self._shown[0], resultId != self._shown[1]
+        if isOtherScan and scanId and self._shown[0] and not self.logic.isRunning:
+            self.run.clear()  # it speaks of the other scan
+        self._shown = (scanId, resultId)
+        if isOtherResult and resultId:
+            if scanOf(parameterNode.result) is not None:
+                parameterNode.inputVolume = scanOf(parameterNode.result)
+            self._shown = self._chosen()
+            showResult(parameterNode.result)
+        elif isOtherScan and scanId:
+            parameterNode.result = latestResultOf(parameterNode.inputVolume)
+            self._shown = self._chosen()
+            showScan(parameterNode.inputVolume, parameterNode.result)
+
+    def _chosen(self):
+        """The IDs of the chosen scan and result."""
+        parameterNode = self.logic.getParameterNode()
+        return tuple(node and node.GetID() for node in (parameterNode.inputVolume, parameterNode.result))
 
 
 class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
@@ -284,7 +352,8 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
     def measure(self, tableNode, referenceSegmentation=None, wait=True, onEnd=None):
         """Remeasure the segments of a result as they are now: after a correction, or to compare them.
 
-        `tableNode` is the table of the result, `referenceSegmentation` a segmentation or a label map to compare with.
+        `tableNode` is the table of the result, or where that was removed its segmentation; `referenceSegmentation` is
+        a segmentation or a label map to compare with.
         With `wait`, blocks and returns a new table beside the first one, in place of that of an earlier call, or
         raises SpineError with a sentence for the user. Otherwise returns None at once and calls
         `onEnd(newTableNode, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.

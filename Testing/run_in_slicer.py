@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from watched_process import FinishedProcess, run_watched
@@ -118,6 +119,17 @@ def several_labels(slicer: Slicer) -> CheckResult:
     return slicer.script("several_labels", model=model, **_pictures(slicer))
 
 
+def two_patients(slicer: Slicer) -> CheckResult:
+    model = model_of_several_labels(slicer.folder("two_patients"))
+    return slicer.script("two_patients", model=model, **_pictures(slicer))
+
+
+def _panel_sizes(percent: int, slicer: Slicer) -> CheckResult:
+    name = f"panel_sizes_{percent}"
+    model = model_of_several_labels(slicer.folder(name))
+    return slicer.script(name, script="panel_sizes", model=model, percent=str(percent), **_pictures(slicer))
+
+
 def headless_use(slicer: Slicer) -> CheckResult:
     return slicer.script("headless_use", "--no-main-window")
 
@@ -135,12 +147,16 @@ def readme_example(slicer: Slicer) -> CheckResult:
     return result
 
 
+def interruptions(slicer: Slicer) -> CheckResult:
+    return slicer.script("interruptions", model=model_of_several_labels(slicer.folder("interruptions")))
+
+
 def quit_during_run(slicer: Slicer) -> CheckResult:
     return slicer.script("quit_during_run", script="leave_during_run")
 
 
 def crash_during_run(slicer: Slicer) -> CheckResult:
-    """Killed from outside, Slicer cannot clean up; but the worker has to notice and to end."""
+    """Killed from outside, Slicer cannot clean up; but the worker has to notice, to remove the scan and to end."""
     name = "crash_during_run"
     kill_at = slicer.folder(name) / "kill_now"
     kill_at.unlink(missing_ok=True)
@@ -148,9 +164,8 @@ def crash_during_run(slicer: Slicer) -> CheckResult:
     finished = slicer.start(name, "--python-script", str(SCRIPTS / "leave_during_run.py"), passed, kill_at=kill_at)
     killed = kill_at.is_file() and finished.exit_code not in (None, 0)
     failures = [] if killed else ["Slicer could not be killed in the middle of a run"]
-    return CheckResult(
-        finished.seconds, {}, failures + [f"left behind: {line}" for line in finished.surviving_processes]
-    )
+    left = [*finished.surviving_processes, *finished.remaining_files]
+    return CheckResult(finished.seconds, {}, failures + [f"left behind: {each}" for each in left])
 
 
 CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
@@ -162,12 +177,14 @@ CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
         runtime_in_slicers_python,
         hand_use,
         several_labels,
+        two_patients,
         headless_use,
         readme_example,
+        interruptions,
         quit_during_run,
         crash_during_run,
     )
-}
+} | {f"panel_sizes_{percent}": partial(_panel_sizes, percent) for percent in (100, 125, 150)}
 
 
 def model_of_several_labels(folder: Path) -> str:
@@ -216,7 +233,7 @@ def _display_wrapper() -> list[str]:
     if sys.platform != "linux" or os.environ.get("DISPLAY"):
         return []
     program = shutil.which("xvfb-run")
-    return [program, "-a", "-s", "-screen 0 1500x1000x24"] if program else []
+    return [program, "-a", "-s", "-screen 0 1920x1080x24"] if program else []
 
 
 def main() -> int:

@@ -8,7 +8,8 @@ scene/
     SegmentationLabels           segmentation node -> label map on the grid of a volume
     SegmentationReplacement      a result in place of existing segments, which can be restored
     MeasurementTable             measurements -> table node, and back
-    ResultPlots, ResultViews     charts, the layout for them, the jump to a vertebra
+    ResultNodes                  which results are in the scene, of which scan and run
+    ResultPlots, ResultViews     charts, the layout for them, a result on its scan, the jump to a vertebra
     ResultImport, ResultExport   the result of a worker -> nodes -> files
     SampleScan                   the scan that comes with the module
 
@@ -24,8 +25,10 @@ worker/
 panel/, put together in SpineSegmentation.py
     InputSection, ModelSection, OptionsSection, RunSection, ResultSection
                                  the parts of the panel; PanelSection is their base class
-    ChoiceBox, Dialogs, ModelDetails, RunProgress, UserMessages
-                                 helpers of these
+    ResultChooser, ResultTable, ResultSummary, ExportMenu, RunProgress, ModelDetails
+                                 parts of these
+    ChoiceBox, Dialogs, Sight, UserMessages
+                                 helpers
 
 SelfTest                         the test that Slicer runs
 """

@@ -42,6 +42,7 @@ def _written_result(folder: Path, volumeNode: Any, segments: list[Segment], nami
     array[10:30, 10:30, 8:28], array[40:62, 10:30, 8:28] = upper, lower
     labels = imageWithGeometryOf(volumeNode, array)
     write_labelmap(labels, folder / "labels.nrrd")
+    notes = [f"Levels from {naming.anchor}, confidence {naming.confidence}."] if naming and naming.anchor else []
     measurements = measure(labels, segments, {upper}, labels, quality=[0.93, 0.61])
     return small_record(
         Request("scan.nrrd", str(folder)),
@@ -49,6 +50,7 @@ def _written_result(folder: Path, volumeNode: Any, segments: list[Segment], nami
         measurements=as_json(replace(measurements, naming=naming)),
         dice_per_slice=dice_per_slice(labels, labels),
         contents={"labels": "labels.nrrd"},
+        notes=notes,
     )
 
 

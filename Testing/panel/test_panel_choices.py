@@ -34,11 +34,11 @@ def enabled(panel, *names) -> list[bool]:
 
 def test_empty_panel_asks_for_a_scan(panel):
     assert not panel.ui.segmentButton.enabled
-    assert panel.ui.segmentButton.toolTip == "Choose a scan first."
-    hidden = ("resultCollapsibleButton", "progressBar", "errorDetailsCollapsibleButton", "downloadButton")
+    assert "Choose a scan first." in panel.ui.segmentButton.toolTip
+    hidden = ("resultWidget", "progressBar", "errorDetailsCollapsibleButton", "downloadButton")
     assert not any(getattr(panel.ui, name).visible for name in hidden)
     assert panel.ui.modelSelector.currentText == "Vertebral bodies in MR"
-    assert "MR" in panel.ui.modelSummaryLabel.text and "Dice" in panel.ui.modelSummaryLabel.text
+    assert "MR" in panel.ui.modelSelector.toolTip and "Dice" in panel.ui.modelSelector.toolTip
     for told in ("Training data", "Chu", "0.9", "range of", "Licence", "sagittal, coronal, axial"):
         assert told in panel.ui.modelDetailsBrowser.toPlainText()
 
@@ -47,7 +47,7 @@ def test_sample_button_loads_the_scan(host, panel):
     panel.ui.sampleButton.click()
     host.process()
     assert panel._parameterNode.inputVolume.GetName() == "SpinePhantom"
-    assert "150 × 220 × 64 voxels of 1.2 mm" in panel.ui.inputInfoLabel.text
+    assert "150 × 220 × 64 voxels of 1.2 mm" in panel.ui.inputSelector.toolTip
     assert panel._parameterNode.topLevel == "unknown", "a choice that the next scan would get too"
     assert panel.ui.segmentButton.enabled
 
@@ -62,11 +62,46 @@ def test_loaded_scan_is_preselected_label_map_is_not(host, small_models):
     assert panel.ui.inputSelector.currentNode() is scan
     panel.ui.inputSelector.setCurrentNode(labels)
     assert "is a label map, not a scan" in panel.ui.inputHintLabel.text
-    assert panel.ui.inputHintLabel.visible and not panel.ui.inputInfoLabel.visible
+    assert panel.ui.inputHintLabel.visible and "voxels" not in panel.ui.inputSelector.toolTip
     assert not panel.ui.segmentButton.enabled
-    assert panel.ui.segmentButton.toolTip.startswith("The volume")
+    assert panel.ui.segmentButton.toolTip.startswith("<p>The volume")
     panel.ui.inputSelector.setCurrentNode(scan)
     assert panel.ui.segmentButton.enabled
+
+
+@pytest.mark.parametrize(("value", "says"), [(0, "every voxel has the same value (0)"), (np.nan, "are not numbers")])
+def test_scan_that_shows_nothing_is_refused_at_once(host, panel, value, says):
+    import slicer
+
+    scan = addScan()
+    slicer.util.updateVolumeFromArray(scan, np.full((4, 5, 6), value, np.float32))
+    panel._parameterNode.inputVolume = scan
+    assert says in panel.ui.inputHintLabel.text and not panel.ui.segmentButton.enabled
+
+
+def test_scan_loaded_beside_the_panel_is_chosen(host, panel):
+    import slicer
+
+    scan = addScan("loaded later")
+    host.process(until=lambda: panel._parameterNode.inputVolume is scan)
+    assert panel.ui.segmentButton.enabled
+    host.process()
+    other = addScan("resampled by another module")
+    host.process(until=lambda: panel.input._knownIds == {scan.GetID(), other.GetID()})
+    assert panel._parameterNode.inputVolume is scan, "it is not in the views"
+    slicer.util.setSliceViewerLayers(background=addScan("loaded last"))
+    host.process(until=lambda: panel._parameterNode.inputVolume.GetName() == "loaded last")
+
+
+def test_non_linear_transform_is_noticed(host, panel):
+    import slicer
+
+    scan = panel._parameterNode.inputVolume = addScan()
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    assert panel.ui.segmentButton.enabled
+    scan.SetAndObserveTransformNodeID(transform.GetID())
+    host.process(until=lambda: not panel.ui.segmentButton.enabled)
+    assert "non-linear transform" in panel.ui.inputHintLabel.text
 
 
 @pytest.mark.parametrize(("attribute", "darkest", "hint"), [("CT", 0, "is CT"), ("MR", -1024, ""), ("", -1024, "a CT")])
@@ -79,7 +114,7 @@ def test_other_modality_gets_a_warning_only(host, panel, attribute, darkest, hin
     if attribute:
         scan.SetAttribute("DICOM.Modality", attribute)
     panel._parameterNode.inputVolume = scan
-    assert (attribute or "modality not known") in panel.ui.inputInfoLabel.text
+    assert (attribute or "modality not known") in panel.ui.inputSelector.toolTip
     assert ("expect little" in panel.ui.inputHintLabel.text) == panel.ui.inputHintLabel.visible == bool(hint)
     assert hint in panel.ui.inputHintLabel.text
     assert panel.ui.segmentButton.enabled
@@ -93,7 +128,7 @@ def test_widgets_write_the_parameters(host, panel):
     choose(panel, "deviceSelector", "processor (CPU)")
     assert (parameters.topLevel, parameters.fusion) == ("C2", "vote")
     assert (parameters.biasCorrection, parameters.device) == ("on", "cpu")
-    assert "Named C2, C3, C4, C5, C6, C7 ..." in panel.ui.namingLabel.text
+    assert "Named C2, C3, C4, C5, C6, C7 ..." in panel.ui.levelSelector.toolTip
 
     planes = ("sagittalCheckBox", "coronalCheckBox", "axialCheckBox")
     assert enabled(panel, *planes) == [False] * 3
@@ -136,7 +171,7 @@ def shown(panel) -> dict:
         **{name: getattr(ui, f"{name}CheckBox").checked for name in boxes},
         **{name: getattr(ui, name).value for name in ("islandSpinBox", "smoothSpinBox")},
         **{name: node_name(getattr(ui, name)) for name in ("inputSelector", "outputSelector", "referenceSelector")},
-        "preview": ui.namingLabel.text,
+        "preview": ui.levelSelector.toolTip,
     }
 
 

@@ -14,25 +14,23 @@ def panel(host, small_models):
 
 def test_levels_are_automatic_by_default(panel):
     assert panel.ui.levelSelector.currentText == "automatic"
-    assert "sacrum" in panel.ui.namingLabel.text and "otherwise Vertebra 1" in panel.ui.namingLabel.text
-    assert not panel.ui.namingHintLabel.visible
+    assert "sacrum" in panel.ui.levelSelector.toolTip and "otherwise Vertebra 1" in panel.ui.levelSelector.toolTip
 
 
 def test_proposed_levels_show_their_confidence(host, small_models, tmp_path):
     panel = with_result(host, tmp_path, Naming("proposed", 0.97, "the sacrum"))
-    assert "confidence 0.97" in panel.ui.namingHintLabel.text and panel.ui.namingHintLabel.visible
+    assert "Levels from the sacrum, confidence 0.97" in panel.ui.resultLabel.text and panel.ui.resultLabel.visible
     panel._parameterNode.topLevel = "T12"
     host.process()
-    assert not panel.ui.namingHintLabel.visible
-    assert "Named T12, L1" in panel.ui.namingLabel.text
+    assert "Named T12, L1" in panel.ui.levelSelector.toolTip
 
 
 def test_numbered_result_asks_for_the_level(host, small_models, tmp_path):
     panel = with_result(host, tmp_path, Naming("numbered"))
-    assert "Choose the topmost vertebra" in panel.ui.namingHintLabel.text and panel.ui.namingHintLabel.visible
+    assert "choose the topmost vertebra" in panel.ui.resultLabel.text and panel.ui.resultLabel.visible
     panel._parameterNode.inputVolume = addScan("another")
     host.process()
-    assert not panel.ui.namingHintLabel.visible, "nothing is known yet about the levels of this one"
+    assert not panel.ui.resultLabel.visible, "nothing is known yet about the levels of this one"
 
 
 @pytest.mark.parametrize(

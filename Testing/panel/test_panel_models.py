@@ -81,7 +81,7 @@ def test_import_and_remove_a_model(host, panel, archive):
     wait(host, panel)
     assert panel._parameterNode.model == "other-sagittal"
     assert "Another model" in names(panel)
-    assert panel.ui.modelSummaryLabel.text.startswith("MR · spine · sagittal")
+    assert panel.ui.modelSelector.toolTip.endswith("<p>MR · spine · sagittal · 1 MB</p>")
     assert panel.ui.removeModelButton.enabled
     host.dialogs.answer("OK")
     panel.ui.removeModelButton.click()
@@ -90,7 +90,7 @@ def test_import_and_remove_a_model(host, panel, archive):
     assert panel._parameterNode.model == "vertebral-bodies-mr"
     assert not panel.ui.removeModelButton.enabled
     panel._parameterNode.model = "other-sagittal"  # as in a scene that was saved before
-    assert "not on this computer" in panel.ui.modelSummaryLabel.text
+    assert "not on this computer" in panel.ui.modelMessageLabel.text
 
 
 def test_import_of_a_broken_file_shows_an_error(host, panel, tmp_path):
@@ -98,8 +98,11 @@ def test_import_of_a_broken_file_shows_an_error(host, panel, tmp_path):
     host.dialogs.answer(str(tmp_path / "broken.zip"))
     panel.ui.importModelButton.click()
     wait(host, panel)
-    assert "broken.zip" in panel.ui.modelSummaryLabel.text
+    assert "broken.zip" in panel.ui.modelMessageLabel.text
     assert not host.dialogs.shown[1:]
+    host.select("")
+    host.select("SpineSegmentation")
+    assert not panel.ui.modelMessageLabel.visible, "it sticks"
     host.dialogs.answer("")
     panel.ui.importModelButton.click()
     assert not panel.ui.modelProgressBar.visible
@@ -126,7 +129,7 @@ def test_cancelled_download_leaves_nothing(host, server, tmp_path):
     host.process(until=lambda: panel.ui.modelProgressBar.maximum > 0, timeout=60)
     panel.ui.downloadButton.click()
     wait(host, panel)
-    assert panel.ui.modelSummaryLabel.text == "Cancelled."
+    assert panel.ui.modelMessageLabel.text == "Cancelled."
     assert [path.name for path in (tmp_path / "user" / "SpineSegmentation" / "Models").iterdir()] == ["bright"]
 
 
@@ -135,7 +138,7 @@ def test_failed_download_shows_the_reason(host, server):
     panel._parameterNode.model = "missing"
     panel.ui.downloadButton.click()
     wait(host, panel)
-    assert "does not exist any more (404)" in panel.ui.modelSummaryLabel.text
+    assert "does not exist any more (404)" in panel.ui.modelMessageLabel.text
     assert panel.ui.downloadButton.visible
 
 
@@ -226,7 +229,7 @@ def test_damaged_model_shows_an_error(host, panel, small_models, tmp_path):
     (tmp_path / "user" / "SpineSegmentation" / "Models" / "bright" / "axial" / "manifest.json").write_text("{")
     panel.model.refresh()
     panel._parameterNode.model = small_models
-    assert "not valid JSON" in panel.ui.modelSummaryLabel.text
+    assert "not valid JSON" in panel.ui.modelMessageLabel.text
     panel.ui.segmentButton.click()
     assert "not valid JSON" in panel.ui.statusLabel.text
     assert not panel.logic.isRunning

@@ -19,23 +19,59 @@ def test_table_shows_the_measurements(panel):
     rows = [[table.item(row, column).text() for column in range(9)] for row in range(table.rowCount)]
     assert [row[:4] for row in rows] == [["L4 *", "0.93", "1.00", "8.0"], ["L5", "0.61 !", "1.00", "8.8"]]
     assert {row[-1] for row in rows} == {"0"}, "no -0"
-    assert "cut off by the border" in panel.ui.resultLabel.text
+    tips = [table.horizontalHeaderItem(column).toolTip() for column in range(2)]
+    assert "cut off by the border" in tips[0] and "! look here first" in tips[1]
     assert "All together: Dice 1.000, HD95 0.0 mm" in panel.ui.resultLabel.text
-    assert "Quality: how sure the model is, from 0 to 1. ! look here first." in panel.ui.resultLabel.text
 
 
-def test_result_of_another_scan_says_so(host, panel):
-    assert "not the scan" not in panel.ui.resultLabel.text
+def test_another_scan_takes_the_result_along(host, panel):
+    scan, result = panel._parameterNode.inputVolume, panel._parameterNode.result
     panel._parameterNode.inputVolume = addScan("another")
     host.process()
-    assert "scan vertebral bodies: not the scan that is chosen above." in panel.ui.resultLabel.text
+    assert panel._parameterNode.result is None and panel.ui.resultTable.rowCount == 0
+    panel._parameterNode.inputVolume = scan
+    host.process()
+    assert panel._parameterNode.result is result and panel.ui.resultTable.rowCount == 2
+
+
+def offered(panel) -> list[str]:
+    selector = panel.ui.resultSelector
+    return [selector.itemText(index) for index in range(selector.count)] if selector.visible else []
+
+
+def test_earlier_results_can_be_chosen(host, panel, tmp_path):
+    import slicer
+
+    assert offered(panel) == [], "nothing to choose from a single result"
+    first = panel._parameterNode.result
+    second = with_result(host, tmp_path)._parameterNode.result
+    names = offered(panel)
+    assert len(names) == 2 and all("Vertebral bodies in MR" in name for name in names)
+    panel.ui.resultSelector.currentIndex = 1
+    host.process()
+    assert panel._parameterNode.result is first and panel._parameterNode.inputVolume.GetName() == "scan"
+    slicer.mrmlScene.RemoveNode(second)
+    panel.updatePanel()
+    assert [name.endswith("not measured") for name in offered(panel)] == [True, False]
+    panel.ui.resultSelector.currentIndex = 0
+    host.process()
+    assert panel.ui.resultLabel.text == "Not measured: press Measure again."
+    panel.ui.measureButton.click()
+    host.process(until=lambda: not panel.logic.isRunning, timeout=60)
+    assert panel.ui.resultTable.rowCount == 2
+    host.saveScene(tmp_path / "scene.mrb")
+    before = offered(panel)
+    host.closeScene()
+    assert offered(panel) == []
+    host.loadScene(tmp_path / "scene.mrb")
+    assert offered(panel) == before
 
 
 def test_edited_result_asks_to_measure_again(host, panel):
     assert "Edited since" not in panel.ui.resultLabel.text
     erase(panel, "L4", slice(12, 13))
     panel.enter()  # as when the user comes back from the Segment Editor
-    assert panel.ui.resultLabel.text.endswith("Edited since: press Measure again.")
+    assert panel.ui.resultLabel.text.startswith("Edited since: press Measure again.")
     assert panel.ui.resultTable.item(1, 0).text() == "L5"
 
 
@@ -82,6 +118,43 @@ def export(panel, index: int) -> None:
     panel.ui.exportButton.menu().actions()[index].trigger()
 
 
+def test_vertebrae_are_checked_one_by_one(host, panel, tmp_path):
+    def levels() -> list[str]:
+        return [panel.ui.resultTable.item(row, 0).text() for row in range(2)]
+
+    assert not panel.ui.checkedButton.enabled, "nothing is selected"
+    panel.ui.nextButton.click()
+    assert panel.ui.resultTable.currentRow() == 0 and panel.ui.checkedButton.enabled
+    panel.ui.checkedButton.click()
+    assert levels() == ["L4 * ✓", "L5"] and panel.ui.resultTable.currentRow() == 1, "the doubtful one comes next"
+    panel.ui.previousButton.click()
+    assert panel.ui.checkedButton.checked
+    host.saveScene(tmp_path / "scene.mrb")
+    host.closeScene()
+    host.loadScene(tmp_path / "scene.mrb")
+    assert levels() == ["L4 * ✓", "L5"]
+    panel.ui.resultTable.selectRow(0)
+    panel.ui.checkedButton.click()
+    assert levels() == ["L4 *", "L5"] and panel.ui.resultTable.currentRow() == 0
+
+
+def test_removed_segment_is_noticed(host, panel):
+    segmentation = panel._parameterNode.result.GetNodeReference("segmentation").GetSegmentation()
+    segmentation.RemoveSegment(segmentation.GetNthSegmentID(0))
+    host.process(until=lambda: "Edited since" in panel.ui.resultLabel.text)
+
+
+def test_names_are_no_html(host, panel):
+    scan, node = panel._parameterNode.inputVolume, panel._parameterNode.result.GetNodeReference("segmentation")
+    scan.SetName("<b>bold</b> scan")
+    host.process(until=lambda: "&lt;b&gt;bold" in panel.ui.inputSelector.toolTip)
+    panel._parameterNode.outputSegmentation = node
+    node.SetName("<b>bold</b>")
+    host.dialogs.answer("Cancel")
+    panel.ui.segmentButton.click()
+    assert '"&lt;b&gt;bold&lt;/b&gt;"' in host.dialogs.texts[-1]
+
+
 def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     host.dialogs.answer(str(tmp_path / "out"))
     export(panel, 0)
@@ -92,7 +165,7 @@ def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     export(panel, 0)
     assert (tmp_path / "out.nii.gz").stat().st_mtime_ns == before
     host.dialogs.answer(str(tmp_path / "table.csv"))
-    export(panel, 2)
+    export(panel, 4)
     assert (tmp_path / "table.csv").read_text("utf-8").startswith("level,label,partial,quality,volume_mm3")
     host.dialogs.answer(str(tmp_path))
     export(panel, 1)
@@ -102,7 +175,7 @@ def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     export(panel, 1)
     assert "scan_vertebral_bodies_L4.stl" in host.dialogs.texts[-1]
     host.dialogs.answer(str(tmp_path / "missing" / "table.csv"))
-    export(panel, 2)
+    export(panel, 4)
     assert "cannot be written" in panel.ui.statusLabel.text
 
 
@@ -111,9 +184,9 @@ def test_result_is_saved_with_the_scene(host, panel, tmp_path):
 
     host.saveScene(tmp_path / "scene.mrb")
     host.closeScene()
-    assert not panel.ui.resultCollapsibleButton.visible
+    assert not panel.ui.resultWidget.visible
     host.loadScene(tmp_path / "scene.mrb")
-    assert panel.ui.resultCollapsibleButton.visible
+    assert panel.ui.resultWidget.visible
     assert panel.ui.resultTable.item(1, 0).text() == "L5"
     assert panel.ui.plotSelector.count == 2
     assert "All together: Dice 1.000" in panel.ui.resultLabel.text
@@ -122,4 +195,4 @@ def test_result_is_saved_with_the_scene(host, panel, tmp_path):
     slicer.mrmlScene.RemoveNode(panel._parameterNode.result.GetNodeReference("segmentation"))
     host.process()
     panel.updatePanel()
-    assert not panel.ui.resultCollapsibleButton.visible
+    assert not panel.ui.resultWidget.visible

@@ -35,7 +35,7 @@ def test_segment_shows_progress_and_result(host, panel, temporary, monkeypatch):
     )
     panel.ui.segmentButton.click()
     assert panel.ui.segmentButton.text == "Cancel"
-    assert not panel.ui.inputsCollapsibleButton.enabled
+    assert not panel.ui.inputsWidget.enabled
     assert panel.ui.progressBar.visible
 
     def ended():
@@ -50,7 +50,7 @@ def test_segment_shows_progress_and_result(host, panel, temporary, monkeypatch):
     assert not panel.ui.progressBar.visible
     result = panel._parameterNode.result
     assert segmentNames(result.GetNodeReference("segmentation")) == ["L1", "L2", "L3"]
-    assert panel.ui.resultCollapsibleButton.visible
+    assert panel.ui.resultWidget.visible
     assert not list(temporary.iterdir())
     log = panel.ui.logText.plainText
     assert "written for the worker in" in log and "brought into the scene in" in log and "Computed on CPU" in log
@@ -124,7 +124,7 @@ def test_run_continues_while_another_module_is_shown(host, panel):
     host.process(until=lambda: not panel.logic.isRunning, timeout=60)
     host.select("SpineSegmentation")
     assert panel.ui.segmentButton.text == "Segment"
-    assert panel.ui.resultCollapsibleButton.visible
+    assert panel.ui.resultWidget.visible
 
 
 def test_empty_result_is_explained(host, panel):
@@ -225,7 +225,7 @@ def test_closed_scene_offers_no_restore(host, panel, tmp_path):
     host.closeScene()
     assert panel.ui.statusLabel.text == ""
     host.loadScene(tmp_path / "scene.mrb")  # its segmentation has the same ID
-    assert panel.ui.resultCollapsibleButton.visible and not panel.ui.restoreButton.visible
+    assert panel.ui.resultWidget.visible and not panel.ui.restoreButton.visible
 
 
 def test_failed_run_leaves_the_output_unchanged(host, panel):

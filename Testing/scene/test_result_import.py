@@ -188,6 +188,26 @@ def test_table_knows_that_segments_were_edited(lib, scene, tmp_path):
     assert not lib.isUpToDate(result.tableNode)
 
 
+def test_whole_numbers_stay_whole_in_files(lib, tmp_path):
+    from SpineSegmentationLib.scene.ResultExport import exportTable
+
+    scan, labels = make_case("oblique 12")
+    measurements = as_json(measure(labels, SEGMENTS, set()))
+    result = lib.importResult(*written_result(tmp_path, labels, measurements=measurements), lib.addVolume(scan, "scan"))
+    exportTable(result.tableNode, str(tmp_path / "table.csv"))
+    written = [line.split(",")[:2] for line in (tmp_path / "table.csv").read_text("utf-8").splitlines()]
+    assert written == [["level", "label"], *([segment.name, str(segment.label)] for segment in SEGMENTS)]
+
+
+def test_empty_single_slice_says_why(lib, tmp_path):
+    from SpineSegmentationLib.panel.ResultSummary import summaryOf
+
+    labels = sitk.GetImageFromArray(np.zeros((1, 20, 30), np.uint8))
+    result = lib.importResult(*written_result(tmp_path, labels, []), lib.addVolume(labels, "slice"))
+    assert "By its geometry the scan is an axial slice" in summaryOf(result)
+    assert summaryOf(result).endswith("A note."), "what the run has noted"
+
+
 def test_empty_result_leaves_the_scene_unchanged(lib, tmp_path):
     scan, labels = make_case()
     volumeNode = lib.addVolume(scan, "scan")
@@ -351,5 +371,8 @@ def test_export_to_files(lib, scene, tmp_path):
         lps = np.array([labels.TransformContinuousIndexToPhysicalPoint(index) for index in indices.tolist()])
         assert np.abs(points.reshape(-1, 3).min(axis=0) - lps.min(axis=0)).max() < 2
         assert np.abs(points.reshape(-1, 3).max(axis=0) - lps.max(axis=0)).max() < 2
+    for format_, begin in (("obj", b"#"), ("ply", b"ply\nformat binary")):
+        for file in ResultExport.exportSurfaces(result.segmentationNode, str(tmp_path), format_):
+            assert file.suffix == f".{format_}" and file.read_bytes().startswith(begin)
     with pytest.raises(SpineError, match="cannot be written"):
         ResultExport.exportTable(result.tableNode, str(tmp_path / "missing" / "table.csv"))

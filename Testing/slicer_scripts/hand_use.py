@@ -68,7 +68,7 @@ def steps(facts):
 
     [resultNode] = [node for node in nodes("vtkMRMLSegmentationNode") if node is not truthNode]
     facts["bodies"] = segment_names(resultNode)
-    facts["levels"] = ui.namingHintLabel.text
+    facts["levels"] = ui.resultLabel.text
     assert facts["bodies"][0] == "T11" and "confidence" in facts["levels"]
     facts["Dice"] = _check_result(resultNode, truthNode, volumeNode)
     assert len(nodes("vtkMRMLTableNode")) >= 1

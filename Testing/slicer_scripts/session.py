@@ -99,6 +99,36 @@ def nodes(kind: str) -> list:
     return list(slicer.util.getNodesByClass(kind))
 
 
+def import_model():
+    """Import the model of the arguments and choose it: `yield from` it."""
+    from SpineSegmentationLib.panel import Dialogs
+
+    ui = panel().ui
+    Dialogs.askOpenFile = lambda title, filter_: arguments()["model"]
+    ui.importModelButton.click()
+    yield "the model", lambda: not ui.modelProgressBar.visible
+    assert ui.modelSelector.currentText == "By brightness", ui.modelMessageLabel.text
+
+
+def shown_scans() -> set:
+    """The names of the scans in the background of the slice views."""
+    layout = slicer.app.layoutManager()
+    views = [layout.sliceWidget(name).sliceLogic().GetSliceCompositeNode() for name in layout.sliceViewNames()]
+    shown = [slicer.mrmlScene.GetNodeByID(view.GetBackgroundVolumeID() or "") for view in views]
+    return {node.GetName() if node else None for node in shown}
+
+
+def visible_segmentations() -> list:
+    return [node for node in nodes("vtkMRMLSegmentationNode") if node.GetDisplayVisibility()]
+
+
+def segmentation_of(volumeNode):
+    """The only segmentation of a scan."""
+    role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+    [found] = [each for each in nodes("vtkMRMLSegmentationNode") if each.GetNodeReference(role) is volumeNode]
+    return found
+
+
 def segment_names(segmentationNode) -> list:
     """The names of the segments, in their order."""
     segmentation = segmentationNode.GetSegmentation()

@@ -5,7 +5,8 @@ The model goes by brightness alone, so the scan is made for it.
 
 import numpy as np
 import slicer
-from session import arguments, nodes, panel, run, segment_names
+from scans import add_scan
+from session import arguments, import_model, nodes, panel, run, segment_names
 from windows import grab_window, prepare_window, press_cell
 
 NUMBERED = [f"Vertebra {number}" for number in range(1, 6)]
@@ -16,16 +17,13 @@ BESIDE = ["Disc", "Canal"]
 def steps(facts):
     from SpineSegmentationLib.panel import Dialogs
 
-    Dialogs.askOpenFile = lambda title, filter_: arguments()["model"]
     Dialogs.confirm = lambda question: True
     prepare_window()
     slicer.util.selectModule("SpineSegmentation")
     yield 1
     ui = panel().ui
-    ui.importModelButton.click()
-    yield "the model", lambda: not ui.modelProgressBar.visible
-    assert ui.modelSelector.currentText == "By brightness", ui.modelSummaryLabel.text
-    volumeNode = _add_scan()
+    yield from import_model()
+    volumeNode = add_scan()
     slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
     ui.inputSelector.setCurrentNode(volumeNode)
 
@@ -35,12 +33,12 @@ def steps(facts):
     [resultNode] = nodes("vtkMRMLSegmentationNode")
     segmentation, display = resultNode.GetSegmentation(), resultNode.GetDisplayNode()
     assert sorted(segment_names(resultNode)) == sorted(NUMBERED + BESIDE)
-    assert "Choose the topmost vertebra" in ui.namingHintLabel.text
+    assert "choose the topmost vertebra" in ui.resultLabel.text
     table = ui.resultTable
     rows = [table.item(row, 0).text().removesuffix(" *") for row in range(table.rowCount)]
     assert rows == NUMBERED + BESIDE, rows
     marked = [rows[row] for row in range(len(rows)) if table.item(row, 1).text().endswith("!")]
-    assert marked == ["Vertebra 3"] and "look here first" in ui.resultLabel.text, marked
+    assert marked == ["Vertebra 3"] and "Look first at Vertebra 3" in ui.resultLabel.text, marked
     disc = segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName("Disc"))
     assert np.allclose(disc.GetColor(), (60 / 255, 160 / 255, 220 / 255))
     press_cell(table, rows.index("Canal"))
@@ -65,18 +63,6 @@ def steps(facts):
 
     ui.removeModelButton.click()
     assert ui.modelSelector.currentText != "By brightness" and ui.segmentButton.enabled
-
-
-def _add_scan():
-    """Five bodies with discs between them and the canal behind them, 130 x 50 x 40 voxels of 1 mm; the third is dim."""
-    down, back, left = np.ogrid[:130, :50, :40]
-    column = (np.hypot(back - 16, left - 20) < 12) & (down >= 0)
-    canal = (np.hypot(back - 36, left - 20) < 5) & (down >= 0)
-    body = column & (down % 26 >= 6)
-    array = np.select([body & (down // 26 == 2), body, column, canal], [470, 600, 200, 360], 0)
-    array = array + np.random.default_rng(0).normal(0, 5, array.shape)
-    matrix = np.array([[-1, 0, 0, 20], [0, -1, 0, 25], [0, 0, -1, 65], [0, 0, 0, 1]], float)
-    return slicer.util.addVolumeFromArray(array.astype(np.int16), ijkToRAS=matrix, name="Synthetic")
 
 
 run(steps, arguments()["report"])

@@ -23,7 +23,8 @@ class Request:
 
     `output` becomes a folder with the files of the result, which are named after it; see `result_folder` for
     what happens to a folder that exists. `reference`: a mask of the same scan to compare with. `format`: of the label
-    map. `overview`: whether a picture of the result is drawn.
+    map. `overview`: whether a picture of the result is drawn. `own_folder`: a folder that was made for this request
+    alone, with `input` and `output` in it; the worker removes it where the request is cancelled.
     """
 
     input: str
@@ -32,6 +33,7 @@ class Request:
     reference: str | None = None
     format: Literal["nii.gz", "nrrd"] = "nii.gz"
     overview: bool = True
+    own_folder: str | None = None
 
 
 def read_request(line: str | bytes) -> Request:
@@ -53,3 +55,9 @@ def check_request(request: Request) -> None:
         if path is not None and not os.path.exists(path) and not os.path.exists(path.rpartition("#")[0]):
             raise SpineError(f"the {what} {path} does not exist: check the path.")
     check_output(Path(request.output))
+    if request.own_folder is not None:
+        folder = Path(request.own_folder).resolve()
+        if any(Path(path).resolve().parent != folder for path in (request.input, request.output)):
+            raise SpineError(
+                f"own_folder {folder} does not hold input and output: it would be removed with other files."
+            )

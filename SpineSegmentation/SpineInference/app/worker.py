@@ -15,7 +15,8 @@ be used, 1 for an unexpected failure. With --keep-alive it waits for the next re
 and ends with 0 when standard input closes.
 
 Closing standard input while a request is carried out means Cancel, and so does a signal. The process then removes its
-temporary files, says "cancelled" and ends itself with all its children, whatever they are doing (on POSIX by SIGKILL).
+temporary files and the request's own folder, says "cancelled" and ends itself with all its children, whatever they are
+doing (on POSIX by SIGKILL).
 """
 
 import argparse
@@ -27,10 +28,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled, SpineError
-from ..files.temporary import remove_all
+from ..files.temporary import adopted, remove_all
 from ..monitor import Monitor, Progress
 from .process_group import end_group, lead_group, on_signal, read_lines
 from .requests import Request, read_request
@@ -54,7 +56,9 @@ def main(arguments: list[str] | None = None, run: Run | None = None) -> int:
     carry_out = run or Runner().run
 
     def answer(line: bytes, monitor: Monitor) -> dict[str, Any]:
-        return {"record": str(carry_out(read_request(line), monitor).record_path)}
+        request = read_request(line)
+        with adopted(Path(request.own_folder) if request.own_folder else None):
+            return {"record": str(carry_out(request, monitor).record_path)}
 
     return serve(answer, keep_alive)
 

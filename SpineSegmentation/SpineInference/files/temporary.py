@@ -33,6 +33,18 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def adopted(folder: Path | None) -> Iterator[None]:
+    """Let `remove_all` remove a folder of somebody else, too, who removes it otherwise. None: nothing."""
+    with _locked():
+        _folders.update({folder} - {None})
+    try:
+        yield
+    finally:
+        with _locked():
+            _folders.discard(folder)
+
+
 def publish(folder: Path, move: Callable[[], None]) -> None:
     """Call `move`, which renames the temporary `folder` to its final place, undisturbed by `remove_all`."""
     with _locked():

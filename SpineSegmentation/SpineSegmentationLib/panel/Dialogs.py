@@ -1,5 +1,6 @@
 """The modal dialogs of the panel."""
 
+import html
 from pathlib import Path
 
 import qt
@@ -9,6 +10,8 @@ from slicer.i18n import tr as _
 
 def confirm(question: str) -> bool:
     """Whether the user agrees. False in Slicer's testing mode."""
+    if "<" in question:  # a name that looks like HTML: Slicer's message box would render it
+        question = f"<p>{html.escape(question, quote=False)}</p>".replace("\n", "<br>")
     return slicer.util.confirmOkCancelDisplay(question, windowTitle=_("Spine Segmentation"))
 
 

@@ -14,7 +14,7 @@ from . import Dialogs
 from .ChoiceBox import ChoiceBox
 from .ModelDetails import detailsHtml, summary
 from .PanelSection import PanelSection
-from .UserMessages import asSentence
+from .UserMessages import asSentence, asToolTip
 
 
 class ModelSection(PanelSection):
@@ -27,7 +27,8 @@ class ModelSection(PanelSection):
         self._shown = None
         self._task: BackgroundTask | None = None
         self._message = ""
-        self._choice = ChoiceBox(ui.modelSelector, lambda name: self.set("model", name))
+        self._explanation = ui.modelSelector.toolTip
+        self._choice = ChoiceBox(ui.modelSelector, self._onChosen)
         ui.downloadButton.connect("clicked(bool)", self._onDownload)
         ui.importModelButton.connect("clicked(bool)", self._onImport)
         ui.openFolderButton.connect("clicked(bool)", self._onOpenFolder)
@@ -43,7 +44,7 @@ class ModelSection(PanelSection):
             self._downloaded = downloaded_names()
         except SpineError as error:  # a damaged catalog: the panel still opens, and says so
             self._infos, self._message = {}, asSentence(error)
-        self._choice.fill((info.name, self._titleOf(info)) for info in self._infos.values())
+        self._choice.fill((info.name, _offer(info)) for info in self._infos.values())
 
     def update(self, isRunning: bool) -> None:
         name, isBusy = self.parameters.model, self._task is not None
@@ -70,26 +71,37 @@ class ModelSection(PanelSection):
             return _("Download the model first, or choose another one.")
         return ""
 
+    def titleOf(self, name: str) -> str:
+        """The title of a model; its name where it is not on this computer."""
+        return self._infos[name].title if name in self._infos else name
+
+    def forgetMessage(self) -> None:
+        """Say nothing any more about the last import or download."""
+        self._message = ""
+
     def close(self) -> None:
         """Stop the background task: the panel is going away."""
         if self._task is not None:
             self._task.close()
 
-    def _titleOf(self, info: SetInfo) -> str:
-        return _("{title} (to be downloaded)").format(title=info.title) if info.missing_bytes else info.title
-
     def _describe(self, name: str) -> None:
         self._choice.show(name)
         info = self._infos.get(name)
-        line, page = _missingModelText(name), ""
+        line, page, problem = "", "", _missingModelText(name)
         if info is not None:
             try:
                 manifests = self.logic.manifestsOf(name)
-                line, page = summary(info, manifests), detailsHtml(info, manifests)
+                line, page, problem = summary(info, manifests), detailsHtml(info, manifests), ""
             except SpineError as error:  # a damaged model must not keep the user from choosing another one
-                line = asSentence(error)
-        self.ui.modelSummaryLabel.setText(self._message or line)
+                problem = asSentence(error)
+        self.ui.modelMessageLabel.setText(self._message or problem)
+        self.ui.modelMessageLabel.setVisible(bool(self._message or problem))
+        self.ui.modelSelector.setToolTip(asToolTip(self._explanation, line))
         self.ui.modelDetailsBrowser.setHtml(page)
+
+    def _onChosen(self, name: str) -> None:
+        self._message = ""  # it spoke of another model
+        self.set("model", name)
 
     def _onDownload(self, _checked: bool = False) -> None:
         if self._task is not None:
@@ -109,8 +121,8 @@ class ModelSection(PanelSection):
 
     def _onRemove(self, _checked: bool = False) -> None:
         name = self.parameters.model
-        title = self._infos[name].title if name in self._infos else name
-        if Dialogs.confirm(_('Delete the model "{title}" from this computer?').format(title=title)):
+        question = _('Delete the model "{title}" from this computer?')
+        if Dialogs.confirm(question.format(title=self.titleOf(name))):
             try:
                 remove(name)
                 self._message = ""
@@ -143,6 +155,10 @@ class ModelSection(PanelSection):
         if self.parameters is not None and name in self._infos:
             self.parameters.model = name
         self.logic.changed()
+
+
+def _offer(info: SetInfo) -> str:
+    return _("{title} (to be downloaded)").format(title=info.title) if info.missing_bytes else info.title
 
 
 def _missingModelText(name: str) -> str:

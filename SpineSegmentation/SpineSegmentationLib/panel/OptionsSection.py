@@ -3,19 +3,17 @@
 import sys
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
 from SpineInference.specs import PostprocessingSpec
 
-from ..scene.MeasurementTable import measurementsOf, scanOf
 from ..worker.BackgroundTask import BackgroundTask
 from .ChoiceBox import ChoiceBox
 from .ModelDetails import planesOf
 from .PanelSection import PanelSection
-from .UserMessages import asSentence
+from .UserMessages import asSentence, asToolTip
 
 UNKNOWN_LEVEL, NUMBERED = "unknown", "numbered"
 """Values of `topLevel`: levels are recognised in the scan where possible; or vertebrae are only numbered."""
@@ -30,6 +28,7 @@ class OptionsSection(PanelSection):
     def __init__(self, ui: object, logic: object):
         super().__init__(ui, logic)
         self._devices: BackgroundTask | None = None
+        self._explanation = ui.levelSelector.toolTip
         self._planeBoxes = {
             "sagittal": ui.sagittalCheckBox,
             "coronal": ui.coronalCheckBox,
@@ -55,11 +54,7 @@ class OptionsSection(PanelSection):
         manifests = self._manifests()
         self.ui.advancedCollapsibleButton.setEnabled(not isRunning)
         self._level.show(parameters.topLevel)
-        self.ui.namingLabel.setText(namingPreview(parameters.topLevel))
-        isAsked = parameters.topLevel == UNKNOWN_LEVEL and scanOf(parameters.result) is parameters.inputVolume
-        hint = namingHint(parameters.result) if isAsked else ""
-        self.ui.namingHintLabel.setText(hint)
-        self.ui.namingHintLabel.setVisible(bool(hint))
+        self.ui.levelSelector.setToolTip(asToolTip(self._explanation, namingPreview(parameters.topLevel)))
         self._showPlanes(planesOf(manifests))
         self._fusion.show(parameters.fusion)
         self.ui.fusionSelector.setEnabled(len(parameters.planes or planesOf(manifests)) > 1)
@@ -157,20 +152,6 @@ def namingPreview(topLevel: str) -> str:
     names = [name for name in levels[first:] if name != "L6"][:_PREVIEW_LENGTH]
     more = " ..." if names[-1] != "S1" else ""
     return _("Named {names}").format(names=", ".join(names)) + more
-
-
-def namingHint(tableNode: "slicer.vtkMRMLTableNode | None") -> str:
-    """How certain the automatic levels of a result are, and what to do if they are wrong."""
-    row = next(iter(measurementsOf(tableNode)), {}) if tableNode is not None else {}
-    if row.get("level_source") == "proposed":
-        return _(
-            "Last result: levels read off the scan, confidence {confidence}. Choose the topmost one if they are wrong."
-        ).format(confidence=f"{row['level_confidence']:.2f}")
-    if row.get("level_source") == "numbered":
-        return _(
-            "Last result: the scan does not show the levels for certain. Choose the topmost vertebra to name them."
-        )
-    return ""
 
 
 def _deviceItems(gpus: list[dict] | None = None) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import Cancelled, SpineError
 
-from ..worker.WorkerProtocol import UnexpectedError
+from ..worker.WorkerProtocol import SceneClosed, UnexpectedError
 from .UserMessages import asSentence
 
 _ERROR_STYLE = "color: #b35900"
@@ -36,9 +36,13 @@ class PanelSection:
         """Show a sentence in the status line."""
         self.ui.statusLabel.setStyleSheet(_ERROR_STYLE if isError else "")
         self.ui.statusLabel.setText(text)
+        self.ui.statusLabel.setVisible(bool(text))  # an empty line would push the table down
 
     def showError(self, error: Exception) -> None:
         """Show a cancellation or an error in the status line and the log, with details for developers below."""
+        if isinstance(error, SceneClosed):
+            self.showStatus("")
+            return
         if isinstance(error, Cancelled):
             text = _("Cancelled. The scene is as it was.")
         else:

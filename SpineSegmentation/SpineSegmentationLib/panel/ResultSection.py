@@ -1,15 +1,9 @@
-"""The part of the panel with a result: table, views, editing, remeasuring, restoring, export."""
-
-from collections.abc import Callable
+"""The part of the panel with a result: chooser, table, views, editing, remeasuring, restoring, export."""
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SpineInference.errors import SpineError
-from SpineInference.spine.quality import needs_review
-
-from ..scene import ResultExport
 from ..scene.MeasurementTable import (
     DICE_CHART_ROLE,
     HEIGHT_CHART_ROLE,
@@ -17,123 +11,139 @@ from ..scene.MeasurementTable import (
     editStateOf,
     isUpToDate,
     measurementsOf,
-    scanOf,
     segmentationOf,
 )
-from ..scene.ResultViews import ResultViews, editInSegmentEditor, jumpTo
+from ..scene.ResultNodes import latestResultOf, runOf
+from ..scene.ResultViews import ResultViews, editInSegmentEditor, jumpTo, showResult
 from ..scene.SegmentationReplacement import SegmentationReplacement
-from . import Dialogs
 from .ChoiceBox import ChoiceBox
+from .ExportMenu import ExportMenu
 from .PanelSection import PanelSection
+from .ResultChooser import ResultChooser
+from .ResultTable import ResultTable
+from .Review import Review
 from .UserMessages import asSentence
+
+_SHOW_3D = "SpineSegmentation/Show3D"
+_SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
 
 
 class ResultSection(PanelSection):
-    """Shows the table that is the parameter `result`, and works on its segmentation."""
+    """Shows the result that is the parameter `result`, and works on its segmentation.
 
-    def __init__(self, ui: object, logic: object):
+    `models` is the part of the panel that knows the titles of models.
+    """
+
+    def __init__(self, ui: object, logic: object, models: object):
         super().__init__(ui, logic)
-        self._views = ResultViews()
+        self._views = ResultViews(lambda row: self._table.select(row))
         self._shown = None
-        self._rows: list[dict] = []
         self._replacement: SegmentationReplacement | None = None
-        self._swappedResult: slicer.vtkMRMLTableNode | None = None
+        self._table = ResultTable(ui.resultTable)
+        self._review = Review(ui, self._table, self._segmentation)
+        self._chooser = ResultChooser(ui.resultSelector, models.titleOf, lambda node: self.set("result", node))
         self._plots = ChoiceBox(ui.plotSelector, lambda _role: self._showViews())
         self._plots.fill([])
-        ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        self._menu = ExportMenu(ui.exportButton, lambda: self.parameters.result, self.showStatus)
         ui.resultTable.connect("itemSelectionChanged()", self._onRow)
         ui.tableAndPlotButton.connect("toggled(bool)", self._onTableAndPlot)
-        ui.editButton.connect("clicked(bool)", lambda _checked=False: editInSegmentEditor(self._segmentation()))
+        ui.show3DButton.connect("clicked(bool)", self._onShow3D)
+        ui.editButton.connect("clicked(bool)", self._onEdit)
         ui.measureButton.connect("clicked(bool)", self._onMeasure)
         ui.restoreButton.connect("clicked(bool)", self._onRestore)
-        self._menu = self._makeExportMenu()
-        ui.exportButton.setMenu(self._menu)
 
-    def offerToRestore(
-        self, replacement: SegmentationReplacement, resultBefore: "slicer.vtkMRMLTableNode | None"
-    ) -> None:
-        """Offer to restore the segments that a run has replaced, together with the table that was shown before."""
+    def offerToRestore(self, replacement: SegmentationReplacement) -> None:
+        """Offer to restore the segments that a run has replaced, together with their measurements."""
         self._replacement = replacement
-        self._swappedResult = resultBefore if segmentationOf(resultBefore) is replacement.node else None
 
     def forgetReplacement(self) -> None:
         """Offer it no longer: the scene is closed, and another segmentation may get the ID of the replaced one."""
-        self._replacement = self._swappedResult = None
+        self._replacement = None
 
     def update(self, isRunning: bool) -> None:
-        tableNode = self.parameters.result
+        result = self.parameters.result
         segmentationNode = self._segmentation()
-        self.ui.resultCollapsibleButton.setVisible(segmentationNode is not None)
+        isChoice = self._chooser.update(result if segmentationNode is not None else None)
+        for widget in (self.ui.resultChooserLabel, self.ui.resultSelector):
+            widget.setVisible(isChoice)
+        self.ui.resultSelector.setEnabled(not isRunning)
+        self.ui.resultWidget.setVisible(segmentationNode is not None or isChoice)
+        for widget in self._widgetsOfResult():
+            widget.setVisible(segmentationNode is not None)
         self._updateRestoreButton(segmentationNode, isRunning)
         self.ui.measureButton.setEnabled(not isRunning)
         shown = (
-            tableNode and tableNode.GetID(),
+            result and result.GetID(),
             segmentationNode and segmentationNode.GetID(),
             editStateOf(segmentationNode),
-            self._isOfOtherScan(),
         )
         if shown != self._shown:
             self._shown = shown
-            self._showTable(tableNode, segmentationNode)
+            self._showResult(result, segmentationNode)
+        self._review.update()
+        self._keepSurfaces(segmentationNode)
+        self.ui.resultLabel.setVisible(bool(self.ui.resultLabel.text))
 
     def _segmentation(self) -> "slicer.vtkMRMLSegmentationNode | None":
         return segmentationOf(self.parameters.result) if self.parameters is not None else None
 
-    def _isOfOtherScan(self) -> bool:
-        """Whether the result belongs to another scan than the chosen one."""
-        return self.parameters.inputVolume not in (None, scanOf(self.parameters.result))
+    def _widgetsOfResult(self) -> "list[qt.QWidget]":
+        ui = self.ui
+        buttons = (ui.show3DButton, ui.editButton, ui.measureButton, ui.exportButton)
+        return [ui.resultTable, *self._review.widgets, *buttons, ui.plotLabel, ui.plotSelector, ui.tableAndPlotButton]
 
-    def _showTable(
+    def _showResult(
         self,
-        tableNode: "slicer.vtkMRMLTableNode | None",
+        result: "slicer.vtkMRMLNode | None",
         segmentationNode: "slicer.vtkMRMLSegmentationNode | None",
     ) -> None:
         self.ui.show3DButton.setSegmentationNode(segmentationNode)
-        self._rows = measurementsOf(tableNode) if segmentationNode is not None else []
-        columns = [column for column in _columns() if any(row.get(column[1]) is not None for row in self._rows)]
-        self.ui.resultLabel.setText(self._caption(segmentationNode, {name for _title, name, _digits in columns}))
-        table = self.ui.resultTable
-        table.blockSignals(True)
-        table.clear()
-        table.setColumnCount(len(columns))
-        table.setRowCount(len(self._rows))
-        table.setHorizontalHeaderLabels([title for title, *_rest in columns])
-        for index, row in enumerate(self._rows):
-            for position, (_title, name, digits) in enumerate(columns):
-                table.setItem(index, position, _item(row, name, digits))
-        table.resizeRowsToContents()
-        table.blockSignals(False)
+        self._table.show(measurementsOf(result) if segmentationNode is not None else [])
+        self.ui.resultLabel.setText("" if segmentationNode is None else self._caption(result))
         charts = [(HEIGHT_CHART_ROLE, _("heights")), (DICE_CHART_ROLE, _("Dice per slice"))]
-        self._plots.fill(chart for chart in charts if tableNode is not None and tableNode.GetNodeReference(chart[0]))
+        self._plots.fill(chart for chart in charts if result is not None and result.GetNodeReference(chart[0]))
+        for widget in (self.ui.plotSelector, self.ui.tableAndPlotButton):
+            widget.setEnabled(bool(self._table.rows))
 
-    def _caption(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None", columns: set[str]) -> str:
-        """The name of the result, and a legend of these columns."""
-        if segmentationNode is None:
-            return ""
-        name = segmentationNode.GetName()
-        other = _("{name}: not the scan that is chosen above.").format(name=name)
-        sentences = [other if self._isOfOtherScan() else f"{name}."]
-        if "quality" in columns:
-            sentences.append(_("Quality: how sure the model is, from 0 to 1."))
-        if any(needs_review(row.get("quality")) for row in self._rows):
-            sentences.append(_("! look here first."))
-        if "anterior_height_mm" in columns:
-            sentences.append(_("Heights (anterior, middle, posterior) in mm, tilt in degrees."))
-        if "hd95_mm" in columns:
-            sentences.append(_("HD95 in mm."))
-        if any(row.get("partial") == "yes" for row in self._rows):
-            sentences.append(_("* cut off by the border of the scan."))
-        sentences.append(self.parameters.result.GetDescription() or "")
-        if not isUpToDate(self.parameters.result):
-            sentences.append(_("Edited since: press Measure again."))
-        return " ".join(filter(None, sentences))
+    def _caption(self, result: "slicer.vtkMRMLNode") -> str:
+        """What has to be known about a result, a line for each."""
+        if not self._table.rows:
+            return _("Not measured: press Measure again.")
+        lines = [] if isUpToDate(result) else [_("Edited since: press Measure again.")]
+        lines += [asSentence(note) for note in runOf(result).notes]
+        if self._table.rows[0].get("level_source") == "numbered":
+            lines.append(_("The scan does not show the levels for certain: choose the topmost vertebra to name them."))
+        lines.append(result.GetDescription() or "")
+        return "\n".join(filter(None, lines))
+
+    # --- views ---
 
     def _onRow(self) -> None:
-        row = self.ui.resultTable.currentRow()
-        if 0 <= row < len(self._rows) and self._segmentation() is not None:
-            centre = centreOf(self._rows[row], self.parameters.result)
+        self._review.update()
+        row = self._table.current()
+        if row is not None and self._segmentation() is not None:
+            showResult(self.parameters.result)
+            centre = centreOf(row, self.parameters.result)
             if centre is not None:
                 jumpTo(centre)
+
+    def _onShow3D(self, on: bool) -> None:
+        """The user's wish holds for the following results, too."""
+        qt.QSettings().setValue(_SHOW_3D, on)
+        if on:
+            slicer.util.resetThreeDViews()
+
+    def _keepSurfaces(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> None:
+        """Make the surfaces that the user wishes to see: of a new result, and of segments that a script has edited."""
+        if segmentationNode is None or not slicer.util.settingsValue(_SHOW_3D, False, converter=slicer.util.toBool):
+            return
+        if not segmentationNode.GetSegmentation().ContainsRepresentation(_SURFACE):
+            segmentationNode.CreateClosedSurfaceRepresentation()
+            slicer.util.resetThreeDViews()
+
+    def _onEdit(self, _checked: bool = False) -> None:
+        showResult(self.parameters.result)
+        editInSegmentEditor(self._segmentation())
 
     def _onTableAndPlot(self, on: bool) -> None:
         if on:
@@ -142,7 +152,7 @@ class ResultSection(PanelSection):
             self._views.hide()
 
     def _showViews(self) -> None:
-        if self.ui.tableAndPlotButton.checked and self._segmentation() is not None:
+        if self.ui.tableAndPlotButton.checked and self._table.rows:
             chart = self.parameters.result.GetNodeReference(self._plots.value or HEIGHT_CHART_ROLE)
             self._views.show(self.parameters.result, chart)
 
@@ -183,80 +193,6 @@ class ResultSection(PanelSection):
     def _onRestore(self, _checked: bool = False) -> None:
         self._replacement.swap()
         text = _("The previous segments are back.") if self._replacement.isUndone else _("The new segments are back.")
-        if slicer.mrmlScene.IsNodePresent(self._swappedResult):
-            self._swappedResult, self.parameters.result = self.parameters.result, self._swappedResult
+        self.parameters.result = latestResultOf(self._replacement.node) or self._replacement.node
         self.showStatus(text)
         self.logic.changed()
-
-    # --- export ---
-
-    def _makeExportMenu(self) -> "qt.QMenu":
-        menu = qt.QMenu(self.ui.exportButton)
-        for text, slot in (
-            (_("Label map (NIfTI, NRRD) ..."), self._onExportLabelMap),
-            (_("Surfaces (STL) ..."), self._onExportSurfaces),
-            (_("Measurements (CSV) ..."), self._onExportTable),
-        ):
-            menu.addAction(text).connect("triggered(bool)", slot)
-        return menu
-
-    def _onExportLabelMap(self, _checked: bool = False) -> None:
-        node = self._segmentation()
-        filter_ = _("Label maps (*.nii.gz *.nrrd)")
-        path = Dialogs.askSaveFile(_("Export the label map"), node.GetName(), filter_, (".nii.gz", ".nrrd"))
-        if path:
-            self._export(lambda: ResultExport.exportLabelMap(node, path), path)
-
-    def _onExportTable(self, _checked: bool = False) -> None:
-        node = self.parameters.result
-        filter_ = _("Comma-separated values (*.csv)")
-        path = Dialogs.askSaveFile(_("Export the measurements"), node.GetName(), filter_, (".csv",))
-        if path:
-            self._export(lambda: ResultExport.exportTable(node, path), path)
-
-    def _onExportSurfaces(self, _checked: bool = False) -> None:
-        node = self._segmentation()
-        folder = Dialogs.askFolder(_("Export the surfaces into a folder"))
-        if not folder:
-            return
-        there = [file.name for file in ResultExport.surfaceFiles(node, folder) if file.exists()]
-        question = _("These files are there already. Replace them?\n\n{names}").format(names="\n".join(there))
-        if not there or Dialogs.confirm(question):
-            self._export(lambda: ResultExport.exportSurfaces(node, folder), folder)
-
-    def _export(self, write: Callable[[], object], where: str) -> None:
-        try:
-            write()
-        except SpineError as error:
-            self.showStatus(asSentence(error), isError=True)
-        else:
-            self.showStatus(_("Written: {path}").format(path=where))
-
-
-def _columns() -> list[tuple[str, str, int]]:
-    """Title, name and digits of the columns that fit into the panel; the table view shows all."""
-    return [
-        (_("Level"), "level", 0),
-        (_("Quality"), "quality", 2),
-        (_("Dice"), "dice", 2),
-        (_("cm³"), "volume_mm3", 1),
-        (_("mm²"), "area_mm2", 0),
-        (_("Ant."), "anterior_height_mm", 1),
-        (_("Mid."), "middle_height_mm", 1),
-        (_("Post."), "posterior_height_mm", 1),
-        (_("HD95"), "hd95_mm", 1),
-        (_("Tilt"), "sagittal_tilt_deg", 0),
-    ]
-
-
-def _item(row: dict, name: str, digits: int) -> "qt.QTableWidgetItem":
-    value = row.get(name)
-    if isinstance(value, float | int):
-        text = f"{value / 1000 if name == 'volume_mm3' else value:z.{digits}f}"
-    else:
-        text = "" if value is None else str(value)
-    if name == "level" and row.get("partial") == "yes":
-        text += " *"
-    if name == "quality" and needs_review(row.get("quality")):
-        text += " !"
-    return qt.QTableWidgetItem(text)

@@ -14,36 +14,47 @@ from . import Dialogs
 from .ModelDetails import planesOf
 from .OptionsSection import ADJUSTED, FROM_MODEL, NUMBERED, UNKNOWN_LEVEL
 from .PanelSection import PanelSection
+from .ResultSummary import summaryOf
 from .RunProgress import RunProgress
-from .UserMessages import asSentence, durationText
+from .UserMessages import asSentence, asToolTip
 
 
 class RunSection(PanelSection):
     """Starts a run with the parameters, and shows its progress and its end."""
 
-    def __init__(self, ui: object, logic: object, onResult: Callable[[SegmentationResult], None]):
+    def __init__(
+        self,
+        ui: object,
+        logic: object,
+        onStart: Callable[[], None],
+        onResult: Callable[[SegmentationResult], None],
+    ):
         super().__init__(ui, logic)
+        self._onStart = onStart
         self._onResult = onResult
         self._progress: RunProgress | None = None
         self._blockingReason = ""
         ui.segmentButton.connect("clicked(bool)", self._onButton)
         ui.copyLogButton.connect("clicked(bool)", self._onCopyLog)
         ui.progressBar.setVisible(False)
+        ui.statusLabel.setVisible(False)
         ui.errorDetailsCollapsibleButton.setVisible(False)
 
     def setBlockingReason(self, reason: str) -> None:
         """Disable the button for this reason; an empty one enables it."""
         self._blockingReason = reason
 
+    def clear(self) -> None:
+        """Say nothing about the last run any more."""
+        self.showStatus("")
+        self.showDetails("")
+
     def update(self, isRunning: bool) -> None:
         button = self.ui.segmentButton
         button.setText(_("Cancel") if isRunning else _("Segment"))
         button.setEnabled(not self.logic.isCancelling if isRunning else not self._blockingReason)
-        button.setToolTip(
-            _("Stop. The scene stays as it is.")
-            if isRunning
-            else self._blockingReason or _("Find, name and measure the vertebral bodies.")
-        )
+        idle = self._blockingReason or _("Find, name and measure the vertebral bodies.")
+        button.setToolTip(asToolTip(_("Stop. The scene stays as it is.") if isRunning else idle))
         self.ui.progressBar.setVisible(isRunning)
 
     def _onButton(self, _checked: bool = False) -> None:
@@ -51,7 +62,7 @@ class RunSection(PanelSection):
             self.showStatus(_("Cancelling ..."))
             self.logic.cancel()
             self.logic.changed()
-        elif self._mayReplaceOutput():
+        elif self._mayReplaceOutput() and self.parameters is not None:  # the scene may be closed behind the question
             self._start()
 
     def _mayReplaceOutput(self) -> bool:
@@ -61,6 +72,7 @@ class RunSection(PanelSection):
         return not count or Dialogs.confirm(question.format(count=count, name=node.GetName()))
 
     def _start(self) -> None:
+        self._onStart()
         self.showDetails("")
         self.ui.logText.clear()
         self.ui.progressBar.setValue(0)
@@ -115,44 +127,11 @@ class RunSection(PanelSection):
         if error is not None:
             self.showError(error)
         else:
-            text = _resultText(result)
-            self.showStatus(text)
-            self.ui.logText.appendPlainText(text)
+            self.showStatus(summaryOf(result))
+            self.ui.logText.appendPlainText("\n".join([summaryOf(result), *map(asSentence, result.notes)]))
             self.ui.logText.appendPlainText(_("Computed on {device}.").format(device=result.device))
             self._onResult(result)
         self.logic.changed()
 
     def _onCopyLog(self, _checked: bool = False) -> None:
         qt.QApplication.clipboard().setText(self.ui.logText.toPlainText())
-
-
-def _resultText(result: SegmentationResult) -> str:
-    """A summary of a result with its notes."""
-    time = durationText(result.seconds)
-    notes = [asSentence(note) for note in result.notes]
-    if result.segmentationNode is None and not result.isSpine:
-        return "\n".join(
-            [_("Nothing was found, so nothing was added to the scene ({time}).").format(time=time), *notes]
-        )
-    if result.segmentationNode is None:
-        lines = [_("No vertebral body was found, so nothing was added to the scene ({time}).").format(time=time)]
-        lines.append(
-            _(
-                "Likely reasons: another kind of scan than the model is made for, another part of the body, or only a "
-                "small part of the spine in the picture."
-            )
-        )
-        return "\n".join(lines)
-    bodies = [segment.name for segment in result.segments if segment.is_vertebra]
-    others = ", ".join(segment.name for segment in result.segments if not segment.is_vertebra)
-    if not bodies:
-        text = _("Found in {time}: {names}.").format(time=time, names=others)
-    elif len(bodies) == 1:
-        text = _("One vertebral body found in {time}: {first}.").format(time=time, first=bodies[0])
-    else:
-        text = _("{count} vertebral bodies found in {time}: {first} to {last}.").format(
-            count=len(bodies), time=time, first=bodies[0], last=bodies[-1]
-        )
-    if bodies and others:
-        text = " ".join([text, _("Also found: {names}.").format(names=others)])
-    return "\n".join([text, *notes])

@@ -24,8 +24,10 @@ HEIGHT_CHART_ROLE = "heightChart"
 DICE_CHART_ROLE = "diceChart"
 _TO_WORLD = "SpineSegmentation.ToWorld"
 """The attribute for the transforms of the time of measuring, saved with the scene; without it there were none."""
+REMEASURED_ATTRIBUTE = "SpineSegmentation.MeasuredAgain"
+"""The attribute of tables of a corrected result, saved with the scene."""
 
-_PLACEMENT = "SpineSegmentation.Placement"
+PLACEMENT_ATTRIBUTE = "SpineSegmentation.Placement"
 
 
 def addMeasurementTable(
@@ -36,15 +38,14 @@ def addMeasurementTable(
 ) -> "slicer.vtkMRMLTableNode":
     """A new read-only table node; the columns are the keys of the rows, in their order.
 
-    A column in which every value is a number or None becomes a column of numbers (None: NaN), any other one text
-    (None: empty, True and False: yes and no). `toWorld` (4 x 4, RAS): where the transforms above the segmentation had
-    moved it when it was measured; the centres of the rows lie there.
+    A column of whole numbers stays one; any other one in which every value is a number or None becomes a column of
+    real numbers (None: NaN), and the rest text (None: empty, True and False: yes and no). `toWorld` (4 x 4, RAS): where
+    the transforms above the segmentation had moved it when it was measured; the centres of the rows lie there.
     """
     tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    titles = _titles()
     for column in dict.fromkeys(key for row in rows for key in row):
         tableNode.AddColumn(_column(column, [row.get(column) for row in rows]))
-        tableNode.SetColumnTitle(column, titles.get(column, column))
+        tableNode.SetColumnTitle(column, columnTitle(column))
     tableNode.SetUseColumnTitleAsColumnHeader(True)
     tableNode.SetNodeReferenceID(SEGMENTATION_ROLE, segmentationNode.GetID())
     tableNode.SetLocked(True)
@@ -54,32 +55,49 @@ def addMeasurementTable(
 
 
 def measurementsOf(tableNode: "slicer.vtkMRMLTableNode") -> list[dict[str, Cell]]:
-    """The rows of a table node that `addMeasurementTable` has made; texts stay texts, NaN becomes None."""
+    """The rows of a table node that `addMeasurementTable` has made; texts stay texts, NaN becomes None.
+
+    A result without a table, known by its segmentation, has no rows.
+    """
+    if not tableNode.IsA("vtkMRMLTableNode"):
+        return []
     table = tableNode.GetTable()
     columns = [table.GetColumn(index) for index in range(table.GetNumberOfColumns())]
     return [{column.GetName(): _cellValue(column, row) for column in columns} for row in range(table.GetNumberOfRows())]
 
 
-def segmentationOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLSegmentationNode | None":
-    """The segmentation that was measured; None if it was removed."""
-    return tableNode and tableNode.GetNodeReference(SEGMENTATION_ROLE)
+def segmentationOf(result: "slicer.vtkMRMLNode | None") -> "slicer.vtkMRMLSegmentationNode | None":
+    """The segmentation that a table measures, None if it was removed; a segmentation is its own."""
+    if result is None or result.IsA("vtkMRMLSegmentationNode"):
+        return result
+    return result.GetNodeReference(SEGMENTATION_ROLE)
 
 
-def scanOf(tableNode: "slicer.vtkMRMLTableNode | None") -> "slicer.vtkMRMLVolumeNode | None":
+def scanOf(result: "slicer.vtkMRMLNode | None") -> "slicer.vtkMRMLVolumeNode | None":
     """The scan that was segmented; None if it, or the segmentation, was removed."""
-    node = segmentationOf(tableNode)
+    node = segmentationOf(result)
     return node and node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
 
 
-def setPlacement(tableNode: "slicer.vtkMRMLTableNode", placement: SlicePlacement | None) -> None:
-    """Keep with a table how the single slice that was measured lies; None where its own geometry says so."""
-    tableNode.SetAttribute(_PLACEMENT, placement and as_json(placement))
+def setPlacement(result: "slicer.vtkMRMLNode", placement: SlicePlacement | None) -> None:
+    """Keep with a table or a segmentation how its single slice lies; None where the scan's own geometry says so."""
+    result.SetAttribute(PLACEMENT_ATTRIBUTE, placement and as_json(placement))
 
 
-def placementOf(tableNode: "slicer.vtkMRMLTableNode") -> SlicePlacement | None:
+def placementOf(result: "slicer.vtkMRMLNode") -> SlicePlacement | None:
     """What `setPlacement` has kept, also in a scene that was saved and loaded."""
-    kept = tableNode.GetAttribute(_PLACEMENT)
+    kept = result.GetAttribute(PLACEMENT_ATTRIBUTE)
     return parse_json(kept, SlicePlacement, "the placement of the slice") if kept else None
+
+
+def isMeasuredAgain(tableNode: "slicer.vtkMRMLTableNode") -> bool:
+    """Whether a table is one of a corrected result, and not that of the segmentation run."""
+    return bool(tableNode.GetAttribute(REMEASURED_ATTRIBUTE))
+
+
+def columnTitle(name: str) -> str:
+    """The title of a column for people."""
+    return _titles().get(name, name)
 
 
 def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:
@@ -141,10 +159,9 @@ def _labelmapsOf(
 
 
 def _column(name: str, values: list[Cell]) -> vtk.vtkAbstractArray:
-    numeric = all(
-        value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values
-    )
-    column = vtk.vtkDoubleArray() if numeric else vtk.vtkStringArray()
+    kinds = {type(value) for value in values}
+    numeric = kinds <= {int, float, type(None)}
+    column = vtk.vtkIntArray() if kinds == {int} else vtk.vtkDoubleArray() if numeric else vtk.vtkStringArray()
     column.SetName(name)
     for value in values:
         column.InsertNextValue((math.nan if value is None else value) if numeric else _text(value))

@@ -17,6 +17,8 @@ from .SegmentationLabels import labelsOfSegmentation
 from .SegmentationScene import segmentsOf
 from .VolumeExchange import checkTransform
 
+SURFACE_FORMATS = ("stl", "obj", "ply")
+
 
 def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str) -> None:
     """Write the segments on the voxels of their scan to `path` (.nii.gz or .nrrd), with their label values.
@@ -33,7 +35,7 @@ def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str
     write_labelmap(labels, path)
 
 
-def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
+def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str, format_: str = "stl") -> list[Path]:
     """The files that `exportSurfaces` would write, one for each segment; segments of one name get a number."""
     stem, files = _fileName(segmentationNode.GetName()), []
     taken: set[str] = set()  # file systems may not tell upper from lower case
@@ -42,18 +44,18 @@ def surfaceFiles(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str
         numbered = (name if number == 1 else f"{name}_{number}" for number in count(1))
         files.append(next(each for each in numbered if each.casefold() not in taken))
         taken.add(files[-1].casefold())
-    return [Path(folder) / f"{name}.stl" for name in files]
+    return [Path(folder) / f"{name}.{format_}" for name in files]
 
 
-def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str) -> list[Path]:
-    """Write the surface of each segment as STL, in world coordinates (LPS, mm, as most programs expect).
+def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: str, format_: str = "stl") -> list[Path]:
+    """Write the surface of each segment in one of `SURFACE_FORMATS`, in world coordinates.
 
-    Existing files are replaced. Raises SpineError if a file cannot be written, or under a transform with which surfaces
-    would have other sizes than the table says.
+    These are LPS in mm, as most programs expect. Existing files are replaced. Raises SpineError if a file cannot be
+    written, or under a transform with which surfaces would have other sizes than the table says.
     """
     checkTransform(segmentationNode)
     segmentationNode.CreateClosedSurfaceRepresentation()
-    files = surfaceFiles(segmentationNode, folder)
+    files = surfaceFiles(segmentationNode, folder, format_)
     toLps = vtk.vtkTransform()
     toLps.Scale(-1, -1, 1)  # a rotation by 180 degrees, no mirroring: triangles keep facing outwards
     for segmentId, file in zip(segmentationNode.GetSegmentation().GetSegmentIDs(), files, strict=True):
@@ -66,8 +68,9 @@ def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: s
         filter_ = vtk.vtkTransformPolyDataFilter()
         filter_.SetInputData(surface)
         filter_.SetTransform(toWorld)
-        writer = vtk.vtkSTLWriter()
-        writer.SetFileTypeToBinary()
+        writer = getattr(vtk, f"vtk{format_.upper()}Writer")()
+        if format_ != "obj":  # which is text
+            writer.SetFileTypeToBinary()
         writer.SetInputConnection(filter_.GetOutputPort())
         with atomic(file) as temporary:
             writer.SetFileName(str(temporary))

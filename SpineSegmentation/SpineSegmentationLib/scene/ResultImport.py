@@ -12,10 +12,12 @@ from SpineInference.anatomy import Segment
 from SpineInference.app.record import Record
 
 from .MeasurementTable import addMeasurementTable, setPlacement
+from .ResultNodes import markResult
 from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
 from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
-from .VolumeExchange import moved
+from .VolumeExchange import isPicture, moved
+from .VolumeInfo import planeOfSingleSlice
 
 
 class SegmentationResult(NamedTuple):
@@ -23,7 +25,8 @@ class SegmentationResult(NamedTuple):
 
     `notes` are messages for the user, `seconds` is the time of the worker, `device` where the networks ran, and why.
     `replacement` can restore the segments of an overwritten segmentation; None for a new one. `segments` are what was
-    found. `isSpine`: vertebrae were found, or the model finds nothing else.
+    found. `isSpine`: vertebrae were found, or the model finds nothing else. `singleSlice`: the plane of a scan of one
+    slice, else empty.
     """
 
     segmentationNode: "slicer.vtkMRMLSegmentationNode | None"
@@ -34,6 +37,7 @@ class SegmentationResult(NamedTuple):
     replacement: SegmentationReplacement | None = None
     segments: tuple[Segment, ...] = ()
     isSpine: bool = True
+    singleSlice: str = ""
 
 
 def importResult(
@@ -56,7 +60,10 @@ def importResult(
     bodies, structures = measurements["vertebrae"], measurements.get("structures", [])
     isSpine = bool(bodies) or not structures
     if not record.segments:
-        return SegmentationResult(None, None, record.notes, record.total_seconds, device, isSpine=isSpine)
+        plane = "" if isPicture(volumeNode) else planeOfSingleSlice(volumeNode)  # a picture's notes say more
+        return SegmentationResult(
+            None, None, record.notes, record.total_seconds, device, isSpine=isSpine, singleSlice=plane
+        )
     toWorld = np.eye(4) if toWorld is None else toWorld
     labels = moved(sitk.ReadImage(str(folder / record.contents["labels"])), np.linalg.inv(toWorld))
     name, scene = volumeNode.GetName(), slicer.mrmlScene
@@ -70,8 +77,10 @@ def importResult(
             measurements, record.dice_per_slice, segmentationNode, volumeNode, "measurements", referenceNames, toWorld
         )
         tableNode = made[1]
-        setPlacement(tableNode, record.placement)
+        for node in (made[0], tableNode):
+            setPlacement(node, record.placement)
         _describeShading(tableNode, record.shading_removed)
+        markResult([made[0], tableNode], record)
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
     except Exception:
         for node in made:

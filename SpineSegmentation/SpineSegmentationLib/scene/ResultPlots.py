@@ -26,6 +26,7 @@ def addHeightChart(tableNode: "slicer.vtkMRMLTableNode") -> "list[slicer.vtkMRML
         seriesNode.SetLabelColumnName("level")
         seriesNode.SetMarkerStyle(seriesNode.MarkerStyleCircle)
         seriesNodes.append(seriesNode)
+    _leaveRoomForLegend(chartNode, tableNode.GetNumberOfRows() - 1)
     return [chartNode, *seriesNodes]
 
 
@@ -49,6 +50,7 @@ def addDiceChart(
         seriesNode.SetXColumnName("slice")
         seriesNode.SetMarkerStyle(seriesNode.MarkerStyleNone)
         nodes += [sliceTable, seriesNode]
+    _leaveRoomForLegend(chartNode, max(max(values["slice"], default=0) for values in slices.values()))
     return nodes
 
 
@@ -62,6 +64,12 @@ def _addChart(
     chartNode.SetYAxisTitle(yTitle)
     tableNode.SetNodeReferenceID(role, chartNode.GetID())
     return chartNode
+
+
+def _leaveRoomForLegend(chartNode: "slicer.vtkMRMLPlotChartNode", last: float) -> None:
+    """Let the axis go on to the right of the `last` value: the legend lies there, and its place cannot be chosen."""
+    chartNode.SetXAxisRangeAuto(False)
+    chartNode.SetXAxisRange(-0.02 * max(last, 1), 1.5 * max(last, 1))
 
 
 def _addSeries(

@@ -1,11 +1,20 @@
 """A result in Slicer's views: the layout with table and chart, and the jump to a vertebra."""
 
+from collections.abc import Callable
+
 import qt
 import slicer
+
+from .MeasurementTable import scanOf
+from .ResultNodes import showOnly
 
 _LAYOUT = 5547  # not the number of any of Slicer's layouts
 
 _PIXELS = 1000  # more than available: a splitter scales sizes down in proportion
+
+_WIDE_VALUE = "-123.45"
+_CELL_MARGIN = 14
+"""Pixels that a header needs beside its text."""
 
 _SLICE = """<item><view class="vtkMRMLSliceNode" singletontag="{name}">
   <property name="orientation" action="default">{orientation}</property>
@@ -18,22 +27,26 @@ _VIEWS = """
  <item><layout type="horizontal" split="true">
   <item><view class="vtkMRMLViewNode" singletontag="1">
    <property name="viewlabel" action="default">1</property></view></item>
-  <item><view class="vtkMRMLTableViewNode" singletontag="TableView1">
-   <property name="viewlabel" action="default">T</property></view></item>
   <item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1">
    <property name="viewlabel" action="default">P</property></view></item>
  </layout></item>
+ <item><view class="vtkMRMLTableViewNode" singletontag="TableView1">
+  <property name="viewlabel" action="default">T</property></view></item>
 </layout>"""
 
 
 class ResultViews:
     """The layout with slice views, 3D view, table and chart; remembers the previous one.
 
+    `onRow(number)` is called for a row of the table that the user selects, counted from 0.
+
     Without a main window there are no views, and nothing happens.
     """
 
-    def __init__(self):
+    def __init__(self, onRow: Callable[[int], None]):
+        self._onRow = onRow
         self._previousLayout: int | None = None
+        self._tables: list[slicer.qMRMLTableView] = []
 
     @property
     def isShown(self) -> bool:
@@ -51,7 +64,7 @@ class ResultViews:
             if not layoutNode.IsLayoutDescription(_LAYOUT):
                 layoutNode.AddLayoutDescription(_LAYOUT, _description())
             manager.setLayout(_LAYOUT)
-            qt.QTimer.singleShot(0, self._setSplitterSizes)  # after the views have been laid out
+        qt.QTimer.singleShot(0, self._arrange)  # after the views have been laid out
         application = slicer.app.applicationLogic()
         selectionNode = application.GetSelectionNode()
         selectionNode.SetActiveTableID(tableNode.GetID())
@@ -65,13 +78,73 @@ class ResultViews:
         if self.isShown and self._previousLayout is not None:
             slicer.app.layoutManager().setLayout(self._previousLayout)
 
-    def _setSplitterSizes(self) -> None:
-        """Two thirds of the height for slices, equal columns: Slicer ignores the sizes in a layout's description."""
+    def _arrange(self) -> None:
+        """Sizes of the views, which Slicer ignores in a layout's description, and a table that can be read and clicked.
+
+        The slices get half of the height, 3D view and chart a quarter, and the table, in the full width, another one.
+        """
         if not self.isShown:
             return
-        for splitter in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="QSplitter"):
+        viewport = slicer.app.layoutManager().viewport()
+        for splitter in slicer.util.findChildren(viewport, className="QSplitter"):
             isVertical = splitter.orientation == qt.Qt.Vertical
-            splitter.setSizes([2 * _PIXELS, _PIXELS] if isVertical else [_PIXELS] * 3)
+            splitter.setSizes([2 * _PIXELS, _PIXELS, _PIXELS] if isVertical else [_PIXELS] * splitter.count())
+        for table in slicer.util.findChildren(viewport, className="qMRMLTableView"):
+            if table not in self._tables:
+                self._tables.append(table)
+                table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+                table.connect("selectionChanged()", lambda table=table: self._onSelection(table))
+            table.horizontalHeader().setDefaultAlignment(qt.Qt.AlignCenter | qt.Qt.TextWordWrap)
+            table.horizontalHeader().setFixedHeight(2 * table.fontMetrics().lineSpacing() + _CELL_MARGIN)
+            for column in range(table.model().columnCount()):
+                title = str(table.model().headerData(column, qt.Qt.Horizontal))
+                widths = map(table.fontMetrics().horizontalAdvance, [*_inTwoLines(title), _WIDE_VALUE])
+                table.setColumnWidth(column, max(widths) + _CELL_MARGIN)
+            table.horizontalHeader().setHighlightSections(False)  # in bold the titles need more room
+            table.resizeColumnToContents(0)
+            table.resizeRowsToContents()
+
+    def _onSelection(self, table: "slicer.qMRMLTableView") -> None:
+        rows = {index.row() for index in table.selectionModel().selectedRows()}
+        if self.isShown and len(rows) == 1:
+            self._onRow(rows.pop())
+
+
+def shownScan() -> "slicer.vtkMRMLVolumeNode | None":
+    """The background of the slice views, where all have the same one; else None."""
+    shown = {node.GetBackgroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
+    return slicer.mrmlScene.GetNodeByID(shown.pop()) if len(shown) == 1 and None not in shown else None
+
+
+def showScan(volumeNode: "slicer.vtkMRMLVolumeNode", result: "slicer.vtkMRMLNode | None") -> None:
+    """Show a scan in all views, with the segmentation of this result of it; those of other results are hidden.
+
+    Where all slice views show the scan already, be it as an overlay, they stay as they are.
+    """
+    if not isShown(volumeNode):
+        # What lay over the other scan does not belong to this one.
+        slicer.util.setSliceViewerLayers(background=volumeNode, foreground=None, label=None, fit=True)
+    showOnly(result)
+
+
+def showResult(result: "slicer.vtkMRMLNode") -> None:
+    """Show a result on its scan. Where the scan was removed, only other results are hidden."""
+    volumeNode = scanOf(result)
+    if volumeNode is not None:
+        showScan(volumeNode, result)
+    else:
+        showOnly(result)
+
+
+def isShown(volumeNode: "slicer.vtkMRMLVolumeNode") -> bool:
+    """Whether all slice views show a scan, be it as an overlay; also where there are no views."""
+    views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return all(_shows(view, volumeNode.GetID()) for view in views)
+
+
+def _shows(view: "slicer.vtkMRMLSliceCompositeNode", volumeId: str) -> bool:
+    isOverlay = view.GetForegroundVolumeID() == volumeId and view.GetForegroundOpacity() > 0
+    return isOverlay or view.GetBackgroundVolumeID() == volumeId
 
 
 def jumpTo(point: tuple[float, float, float]) -> None:
@@ -87,6 +160,13 @@ def editInSegmentEditor(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> N
     volumeNode = segmentationNode.GetNodeReference(segmentationNode.GetReferenceImageGeometryReferenceRole())
     if volumeNode is not None:
         editor.setSourceVolumeNode(volumeNode)
+
+
+def _inTwoLines(title: str) -> tuple[str, str]:
+    """A title broken where its longer line is shortest."""
+    words = title.split()
+    lines = [(" ".join(words[:end]), " ".join(words[end:])) for end in range(1, len(words) + 1)]
+    return min(lines, key=lambda pair: max(map(len, pair)), default=("", ""))
 
 
 def _description() -> str:

@@ -5,6 +5,7 @@ Slicer's scene undo is switched off for segmentations, and that of the Segment E
 
 import slicer
 
+from .ResultNodes import markAs
 from .SegmentationScene import removeNode
 
 _SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
@@ -35,7 +36,8 @@ class SegmentationReplacement:
 
 
 class _SegmentationState:
-    """What a replacement changes of a node: segments, which of them are hidden, parent transform, source volume."""
+    """What a replacement changes of a node: segments, which of them are hidden, parent transform, source volume, and
+    the mark of the run that they come from."""
 
     def __init__(self, node: "slicer.vtkMRMLSegmentationNode"):
         self._segmentation = slicer.vtkSegmentation()
@@ -46,6 +48,8 @@ class _SegmentationState:
         self._hidden = {each for each in ids if displayNode and not displayNode.GetSegmentVisibility(each)}
         self._transformId = node.GetTransformNodeID()
         self._volumeId = node.GetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole())
+        self._mark = slicer.vtkMRMLSegmentationNode()  # in no scene: it only keeps the mark
+        markAs(self._mark, node)
 
     def apply(self, node: "slicer.vtkMRMLSegmentationNode") -> None:
         showsSurfaces = node.GetSegmentation().ContainsRepresentation(_SURFACE)
@@ -54,6 +58,7 @@ class _SegmentationState:
         node.GetSegmentation().DeepCopy(self._segmentation)
         node.SetAndObserveTransformNodeID(self._transformId)
         node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), self._volumeId)
+        markAs(node, self._mark)
         node.EndModify(modified)
         if showsSurfaces:
             node.CreateClosedSurfaceRepresentation()

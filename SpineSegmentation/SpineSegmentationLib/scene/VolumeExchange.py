@@ -134,6 +134,25 @@ def _isRigid(turn: np.ndarray) -> bool:
     return np.allclose(turn.T @ turn, np.eye(3), rtol=0, atol=_RIGID) and np.linalg.det(turn) > 0
 
 
+def checkValues(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
+    """Raise SpineError for a volume that shows nothing: every voxel the same, or some that are no numbers.
+
+    Looks at every voxel.
+    """
+    array = slicer.util.arrayFromVolume(volumeNode)
+    low, high = array.min(), array.max()  # both are NaN as soon as one voxel is
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise SpineError(
+            f'the volume "{volumeNode.GetName()}" holds values that are not numbers (NaN or infinite): export it '
+            "again, or choose another one."
+        )
+    if low == high:
+        raise SpineError(
+            f'the volume "{volumeNode.GetName()}" shows nothing, every voxel has the same value ({low:g}): choose '
+            "another one."
+        )
+
+
 def hasGridOf(image: sitk.Image, volumeNode: "slicer.vtkMRMLVolumeNode") -> bool:
     """Whether the voxels of an image are those of a volume node, in size and place."""
     imageData = volumeNode.GetImageData()

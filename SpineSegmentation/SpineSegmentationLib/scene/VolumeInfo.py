@@ -25,6 +25,14 @@ def describeVolume(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
     )
 
 
+def planeOfSingleSlice(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
+    """The plane of the patient in which a volume of one slice lies: "sagittal", "coronal", "axial"; else empty."""
+    thin = [axis for axis, size in enumerate(volumeNode.GetImageData().GetDimensions()) if size == 1]
+    if len(thin) != 1:
+        return ""
+    return ("sagittal", "coronal", "axial")[int(np.abs(volumeIjkToRas(volumeNode)[:3, thin[0]]).argmax())]
+
+
 def modalityOf(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
     """The DICOM modality ("MR", "CT") of a volume that was loaded from DICOM; empty if it is not known."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

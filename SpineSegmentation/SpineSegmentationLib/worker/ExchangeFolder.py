@@ -1,8 +1,9 @@
 """The temporary folder through which Slicer and a worker exchange a scan and its result.
 
-It holds images of a patient, so it is removed when the run has ended. A Slicer that crashed or was killed leaves its
-folder behind; the next run removes it. Deleting by name alone could hit a user's own folder, so every folder holds a
-mark that names it, and which is locked as long as the process that made the folder lives.
+It holds images of a patient, so it is removed when the run has ended: by the worker, if Slicer has crashed or was
+killed. What is left behind all the same, the next start of Slicer and the next run remove. Deleting by name alone could
+hit a user's own folder, so every folder holds a mark that names it, and which is locked as long as the process that
+made the folder lives.
 """
 
 import json

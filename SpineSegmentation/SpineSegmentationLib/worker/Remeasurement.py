@@ -14,22 +14,22 @@ from SpineInference.errors import SpineError
 from ..scene.MeasurementTable import (
     DICE_CHART_ROLE,
     HEIGHT_CHART_ROLE,
+    REMEASURED_ATTRIBUTE,
     Cell,
+    isMeasuredAgain,
     measurementsOf,
     placementOf,
     scanOf,
     segmentationOf,
-    setPlacement,
 )
 from ..scene.ResultImport import addMeasurements
+from ..scene.ResultNodes import markAs, runOf
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
 from ..scene.SegmentationScene import removeNode
 from ..scene.VolumeExchange import checkTransform, moved, toWorldOf
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
-
-_REMEASURED = "SpineSegmentation.MeasuredAgain"
-"""The attribute of tables that were made here, saved with the scene."""
+from .WorkerProtocol import SceneClosed
 
 _SHAPE_COLUMNS = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_posterior_mm", "centroid_superior_mm")
 """Columns of which at least one changes with any edit of a segment's voxels."""
@@ -38,7 +38,8 @@ _SHAPE_COLUMNS = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_poster
 class Remeasurement:
     """Remeasures one result. Ends in exactly one call `onEnd(tableNode, error)`, where one of both is None.
 
-    The table of the segmentation run stays; that of an earlier remeasurement is replaced. Errors change nothing.
+    The table of the segmentation run stays; that of an earlier remeasurement is replaced. Errors change nothing. Ends
+    itself when the scene is closed (SceneClosed).
     """
 
     def __init__(self, onEnd: Callable[["slicer.vtkMRMLTableNode | None", Exception | None], None]):
@@ -49,6 +50,8 @@ class Remeasurement:
         self._segmentationNode: slicer.vtkMRMLSegmentationNode | None = None
         self._referenceNames: dict[int, str] = {}
         self._toWorld = np.eye(4)
+        self._isSceneClosed = False
+        self._observer = 0
 
     def start(
         self,
@@ -57,6 +60,7 @@ class Remeasurement:
     ) -> None:
         """Measure the segmentation of a result's table, and compare it with a reference.
 
+        `tableNode` is the segmentation itself where the table was removed.
         Raises SpineError where the scan is gone or the reference cannot be used; then nothing has been started.
         """
         self._tableNode, self._segmentationNode = tableNode, segmentationOf(tableNode)
@@ -75,6 +79,7 @@ class Remeasurement:
         self._toWorld = toWorldOf(volumeNode)
         # Structures stay structures; every other segment, also one drawn by the user, is a vertebra.
         structures = {row["level"] for row in measurementsOf(tableNode) if not row.get("partial")}
+        structures.update(runOf(self._segmentationNode).structures)
         segments = {
             "bodies": [(value, name) for value, name in names.items() if name not in structures],
             "structures": [(value, name) for value, name in names.items() if name in structures],
@@ -90,6 +95,7 @@ class Remeasurement:
         except Exception:
             self._folder.remove()
             raise
+        self._observer = slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneClosed)
         self._task.start("measure", segments=segments)
 
     def cancel(self) -> None:
@@ -98,6 +104,7 @@ class Remeasurement:
 
     def close(self) -> None:
         """Stop without calling `onEnd`, and wait until the process has ended."""
+        slicer.mrmlScene.RemoveObserver(self._observer)
         self._task.close()
         self._folder.remove()
 
@@ -108,9 +115,16 @@ class Remeasurement:
     def _write(self, labels: sitk.Image, name: str) -> str:
         return writeLabels(moved(labels, self._toWorld), self._folder.path / name)
 
+    def _onSceneClosed(self, *_event: object) -> None:
+        self._isSceneClosed = True
+        self.cancel()
+
     def _onTaskEnd(self, answer: dict | None, error: Exception | None) -> None:
+        slicer.mrmlScene.RemoveObserver(self._observer)
         self._folder.remove()
         try:
+            if self._isSceneClosed:
+                raise SceneClosed
             if error is not None:
                 raise error
             newTableNode = self._importResult(answer)
@@ -118,7 +132,7 @@ class Remeasurement:
             self._onEnd(None, problem)
             return
         self._onEnd(newTableNode, None)
-        if self._tableNode.GetAttribute(_REMEASURED):  # the new table is shown in its place
+        if isMeasuredAgain(self._tableNode):  # the new table is shown in its place
             _removeMeasurements(self._tableNode)
 
     def _importResult(self, answer: dict) -> "slicer.vtkMRMLTableNode":
@@ -131,22 +145,23 @@ class Remeasurement:
         measurements["vertebrae"] = [_withKnownValues(row, before) for row in measurements["vertebrae"]]
         slices, title = answer["dice_per_slice"], "measurements, corrected"
         newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames, self._toWorld)[0]
-        newTableNode.SetAttribute(_REMEASURED, "yes")
-        setPlacement(newTableNode, placementOf(self._tableNode))
+        newTableNode.SetAttribute(REMEASURED_ATTRIBUTE, "yes")
+        markAs(newTableNode, self._segmentationNode)
         return newTableNode
 
 
 def _withKnownValues(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dict[str, Cell]:
     """A row with the source of its level, unless the user has renamed it, and with its quality, unless its voxels have
     changed. `before` are the rows of the earlier table."""
-    # Renaming keeps the label value; drawing in Slicer may change the value, but keeps the name.
-    candidates = [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
+    # Renaming keeps the shape; drawing keeps the name, or else the label value, which overlapping segments lose.
+    candidates = [old for old in before if _hasSameShape(row, old)]
+    candidates += [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
     old = next(iter(candidates), {})
     result = {name: row[name] for name in ("level", "label", "partial")}
-    if "quality" in before[0]:
+    if before and "quality" in before[0]:
         result["quality"] = old.get("quality") if _hasSameShape(row, old) else None
     result |= row
-    if "level_source" in before[0]:
+    if before and "level_source" in before[0]:
         isNamedAsBefore = old.get("level") == row["level"]
         result["level_source"] = old["level_source"] if isNamedAsBefore else "given"
         result["level_confidence"] = old["level_confidence"] if isNamedAsBefore else None

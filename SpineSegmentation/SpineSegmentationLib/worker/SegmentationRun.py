@@ -18,7 +18,7 @@ from ..scene.SegmentationLabels import labelsOfReference, writeLabels
 from ..scene.VolumeExchange import imageFromVolume, moved, toWorldOf
 from .ExchangeFolder import ExchangeFolder, removeStaleFolders
 from .WorkerProcess import WorkerProcess
-from .WorkerProtocol import UnexpectedError, WorkerProtocol
+from .WorkerProtocol import SceneClosed, UnexpectedError, WorkerProtocol
 
 
 class SegmentationRun:
@@ -26,7 +26,7 @@ class SegmentationRun:
 
     `error` is a Cancelled, or a SpineError with a sentence for the user, or whatever else went wrong. Whatever the
     end, the scene holds the whole result or nothing of it, and the temporary files are gone. The run ends itself when
-    the scene is closed (Cancelled) or the volume removed (SpineError).
+    the scene is closed (SceneClosed, a Cancelled) or the volume removed (SpineError).
     """
 
     def __init__(
@@ -80,7 +80,9 @@ class SegmentationRun:
         # The overview picture needs matplotlib, which Slicer lacks; its views show more anyway.
         # NRRD keeps the axes as they are; NIfTI makes slightly sheared ones orthogonal, and the result would not fit.
         options = options or SegmentationOptions()
-        request = Request(str(scan), str(self._resultFolder), options, reference, format="nrrd", overview=False)
+        # Of a Slicer that crashes, the worker removes the folder.
+        files = (str(scan), str(self._resultFolder), options, reference)
+        request = Request(*files, format="nrrd", overview=False, own_folder=str(self._folder.path))
         self._observe()
         self._worker.send(to_json(request), self._protocol, self._onWorkerEnd)
 
@@ -103,7 +105,7 @@ class SegmentationRun:
     def _observe(self) -> None:
         scene = slicer.mrmlScene
         self._observers = [
-            scene.AddObserver(scene.StartCloseEvent, lambda *_: self.cancel()),
+            scene.AddObserver(scene.StartCloseEvent, lambda *_: self._stop(SceneClosed())),
             scene.AddObserver(scene.NodeRemovedEvent, self._onNodeRemoved),
         ]
 

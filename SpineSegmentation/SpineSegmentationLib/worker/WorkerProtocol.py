@@ -17,6 +17,10 @@ class UnexpectedError(SpineError):
         self.details = details
 
 
+class SceneClosed(Cancelled):
+    """The scene was closed during a run: nobody waits for its result, and there is nothing to be said."""
+
+
 class WorkerProtocol:
     """The output of one worker for one request.
 

@@ -115,6 +115,7 @@ def test_impossible_options_cannot_be_made(choices, says):
         ({"reference": "nowhere.nii.gz"}, "reference mask nowhere.nii.gz does not exist"),
         ({"input": None}, "input"),
         ({"typo": 1}, "typo"),
+        ({"own_folder": "/"}, "does not hold input and output"),
     ],
 )
 def test_impossible_requests_are_refused(request_, changes, says):

@@ -148,6 +148,19 @@ def test_closing_standard_input_cancels_everything(request_line, tmp_path):
     assert left_over(tmp_path) == []
 
 
+def test_cancel_removes_the_requests_own_folder(tmp_path):
+    own = tmp_path / "exchange"
+    own.mkdir()
+    (own / "scan.nrrd").write_bytes(b"voxels")
+    client = Client(ENDLESS)
+    client.send(to_json(Request(str(own / "scan.nrrd"), str(own / "result"), own_folder=str(own))) + "\n")
+    client.event("note")
+    client.process.stdin.close()
+    client.event("cancelled")
+    client.process.wait(5)
+    assert left_over(tmp_path) == []
+
+
 @pytest.mark.skipif(not POSIX, reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP] if POSIX else [])
 def test_signals_cancel_everything(request_line, tmp_path, number):

@@ -1,0 +1,97 @@
+"""The measurements in the panel's table: few narrow columns, whose headers explain themselves."""
+
+import qt
+from slicer.i18n import tr as _
+
+from SpineInference.spine.quality import needs_review
+
+from ..scene.MeasurementTable import columnTitle
+
+_MOST_ROWS_AT_ONCE = 12
+
+
+class ResultTable:
+    """Shows rows of measurements, one for each vertebra; `rows` are those that are shown."""
+
+    def __init__(self, table: "qt.QTableWidget"):
+        self._table = table
+        self.rows: list[dict] = []
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+
+    def show(self, rows: list[dict]) -> None:
+        """Show these rows; the selection is lost, and nobody is told of it."""
+        self.rows = rows
+        columns = [column for column in _columns() if any(row.get(column[1]) is not None for row in rows)]
+        table = self._table
+        table.blockSignals(True)
+        table.clear()
+        table.setColumnCount(len(columns))
+        table.setRowCount(len(rows))
+        for position, (title, name, digits, explanation) in enumerate(columns):
+            header = qt.QTableWidgetItem(title)
+            header.setToolTip(" ".join(filter(None, (f"{columnTitle(name)}.", explanation))))
+            table.setHorizontalHeaderItem(position, header)
+            for index, row in enumerate(rows):
+                table.setItem(index, position, qt.QTableWidgetItem(_text(row, name, digits)))
+        table.resizeRowsToContents()
+        table.blockSignals(False)
+        self._fitHeight()
+
+    def currentIndex(self) -> int | None:
+        """The number of the row that the user has selected, from 0."""
+        index = self._table.currentRow()
+        return index if 0 <= index < len(self.rows) else None
+
+    def current(self) -> dict | None:
+        """The row that the user has selected."""
+        index = self.currentIndex()
+        return None if index is None else self.rows[index]
+
+    def mark(self, checked: set[str]) -> None:
+        """Show which vertebrae have been checked."""
+        for index, row in enumerate(self.rows):
+            text = _text(row, "level", 0)
+            self._table.item(index, 0).setText(f"{text} ✓" if row["level"] in checked else text)
+
+    def select(self, index: int) -> None:
+        """Select a row, as a click on it does."""
+        if 0 <= index < len(self.rows):
+            self._table.selectRow(index)
+
+    def _fitHeight(self) -> None:
+        """As high as its rows, so that the panel scrolls and not the table inside it; longer ones scroll themselves."""
+        table = self._table
+        rows = sum(table.rowHeight(index) for index in range(min(len(self.rows), _MOST_ROWS_AT_ONCE)))
+        needed = table.horizontalHeader().sizeHint.height() + rows + 2 * table.frameWidth
+        table.setMinimumHeight(needed)
+        table.setMaximumHeight(needed)
+
+
+def _columns() -> list[tuple[str, str, int, str]]:
+    """Title, name, digits and explanation of the columns that fit into the panel; the table view shows all."""
+    height = _("The distance of the end plates.")
+    return [
+        (_("Level"), "level", 0, _("* cut off by the border of the scan, ✓ checked.")),
+        (_("Quality"), "quality", 2, _("How sure the model is. ! look here first.")),
+        (_("Dice"), "dice", 2, _("Agreement with the reference, from 0 to 1.")),
+        (_("cm³"), "volume_mm3", 1, _("Here in cm³.")),
+        (_("mm²"), "area_mm2", 0, ""),
+        (_("Ant."), "anterior_height_mm", 1, height),
+        (_("Mid."), "middle_height_mm", 1, height),
+        (_("Post."), "posterior_height_mm", 1, height),
+        (_("HD95"), "hd95_mm", 1, _("95 of 100 points of the surfaces are closer to each other.")),
+        (_("Tilt"), "sagittal_tilt_deg", 0, ""),
+    ]
+
+
+def _text(row: dict, name: str, digits: int) -> str:
+    value = row.get(name)
+    if isinstance(value, float | int):
+        text = f"{value / 1000 if name == 'volume_mm3' else value:z.{digits}f}"
+    else:
+        text = "" if value is None else str(value)
+    if name == "level" and row.get("partial") == "yes":
+        text += " *"
+    if name == "quality" and needs_review(row.get("quality")):
+        text += " !"
+    return text

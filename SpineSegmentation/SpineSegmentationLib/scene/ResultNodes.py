@@ -1,0 +1,90 @@
+"""The results of this module that are in the scene, each known by the table of its measurements.
+
+A segmentation and its tables carry the mark of the run that made them, saved with the scene. A result whose table was
+removed is known by its segmentation. A table whose segments were replaced is no result: it measures what is not there.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import slicer
+
+from SpineInference.app.record import Record
+
+from .MeasurementTable import PLACEMENT_ATTRIBUTE, scanOf, segmentationOf
+
+_ATTRIBUTES = tuple(f"SpineSegmentation.{name}" for name in ("Run", "Model", "Notes", "Structures"))
+"""The mark. The first one is when the run ended, as an ISO time with microseconds: no two runs end at one moment."""
+
+
+class Run(NamedTuple):
+    """What a result says about its run: the local time of its end, the name of the model's set, notes for the user,
+    and the names of the segments that were no vertebrae.
+
+    All are empty in a scene that an earlier version has saved.
+    """
+
+    time: datetime | None
+    model: str
+    notes: tuple[str, ...]
+    structures: tuple[str, ...]
+
+
+def markResult(nodes: "list[slicer.vtkMRMLNode]", record: Record) -> None:
+    """Mark the nodes of a new result, its segmentation and its table, with what its record says."""
+    values = (
+        datetime.now().isoformat(timespec="microseconds"),
+        record.request.options.model,
+        "\n".join(record.notes),
+        "\n".join(segment.name for segment in record.segments if not segment.is_vertebra),
+    )
+    for node in nodes:
+        for name, value in zip(_ATTRIBUTES, values, strict=True):
+            node.SetAttribute(name, value)
+
+
+def markAs(node: "slicer.vtkMRMLNode", other: "slicer.vtkMRMLNode") -> None:
+    """Give a node the mark of another one: a table measures these segments, or a segmentation takes them over."""
+    for name in (*_ATTRIBUTES, PLACEMENT_ATTRIBUTE):
+        node.SetAttribute(name, other.GetAttribute(name))
+
+
+def runOf(node: "slicer.vtkMRMLNode") -> Run:
+    """The run that a table, or a segmentation, comes from."""
+    time, model, notes, structures = (node.GetAttribute(name) or "" for name in _ATTRIBUTES)
+    moment = datetime.fromisoformat(time) if time else None
+    return Run(moment, model, tuple(notes.splitlines()), tuple(structures.splitlines()))
+
+
+def resultsInScene() -> "list[slicer.vtkMRMLTableNode | slicer.vtkMRMLSegmentationNode]":
+    """All results, the latest last: their tables, and the marked segmentations that no table measures any more."""
+    tables = [node for node in slicer.util.getNodesByClass("vtkMRMLTableNode") if _measuresPresentSegments(node)]
+    measured = [segmentationOf(node) for node in tables]
+    marked = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if runOf(node).time]
+    results = [*tables, *(node for node in marked if node not in measured)]
+    return sorted(results, key=lambda node: runOf(node).time or datetime.min)
+
+
+def latestResultOf(
+    node: "slicer.vtkMRMLVolumeNode | slicer.vtkMRMLSegmentationNode | None",
+) -> "slicer.vtkMRMLTableNode | slicer.vtkMRMLSegmentationNode | None":
+    """The latest result of a scan, or that of a segmentation; None if there is none."""
+    of = segmentationOf if node is not None and node.IsA("vtkMRMLSegmentationNode") else scanOf
+    return next((result for result in reversed(resultsInScene()) if node is not None and of(result) is node), None)
+
+
+def showOnly(result: "slicer.vtkMRMLNode | None") -> None:
+    """Show the segmentation of a result in all views, and hide those of all other results. None: hide all."""
+    shown = segmentationOf(result)
+    # A table of replaced segments leads to a segmentation of this module all the same.
+    tables = slicer.util.getNodesByClass("vtkMRMLTableNode")
+    segmentations = [node for node in map(segmentationOf, (*resultsInScene(), *tables)) if node is not None]
+    for node in dict.fromkeys(segmentations):
+        if node.GetDisplayNode() and node.GetDisplayVisibility() != (node is shown):
+            node.SetDisplayVisibility(node is shown)
+
+
+def _measuresPresentSegments(tableNode: "slicer.vtkMRMLTableNode") -> bool:
+    segmentationNode = segmentationOf(tableNode)
+    isOurs = segmentationNode is not None and tableNode.GetColumnIndex("level") >= 0
+    return isOurs and runOf(tableNode) == runOf(segmentationNode)
