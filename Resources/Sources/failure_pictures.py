@@ -1,7 +1,7 @@
 """Draws where the bundled models fail, for the README beside them: on generated spines, no patients' scans.
 
-segtraining phantom DATA/Dataset902_Unseen --kind varied-spine --count 12 --seed 30000
-python Resources/Sources/failure_pictures.py DATA/Dataset902_Unseen
+segtraining phantom DATA/Dataset930_Unseen --kind varied-spine --count 12 --seed 30000
+python Resources/Sources/failure_pictures.py DATA/Dataset930_Unseen
 """
 
 import sys
