@@ -170,7 +170,7 @@ def _cut_touching(
 
     whole = []
     topmost = min(fragments, key=lambda fragment: fragment.low)
-    if topmost.extent > MAYBE_SEVERAL * heights.at(topmost.middle) and has_dens(*looked_at(topmost)[1]):
+    if topmost.extent > SURELY_SEVERAL * heights.at(topmost.middle) and has_dens(*looked_at(topmost)[1]):
         whole.append(topmost)
     fragments = [fragment for fragment in fragments if fragment not in whole]
     for cut, too_long in ((erosion_split, MAYBE_SEVERAL), (cut_to_length, SURELY_SEVERAL)):
