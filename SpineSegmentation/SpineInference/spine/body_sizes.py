@@ -57,21 +57,16 @@ class BodyHeights:
         self._costs = np.minimum(as_one, as_several)
         self._of_each = extent / np.where(as_one <= as_several, 1, _length_of(several))
 
-    def at(self, middle: np.ndarray) -> np.ndarray:
-        """The heights [n] in mm at places `middle` [n] along the spine in mm."""
-        near = _near(middle, self._middle, self._reach)
-        thickness = np.array([_weighted_median(self._thickness, weights) for weights in near * self._voxels])
-        prior = np.square(np.log(self._heights / (HEIGHT_PER_THICKNESS * thickness)) / self._doubt) / 2
+    def at(self, middle: float) -> float:
+        """The height in mm at the place `middle` (mm) along the spine."""
+        near = _near(np.array([middle]), self._middle, self._reach)[0]
+        thickness = _weighted_median(self._thickness, near * self._voxels)
+        prior = np.square(np.log(self._heights[:, 0] / (HEIGHT_PER_THICKNESS * thickness)) / self._doubt) / 2
         weights = near * np.minimum(1, self._voxels / self._largest)
-        best = np.argmin(self._costs @ weights.T + prior, axis=0)
+        best = int(np.argmin(self._costs @ weights + prior))
         # By now it is known how many bodies each fragment holds; how high these are, they tell alone.
-        of_whole = weights * (self._costs[best] < _MOST_UNLIKE)
-        return np.array(
-            [
-                _weighted_median(self._of_each[row], told_by) if told_by.any() else self._heights[row, 0]
-                for row, told_by in zip(best, of_whole, strict=True)
-            ]
-        )
+        told_by = weights * (self._costs[best] < _MOST_UNLIKE)
+        return _weighted_median(self._of_each[best], told_by) if told_by.any() else float(self._heights[best, 0])
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ class ExpectedBody:
 def expected_bodies(fragments: list[Fragment], heights: BodyHeights) -> list[ExpectedBody]:
     """What a whole body would measure at each of the `fragments`, which they tell themselves but for the heights."""
     area, voxels, middle = np.array([(fragment.area, len(fragment), fragment.middle) for fragment in fragments]).T
-    height = heights.at(middle)
+    height = np.array([heights.at(place) for place in middle.tolist()])
     # The size of bodies changes along the spine: each fragment counts by its volume, and by how near it is.
     weights = voxels * _near(middle, middle, NEIGHBOURHOOD * float(np.median(height)))
     return [

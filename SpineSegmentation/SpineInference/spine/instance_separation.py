@@ -2,13 +2,13 @@
 
 Two ways, in this order. Where the connection is thinner than the bodies, it is gone before they are when the mask is
 eroded: what then remains are the cores of the bodies (`erosion_split`). Where it is as thick as they are, only the
-length along the spine tells that there are several bodies: they are cut where the column is thinnest or the network
-was least certain (`cut_to_length`). Only what is longer than a body is here (`body_sizes.BodyHeights`) comes to either.
+length along the spine tells that there are several bodies: they are cut where the column is thinnest or the network was
+least certain (`cut_to_length`). Only what is longer than a body is here (`body_sizes.BodyHeights`) comes to either, and
+never C2 with its dens.
 
 Arrays have the same shape, axes I, P, L. `inside` is one connected fragment of the mask, `position` how far along the
 spine each voxel lies (mm downwards), `depth` how deep inside the mask (mm, see `certain_depth`), and `height` the
-height in mm that a body is expected to have here; `topmost` tells that no other fragment is above, so that it may be C2
-with its dens. Results are labels 1..n of the bodies, 0 outside the fragment.
+height in mm that a body is expected to have here. Results are labels 1..n of the bodies, 0 outside the fragment.
 """
 
 import numpy as np
@@ -53,12 +53,7 @@ def certain_depth(
 
 
 def erosion_split(
-    inside: np.ndarray,
-    position: np.ndarray,
-    depth: np.ndarray,
-    height: float,
-    spacing_ipl: Spacing,
-    topmost: bool = False,
+    inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
 ) -> np.ndarray:
     """The bodies of a fragment that hang together by connections thinner than they are; all 1 where there are none."""
     prominence = max(_PROMINENCE * height, 0.5 * min(spacing_ipl))
@@ -77,30 +72,42 @@ def erosion_split(
 
 
 def cut_to_length(
-    inside: np.ndarray,
-    position: np.ndarray,
-    depth: np.ndarray,
-    height: float,
-    spacing_ipl: Spacing,
-    topmost: bool = False,
+    inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
 ) -> np.ndarray:
     """The bodies of a fragment that is too long for one, cut across the spine where it is thinnest or most doubtful."""
+    where, along, section_mm, profile, bodies = _along_the_spine(inside, position, depth, height, spacing_ipl)
+    candidates = [_best_cuts(profile, count, bodies) for count in {max(2, int(bodies)), int(bodies) + 1}]
+    _, cuts = min(candidates, key=lambda candidate: candidate[0])
+    labels = np.zeros(inside.shape, np.int32)
+    labels[where] = 1 + np.searchsorted(cuts * section_mm, along, side="right")
+    return labels
+
+
+def has_dens(inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing) -> bool:
+    """Whether a fragment above which there is no other is C2: thinner in its upper part than where it would be cut."""
+    _, _, _, profile, bodies = _along_the_spine(inside, position, depth, height, spacing_ipl)
+    if round(bodies) > 2:
+        return False
+    _, (cut,) = _best_cuts(profile, 2, bodies)
+    return bool(profile[cut] > _DENS_GROWS * np.median(profile[:cut]))
+
+
+def _along_the_spine(
+    inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height: float, spacing_ipl: Spacing
+) -> tuple[tuple[np.ndarray, ...], np.ndarray, float, np.ndarray, float]:
+    """The voxels of a fragment, how far each lies below its upper end (mm), the height of a section (mm), how thick the
+    column is in each section, relative to the mean, and for how many bodies it is long enough."""
     where = np.nonzero(inside)
     along = position[where]
     start, end = np.percentile(along, [1, 99])
+    along = along - start
     bodies = (end - start + DISC_PER_HEIGHT * height) / ((1 + DISC_PER_HEIGHT) * height)
     section_mm = max(_SECTION * height, spacing_ipl[0])
     # Weighted by depth a waist stands out more than by area, and so does a disc in which the network was in doubt.
-    profile = _profile((along - start) / section_mm, depth[where], max(1, round((end - start) / section_mm)))
+    profile = _profile(along / section_mm, depth[where], max(1, round((end - start) / section_mm)))
     profile = ndimage.gaussian_filter1d(profile, 1.5 * _SECTION * height / section_mm)
     profile /= profile.mean()
-    candidates = [_best_cuts(profile, count, bodies) for count in {max(2, int(bodies)), int(bodies) + 1}]
-    _, cuts = min(candidates, key=lambda candidate: candidate[0])
-    if topmost and _ends_in_dens(profile, cuts):
-        cuts = cuts[:0]
-    labels = np.zeros(inside.shape, np.int32)
-    labels[where] = 1 + np.searchsorted(cuts * section_mm, along - start, side="right")
-    return labels
+    return where, along, section_mm, profile, bodies
 
 
 def _cores(
@@ -163,11 +170,6 @@ def _profile(section: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
     lower = np.minimum(section.astype(int), max(0, count - 2))
     share = section - lower
     return np.bincount(lower, weight * (1 - share), count) + np.bincount(lower + 1, weight * share, count)[:count]
-
-
-def _ends_in_dens(profile: np.ndarray, cuts: np.ndarray) -> bool:
-    """Whether what lies above the only cut is a dens: thinner than the column is where it would be cut."""
-    return len(cuts) == 1 and profile[cuts[0]] > _DENS_GROWS * np.median(profile[: cuts[0]])
 
 
 def _best_cuts(profile: np.ndarray, count: int, bodies: float) -> tuple[float, np.ndarray]:

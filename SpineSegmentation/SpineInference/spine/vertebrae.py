@@ -8,10 +8,10 @@ from scipy import ndimage
 from ..anatomy import LEVELS, NUMBERED_OFFSET, Segment, numbered, parse_level
 from ..errors import Implausible, SpineError
 from ..volume.boxes import Box, bounding_box
-from .body_sizes import BodyHeights, expected_bodies
+from .body_sizes import BodyHeights
 from .fragment_joining import join_fragments
 from .fragments import Fragment, Spacing, thickness_of
-from .instance_separation import certain_depth, cut_to_length, erosion_split
+from .instance_separation import certain_depth, cut_to_length, erosion_split, has_dens
 from .spine_curve import SpineCurve, fit_spine_curve
 
 THICKNESS_PER_BEND = 2.8
@@ -160,20 +160,29 @@ def _cut_touching(
         if box is not None
     ]
     heights = BodyHeights(fragments)
+
+    def looked_at(fragment: Fragment) -> tuple[Box, tuple]:
+        """The box around a fragment, and what the functions of `instance_separation` want to know of it."""
+        box = tuple(slice(indices.min(), indices.max() + 1) for indices in fragment.voxels)
+        inside = np.zeros([s.stop - s.start for s in box], bool)
+        inside[tuple(indices - s.start for indices, s in zip(fragment.voxels, box, strict=True))] = True
+        return box, (inside, position[box], depth[box], heights.at(fragment.middle), spacing_ipl)
+
+    whole = []
+    topmost = min(fragments, key=lambda fragment: fragment.low)
+    if topmost.extent > SURELY_SEVERAL * heights.at(topmost.middle) and has_dens(*looked_at(topmost)[1]):
+        whole.append(topmost)
+    fragments = [fragment for fragment in fragments if fragment not in whole]
     for cut, too_long in ((erosion_split, MAYBE_SEVERAL), (cut_to_length, SURELY_SEVERAL)):
         after = []
-        top = min(fragment.low for fragment in fragments)
-        for fragment, expected in zip(fragments, expected_bodies(fragments, heights), strict=True):
-            if fragment.extent <= too_long * expected.height:
+        for fragment in fragments:
+            if fragment.extent <= too_long * heights.at(fragment.middle):
                 after.append(fragment)
-                continue
-            box = tuple(slice(indices.min(), indices.max() + 1) for indices in fragment.voxels)
-            inside = np.zeros([s.stop - s.start for s in box], bool)
-            inside[tuple(indices - s.start for indices, s in zip(fragment.voxels, box, strict=True))] = True
-            labels = cut(inside, position[box], depth[box], expected.height, spacing_ipl, fragment.low == top)
-            after += _fragments_of(labels, box, position, spacing_ipl)
+            else:
+                box, about = looked_at(fragment)
+                after += _fragments_of(cut(*about), box, position, spacing_ipl)
         fragments = after
-    return fragments, heights
+    return whole + fragments, heights
 
 
 def _fragments_of(labels: np.ndarray, box: Box, position: np.ndarray, spacing_ipl: Spacing) -> list[Fragment]:
