@@ -1,7 +1,7 @@
 """The configuration of a training run: one YAML file, checked before anything is computed.
 
-A file, or a section of it, may name others with `base:` (relative to itself, one or a list); each then replaces
-entries of those before it, key by key, and what stands in the file itself those of all. Unknown keys are errors, so
+A file, or a section of it, may name others with `base:` (files relative to itself or names of presets, one or a list);
+each then replaces entries of those before it, key by key, and what stands in the file itself those of all. Unknown keys are errors, so
 that a misspelt setting cannot be silently without effect.
 """
 
@@ -133,10 +133,10 @@ def save_config(config: Config, path: Path) -> None:
         aside.write_text(text, "utf-8")
 
 
-def find_settings(source: str | Path) -> Path:
-    """The YAML file `source`, or the preset of that name."""
-    path = Path(source)
-    return path if path.suffix or path.exists() else PRESETS / f"{source}.yaml"
+def find_settings(source: str | Path, folder: Path = Path()) -> Path:
+    """The YAML file `source`, relative to `folder`, or the preset of that name."""
+    path = folder / source
+    return path if path.suffix or path.is_file() else PRESETS / f"{source}.yaml"
 
 
 def read_settings(path: Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _on_bases(section: dict[str, Any], path: Path, seen: tuple[Path, ...]) -> di
     bases = section.get("base", [])
     result: dict[str, Any] = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        result = merged(result, read_settings(path.parent / base, seen))
+        result = merged(result, read_settings(find_settings(base, path.parent), seen))
     own = {
         key: _on_bases(value, path, seen) if isinstance(value, dict) else value
         for key, value in section.items()

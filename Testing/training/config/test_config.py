@@ -80,6 +80,15 @@ def test_later_bases_replace_entries_of_earlier_ones(tmp_path):
     assert (config.name, config.training.seed, config.training.batch_size) == ("tiny", 7, 3)
 
 
+def test_the_base_may_be_a_preset(tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: vertebral-bodies-axial\ntraining: {seed: 7}\n", "utf-8")
+    config = load_config(tmp_path / "mine.yaml")
+    assert (config.plane, config.training.seed) == ("axial", 7)
+    (tmp_path / "wrong.yaml").write_text("base: vertebral-bodies-axail\n", "utf-8")
+    with pytest.raises(SpineError, match="perhaps vertebral-bodies-axial"):
+        load_config(tmp_path / "wrong.yaml")
+
+
 def test_a_file_that_is_its_own_base_is_refused(tmp_path):
     (tmp_path / "x.yaml").write_text("base: x.yaml\n", "utf-8")
     with pytest.raises(SpineError, match="own base"):
