@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -77,6 +78,11 @@ def _fit(module: SegmentationModule, cases: list[CachedCase], run_folder: Path) 
         if told is None:
             raise
         raise SpineError(told.group(1)) from None
+    except SystemExit:  # what Lightning makes of Ctrl-C, which it ignores from then on
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
