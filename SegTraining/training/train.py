@@ -24,6 +24,7 @@ from ..data.cache import CachedCase
 from ..data.prepare import fingerprint, prepare
 from ..data.sampling import PatchDataset, StepBatchSampler
 from .callbacks import BestCheckpoint, EpochLog, FiniteLoss, TimeLimit
+from .fine_tuning import describe_start
 from .module import METRIC, SegmentationModule, start_network
 from .out_of_memory import is_out_of_memory, out_of_memory_error
 from .run_folder import CHECKPOINT, CONFIG, AtomicCheckpoints, check_checkpoint, check_run_folder
@@ -41,12 +42,13 @@ def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Pat
     _quieten_lightning()
     seed_everything(config.training.seed, workers=True, verbose=False)
     network = start_network(config)
+    start = {"fine_tuning": describe_start(config)} if config.fine_tuning else {}
     parts = prepare(config, data_folder, cache_folder)
     _check_validation(config, parts["validation"])
     with run_lock(run_folder):
         save_config(config, run_folder / CONFIG)
         with atomic(run_folder / "fingerprint.json") as aside:
-            aside.write_text(json.dumps(fingerprint(config, parts), indent=1), "utf-8")
+            aside.write_text(json.dumps(fingerprint(config, parts) | start, indent=1), "utf-8")
         _fit(
             SegmentationModule(config, network, validation_cases(parts["validation"], config)),
             parts["training"],
