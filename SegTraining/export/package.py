@@ -72,9 +72,7 @@ def package(run_folder: Path, output: Path, metrics: Mapping[str, Any] | None = 
                 "test_cases": data["test_cases"],
                 "steps": result["step"],
                 "minutes": result["minutes"],
-                "config": config.model_dump(
-                    mode="json", include={"augmentation", "loss", "optimiser", "schedule"}
-                ),
+                "config": config.model_dump(mode="json", include={"augmentation", "loss", "optimiser", "schedule"}),
                 **_fine_tuning(config, data),
             },
         },
