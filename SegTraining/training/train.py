@@ -31,6 +31,8 @@ from .run_folder import CHECKPOINT, CONFIG, AtomicCheckpoints, check_checkpoint,
 from .run_lock import run_lock
 from .validation import validation_cases
 
+_log = logging.getLogger(__name__)
+
 
 def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Path, resume: bool = False) -> Path:
     """Train, and return `run_folder`. With `resume`, go on from its `last.ckpt` as if never interrupted.
@@ -40,6 +42,8 @@ def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Pat
     """
     check_run_folder(config, run_folder, resume)
     _quieten_lightning()
+    for sentence in config.model_info.unknown_structures:
+        _log.warning(sentence)
     seed_everything(config.training.seed, workers=True, verbose=False)
     network = start_network(config)
     start = {"fine_tuning": describe_start(config)} if config.fine_tuning else {}

@@ -48,6 +48,8 @@ def test_mistake_is_told_with_place_and_suggestion(tmp_path, section, values, pa
         ("data", {"datasets": [{"name": "x", "patient_pattern": "a("}]}, "no regular expression"),
         ("data", {"datasets": [{"name": "x", "patient_pattern": "a"}]}, "group in parentheses"),
         ("data", {"split": {"folds": 3, "validation_fraction": 0.2}}, "not several"),
+        ("model_info", {"labels": [{"name": "Disc", "code": "244945000"}]}, "needs its meaning"),
+        ("model_info", {"labels": [{"name": "Disc", "meaning": "Disc"}]}, "give both"),
         ("model_info", {"labels": [{"name": "A"}, {"name": "B", "values": [1]}]}, "each of several labels needs"),
         (
             "model_info",
@@ -62,6 +64,18 @@ def test_impossible_values_are_refused(tmp_path, section, values, part_of_messag
     path = write_settings(tmp_path / "x.yaml", **{section: values})
     with pytest.raises(SpineError, match=part_of_message):
         load_config(path)
+
+
+def test_a_structure_without_a_code_is_no_vertebra(tmp_path):
+    names = ("Vertebral body", "Disc", "Canal")
+    labels = [{"name": name, "values": [value]} for value, name in enumerate(names, start=1)]
+    info = load_config(write_settings(tmp_path / "x.yaml", model_info={"labels": labels})).model_info
+    assert [label.code for label in info.labels] == ["51282000", "91723000", "91723000"]
+    assert [label.meaning for label in info.labels][:2] == ["Vertebra", "Anatomical structure"]
+    assert len({label.colour for label in info.labels}) == 3
+    assert [name in " ".join(info.unknown_structures) for name in names] == [False, True, True]
+    save_config(load_config(tmp_path / "x.yaml"), tmp_path / "copy.yaml")
+    assert load_config(tmp_path / "copy.yaml").model_info == info
 
 
 def test_a_file_replaces_keys_of_its_base(tmp_path):
