@@ -89,6 +89,12 @@ class RunRecord:
         return self.config.get("plane")
 
     @property
+    def of_single_images(self) -> bool:
+        """Whether its data are radiographs or the like, which have no planes."""
+        datasets = self.config.get("data", {}).get("datasets", [])
+        return bool(datasets) and all(dataset.get("layout") == "images2d" for dataset in datasets)
+
+    @property
     def family(self) -> str | None:
         return self.config.get("network", {}).get("family")
 
