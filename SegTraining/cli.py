@@ -35,7 +35,8 @@ def _main(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        print(f"segtraining: {interruption or 'interrupted.'}", file=sys.stderr)
         return 130
     return 0
 

@@ -92,10 +92,16 @@ def run_show_augmentations(options: argparse.Namespace) -> None:
 
 
 def run_train(options: argparse.Namespace) -> None:
+    from .training.run_folder import CONFIG
     from .training.train import train
 
     folder = options.output or Path("runs") / Path(options.config).stem
-    print(train(_config(options), _data(options), options.cache, folder, options.resume))
+    try:
+        print(train(_config(options), _data(options), options.cache, folder, options.resume))
+    except KeyboardInterrupt:
+        begun = (folder / CONFIG).exists()
+        advice = f'the same command with --resume goes on with "{folder}"' if begun else "the training had not begun"
+        raise KeyboardInterrupt(f"interrupted: {advice}.") from None
 
 
 def _check_models(options: argparse.Namespace) -> None:
@@ -192,7 +198,10 @@ def run_experiment(options: argparse.Namespace) -> None:
     elif options.report:
         report_experiment(planned, output)
     else:
-        run_experiment(planned, output, run_in_cluster(options.cluster) if options.cluster else run_locally)
+        try:
+            run_experiment(planned, output, run_in_cluster(options.cluster) if options.cluster else run_locally)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("interrupted: the same command goes on where it was.") from None
 
 
 def run_report(options: argparse.Namespace) -> None:

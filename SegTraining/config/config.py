@@ -1,8 +1,8 @@
 """The configuration of a training run: one YAML file, checked before anything is computed.
 
-A file, or a section of it, may name others with `base:` (relative to itself, one or a list); each then replaces
-entries of those before it, key by key, and what stands in the file itself those of all. Unknown keys are errors, so
-that a misspelt setting cannot be silently without effect.
+A file, or a section of it, may name others with `base:` (files relative to itself or names of presets, one or a list);
+each then replaces entries of those before it, key by key, and what stands in the file itself those of all. Unknown keys
+are errors, so that a misspelt setting cannot be silently without effect.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from SpineInference.anatomy import STRUCTURE_CODE, distinct_colour
 from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 from SpineInference.networks import check_family
@@ -35,6 +36,28 @@ class ModelInfo(StrictModel):
     modality: str
     licence: str
     data_statement: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _distinct_colours(cls, given: Any) -> Any:
+        """Labels beside the first one get colours of their own where none are given."""
+        labels = given.get("labels") if isinstance(given, dict) else None
+        if not isinstance(labels, list) or not all(isinstance(label, dict) for label in labels):
+            return given
+        coloured = [
+            {"colour": distinct_colour(number), **label} if number else label for number, label in enumerate(labels)
+        ]
+        return {**given, "labels": coloured}
+
+    @property
+    def unknown_structures(self) -> list[str]:
+        """A sentence for each label of which results cannot say what it is."""
+        return [
+            f'What "{label.name}" is nobody can know from its SNOMED CT code, {label.code} ("{label.meaning}"): give '
+            "the label its code and meaning in model_info.labels."
+            for label in self.labels
+            if label.code == STRUCTURE_CODE[0]
+        ]
 
     @model_validator(mode="after")
     def _labels_differ(self) -> "ModelInfo":
@@ -133,10 +156,10 @@ def save_config(config: Config, path: Path) -> None:
         aside.write_text(text, "utf-8")
 
 
-def find_settings(source: str | Path) -> Path:
-    """The YAML file `source`, or the preset of that name."""
-    path = Path(source)
-    return path if path.suffix or path.exists() else PRESETS / f"{source}.yaml"
+def find_settings(source: str | Path, folder: Path = Path()) -> Path:
+    """The YAML file `source`, relative to `folder`, or the preset of that name."""
+    path = folder / source
+    return path if path.suffix or path.is_file() else PRESETS / f"{source}.yaml"
 
 
 def read_settings(path: Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -162,7 +185,7 @@ def _on_bases(section: dict[str, Any], path: Path, seen: tuple[Path, ...]) -> di
     bases = section.get("base", [])
     result: dict[str, Any] = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        result = merged(result, read_settings(path.parent / base, seen))
+        result = merged(result, read_settings(find_settings(base, path.parent), seen))
     own = {
         key: _on_bases(value, path, seen) if isinstance(value, dict) else value
         for key, value in section.items()

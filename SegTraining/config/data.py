@@ -1,11 +1,11 @@
 """The settings of the data, as they are written in a configuration: what is read, divided and made of it."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from SpineInference.anatomy import VERTEBRA_CODE
+from SpineInference.anatomy import STRUCTURE_CODE, VERTEBRA_CODE
 from SpineInference.specs import INTENSITY_RULES, IntensityRule
 
 from .augmentation import StrictModel
@@ -16,8 +16,14 @@ THESIS_RULE = "thesis"
 PLACEHOLDER = "{case}"
 
 
+_VERTEBRAE = {"vertebra", "vertebrae", "vertebral body", "vertebral bodies"}
+
+
 class Label(StrictModel):
-    """One class that the network tells apart: name, colour (r, g, b; 0-255) and SNOMED CT type of its segments."""
+    """One class that the network tells apart: name, colour (r, g, b; 0-255) and SNOMED CT type of its segments.
+
+    Without a code it is a vertebra if its name says so, and otherwise any structure.
+    """
 
     name: str = "Vertebral body"
     colour: tuple[int, int, int] = (241, 214, 145)
@@ -25,6 +31,23 @@ class Label(StrictModel):
     meaning: str = VERTEBRA_CODE[1]
     values: tuple[int, ...] = ()
     """The values of the label maps that it stands for; none for every value that is not 0 and not ignored."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _code_by_name(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "code" in given:
+            return given
+        if "meaning" in given:
+            raise ValueError("a meaning belongs to a SNOMED CT code: give both, or neither")
+        is_vertebra = str(given.get("name", "vertebra")).strip().lower() in _VERTEBRAE
+        code, meaning = VERTEBRA_CODE if is_vertebra else STRUCTURE_CODE
+        return {**given, "code": code, "meaning": meaning}
+
+    @model_validator(mode="after")
+    def _meaning_of_code(self) -> "Label":
+        if self.meaning == VERTEBRA_CODE[1] and self.code != VERTEBRA_CODE[0]:
+            raise ValueError(f"the SNOMED CT code {self.code} needs its meaning")
+        return self
 
 
 class Dataset(StrictModel):

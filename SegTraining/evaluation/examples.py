@@ -49,6 +49,11 @@ class Example:
     reference: np.ndarray = field(repr=False)
     judged: np.ndarray = field(repr=False)
 
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """Which slice it is."""
+        return self.case, self.slice_plane, self.slice
+
 
 class Examples:
     """Collects case by case, and keeps the best and the worst slices of each choice of planes."""
@@ -73,8 +78,18 @@ class Examples:
             kept.sort(key=lambda ranked: ranked[0])
             del kept[COUNT:]
 
+    def _of(self, planes: str) -> list[Example]:
+        """What is kept of `planes`, each slice once: where there are few, the better half is best, the others worst."""
+        best, worst = ([example for _, example in self._kept[planes, kind]] for kind in ("best", "worst"))
+        slices = {example.place for example in best + worst}
+        best = best[: -(-len(slices) // 2)]
+        shown = {example.place for example in best}
+        return best + [example for example in worst if example.place not in shown]
+
     def write(self, path: Path) -> None:
-        examples = [example for kept in self._kept.values() for _, example in kept]
+        examples = [
+            example for planes in dict.fromkeys(planes for planes, _ in self._kept) for example in self._of(planes)
+        ]
         arrays = {
             f"{number}_{name}": getattr(example, name) for number, example in enumerate(examples) for name in _ARRAYS
         }

@@ -53,6 +53,10 @@ def _labels(manifest: Manifest) -> str:
 def _data(manifest: Manifest) -> str:
     statement, details = manifest.training, manifest.training.details
     parts = [statement.data]
+    if start := details.get("fine_tuning"):
+        weights = f" (SHA-256 of its weights {start['sha256']})" if "sha256" in start else ""
+        origin = f" Licence of that model: {start['licence']}. Its training data: {start['data']}" if weights else ""
+        parts.append(f"Fine-tuned: the training started from the model {start['model']}{weights}.{origin}")
     if cases := details.get("training_cases"):
         parts.append(_table(("data set", "cases trained on"), [(name, len(names)) for name, names in cases.items()]))
         validation, test = (len(details.get(part, ())) for part in ("validation_cases", "test_cases"))

@@ -1,13 +1,14 @@
 """Makes a model package of a trained network: one ONNX file, from which onnxruntime takes the graph and torch the
 weights.
 
-Weights may be stored in half precision to halve the file; they are computed with in single precision on the CPU. A
-package is only written if both engines agree on it.
+Weights are stored in half precision, which halves the file, wherever both engines agree on the network then, and
+otherwise in single precision, in which the CPU computes anyhow. A package is only written if both engines agree on it.
 """
 
 import dataclasses
 import hashlib
 import json
+import logging
 import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -41,25 +42,50 @@ _SMALLEST_STEP = 32
 
 Storage = Literal["float16", "float32"]
 
+_log = logging.getLogger(__name__)
+
+
+class _Imprecise(SpineError):
+    """The network cannot be exported with the precision in which its weights are stored."""
+
 
 def export_package(
     network: torch.nn.Module,
     manifest_fields: Mapping[str, Any],
     folder: str | Path,
-    storage: Storage = "float16",
+    storage: Storage | None = None,
     card: Callable[[Manifest], str] | None = None,
 ) -> ModelPackage:
     """Write the package of `network` (the family that the manifest names, returning logits) to `folder`.
 
     `manifest_fields` are those of `Manifest` as plain JSON values or as its dataclasses; `files` and `made_with` are
     filled in here, and the network's arguments lose those that are for training. `card` makes the text of a README.md.
-    `storage` is the precision of the kernels; vectors (biases, batch normalisation) always keep single precision.
-    An existing package in `folder` is replaced. Raises SpineError for fields that make no valid manifest, for a
-    network that is not the one they name or needs another pad_multiple, and if torch and onnxruntime disagree by more
+    `storage` is the precision of the kernels, by default the smaller one in which torch and onnxruntime agree; vectors
+    (biases, batch normalisation) always keep single precision. The manifest tells it as `storage` of the training's
+    details. An existing package in `folder` is replaced. Raises SpineError for fields that make no valid manifest, for
+    a network that is not the one they name or needs another pad_multiple, and if torch and onnxruntime disagree by more
     than TOLERANCE.
     """
     folder = Path(folder)
     manifest = _complete(manifest_fields)
+    if storage is not None:
+        return _export(network, manifest, folder, storage, card)
+    try:
+        return _export(network, manifest, folder, "float16", card)
+    except _Imprecise as reason:
+        _log.info(f"{reason} The weights are stored as float32.")
+        return _export(network, manifest, folder, "float32", card)
+
+
+def _export(
+    network: torch.nn.Module,
+    manifest: Manifest,
+    folder: Path,
+    storage: Storage,
+    card: Callable[[Manifest], str] | None,
+) -> ModelPackage:
+    details = manifest.training.details | {"storage": storage}
+    manifest = dataclasses.replace(manifest, training=dataclasses.replace(manifest.training, details=details))
     state = {name: _stored(name, tensor, storage) for name, tensor in network.state_dict().items()}
     contents = {ONNX: _onnx_bytes(_rebuilt(manifest, state), manifest, storage)}
     if card is not None:
@@ -100,7 +126,7 @@ def engine_difference(package: ModelPackage, seed: int = 0) -> float:
 def _check_agreement(package: ModelPackage) -> None:
     difference = engine_difference(package)
     if not difference <= TOLERANCE:
-        raise SpineError(
+        raise _Imprecise(
             f'torch and onnxruntime disagree on "{package.manifest.name}" by {difference:.2g} in probability, more '
             f"than {TOLERANCE}: the network cannot be exported as it is."
         )
@@ -126,7 +152,7 @@ def _stored(name: str, tensor: torch.Tensor, storage: Storage) -> torch.Tensor:
     if storage == "float16" and tensor.is_floating_point() and tensor.ndim >= 2:
         tensor = tensor.half()
         if not tensor.isfinite().all():
-            raise SpineError(f"the weights {name} are too large for half precision: store them as float32.")
+            raise _Imprecise(f"the weights {name} are too large for half precision: store them as float32.")
     return tensor.contiguous()
 
 

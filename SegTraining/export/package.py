@@ -13,7 +13,7 @@ from SpineInference.models.model_package import ModelPackage
 from SpineInference.networks import architecture, build
 from SpineInference.specs import IntensityRule
 
-from ..config.config import load_config
+from ..config.config import Config, load_config
 from ..config.data import THESIS_RULE
 from ..training.callbacks import RESULT, WEIGHTS
 from .model_card import model_card
@@ -72,15 +72,22 @@ def package(run_folder: Path, output: Path, metrics: Mapping[str, Any] | None = 
                 "test_cases": data["test_cases"],
                 "steps": result["step"],
                 "minutes": result["minutes"],
-                "config": config.model_dump(
-                    mode="json", include={"augmentation", "loss", "optimiser", "schedule", "fine_tuning"}
-                ),
+                "config": config.model_dump(mode="json", include={"augmentation", "loss", "optimiser", "schedule"}),
+                **_fine_tuning(config, data),
             },
         },
         "licence": config.model_info.licence,
         "metrics": {"validation_dice_raw_network": result["validation_dice"], **(metrics or {})},
     }
     return export_package(network, fields, output, card=model_card)
+
+
+def _fine_tuning(config: Config, fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a fine-tuned run what it started from. The path of that is of no use to anyone else."""
+    if config.fine_tuning is None:
+        return {}
+    start = fingerprint.get("fine_tuning") or {"model": Path(config.fine_tuning.package).name}
+    return {"fine_tuning": {**start, "freeze_encoder": config.fine_tuning.freeze_encoder}}
 
 
 def _intensity(rule: IntensityRule) -> IntensityRule:

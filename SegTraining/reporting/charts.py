@@ -82,7 +82,9 @@ def _line(
 
 
 def dice_per_slice(evaluation: Evaluation, planes: str, label: str) -> bytes | None:
-    """Bars as in Figure 4.5 of the thesis, for the worst, the middle and the best case; None where nothing is judged.
+    """Bars as in Figure 4.5 of the thesis, for the worst, the middle and the best case.
+
+    None where nothing is judged, and for images of a single slice.
 
     Unlike there, slices in which there was nothing to find and nothing was found have no bar, and those before and
     after all others are left out.
@@ -93,7 +95,7 @@ def dice_per_slice(evaluation: Evaluation, planes: str, label: str) -> bytes | N
             by_case.setdefault(row["case"], []).append(row)
     dice = evaluation.dice_of_cases(planes, label)
     order = sorted((case for case in by_case if dice.get(case) is not None), key=lambda case: dice[case])
-    if not order:
+    if not order or all(len(by_case[case]) == 1 for case in order):
         return None
     places = [0, len(order) // 2, len(order) - 1] if len(order) >= SHOWN_CASES else range(len(order))
     with drawing(_WIDTH, 0.6 + 1.75 * len(places)) as figure:

@@ -89,6 +89,7 @@ def examine(config: Config, data_folder: Path) -> tuple[list[Facts], list[Fault]
         except SpineError as error:
             faults.append(Fault(str(error)))
     faults += _duplicates(facts)
+    faults += [Fault(sentence, False) for sentence in config.model_info.unknown_structures]
     return facts, sorted(faults, key=lambda fault: not fault.fatal)
 
 

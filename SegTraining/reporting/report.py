@@ -83,7 +83,8 @@ def _overview(runs: list[RunRecord], tables: list[Part]) -> Section:
 
 def _of_run(run: RunRecord) -> Iterator[Part]:
     if run.config:
-        yield f"{run.network}, {run.plane} slices, start: {run.start}."
+        seen = "single images" if run.of_single_images else f"{run.plane} slices"
+        yield f"{run.network}, {seen}, start: {run.start}."
     if (curves := training_curves(run)) is not None:
         yield Picture("Training", curves, "Loss and validation Dice over the epochs of the training.")
     evaluations = list(run.evaluations.values())

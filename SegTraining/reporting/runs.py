@@ -89,6 +89,12 @@ class RunRecord:
         return self.config.get("plane")
 
     @property
+    def of_single_images(self) -> bool:
+        """Whether its data are radiographs or the like, which have no planes."""
+        datasets = self.config.get("data", {}).get("datasets", [])
+        return bool(datasets) and all(dataset.get("layout") == "images2d" for dataset in datasets)
+
+    @property
     def family(self) -> str | None:
         return self.config.get("network", {}).get("family")
 
@@ -99,7 +105,10 @@ class RunRecord:
 
     @property
     def start(self) -> str:
-        """The encoder whose pretrained weights training started from, or `RANDOM`."""
+        """The model that was fine-tuned, the encoder whose pretrained weights training started from, or `RANDOM`."""
+        if tuning := self.config.get("fine_tuning"):
+            told = self.fingerprint.get("fine_tuning") or {"model": Path(tuning["package"]).name}
+            return f"fine-tuned from {told['model']}"
         arguments = self.config.get("network", {}).get("arguments", {})
         if arguments.get("encoder_weights") is None:
             return RANDOM
@@ -107,7 +116,10 @@ class RunRecord:
 
     @property
     def weights_file(self) -> str | None:
-        """The file that the encoder started from, with its folder; None for a random start and published weights."""
+        """The file that the encoder started from, with its folder; None for a random start, published weights and
+        fine-tuning."""
+        if self.config.get("fine_tuning"):
+            return None
         path = Path(self.config.get("network", {}).get("arguments", {}).get("encoder_weights") or "")
         return f"{path.parent.name}/{path.name}".lstrip("/") if path.suffix else None
 

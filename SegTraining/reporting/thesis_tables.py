@@ -66,12 +66,12 @@ def run_table(runs: list[RunRecord]) -> Table:
             run.name,
             run.network or "several",
             f"{run.start}, {run.weights_file}" if run.weights_file else run.start,
-            run.plane,
+            "none" if run.of_single_images else run.plane,
             "yes" if run.corrected else "no",
             _text(run.training_cases, 0),
             _text(len(run.epochs), 0),
             _text(run.result.get("epoch"), 0),
-            _text(run.result.get("minutes"), 0),
+            _text(run.result.get("minutes"), 1),
             _text(run.result.get("validation_dice"), 4),
         )
         for run in runs
@@ -146,9 +146,8 @@ def _grid(runs: list[RunRecord]) -> ThesisGrid:
 def _start_note(runs: list[RunRecord]) -> str:
     """Names what the encoders started from, where that was another file than the published weights."""
     files = sorted({run.weights_file for run in runs if run.family in ARCHITECTURES and run.weights_file})
-    return f" Encoders that started from a file, not from the published ImageNet weights: {', '.join(files)}." * bool(
-        files
-    )
+    told = f" Encoders that started from a file, not from the published ImageNet weights: {', '.join(files)}."
+    return told if files else ""
 
 
 def _grid_table(grid: ThesisGrid, start_note: str) -> Table:
@@ -161,13 +160,8 @@ def _grid_table(grid: ThesisGrid, start_note: str) -> Table:
         ]
         rows.append((key[0], key[1], "Yes" if key[2] else "No", *cells))
     columns = ("Model", "Weights", "Corrected", "Sagittal, %", "Coronal, %", "Axial, %")
-    return Table(
-        "table-4.3",
-        "Thesis, Table 4.3: models trained and evaluated on same planes",
-        columns,
-        rows,
-        DICE_NOTE + start_note,
-    )
+    title = "Thesis, Table 4.3: models trained and evaluated on same planes"
+    return Table("table-4.3", title, columns, rows, DICE_NOTE + start_note)
 
 
 def mean_and_sd(
@@ -188,12 +182,11 @@ def _derived_tables(grid: ThesisGrid, start_note: str) -> list[Table]:
     def pairs(values: dict[str, str], chosen: Callable[[tuple[str, str, bool]], bool] = lambda key: True) -> list[Pair]:
         return [Pair(mean_and_sd(grid, plane, chosen), values[plane]) for plane in published.PLANES]
 
-    by_plane = [
-        (plane.capitalize(), pair) for plane, pair in zip(published.PLANES, pairs(published.BY_PLANE), strict=True)
-    ]
+    names = [plane.capitalize() for plane in published.PLANES]
+    by_plane = list(zip(names, pairs(published.BY_PLANE), strict=True))
     raw = pairs(published.BY_CORRECTION["raw"], lambda key: not key[2])
     corrected = pairs(published.BY_CORRECTION["corrected"], lambda key: key[2])
-    by_correction = [(plane.capitalize(), *both) for plane, *both in zip(published.PLANES, raw, corrected, strict=True)]
+    by_correction = list(zip(names, raw, corrected, strict=True))
     by_start = [
         ("Random", *pairs(published.BY_START["Random"], lambda key: key[1] == RANDOM)),
         ("Transfer learning", *pairs(published.BY_START["Transfer learning"], lambda key: key[1] != RANDOM)),
@@ -204,15 +197,21 @@ def _derived_tables(grid: ThesisGrid, start_note: str) -> list[Table]:
     planes = ("Sagittal, %", "Coronal, %", "Axial, %")
     return [
         Table("table-4.4", "Thesis, Table 4.4: by plane", ("Plane", "DSC, %"), by_plane, note),
-        Table("table-4.5", "Thesis, Table 4.5: raw and corrected scans", ("Plane", "Raw", "Corrected"), by_correction),
+        Table(
+            "table-4.5",
+            "Thesis, Table 4.5: raw and corrected scans",
+            ("Plane", "Raw", "Corrected"),
+            by_correction,
+            note,
+        ),
         Table(
             "table-4.7",
             "Thesis, Table 4.7: random start and transfer learning",
             ("Initialized", *planes),
             by_start,
-            start_note.strip(),
+            note + start_note,
         ),
-        Table("table-4.8", "Thesis, Table 4.8: by encoder", ("Encoder", *planes), by_encoder, start_note.strip()),
+        Table("table-4.8", "Thesis, Table 4.8: by encoder", ("Encoder", *planes), by_encoder, note + start_note),
     ]
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from SpineInference.errors import SpineError
-from SpineInference.models.model_package import ModelPackage, open_packages
+from SpineInference.models.model_package import ONNX, ModelPackage, open_packages
 from SpineInference.models.weights import read_weights
 
 from ..config.config import Config
@@ -26,6 +26,18 @@ def load_start(network: torch.nn.Module, config: Config) -> None:
     network.load_state_dict(weights)
     if config.fine_tuning.freeze_encoder:
         encoder_of(network).requires_grad_(False)
+
+
+def describe_start(config: Config) -> dict[str, str]:
+    """What a run tells of the package that it starts from, wherever that lies: name, SHA-256, data and licence."""
+    package = _package(config)
+    manifest = package.manifest
+    return {
+        "model": manifest.name,
+        "sha256": manifest.files[ONNX],
+        "data": manifest.training.data,
+        "licence": manifest.licence,
+    }
 
 
 def encoder_of(network: torch.nn.Module) -> torch.nn.Module:

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -23,11 +24,14 @@ from ..data.cache import CachedCase
 from ..data.prepare import fingerprint, prepare
 from ..data.sampling import PatchDataset, StepBatchSampler
 from .callbacks import BestCheckpoint, EpochLog, FiniteLoss, TimeLimit
+from .fine_tuning import describe_start
 from .module import METRIC, SegmentationModule, start_network
 from .out_of_memory import is_out_of_memory, out_of_memory_error
 from .run_folder import CHECKPOINT, CONFIG, AtomicCheckpoints, check_checkpoint, check_run_folder
 from .run_lock import run_lock
 from .validation import validation_cases
+
+_log = logging.getLogger(__name__)
 
 
 def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Path, resume: bool = False) -> Path:
@@ -38,14 +42,17 @@ def train(config: Config, data_folder: Path, cache_folder: Path, run_folder: Pat
     """
     check_run_folder(config, run_folder, resume)
     _quieten_lightning()
+    for sentence in config.model_info.unknown_structures:
+        _log.warning(sentence)
     seed_everything(config.training.seed, workers=True, verbose=False)
     network = start_network(config)
+    start = {"fine_tuning": describe_start(config)} if config.fine_tuning else {}
     parts = prepare(config, data_folder, cache_folder)
     _check_validation(config, parts["validation"])
     with run_lock(run_folder):
         save_config(config, run_folder / CONFIG)
         with atomic(run_folder / "fingerprint.json") as aside:
-            aside.write_text(json.dumps(fingerprint(config, parts), indent=1), "utf-8")
+            aside.write_text(json.dumps(fingerprint(config, parts) | start, indent=1), "utf-8")
         _fit(
             SegmentationModule(config, network, validation_cases(parts["validation"], config)),
             parts["training"],
@@ -77,6 +84,11 @@ def _fit(module: SegmentationModule, cases: list[CachedCase], run_folder: Path) 
         if told is None:
             raise
         raise SpineError(told.group(1)) from None
+    except SystemExit:  # what Lightning makes of Ctrl-C, which it ignores from then on
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

@@ -16,6 +16,8 @@ from .errors import SpineError
 NUMBERED_OFFSET = 100
 STRUCTURE_OFFSET = 30
 VERTEBRA_CODE = ("51282000", "Vertebra")
+STRUCTURE_CODE = ("91723000", "Anatomical structure")
+"""Of a structure of which nothing is known but its name."""
 
 _SNOMED = [
     *("14806007", "39976000", "113205007", "5329002", "36978003", "36054005", "87391001"),  # C1-C7
@@ -41,7 +43,8 @@ class Segment:
     is_vertebra: bool = True
 
 
-def _colour(position: int) -> tuple[int, int, int]:
+def distinct_colour(position: int) -> tuple[int, int, int]:
+    """The colour (r, g, b; 0-255) of the segment at `position` (0, 1, ...) among others."""
     # Steps of the golden angle keep neighbours far apart in hue, which is what tells touching levels apart.
     red, green, blue = colorsys.hsv_to_rgb((0.08 + position * 0.381966) % 1.0, 0.55, 0.95)
     return round(red * 255), round(green * 255), round(blue * 255)
@@ -53,7 +56,7 @@ def _make_levels() -> dict[str, Segment]:
     for label, name in enumerate(_NAMES, start=1):
         # L6 is a variant without a code of its own: it is coded as a vertebra and named as what it is.
         code, meaning = (codes[name], f"{name} vertebra") if name in codes else VERTEBRA_CODE
-        levels[name] = Segment(label, name, _colour(label), code, meaning)
+        levels[name] = Segment(label, name, distinct_colour(label), code, meaning)
     return levels
 
 
@@ -83,4 +86,4 @@ def parse_level(text: str) -> Segment:
 
 def numbered(number: int) -> Segment:
     """The segment of the `number`-th vertebra from the top (1, 2, ...) when its level is unknown."""
-    return Segment(NUMBERED_OFFSET + number, f"Vertebra {number}", _colour(number), *VERTEBRA_CODE)
+    return Segment(NUMBERED_OFFSET + number, f"Vertebra {number}", distinct_colour(number), *VERTEBRA_CODE)

@@ -91,6 +91,15 @@ def test_the_networks_of_the_thesis(family, encoder, tmp_path):
     assert_agreement(package, channels=1, classes=1)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("family", sorted(SMALL))
+def test_networks_of_full_width_are_exported(family, tmp_path):
+    torch.manual_seed(0)
+    network = settle(networks.build(family, 1, 1))
+    package = export_package(network, fields(network, family, {}), tmp_path / "p")
+    assert_agreement(package, channels=1, classes=1)
+
+
 def test_a_pad_multiple_that_the_network_cannot_do_with(tmp_path):
     network = settle(small("segnet"))
     wrong = fields(network, "segnet", SMALL["segnet"], input=InputSpec(0, 1.0, IntensityRule(), pad_multiple=16))

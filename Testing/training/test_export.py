@@ -1,6 +1,7 @@
 """Export of a trained network to a package: exact, small, without a trace of this machine."""
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,7 @@ def package(tmp_path_factory) -> ModelPackage:
 
 def test_the_package_is_complete(package):
     assert set(package.manifest.files) == {"model.onnx", "README.md"}
+    assert package.manifest.training.details["storage"] == "float16"
     assert package.manifest.made_with["torch"] == torch.__version__.split("+")[0]
     assert package.manifest.network.arguments == TINY, "a package never asks for weights from elsewhere"
     assert [path.name for path in package.path.parent.iterdir()] == ["tiny"]
@@ -133,12 +135,21 @@ def test_softmax_on_a_fixed_canvas_in_single_precision(tmp_path):
     assert not any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer)
 
 
+def test_engines_that_disagree_in_half_precision_get_single(tmp_path, monkeypatch, caplog):
+    differences = iter([0.034, 4e-6])
+    monkeypatch.setattr(onnx_export, "engine_difference", lambda package: next(differences))
+    with caplog.at_level(logging.INFO, "SegTraining"):
+        package = export_package(trained(), FIELDS, tmp_path / "p")
+    assert package.manifest.training.details["storage"] == "float32" and "stored as float32" in caplog.text
+    assert {array.dtype for array in read_weights(package).values() if array.ndim >= 2} == {np.dtype(np.float32)}
+
+
 # ---- refused, with nothing written
 
 
-def refuse(tmp_path, message, network=None, changes=None):
+def refuse(tmp_path, message, network=None, changes=None, storage=None):
     with pytest.raises(SpineError, match=message):
-        export_package(network or trained(), FIELDS | (changes or {}), tmp_path / "p")
+        export_package(network or trained(), FIELDS | (changes or {}), tmp_path / "p", storage)
     assert not list(tmp_path.iterdir())
 
 
@@ -160,7 +171,8 @@ def test_weights_too_large_for_half_precision(tmp_path):
     large = trained()
     with torch.no_grad():
         large.segmentation_head[0].weight[0, 0, 0, 0] = 1e6
-    refuse(tmp_path, "store them as float32", large)
+    refuse(tmp_path, "store them as float32", large, storage="float16")
+    assert export_package(large, FIELDS, tmp_path / "p").manifest.training.details["storage"] == "float32"
 
 
 def test_a_network_that_is_not_the_one_named(tmp_path):

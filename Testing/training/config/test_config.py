@@ -48,6 +48,8 @@ def test_mistake_is_told_with_place_and_suggestion(tmp_path, section, values, pa
         ("data", {"datasets": [{"name": "x", "patient_pattern": "a("}]}, "no regular expression"),
         ("data", {"datasets": [{"name": "x", "patient_pattern": "a"}]}, "group in parentheses"),
         ("data", {"split": {"folds": 3, "validation_fraction": 0.2}}, "not several"),
+        ("model_info", {"labels": [{"name": "Disc", "code": "244945000"}]}, "needs its meaning"),
+        ("model_info", {"labels": [{"name": "Disc", "meaning": "Disc"}]}, "give both"),
         ("model_info", {"labels": [{"name": "A"}, {"name": "B", "values": [1]}]}, "each of several labels needs"),
         (
             "model_info",
@@ -64,6 +66,18 @@ def test_impossible_values_are_refused(tmp_path, section, values, part_of_messag
         load_config(path)
 
 
+def test_a_structure_without_a_code_is_no_vertebra(tmp_path):
+    names = ("Vertebral body", "Disc", "Canal")
+    labels = [{"name": name, "values": [value]} for value, name in enumerate(names, start=1)]
+    info = load_config(write_settings(tmp_path / "x.yaml", model_info={"labels": labels})).model_info
+    assert [label.code for label in info.labels] == ["51282000", "91723000", "91723000"]
+    assert [label.meaning for label in info.labels][:2] == ["Vertebra", "Anatomical structure"]
+    assert len({label.colour for label in info.labels}) == 3
+    assert [name in " ".join(info.unknown_structures) for name in names] == [False, True, True]
+    save_config(load_config(tmp_path / "x.yaml"), tmp_path / "copy.yaml")
+    assert load_config(tmp_path / "copy.yaml").model_info == info
+
+
 def test_a_file_replaces_keys_of_its_base(tmp_path):
     write_settings(tmp_path / "base.yaml")
     (tmp_path / "x.yaml").write_text("base: base.yaml\nplane: axial\ntraining: {seed: 7}\n", "utf-8")
@@ -78,6 +92,15 @@ def test_later_bases_replace_entries_of_earlier_ones(tmp_path):
     (tmp_path / "x.yaml").write_text("base: [first.yaml, second.yaml]\ntraining: {batch_size: 3}\n", "utf-8")
     config = load_config(tmp_path / "x.yaml")
     assert (config.name, config.training.seed, config.training.batch_size) == ("tiny", 7, 3)
+
+
+def test_the_base_may_be_a_preset(tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: vertebral-bodies-axial\ntraining: {seed: 7}\n", "utf-8")
+    config = load_config(tmp_path / "mine.yaml")
+    assert (config.plane, config.training.seed) == ("axial", 7)
+    (tmp_path / "wrong.yaml").write_text("base: vertebral-bodies-axail\n", "utf-8")
+    with pytest.raises(SpineError, match="perhaps vertebral-bodies-axial"):
+        load_config(tmp_path / "wrong.yaml")
 
 
 def test_a_file_that_is_its_own_base_is_refused(tmp_path):

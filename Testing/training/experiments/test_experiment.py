@@ -117,6 +117,15 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(data, tmp_path, capsys):
     assert "no-such-encoder" in (tmp_path / "out" / "runs" / "broken" / "log.txt").read_text("utf-8")
 
 
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(data, tmp_path, monkeypatch, capsys):
+    def interrupt(task):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("SegTraining.experiments.local_executor._in_child", interrupt)
+    assert main(arguments(write(tmp_path), data)) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
 def test_a_changed_configuration_is_refused(copied, data):
     with pytest.raises(SpineError, match=r"training\.batch_size was 4, now it is 2"):
         run(write(copied.parent, batch_size=2), data)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from report_runs_by_hand import everything_judged, write_evaluation, write_run
 
 from SegTraining.cli import main
 from SegTraining.evaluation.examples import COUNT, Examples, read_examples
+from SegTraining.evaluation.output import write_csv
 from SegTraining.reporting.charts import all_runs
 from SegTraining.reporting.figures import FALSE_NEGATIVE, FALSE_POSITIVE, overlays
 from SegTraining.reporting.report import write_report
@@ -106,6 +108,34 @@ def test_examples_are_best_and_worst_slices_apart(tmp_path):
     worst = [e.slice for e in kept if e.kind == "worst"]
     assert worst[0] in range(47, 51) and all(abs(a - b) >= 10 for a in worst for b in worst if a != b)
     assert kept[0].image.dtype == np.uint8 and kept[0].image.shape == kept[0].judged.shape
+
+
+@pytest.mark.parametrize(("images", "expected"), [(1, ["best"]), (3, ["best", "best", "worst"])])
+def test_no_picture_is_both_best_and_worst(tmp_path, images, expected):
+    examples = Examples()
+    for shift in range(images):
+        reference = np.zeros((40, 40, 1), np.uint8)
+        reference[10:30, 10:30] = 1
+        prediction = np.roll(reference, shift, axis=1)
+        examples.add(f"x{shift}", "sagittal", "sagittal", reference * 1.0, prediction, everything_judged(reference))
+    examples.write(tmp_path / "examples.npz")
+    kept = read_examples(tmp_path / "examples.npz")
+    assert [example.kind for example in kept] == expected
+    assert len({example.case for example in kept}) == images
+
+
+def test_single_images_are_not_called_slices(tmp_path):
+    run = write_run(tmp_path / "xray", "segnet")
+    config = yaml.safe_load((run / "config.yaml").read_text("utf-8"))
+    config["data"] = {"datasets": [{"name": "Radiographs", "layout": "images2d"}]}
+    (run / "config.yaml").write_text(yaml.safe_dump(config), "utf-8")
+    folder = write_evaluation(run, [0.8])
+    with (folder / "slices.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    write_csv(rows[5:6], folder / "slices.csv")
+    [html, *_] = write_report([run], tmp_path / "report.html")
+    text = html.read_text("utf-8")
+    assert "single images" in text and "sagittal slices, start" not in text and "Dice per slice" not in text
 
 
 def test_false_pixels_have_colours_of_their_own(tmp_path):

@@ -5,6 +5,8 @@ import torch
 from tiny_training import config
 
 from SegTraining.export.package import package
+from SegTraining.reporting.runs import read_runs
+from SegTraining.reporting.thesis_tables import run_table
 from SegTraining.training.module import SegmentationModule, start_network
 from SegTraining.training.train import train
 from SpineInference.errors import SpineError
@@ -42,6 +44,18 @@ def test_frozen_encoder_keeps_weights_and_statistics(start, folders, tmp_path, f
     network = {name.removeprefix("network."): tensor for name, tensor in state.items()}
     assert all(equal(network, start, "encoder")) == frozen
     assert not all(equal(network, start, "decoder"))
+
+
+def test_a_fine_tuned_run_tells_what_it_started_from(start, folders, tmp_path):
+    run = train(config(fine_tuning={"package": str(start.path)}), *folders, tmp_path / "run")
+    manifest = package(run, tmp_path / "tuned").manifest
+    told = manifest.training.details["fine_tuning"]
+    assert (told["model"], told["sha256"]) == ("tiny", start.manifest.files["model.onnx"])
+    assert str(start.path.parent) not in (tmp_path / "tuned" / "manifest.json").read_text("utf-8")
+    card = (tmp_path / "tuned" / "README.md").read_text("utf-8")
+    assert "Fine-tuned: the training started from the model tiny" in card
+    [record] = read_runs([run])
+    assert record.start == "fine-tuned from tiny" and run_table([record]).rows[0][2] == record.start
 
 
 def test_a_package_with_another_network_is_refused(start):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +52,26 @@ def test_run_without_checkpoint_is_begun_again(whole_run, folders, tmp_path, mon
             train(config(), *folders, tmp_path / "run")
     train(config(), *folders, tmp_path / "run", resume=True)
     assert same(last_state(tmp_path / "run"), last_state(whole_run))
+
+
+def test_ctrl_c_ends_with_130_and_says_how_to_resume(whole_run, folders, tmp_path, monkeypatch, capsys):
+    data, cache = folders
+    path, run = write_settings(tmp_path / "tiny.yaml"), tmp_path / "run"
+    arguments = ["train", str(path), "--data", str(data), "--cache", str(cache), "-o", str(run)]
+
+    def interrupted_in_the_second_epoch(module, *batch):
+        if module.current_epoch == 1:
+            raise KeyboardInterrupt
+        return step(module, *batch)
+
+    step = SegmentationModule.training_step
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationModule, "training_step", interrupted_in_the_second_epoch)
+        assert main(arguments) == 130
+    assert f'--resume goes on with "{run}"' in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert main([*arguments, "--resume"]) == 0
+    assert same(last_state(run), last_state(whole_run))
 
 
 def test_run_lock_is_free_when_its_process_dies(tmp_path):
