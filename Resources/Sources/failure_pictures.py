@@ -17,7 +17,6 @@ from SegTraining.evaluation.evaluate import evaluate  # noqa: E402
 from SegTraining.evaluation.examples import read_examples  # noqa: E402
 from SegTraining.evaluation.output import EXAMPLES  # noqa: E402
 from SegTraining.reporting.figures import overlays  # noqa: E402
-from SpineInference.anatomy import LEVELS  # noqa: E402
 from SpineInference.models.catalog import open_set  # noqa: E402
 from SpineInference.options import DEFAULT_MODEL  # noqa: E402
 
@@ -26,7 +25,7 @@ PICTURE = PROJECT / "Resources" / "Screenshots" / "failures.webp"
 
 def main(folder: Path) -> None:
     """Evaluate the cases of the data set in `folder`, and draw the worst slices."""
-    dataset = Dataset(name=folder.name, ignore_labels=[LEVELS["S1"].label])
+    dataset = Dataset(name=folder.name)
     with tempfile.TemporaryDirectory() as scores:
         evaluate(open_set(DEFAULT_MODEL), find_cases(dataset, folder.parent), Path(scores), each_plane=False)
         worst = [example for example in read_examples(Path(scores, EXAMPLES)) if example.kind == "worst"]
