@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -41,9 +42,11 @@ def inspect(path: Path) -> DicomImage | None:
     from pydicom.tag import Tag
 
     image, pixels, storage, cut = None, None, [], False
+    seen: Counter[int] = Counter()
 
     def at_pixels(tag: int, kind: str | None, length: int) -> bool:
         nonlocal pixels
+        seen[tag] += 1
         pixels = (length, _present_bytes(file, length)) if tag == _PIXEL_DATA else None
         return pixels is not None
 
@@ -56,7 +59,9 @@ def inspect(path: Path) -> DicomImage | None:
             image = DicomImage(path, header, storage[0] or storage[1])
     if any(uid in _NO_SCANS for uid in storage) or (image is not None and image.text("Modality") in _NO_MODALITIES):
         return None
-    if image is not None and _is_whole(image, *pixels):
+    # Of an element that stands there twice pydicom takes the last one, and GDCM, which reads the pixels, the first.
+    is_clear = max(seen.values(), default=0) == 1 and not _repeats_in_meta_header(path)
+    if image is not None and is_clear and image.has_sound_bits and _is_whole(image, *pixels):
         return image
     # Reports, presentation states and the like are no loss, but a slice that is passed over would go unnoticed.
     names = [uid_name(uid) for uid in storage or [_storage_in_meta_header(path)] if uid]
@@ -72,10 +77,16 @@ def no_scan_kind(path: Path) -> str:
 
 
 def _is_whole(image: DicomImage, length: int, present: float) -> bool:
-    """Whether all pixels of `image` are there: GDCM may fill up what is missing, and SimpleITK below 2.5.4 does."""
+    """Whether there are as many pixels as the header of `image` says.
+
+    GDCM may fill up what is missing, and SimpleITK below 2.5.4 does; it passes over what is too much, and where rows
+    are said to be shorter than they are, all of them are sheared.
+    """
     if image.is_deflated:  # unpacked in memory, so that the file does not tell
         present = length
-    return min(length, present) >= (image.least_bytes or length)
+    if (least := image.least_bytes) and length - least >= image.surplus_bytes:
+        return False
+    return min(length, present) >= (least or length)
 
 
 def _present_bytes(file: BinaryIO, length: int) -> float:
@@ -109,6 +120,19 @@ def _storage_in_meta_header(path: Path) -> str:
     with suppress(Exception), warnings.catch_warnings(action="ignore"):
         return element_text(read_file_meta_info(path), "MediaStorageSOPClassUID")
     return ""
+
+
+def _repeats_in_meta_header(path: Path) -> bool:
+    """Whether an element of the meta header, such as the transfer syntax, stands there twice."""
+    from pydicom.filereader import data_element_generator
+
+    with suppress(Exception), open(path, "rb") as file, warnings.catch_warnings(action="ignore"):
+        head = _head(path)
+        file.seek(len(head) if head[128:] == _MAGIC else 0)
+        elements = data_element_generator(file, False, True, stop_when=lambda tag, kind, length: tag >> 16 != 2)
+        tags = [element.tag for element in elements]
+        return len(set(tags)) < len(tags)
+    return False
 
 
 def _looks_like_dicom(path: Path) -> bool:

@@ -147,6 +147,23 @@ class DicomImage:
         known = self.syntax in _PLAIN and self.text("SamplesPerPixel") == "1" and bits.isdecimal()
         return math.prod(self.size) * int(bits) // 8 if known else 0
 
+    @property
+    def surplus_bytes(self) -> int:
+        """How many bytes more than `least_bytes` are no padding: a row or a column of pixels that the size leaves out."""
+        bits = self.text("BitsAllocated")
+        return max(2, min(self.size[:2]) * int(bits) // 8) if bits.isdecimal() else 2
+
+    @property
+    def has_sound_bits(self) -> bool:
+        """Whether the bits of a pixel, as far as the header tells them, can be what it says."""
+        texts = [self.text(keyword) for keyword in _STORED_AS]
+        if not all(text.isdecimal() or not text for text in texts) or texts[3] not in ("", "0", "1"):
+            return False
+        allocated, stored, high = (int(text) if text else None for text in texts[:3])
+        if allocated is None or stored is None:
+            return True
+        return 0 < stored <= allocated and (high is None or stored - 1 <= high < allocated)
+
     def thickness_mm(self, holder: "Dataset | None" = None) -> float | None:
         """Extent of a single image across its plane. None when nothing sensible is said about it."""
         values = [self.numbers(keyword, 1, holder) for keyword in ("SliceThickness", "SpacingBetweenSlices")]
@@ -155,13 +172,17 @@ class DicomImage:
     def scale(self, holder: "Dataset | None" = None) -> tuple[float, float]:
         """Slope and intercept from stored to measured values, 1 and 0 when they are missing.
 
-        GDCM applies them, but passes over a slope of 0 and over whatever it cannot read, so that is refused here.
+        GDCM applies them, but passes over a slope of 0 and over whatever it cannot read, so that is refused here. So is
+        a blank one beside a number: both blank mean no scale.
         """
         scale = []
+        header = self.header if holder is None else holder
+        is_scaled = any(self.text(keyword, holder).strip("\\ ") for keyword in _SCALE)
         for keyword, default in zip(_SCALE, (1.0, 0.0), strict=True):
             number = self.numbers(keyword, 1, holder)
             text = self.text(keyword, holder)
-            if "," in text or (keyword == "RescaleSlope" and number == 0):
+            is_blank = number is None and keyword in header
+            if "," in text or (keyword == "RescaleSlope" and number == 0) or (is_blank and is_scaled):
                 raise self._unusable(keyword, text)
             scale.append(default if number is None else float(number[0]))
         return scale[0], scale[1]

@@ -62,7 +62,8 @@ def read_labels(path: Path | str, monitor: Monitor | None = None, overlapping: b
     """
     image = _load(Path(path), monitor or Monitor())
     if segments := segments_of(Path(path)):
-        image = with_own_values(image, segments)
+        with about(path):
+            image = with_own_values(image, segments)
         if image.GetNumberOfComponentsPerPixel() > 1:
             if overlapping:
                 return image

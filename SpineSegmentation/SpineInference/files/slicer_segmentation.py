@@ -38,8 +38,15 @@ def with_own_values(image: sitk.Image, segments: list[tuple[int, int]]) -> sitk.
     """`image` with another value for each of the `segments` (layer and value in the file): the one in the file where
     these differ, else 1, 2, ... in their order.
 
-    It has one component for each layer that is needed: one alone where nothing overlaps.
+    It has one component for each layer that is needed: one alone where nothing overlaps. Raises SpineError for two
+    segments that are the same voxels, and for one in a layer that does not exist.
     """
+    if len(set(segments)) < len(segments):
+        raise SpineError("its header gives two segments the same layer and label value, export the segmentation again.")
+    if any(not 0 <= layer < image.GetNumberOfComponentsPerPixel() for layer, _ in segments):
+        raise SpineError(
+            "its header tells of a layer of segments that it does not have, export the segmentation again."
+        )
     values = [value for _, value in segments]
     if len(set(values)) < len(values):
         values = list(range(1, len(segments) + 1))
@@ -48,8 +55,7 @@ def with_own_values(image: sitk.Image, segments: list[tuple[int, int]]) -> sitk.
     shape = image.GetSize()[::-1]
     layers = [np.zeros(shape, np.uint16) for _ in range(image.GetNumberOfComponentsPerPixel())]
     for (layer, own), value in zip(segments, values, strict=True):
-        if layer < len(layers):
-            layers[layer][_layer(image, layer) == own] = value
+        layers[layer][_layer(image, layer) == own] = value
     return from_layers(layers, image)
 
 
