@@ -149,7 +149,7 @@ class DicomImage:
 
     @property
     def surplus_bytes(self) -> int:
-        """How many bytes more than `least_bytes` are no padding: a row or a column of pixels that the size leaves out."""
+        """How many bytes more than `least_bytes` are no padding: a row or column that the size leaves out."""
         bits = self.text("BitsAllocated")
         return max(2, min(self.size[:2]) * int(bits) // 8) if bits.isdecimal() else 2
 

@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from dicom_files import CR, ENHANCED_MR, frame_groups, placed, refuse, slices, values, write, write_series
+from dicom_files import CR, ENHANCED_MR, element, frame_groups, placed, refuse, slices, values, write, write_series
 
 from SpineInference.files.reading import read_volume
 from SpineInference.monitor import Monitor
@@ -251,3 +251,44 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path):
     odd = path.rename(path.with_name(b"Sch\xe4del".decode("utf-8", "surrogateescape")))
     refuse_in_one_sentence(tmp_path, odd.name, "UTF-8", "rename it")
     refuse_in_one_sentence(odd, odd.name, "UTF-8", "rename it")
+
+
+@pytest.mark.parametrize("change", [{(0x28, 0x10): ("US", 4)}, {(0x28, 0x11): ("US", 5)}, {(0x28, 0x100): ("US", 8)}])
+def test_more_pixels_than_the_size_says(tmp_path, change):
+    refuse_in_one_sentence(write(tmp_path / "one", slices(1)[0], placed((0, 0, 0)) | change), "corrupt")
+
+
+def test_padded_pixels_are_read(tmp_path):
+    path = write(tmp_path / "one", slices(1)[0], placed((0, 0, 0)))
+    path.write_bytes(path.read_bytes().replace(b"OW\0\0\x3c\0\0\0", b"OW\0\0\x40\0\0\0") + b"\0" * 4)
+    assert np.array_equal(values(read_volume(path)), slices(1))
+
+
+@pytest.mark.parametrize(("tag", "value"), [(0x101, 17), (0x101, 0), (0x102, 16), (0x102, 3), (0x103, 2)])
+def test_impossible_bits_are_refused(tmp_path, tag, value):
+    refuse_in_one_sentence(write(tmp_path / "one", slices(1)[0], placed((0, 0, 0)) | {(0x28, tag): ("US", value)}))
+
+
+def test_an_element_stands_there_once(tmp_path):
+    """Readers differ in which of two they take; a second transfer syntax let the process hang."""
+    path = write(tmp_path / "one", slices(1)[0], placed((0, 0, 0), slope=2, intercept=0))
+    sound = path.read_bytes()
+    slope = element(SLOPE, "DS", "3")
+    path.write_bytes(sound.replace(element(SLOPE, "DS", "2"), element(SLOPE, "DS", "2") + slope))
+    refuse_in_one_sentence(path, "corrupt")
+    syntax = element((2, 0x10), "UI", PLAIN)
+    doubled = sound.replace(syntax, element((2, 0x10), "UI", "1.2.840.10008.1.2.4.90") + syntax)
+    length = doubled.index(b"UL\x04\0") + 4  # of the meta header
+    doubled = doubled[:length] + bytes([doubled[length] + 32]) + doubled[length + 1 :]
+    path.write_bytes(doubled)
+    refuse_in_one_sentence(path, "corrupt")
+
+
+def test_half_a_scale_is_refused(tmp_path):
+    write_tagged(tmp_path, slices(2), lambda i: {SLOPE: ("DS", "" if i else "2"), INTERCEPT: ("DS", "100")})
+    refuse_in_one_sentence(tmp_path, str(tmp_path / "1"), "Rescale Slope")
+
+
+def test_a_blank_scale_is_none(tmp_path):
+    write_tagged(tmp_path, slices(2), lambda i: {SLOPE: ("DS", ""), INTERCEPT: ("DS", "")})
+    assert np.array_equal(values(read_volume(tmp_path)), slices(2))

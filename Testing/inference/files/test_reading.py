@@ -490,3 +490,15 @@ def test_real_labels_and_pictures(spine_data):
     assert len(pictures) == 20
     assert all(read_volume(picture).GetSize() == (256, 256, 1) for picture in pictures)
     assert len({scan_name(picture) for picture in pictures}) == 20
+
+
+@pytest.mark.parametrize("second", [{}, {"LabelValue": "2", "Layer": "1"}])
+def test_segments_that_are_not_told_apart(tmp_path, second):
+    """Two with the same voxels, and one in a layer that the file does not have."""
+    image = sitk.GetImageFromArray(np.arange(60, dtype=np.uint8).reshape(3, 4, 5) % 3)
+    for number, fields in enumerate(({"LabelValue": "1", "Layer": "0"}, {"Layer": "0"} | second)):
+        for name, value in ({"ID": f"s{number}"} | fields).items():
+            image.SetMetaData(f"Segment{number}_{name}", value)
+    sitk.WriteImage(image, str(tmp_path / "two.seg.nrrd"))
+    with pytest.raises(SpineError, match=r"two\.seg\.nrrd: its header .*layer.*\.$"):
+        read_labels(tmp_path / "two.seg.nrrd")

@@ -116,7 +116,8 @@ def mutate_elements(elements: list[Element], rng: random.Random) -> list[Element
         lengths = (0, 1, len(element.value) + 2, max(0, len(element.value) - 2), 0xFFFF, 0xFFFFFFFF)
         changed[at] = replace(element, length=rng.choice(lengths))
     else:
-        changed.insert(rng.randrange(len(elements)), changed.pop(at))
+        before_pixels = len(elements) - 1  # what stands behind them is no header
+        changed.insert(rng.randrange(before_pixels), changed.pop(rng.randrange(before_pixels)))
     return changed
 
 

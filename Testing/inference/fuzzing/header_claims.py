@@ -12,7 +12,7 @@ SAGITTAL = (0, 1, 0, 0, 0, -1)
 LIMIT = 2e-3
 """Numbers in headers are rounded."""
 SFORM_LIMIT = 0.03
-"""Where the sform of a NIfTI file differs by less from its pixdim, ITK takes the spacing of the one, nibabel that of the other."""
+"""Where the sform of a NIfTI file differs by less from pixdim, ITK takes pixdim for the spacing, nibabel the sform."""
 SLOPE_LIMIT = 1e-7
 """ITK takes a smaller slope for none."""
 

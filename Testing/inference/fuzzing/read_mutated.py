@@ -18,7 +18,6 @@ from header_mutations import mutate, write_scan
 
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_labels, read_volume
-from SpineInference.memory import is_out_of_memory
 from SpineInference.monitor import Monitor
 from SpineInference.volume.slice_placement import unknown_of
 
