@@ -52,7 +52,7 @@ def test_every_fault_is_told_at_once(tmp_path, capsys):
 
 
 def test_labels_outside_of_the_list_are_told(tmp_path):
-    labels = [{"name": "Upper", "values": [18]}]
+    labels = [{"name": "Upper", "values": [18], "code": "51282000", "meaning": "Vertebra"}]
     model_info = {**settings()["model_info"], "labels": labels}
     found = faults(make_dataset(tmp_path), model_info=model_info)
     assert len(found) == 4 and all(fatal and "value 19" in said for fatal, said in found)

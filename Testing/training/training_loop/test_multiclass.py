@@ -95,7 +95,7 @@ def test_every_class_is_learnt_and_found_in_a_picture(folders, tmp_path):
     package(folder, tmp_path / "package")
     picture, mask = (folders[0] / "set" / part / "c.png" for part in ("images", "masks"))
     model = str(tmp_path / "package")
-    options = SegmentationOptions(model, device="cpu", threads=1)
+    options = SegmentationOptions(model, device="cpu", threads=1, spacing_mm=(1.0, 1.0))
     written = Runner().run(Request(str(picture), str(tmp_path / "c"), options, str(mask)), Monitor())
     files = {kind: written.folder / name for kind, name in written.record.contents.items()}
     truth = sitk.GetArrayFromImage(sitk.ReadImage(mask))
