@@ -133,6 +133,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.logic.changed = lambda: None
         self.model.close()
         self.options.close()
+        self.results.close()
         self.logic.close()
         self.setParameterNode(None)
         self.watcher.close()

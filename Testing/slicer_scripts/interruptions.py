@@ -45,8 +45,23 @@ def steps(facts):
         assert not any(nodes(kind) for kind in RESULT_NODES), f"after {event.__name__}, {stage}"
         assert panel().ui.statusLabel.text == "", panel().ui.statusLabel.text
     facts["events"] = happened
+    yield from full_table_after_reload()
     start()
     yield 0.3  # and Slicer leaves
+
+
+def full_table_after_reload():
+    """The table beside the slice views outlives the panel; a click there reaches the new panel only."""
+    start()
+    yield "the result", lambda: not panel().logic.isRunning
+    panel().ui.tableAndPlotButton.click()
+    yield 1
+    panel().onReload()
+    yield 0.5
+    [view] = slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="qMRMLTableView")
+    view.selectRow(2)
+    yield 0.2
+    slicer.mrmlScene.Clear(0)
 
 
 def start():

@@ -60,6 +60,10 @@ class ResultSection(PanelSection):
         """Offer it no longer: the scene is closed, and another segmentation may get the ID of the replaced one."""
         self._replacement = None
 
+    def close(self) -> None:
+        """Let go of the views: the panel is going away."""
+        self._views.close()
+
     def update(self, isRunning: bool) -> None:
         result = self.parameters.result
         segmentationNode = self._segmentation()

@@ -1,6 +1,7 @@
 """A result in Slicer's views: the layout with table and chart, and the jump to a vertebra."""
 
 from collections.abc import Callable
+from functools import partial
 
 import qt
 import slicer
@@ -46,7 +47,7 @@ class ResultViews:
     def __init__(self, onRow: Callable[[int], None]):
         self._onRow = onRow
         self._previousLayout: int | None = None
-        self._tables: list[slicer.qMRMLTableView] = []
+        self._tables: list[tuple[slicer.qMRMLTableView, Callable[[], None]]] = []
 
     @property
     def isShown(self) -> bool:
@@ -72,11 +73,18 @@ class ResultViews:
         if chartNode is not None:
             selectionNode.SetActivePlotChartID(chartNode.GetID())
             application.PropagatePlotChartSelection()
+        self._prepareTables()
 
     def hide(self) -> None:
         """Return to the previous layout."""
         if self.isShown and self._previousLayout is not None:
             slicer.app.layoutManager().setLayout(self._previousLayout)
+
+    def close(self) -> None:
+        """Let go of the views, which live on when the panel is reloaded."""
+        for table, slot in self._tables:
+            table.disconnect("selectionChanged()", slot)
+        self._tables = []
 
     def _arrange(self) -> None:
         """Sizes of the views, which Slicer ignores in a layout's description, and a table that can be read and clicked.
@@ -85,22 +93,25 @@ class ResultViews:
         """
         if not self.isShown:
             return
-        viewport = slicer.app.layoutManager().viewport()
-        for splitter in slicer.util.findChildren(viewport, className="QSplitter"):
+        for splitter in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="QSplitter"):
             isVertical = splitter.orientation == qt.Qt.Vertical
             splitter.setSizes([2 * _PIXELS, _PIXELS, _PIXELS] if isVertical else [_PIXELS] * splitter.count())
-        for table in slicer.util.findChildren(viewport, className="qMRMLTableView"):
-            if table not in self._tables:
-                self._tables.append(table)
+        self._prepareTables()
+
+    def _prepareTables(self) -> None:
+        for table in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="qMRMLTableView"):
+            if table not in [known for known, _slot in self._tables]:
+                slot = partial(self._onSelection, table)
+                self._tables.append((table, slot))
                 table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
-                table.connect("selectionChanged()", lambda table=table: self._onSelection(table))
+                table.connect("selectionChanged()", slot)
             table.horizontalHeader().setDefaultAlignment(qt.Qt.AlignCenter | qt.Qt.TextWordWrap)
             table.horizontalHeader().setFixedHeight(2 * table.fontMetrics().lineSpacing() + _CELL_MARGIN)
+            table.horizontalHeader().setHighlightSections(False)  # in bold the titles need more room
             for column in range(table.model().columnCount()):
                 title = str(table.model().headerData(column, qt.Qt.Horizontal))
                 widths = map(table.fontMetrics().horizontalAdvance, [*_inTwoLines(title), _WIDE_VALUE])
                 table.setColumnWidth(column, max(widths) + _CELL_MARGIN)
-            table.horizontalHeader().setHighlightSections(False)  # in bold the titles need more room
             table.resizeColumnToContents(0)
             table.resizeRowsToContents()
 
