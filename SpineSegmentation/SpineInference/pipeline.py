@@ -38,9 +38,9 @@ from .options import SegmentationOptions
 from .placement import SlicePlacement
 from .prediction.fusion import Fusion
 from .prediction.lighting import even_where_it_helps, expects_shading, note_shading
-from .prediction.magnification import magnification, magnified
+from .prediction.magnification import Look, look_closely, magnified
 from .prediction.planes import finest_first, note_precision, packages_to_run, plane_weights
-from .prediction.region import clear_inner_faces, find_region
+from .prediction.region import Region, clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.slices import predict_plane
 from .spine import quality, vertebrae
@@ -131,37 +131,31 @@ def segment(
             judge = finest_first(packages, scan)[0]
             return even_where_it_helps(own, judge.manifest, engine_for(judge), monitor)
 
-    working, shading_removed = prepared(recipe.input.spacing_mm)
-    # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
-    looks_closer = recipe.vertebra_class is not None and recipe.input.canvas is None
-    factor, found_in = 1.0, None
-    if looks_closer:
+    def find(image: sitk.Image) -> Region | None:
         with seconds("region"):
-            found_in = find_region(working, finest_first(packages, scan), engine_for, monitor)
-            factor = magnification(found_in)
-    if factor > 1:
-        coarse = working.GetSize()[::-1]
-        working, shading_removed = prepared(recipe.input.spacing_mm / factor)
-        with seconds("region"):
-            if found_in is None:
-                found_in = find_region(magnified(working, factor), finest_first(packages, scan), engine_for, monitor)
-            else:
-                found_in = found_in.on_grid(coarse, working.GetSize()[::-1])
-    note_shading(shading_removed, monitor)
+            return find_region(image, finest_first(packages, scan), engine_for, monitor)
 
-    volume = sitk.GetArrayViewFromImage(working)
+    # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
+    if recipe.vertebra_class is not None and recipe.input.canvas is None:
+        look = look_closely(prepared, find, recipe.input.spacing_mm)
+        restricted = options.restrict_to_spine and 1 not in scan.GetSize()
+    else:
+        look, restricted = Look(*prepared(recipe.input.spacing_mm)), False
+    note_shading(look.shading_removed, monitor)
+
+    working, volume = look.working, sitk.GetArrayViewFromImage(look.working)
     box = tuple(slice(0, length) for length in volume.shape)
-    if nothing_there := looks_closer and found_in is None:
+    if nothing_there := restricted and look.region is None:
         box = (slice(0, 1),) * 3
-    elif looks_closer and options.restrict_to_spine and 1 not in volume.shape:
-        box = found_in.box
+    elif restricted:
+        box = look.region.box
     region = crop(working, box)
 
     shape = tuple(reversed(region.GetSize()))
     fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels))
     for package, weight in [] if nothing_there else members:
         with seconds(f"network, {package.manifest.plane}"):
-            _add_prediction(fusion, magnified(region, factor), package, weight, engine_for(package), monitor)
+            _add_prediction(fusion, magnified(region, look.factor), package, weight, engine_for(package), monitor)
 
     with seconds("post-processing"):
         monitor.progress("post-processing", 0, 1)
@@ -219,7 +213,7 @@ def segment(
         measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
         labels.CopyInformation(grid)
     made_with = names, planes, device, seconds.spent, notes
-    return Result(labels, segments, partial, measurements, *made_with, slices, placement, shading_removed)
+    return Result(labels, segments, partial, measurements, *made_with, slices, placement, look.shading_removed)
 
 
 def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:

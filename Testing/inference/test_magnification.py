@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SpineInference.prediction.magnification import MOST, SHOWN, SMALL, magnification, magnified
+from SpineInference.prediction.magnification import MOST, SHOWN, SMALL, look_closely, magnification, magnified
 from SpineInference.prediction.region import Region
 
 BOX = (slice(0, 1),) * 3
@@ -29,3 +29,15 @@ def test_magnified_is_the_same_voxels():
     larger = magnified(image, 1.5)
     assert larger.GetSpacing() == (1.5, 3.0, 4.5) and image.GetSpacing() == (1.0, 2.0, 3.0)
     assert (sitk.GetArrayViewFromImage(larger) == sitk.GetArrayViewFromImage(image)).all()
+
+
+def test_where_nothing_is_seen_the_scan_stays_as_it_is():
+    spacings, shown = [], []
+
+    def prepare(mm: float) -> tuple[sitk.Image, float | None]:
+        spacings.append(mm)
+        return sitk.Image(4, 4, 4, sitk.sitkFloat32), mm
+
+    look = look_closely(prepare, lambda image: shown.append(image.GetSpacing()[0]), 1.0)
+    assert spacings == [1.0, 1.0 / MOST] and shown == [1.0, MOST]
+    assert (look.region, look.factor, look.shading_removed) == (None, 1.0, 1.0)

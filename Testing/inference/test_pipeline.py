@@ -271,3 +271,14 @@ def test_small_bodies_are_found_and_measured_as_large_ones(models, slices):
             assert other.volume_mm3 == pytest.approx(one.volume_mm3 * ratio, rel=0.05)
         assert other.dice > 0.95
     assert sorted(found[1].labels.GetSpacing()) == pytest.approx([0.45] * 3)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_who_wants_all_of_a_scan_gets_all_of_it(models, monkeypatch, whole):
+    """Where the coarse pass sees nothing, every slice is still computed for a single slice and without restriction."""
+    monkeypatch.setattr("SpineInference.pipeline.find_region", lambda *_: None)
+    scan = column().scan
+    middle = scan.GetWidth() // 2
+    scan = scan if whole else scan[middle : middle + 1, :, :]
+    options = SegmentationOptions(planes=("sagittal",), restrict_to_spine=not whole)
+    assert len(segment(scan, models, options).segments) == BODIES

@@ -6,6 +6,9 @@ resampled more finely, and the networks are told that its pixels are of the usua
 millimetres, before and after, stays as it is.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import SimpleITK as sitk
 
 from .region import Region
@@ -16,6 +19,43 @@ SHOWN = 0.75
 """As large, relative to lumbar ones, smaller bodies are shown."""
 MOST = 2.0
 """Larger than so many times nothing is shown; as many times, where nothing is seen at the usual size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A scan as the networks shall see it: canonical, on the `working` grid, shown `factor` times larger.
+
+    `region` is where the spine was seen in it, None where nothing was or nobody looked. `shading_removed`: see
+    `lighting`.
+    """
+
+    working: sitk.Image
+    shading_removed: float | None = None
+    region: Region | None = None
+    factor: float = 1.0
+
+
+def look_closely(
+    prepare: Callable[[float], tuple[sitk.Image, float | None]],
+    find: Callable[[sitk.Image], Region | None],
+    spacing_mm: float,
+) -> Look:
+    """How closely a scan is looked at, by what `find` sees in it.
+
+    `prepare` gives the scan on a working grid of so many mm, and what shading it has removed. Where nothing is seen
+    larger either, the scan stays as it is.
+    """
+    usual = Look(*prepare(spacing_mm))
+    region = find(usual.working)
+    factor = magnification(region)
+    if factor == 1:
+        return Look(usual.working, usual.shading_removed, region)
+    working, shading_removed = prepare(spacing_mm / factor)
+    if region is None:
+        region = find(magnified(working, factor))
+        return usual if region is None else Look(working, shading_removed, region, factor)
+    finer = region.on_grid(usual.working.GetSize()[::-1], working.GetSize()[::-1])
+    return Look(working, shading_removed, finer, factor)
 
 
 def magnification(region: Region | None) -> float:
