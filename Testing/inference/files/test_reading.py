@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from refusals import refuse
 
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import check_volume, find_scans, read_labels, read_volume, scan_name
@@ -48,16 +49,6 @@ def patch(path: Path, offset: int, layout: str, *values: float) -> None:
     content = bytearray(path.read_bytes())
     struct.pack_into("<" + layout, content, offset, *values)
     path.write_bytes(content)
-
-
-def refuse(path: Path, *words: str) -> None:
-    """Reading `path` must fail with one sentence that names the file and holds all `words`."""
-    with pytest.raises(SpineError) as caught:
-        read_volume(path)
-    message = str(caught.value)
-    assert str(path) in message and message.endswith(".") and "\n" not in message
-    for word in words:
-        assert word in message
 
 
 @pytest.mark.parametrize("folder", ["plain", "Größe und Länge 脊椎"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from refusals import refuse
 
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_labels, read_volume
@@ -59,15 +60,6 @@ def affine_of(image: sitk.Image) -> np.ndarray:
     """RAS, [3, 4]."""
     direction = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     return np.column_stack([direction, image.GetOrigin()]) * [[-1], [-1], [1]]
-
-
-def refuse(path: Path, *words: str) -> None:
-    with pytest.raises(SpineError) as caught:
-        read_volume(path)
-    message = str(caught.value)
-    assert str(path) in message and message.endswith(".") and "\n" not in message
-    for word in words:
-        assert word in message
 
 
 def rotation(degrees: float) -> np.ndarray:

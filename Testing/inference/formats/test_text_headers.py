@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from refusals import refuse
 
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_volume
@@ -42,15 +43,6 @@ def read(path: Path) -> tuple[sitk.Image, list[str]]:
 
 def values(path: Path) -> np.ndarray:
     return sitk.GetArrayFromImage(read_volume(path))
-
-
-def refuse(path: Path, *words: str) -> None:
-    with pytest.raises(SpineError) as caught:
-        read_volume(path)
-    message = str(caught.value)
-    assert path.stem in message and message.endswith(".") and "\n" not in message
-    for word in words:
-        assert word in message
 
 
 # ---- NRRD
