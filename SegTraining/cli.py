@@ -51,9 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("output", type=Path, help="folder of the new data set")
     command.add_argument(
         "--kind",
-        choices=("spine", "varied-spine", "scintigraphy", "radiograph"),
+        choices=("spine", "varied-spine", "close-spine", "scintigraphy", "radiograph"),
         default="spine",
-        help="what it shows (default spine: lumbar T1, T2 and water images in turn; varied-spine: any region and scan)",
+        help="what it shows (default spine: lumbar T1, T2 and water images in turn; varied-spine: any region and scan; "
+        "close-spine: sharp cut-outs, mostly of necks, as large as networks are shown them)",
     )
     command.add_argument("--region", help="of spines, what is in the middle: cervical, thoracic, lumbar, ... (by kind)")
     command.add_argument("--count", type=int, default=24, help="scans or images (default 24)")

@@ -49,15 +49,14 @@ def _data(options: argparse.Namespace) -> Path:
 
 
 def run_phantom(options: argparse.Namespace) -> None:
-    if options.kind in ("spine", "varied-spine"):
+    if options.kind in (variety := {"spine": "plain", "varied-spine": "full", "close-spine": "close"}):
         from .synthetic.spine.dataset import write_dataset
         from .synthetic.spine.phantom import REGIONS
 
         if options.region not in (None, *REGIONS):
             raise SpineError(f'"{options.region}" is not a region of a spine: use {", ".join(REGIONS)}.')
-        variety = "plain" if options.kind == "spine" else "full"
         region = {"region": options.region} if options.region else {}
-        write_dataset(options.output, options.count, options.seed, variety, **region)
+        write_dataset(options.output, options.count, options.seed, variety[options.kind], **region)
     elif options.region:
         raise SpineError(f"--region is for spines, not for a {options.kind}: leave it out.")
     else:

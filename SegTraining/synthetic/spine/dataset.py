@@ -9,6 +9,9 @@ import SimpleITK as sitk
 
 from .phantom import make_phantom
 
+VARIETIES = ("plain", "full", "close")
+"""Kinds of data sets: alike, as various as the scans of many hospitals, and sharp cut-outs, mostly of necks."""
+
 _CONTRASTS = {
     "T2": 0.22,
     "T1": 0.2,
@@ -64,18 +67,47 @@ def draw_recipe(seed: int) -> dict[str, Any]:
     }
 
 
+_CLOSE_REGIONS = {"cervical": 0.62, "cervicothoracic": 0.18, "thoracic": 0.1, "lumbar": 0.1}
+
+
+def draw_close_recipe(seed: int) -> tuple[dict[str, Any], float]:
+    """Arguments of `make_phantom` for a sharp cut-out of a spine, mostly a neck, and how many times larger to show it.
+
+    Of isotropic voxels, so that slices of any plane and thickness can be made of it; necks enlarged as networks are
+    shown them (`SpineInference.prediction.magnification`).
+    """
+    rng = np.random.default_rng([seed, 7])
+    any_scan = draw_recipe(seed)
+    region = str(rng.choice(list(_CLOSE_REGIONS), p=list(_CLOSE_REGIONS.values())))
+    small = region in ("cervical", "cervicothoracic")
+    larger = rng.uniform(1.2, 1.5) if small else 1.0
+    fine = rng.uniform(0.8, 1.0) / larger
+    height = rng.uniform(100, 150) if small else rng.uniform(120, 180)
+    recipe = {
+        "spacing": (fine, fine, fine),
+        "field_of_view": (rng.uniform(120, 180), height, rng.uniform(110, 180)),
+        "region": region,
+        "oblique_degrees": float(rng.uniform(0, 12)),
+    }
+    return {**any_scan, **recipe}, larger
+
+
 def write_dataset(folder: Path, count: int, seed: int, variety: str = "plain", **arguments) -> None:
     """Write `count` phantoms in nnU-Net's raw layout: imagesTr, labelsTr (bodies 1), instancesTr (VerSe labels).
 
     Beside them lie the whole vertebrae (vertebraeTr, VerSe labels) and what each voxel is (structuresTr, `Structure`).
     The seeds are `seed`, `seed + 1`, ...; `arguments` go to `make_phantom`. With `variety` "plain" the contrasts T1,
-    T2 and water take turns; with "full" each case is a scan of another kind (`draw_recipe`). Raises ValueError for
-    another variety.
+    T2 and water take turns; with "full" each case is a scan of another kind (`draw_recipe`), with "close" a cut-out as
+    networks are shown it (`draw_close_recipe`). Raises ValueError for another variety.
     """
-    if variety not in ("plain", "full"):
-        raise ValueError(f'"{variety}" is not a variety of phantoms: use plain or full.')
+    if variety not in VARIETIES:
+        raise ValueError(f'"{variety}" is not a variety of phantoms: use {", ".join(VARIETIES)}.')
     for number in range(seed, seed + count):
-        recipe = draw_recipe(number) if variety == "full" else {"contrast": ("T1", "T2", "water")[(number - seed) % 3]}
+        recipe, larger = {"contrast": ("T1", "T2", "water")[(number - seed) % 3]}, 1.0
+        if variety == "full":
+            recipe = draw_recipe(number)
+        elif variety == "close":
+            recipe, larger = draw_close_recipe(number)
         phantom = make_phantom(number, **{**recipe, **arguments})
         name = f"phantom_{number:05d}"
         images = {
@@ -86,6 +118,7 @@ def write_dataset(folder: Path, count: int, seed: int, variety: str = "plain", *
             f"structuresTr/{name}.nii.gz": phantom.structures,
         }
         for path, image in images.items():
+            image.SetSpacing([larger * mm for mm in image.GetSpacing()])
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             sitk.WriteImage(image, folder / path, True)
     description = {

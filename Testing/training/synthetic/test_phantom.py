@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SegTraining.synthetic.spine.dataset import write_dataset
+from SegTraining.synthetic.spine.dataset import draw_close_recipe, write_dataset
 from SegTraining.synthetic.spine.phantom import Phantom, make_phantom
 from SpineInference.anatomy import LEVELS
 
@@ -103,6 +103,16 @@ def test_other_regions(region: str, names: tuple[str, ...]):
 def test_unknown_contrast_is_refused():
     with pytest.raises(ValueError, match="FLAIR"):
         make_phantom(1, contrast="FLAIR")
+
+
+def test_close_cut_outs_show_necks_larger(tmp_path):
+    recipes = [draw_close_recipe(seed) for seed in range(40)]
+    assert all(len(set(recipe["spacing"])) == 1 for recipe, _ in recipes)
+    assert all((larger > 1) == recipe["region"].startswith("cervic") for recipe, larger in recipes)
+    write_dataset(tmp_path, 1, 0, "close", spacing=(2.0, 2.0, 2.0), field_of_view=(60.0, 60.0, 40.0))
+    for part in ("imagesTr/phantom_00000_0000", "labelsTr/phantom_00000"):
+        written = sitk.ReadImage(tmp_path / f"{part}.nii.gz")
+        assert written.GetSpacing() == pytest.approx([2.0 * recipes[0][1]] * 3)
 
 
 def test_dataset_in_nnunet_layout(tmp_path):
