@@ -3,6 +3,7 @@
 No size is taken for granted: a neck in one slice and a tall man's back go the same way.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,18 +28,21 @@ as pieces and bodies cut by the border do."""
 _GAPS, _CUTS = (0.13, 0.23), (0.2, 2.0)
 """How much a fragment to be cut speaks against a height, by the narrower of the gaps above and below in its length.
 Between bodies the gaps are a third of their length; between pairs of bodies, with the same discs, an eighth."""
+_WAISTS, _WAISTLESS = (0.02, 0.1), (2.0, 0.0)
+"""How much it speaks against a height to cut a fragment that has hardly a waist (see `instance_separation.waist`)."""
 
 
 class BodyHeights:
     """How high the bodies are along a spine, from the lengths of the `fragments` that its mask falls into by itself.
 
     At each place it is the height that explains the fragments near there best: each should be as long as one body, or
-    as several with their discs. Fragments that would have to be cut speak against a height, and so does its distance
-    from that of a usual body of this thickness, the more the larger the share of the bodies' width that is seen:
-    beside the middle, a slice through a body is as high as the body but thin.
+    as several with their discs. Fragments that would have to be cut speak against a height, most between open discs
+    and without a waist (`waists`, one for each), and so does its distance from that of a usual body of this thickness,
+    the more the larger the share of the bodies' width that is seen: beside the middle, a slice through a body is as
+    high as the body but thin.
     """
 
-    def __init__(self, fragments: list[Fragment]):
+    def __init__(self, fragments: list[Fragment], waists: Sequence[float]):
         extent, thickness, width, self._voxels, self._middle = np.array(
             [(f.extent, f.thickness, f.width, len(f), f.middle) for f in fragments]
         ).T
@@ -52,8 +56,9 @@ class BodyHeights:
         self._heights = column * _HEIGHTS[:, None]
         lengths = extent / self._heights
         several = np.maximum(1, np.rint((lengths + DISC_PER_HEIGHT) / (1 + DISC_PER_HEIGHT)))
+        cost_of_cuts = _cost_between_gaps(fragments) + np.interp(waists, _WAISTS, _WAISTLESS)
         as_one = _unlike(lengths)
-        as_several = _unlike(lengths / _length_of(several)) + _cost_of_cuts(fragments) * (several > 1)
+        as_several = _unlike(lengths / _length_of(several)) + cost_of_cuts * (several > 1)
         self._costs = np.minimum(as_one, as_several)
         self._of_each = extent / np.where(as_one <= as_several, 1, _length_of(several))
 
@@ -95,7 +100,7 @@ def _near(places: np.ndarray, others: np.ndarray, reach: float) -> np.ndarray:
     return np.exp(-0.5 * np.square((places[:, None] - others) / reach))
 
 
-def _cost_of_cuts(fragments: list[Fragment]) -> np.ndarray:
+def _cost_between_gaps(fragments: list[Fragment]) -> np.ndarray:
     """How much the need to cut each of the `fragments` speaks against a height: most between two open discs."""
     order = np.argsort([fragment.middle for fragment in fragments])
     low, high, length = (np.array([getattr(fragments[i], of) for i in order]) for of in ("low", "high", "extent"))

@@ -11,6 +11,8 @@ spine each voxel lies (mm downwards), `depth` how deep inside the mask (mm, see 
 height in mm that a body is expected to have here. Results are labels 1..n of the bodies, 0 outside the fragment.
 """
 
+import math
+
 import numpy as np
 from scipy import ndimage
 
@@ -90,6 +92,20 @@ def has_dens(inside: np.ndarray, position: np.ndarray, depth: np.ndarray, height
         return False
     _, (cut,) = _best_cuts(profile, 2, bodies)
     return bool(profile[cut] > _DENS_GROWS * np.median(profile[:cut]))
+
+
+def waist(position: np.ndarray, depth: np.ndarray, thickness: float, spacing_ipl: Spacing) -> float:
+    """How much thinner or more doubtful than on both sides of it the thinnest place of a fragment is: 0 to 1.
+
+    `position` and `depth` [n] of its voxels, `thickness` of the column in mm. A body alone has none: it is deepest in
+    its middle, however its endplates are sunken.
+    """
+    section_mm = max(_SECTION * thickness, spacing_ipl[0])
+    along = position - position.min()
+    profile = _profile(along / section_mm, depth, max(1, math.ceil(along.max() / section_mm)))
+    profile = ndimage.gaussian_filter1d(profile, 1.5 * _SECTION * thickness / section_mm)
+    above, below = np.maximum.accumulate(profile), np.maximum.accumulate(profile[::-1])[::-1]
+    return float(np.max(1 - profile / np.minimum(above, below)))
 
 
 def _along_the_spine(

@@ -11,7 +11,7 @@ from ..volume.boxes import Box, bounding_box
 from .body_sizes import BodyHeights
 from .fragment_joining import join_fragments
 from .fragments import Fragment, Spacing, thickness_of
-from .instance_separation import certain_depth, cut_to_length, erosion_split, has_dens
+from .instance_separation import certain_depth, cut_to_length, erosion_split, has_dens, waist
 from .spine_curve import SpineCurve, fit_spine_curve
 
 THICKNESS_PER_BEND = 2.8
@@ -159,7 +159,8 @@ def _cut_touching(
         for number, box in enumerate(found, start=1)
         if box is not None
     ]
-    heights = BodyHeights(fragments)
+    waists = [waist(f.position, depth[f.voxels], f.thickness, spacing_ipl) for f in fragments]
+    heights = BodyHeights(fragments, waists)
 
     def looked_at(fragment: Fragment) -> tuple[Box, tuple]:
         """The box around a fragment, and what the functions of `instance_separation` want to know of it."""

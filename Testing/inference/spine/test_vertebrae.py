@@ -191,6 +191,15 @@ def test_slice_beside_the_middle_is_not_cut(count, lean):
     assert_separated(*separate(labels > 0, (1.0, 1.0, 4.0)), labels, least=0.999)
 
 
+def test_without_a_waist_a_high_body_stays_whole():
+    """Two bodies beside the middle, twice as high as thick, nearly touching; doubt across the upper one."""
+    bulging = [(0, 62, 68), (8, 56, 70), (18, 54, 72), (28, 58, 74), (34, 64, 70)]
+    labels = slice_of_outlines([np.add(bulging, [12, 0, 0]), np.add(bulging, [46.5, 6, 6])])
+    likely = np.where(labels > 0, 0.97, 0.0)
+    likely[28:32] = np.minimum(likely[28:32], 0.65)
+    assert_separated(*separate(labels > 0, (1.0, 1.0, 4.0), likely), labels, least=0.999)
+
+
 @pytest.mark.parametrize("scale", [0.6, 1.0])
 @pytest.mark.parametrize("base", [40, 45])
 def test_the_dens_belongs_to_c2_in_a_slice(base, scale):
