@@ -38,7 +38,7 @@ def test_training_says_it_too(monkeypatch, tmp_path, capsys):
     def run(_: object) -> None:
         np.empty((1 << 46,), np.float64)
 
-    monkeypatch.setattr("SegTraining.commands.run_phantom", run)
+    monkeypatch.setattr("SegTraining.commands.phantom.run", run)
     assert main(["phantom", str(tmp_path)]) == 2
     assert "phantom: there is not enough memory" in capsys.readouterr().err
 
