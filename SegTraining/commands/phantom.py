@@ -5,6 +5,9 @@ from pathlib import Path
 
 from SpineInference.errors import SpineError
 
+_SPINES = {"spine": "plain", "varied-spine": "full", "close-spine": "close"}
+"""Kinds that are spines, and the variety of `write_dataset` that each is."""
+
 
 def add_to(subparsers: argparse._SubParsersAction) -> None:
     command = subparsers.add_parser("phantom", help="write a data set of synthetic spines, bone scans or radiographs")
@@ -23,14 +26,14 @@ def add_to(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    if options.kind in (variety := {"spine": "plain", "varied-spine": "full", "close-spine": "close"}):
+    if options.kind in _SPINES:
         from ..synthetic.spine.dataset import write_dataset
         from ..synthetic.spine.phantom import REGIONS
 
         if options.region not in (None, *REGIONS):
             raise SpineError(f'"{options.region}" is not a region of a spine: use {", ".join(REGIONS)}.')
         region = {"region": options.region} if options.region else {}
-        write_dataset(options.output, options.count, options.seed, variety[options.kind], **region)
+        write_dataset(options.output, options.count, options.seed, _SPINES[options.kind], **region)
     elif options.region:
         raise SpineError(f"--region is for spines, not for a {options.kind}: leave it out.")
     else:
