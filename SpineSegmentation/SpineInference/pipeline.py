@@ -115,7 +115,6 @@ def segment(
             options = replace(options, planes=(placement.plane,))
     packages = packages_to_run(models, options, scan, monitor)
     note_precision(packages, options, device, monitor)
-    members = plane_weights(packages, scan)
     recipe = packages[0].manifest
     if reference is not None and recipe.vertebra_class is None:
         check_values(reference, list(recipe.structures.values()))
@@ -153,7 +152,7 @@ def segment(
 
     shape = tuple(reversed(region.GetSize()))
     fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels))
-    for package, weight in [] if nothing_there else members:
+    for package, weight in [] if nothing_there else plane_weights(packages, scan, look.factor):
         with seconds(f"network, {package.manifest.plane}"):
             _add_prediction(fusion, magnified(region, look.factor), package, weight, engine_for(package), monitor)
 

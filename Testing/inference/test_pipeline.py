@@ -85,17 +85,18 @@ def test_named_bodies_on_the_scans_own_grid(models, name):
 
 
 def test_coarse_planes_count_less_or_are_left_out(models):
-    def weights(thickness: float) -> tuple[list[float], list[str]]:
+    def weights(thickness: float, shown_larger: float = 1.0) -> tuple[list[float], list[str]]:
         scan, notes = column((0.8, 0.8, thickness), PERMUTED).scan, []
         packages = packages_to_run(models, SegmentationOptions(), scan, Monitor(on_note=notes.append))
         if thickness > 1:
             assert finest_first(packages[::-1], scan)[0].manifest.plane == "sagittal"
-        return [round(weight, 2) for _, weight in plane_weights(packages, scan)], notes
+        return [round(weight, 2) for _, weight in plane_weights(packages, scan, shown_larger)], notes
 
     assert weights(1.0) == ([0.33, 0.33, 0.33], [])
     assert weights(2.0) == ([0.33, 0.33, 0.33], [])
     assert weights(4.0) == ([0.4, 0.3, 0.3], [])
     assert weights(7.0) == ([0.54, 0.23, 0.23], [])
+    assert weights(2.0, shown_larger=2.0) == weights(4.0)
     alone, notes = weights(9.0)
     assert alone == [1.0] and "too thick to look at them in the coronal and axial planes" in notes[0]
 

@@ -71,9 +71,14 @@ _RULES = (
 """Which planes are left out unless they are asked for: a function that names them, never all of them, and why."""
 
 
-def plane_weights(packages: list[ModelPackage], scan: sitk.Image) -> list[tuple[ModelPackage, float]]:
-    """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border."""
-    weights = [min(1.0, COARSE / _coarseness(package, scan)) for package in packages]
+def plane_weights(
+    packages: list[ModelPackage], scan: sitk.Image, shown_larger: float
+) -> list[tuple[ModelPackage, float]]:
+    """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border.
+
+    Bodies that are `shown_larger` to the networks, by this factor, have so many fewer pixels in the scan.
+    """
+    weights = [min(1.0, COARSE / (shown_larger * _coarseness(package, scan))) for package in packages]
     return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
 
 
