@@ -102,9 +102,9 @@ def test_the_ablation_differs_in_what_teaches_only():
         for name, config in found.items()
     }
     assert taught == {
-        "both": [True] * 5,
-        "patients": [True] * 3 + [False] * 2,
-        "phantoms": [False] * 3 + [True] * 2,
+        "both": [True] * 6,
+        "patients": [True] * 3 + [False] * 3,
+        "phantoms": [False] * 3 + [True] * 3,
     }
     both, *others = ({**config, "name": None} for config in found.values())
     assert all(other == both for other in others) and both["fine_tuning"] is None
