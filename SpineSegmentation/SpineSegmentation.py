@@ -363,6 +363,26 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
 
         return self._start(Remeasurement, wait, onEnd, lambda run: run.start(tableNode, referenceSegmentation))
 
+    def saveTrainingCase(self, result, folder, name, wait=True, onEnd=None):
+        """Save a corrected result as the case `name` of a data set in nnU-Net's raw layout, for `segtraining`.
+
+        `result` is the table of the result or its segmentation. `folder` is made if it is not there; it belongs to such
+        cases alone, and none of them is ever replaced. With `wait`, blocks and returns the path of the image in the
+        data set, or raises SpineError with a sentence for the user. Otherwise returns None at once and calls
+        `onEnd(path, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.
+        """
+        from SpineSegmentationLib.scene.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.ResultNodes import runOf
+        from SpineSegmentationLib.scene.VolumeInfo import modalityOf
+        from SpineSegmentationLib.worker.CaseSaving import CaseSaving
+
+        def start(run):
+            volumeNode = scanOf(result)
+            known = volumeNode is not None and (modalityOf(volumeNode) or self.modalityOf(runOf(result).model))
+            run.start(result, str(folder), name, known or "MR")
+
+        return self._start(CaseSaving, wait, onEnd, start)
+
     def _start(self, make, wait, onEnd, start):
         """Start the run that `make(ended)` returns, with `start(run)`; its result with `wait`."""
         if self.isRunning:

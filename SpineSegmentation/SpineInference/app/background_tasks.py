@@ -8,6 +8,7 @@ reads one task as a line of JSON and answers in the words of `worker`, with thes
     import     name: the set that was made of the file or folder
     devices    automatic: what "auto" takes; others: what else can be chosen; each a dict of wish, name and reason
     measure    measurements and dice_per_slice: see `measuring.remeasure`
+    save_case  image: the path of the scan in the data set: see `training_case`
 """
 
 import sys
@@ -19,6 +20,7 @@ from ..memory import enough_memory
 from ..monitor import Monitor
 from ..placement import SlicePlacement
 from ..schema import parse_json
+from .training_case import TrainingCase, save_case
 from .worker import serve
 
 
@@ -37,11 +39,12 @@ class SegmentsToMeasure:
 @dataclass(frozen=True)
 class BackgroundTask:
     """`model`: the name of the set to download, or the path of the package or packages to import; `segments`: what
-    is to be measured."""
+    is to be measured; `case`: what is to be saved for training."""
 
-    kind: Literal["download", "import", "devices", "measure"]
+    kind: Literal["download", "import", "devices", "measure", "save_case"]
     model: str = ""
     segments: SegmentsToMeasure | None = None
+    case: TrainingCase | None = None
 
 
 def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
@@ -51,6 +54,8 @@ def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
         return _devices()
     if task.kind == "measure":
         return _measure(task.segments, monitor)
+    if task.kind == "save_case":
+        return _save_case(task.case, monitor)
     from ..models import catalog
 
     if task.kind == "download":
@@ -80,6 +85,14 @@ def _measure(segments: SegmentsToMeasure | None, monitor: Monitor) -> dict[str, 
         reference = read_labels(segments.reference, monitor, overlapping=True) if segments.reference else None
         labels = read_labels(segments.labels, monitor, overlapping=True)
         return remeasure(labels, bodies, structures, reference, segments.placement)
+
+
+def _save_case(case: TrainingCase | None, monitor: Monitor) -> dict[str, Any]:
+    if case is None:
+        raise SpineError('the background task is not valid: "save_case" needs "case".')
+    monitor.progress("writing", 0, 1)
+    with enough_memory(case.scan):
+        return {"image": str(save_case(case, monitor))}
 
 
 if __name__ == "__main__":
