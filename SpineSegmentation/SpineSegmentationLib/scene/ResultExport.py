@@ -88,7 +88,7 @@ def exportTable(tableNode: "slicer.vtkMRMLTableNode", path: str) -> None:
 
 def _cell(name: str, value: Cell) -> Cell:
     # A column of numbers in the scene knows no whole ones.
-    return "" if value is None else int(value) if name == "label" else value
+    return "" if value is None else int(value) if name in ("label", "bodies", "doubtful") else value
 
 
 def _fileName(name: str) -> str:
