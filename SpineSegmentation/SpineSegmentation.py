@@ -42,7 +42,8 @@ class SpineSegmentation(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Finds the vertebral bodies in an MR scan of the spine, names and measures them. Choose the scan, say "
             "which vertebra is the topmost one if you know it, and press Segment. Look at every result before you "
-            "use it, and correct it in the Segment Editor. Not for clinical use."
+            "use it, and correct it in the Segment Editor. Several scans can be segmented one after the other, and "
+            "corrected results saved as training cases for a better model. Not for clinical use."
         )
         self.parent.acknowledgementText = _(
             "After the thesis on the segmentation of the cervical spine in MR by A. Utegulov (2020). Please cite the "

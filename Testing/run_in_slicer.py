@@ -124,6 +124,16 @@ def two_patients(slicer: Slicer) -> CheckResult:
     return slicer.script("two_patients", model=model, **_pictures(slicer))
 
 
+def several_scans(slicer: Slicer) -> CheckResult:
+    model = model_of_several_labels(slicer.folder("several_scans"))
+    return slicer.script("several_scans", model=model, **_pictures(slicer))
+
+
+def training_cases(slicer: Slicer) -> CheckResult:
+    model = model_of_several_labels(slicer.folder("training_cases"))
+    return slicer.script("training_cases", model=model, **_pictures(slicer))
+
+
 def _panel_sizes(percent: int, slicer: Slicer) -> CheckResult:
     name = f"panel_sizes_{percent}"
     model = model_of_several_labels(slicer.folder(name))
@@ -178,6 +188,8 @@ CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
         hand_use,
         several_labels,
         two_patients,
+        several_scans,
+        training_cases,
         headless_use,
         readme_example,
         interruptions,
