@@ -57,7 +57,9 @@ class SeveralScans:
 
     def close(self) -> None:
         """Stop; the owner of the worker waits for its end."""
-        self.cancel()
+        self._stopped = self._stopped or Cancelled()
+        if self._run is not None:
+            self._run.close()
 
     def wait(self) -> None:
         """Block until the end: for scripts."""
