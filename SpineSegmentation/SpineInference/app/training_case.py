@@ -106,19 +106,8 @@ def save_case(case: TrainingCase, monitor: Monitor | None = None) -> Path:
         )
     if case.placement is not None:
         image, labels = placed(image, case.placement), placed(labels, case.placement)
-    array = sitk.GetArrayViewFromImage(labels)
-    if not array.any():
-        raise SpineError("nothing is labelled: draw something, or bring the segments back.")
-    description = _description_in(folder)
-    values = _label_values(description, folder, case.segments)
-    kinds = {segment.value: values[_kind_of(segment)] for segment in case.segments}
-    files = {
-        f"{_LABELS}/{case.name}.nii.gz": image_on(_mapped(array, kinds), Grid.of(labels)),
-        f"{_IMAGES}/{case.name}_0000.nii.gz": image,
-    }
-    if values.keys() <= {"background", BODY}:
-        bodies = image_on(_mapped(array, _body_numbers(case.segments)), Grid.of(labels))
-        files = {f"{_INSTANCES}/{case.name}.nii.gz": bodies} | files
+    values = _label_values(_description_in(folder), folder, case.segments)
+    files = _files_of(case, image, labels, values)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with temporary_folder(folder, "case") as aside:
@@ -130,10 +119,24 @@ def save_case(case: TrainingCase, monitor: Monitor | None = None) -> Path:
             _write_json(aside / provenance, _provenance_of(case, voxels))
             publish(aside, lambda: _move((provenance, *files), aside, folder, _described(folder, case, values)))
     except OSError as error:
-        raise SpineError(
-            f"the folder {folder} cannot be written ({error.strerror or error}): choose another."
-        ) from None
-    return folder / _IMAGES / f"{case.name}_0000.nii.gz"
+        reason = error.strerror or error
+        raise SpineError(f"the folder {folder} cannot be written ({reason}): choose another one.") from None
+    return folder / list(files)[-1]
+
+
+def _files_of(
+    case: TrainingCase, image: sitk.Image, labels: sitk.Image, values: Mapping[str, int]
+) -> dict[str, sitk.Image]:
+    """The images of the case by their paths in the data set, that of the scan last."""
+    array = sitk.GetArrayViewFromImage(labels)
+    if not array.any():
+        raise SpineError("nothing is labelled: draw something, or bring the segments back.")
+    kinds = {segment.value: values[_kind_of(segment)] for segment in case.segments}
+    files = {f"{_LABELS}/{case.name}.nii.gz": image_on(_mapped(array, kinds), Grid.of(labels))}
+    if values.keys() <= {"background", BODY}:
+        bodies = _mapped(array, _body_numbers(case.segments))
+        files[f"{_INSTANCES}/{case.name}.nii.gz"] = image_on(bodies, Grid.of(labels))
+    return files | {f"{_IMAGES}/{case.name}_0000.nii.gz": image}
 
 
 def _move(names: Iterable[str], source: Path, target: Path, description: Mapping[str, Any]) -> None:

@@ -14,6 +14,9 @@ from . import Dialogs
 from .UserMessages import asSentence
 
 _FOLDER = "SpineSegmentation/TrainingFolder"
+_FOLDER_WIDTH = 420
+_HINT_LINES = 4
+"""The dialog does not grow with a longer hint: the longest one has room from the beginning."""
 
 
 class TrainingCaseDialog:
@@ -38,9 +41,11 @@ class TrainingCaseDialog:
             _("The data set: a folder of its own, which all your cases share. It is made if it is not there.")
         )
         self._name.setToolTip(_("What the files are called. Leave out whatever tells who the patient is."))
-        self._folder.setMinimumWidth(360)
+        self._folder.setMinimumWidth(_FOLDER_WIDTH)
         self._hint.setWordWrap(True)
         self._hint.setTextFormat(qt.Qt.PlainText)
+        self._hint.setMinimumHeight(_HINT_LINES * self._hint.fontMetrics().lineSpacing())
+        self._hint.setAlignment(qt.Qt.AlignTop)
         row = qt.QHBoxLayout()
         row.addWidget(self._folder)
         row.addWidget(choose)

@@ -71,8 +71,9 @@ class ScanList:
         ]
 
     def _fitHeight(self) -> None:
-        rows = min(max(len(self._entries), 2), _MOST_ROWS_AT_ONCE)
-        self._widget.setMaximumHeight(rows * (self._widget.fontMetrics().height() + 6) + 2 * self._widget.frameWidth)
+        rows = min(max(len(self._entries), 1), _MOST_ROWS_AT_ONCE)
+        row = max(self._widget.sizeHintForRow(0), self._widget.fontMetrics().lineSpacing())
+        self._widget.setFixedHeight(rows * row + 2 * self._widget.frameWidth + 2)
 
 
 def _scans() -> "list[slicer.vtkMRMLScalarVolumeNode]":
