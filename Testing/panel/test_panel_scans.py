@@ -75,7 +75,7 @@ def test_scans_one_after_the_other(host, panel, scans, tmp_path):
     assert [row["scan"] for row in rows] == ["scan", "broken", "other"]
     assert [row["bodies"] for row in rows] == [3, None, 3]
     assert "NaN" in rows[1]["problem"] and not rows[0]["problem"]
-    assert panel.ui.statusLabel.text.startswith("2 of 3 scans are segmented.\nbroken: ")
+    assert panel.ui.statusLabel.text.startswith('2 of 3 scans are segmented.\n"broken": ')
     own = measurementsOf(panel._parameterNode.result)
     assert scanOf(panel._parameterNode.result) is scans["scan"], "that of the chosen scan is shown"
     assert rows[0]["volume_mm3"] == pytest.approx(sum(row["volume_mm3"] for row in own), abs=0.2)

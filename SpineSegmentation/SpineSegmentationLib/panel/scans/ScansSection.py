@@ -77,7 +77,7 @@ class ScansSection(PanelSection):
         parameters.scansOverview = overview
         failed = [row for row in rows if row["problem"]]
         done = _("{done} of {total} scans are segmented.").format(done=len(rows) - len(failed), total=len(rows))
-        told = [f"{row['scan']}: {asSentence(row['problem'])}" for row in failed]
+        told = [_withName(row) for row in failed]
         self.showStatus("\n".join([done, *told]), isError=bool(failed))
         self.ui.logText.appendPlainText("\n".join([done, *told]))
         results = [resultOfRow(overview, index) for index in range(len(rows))]
@@ -109,6 +109,12 @@ class ScansSection(PanelSection):
             self.showStatus(asSentence(error), isError=True)
         else:
             self.showStatus(_("Written: {path}").format(path=path))
+
+
+def _withName(row: dict) -> str:
+    """The problem of a scan, with its name where the sentence does not say it."""
+    sentence = asSentence(row["problem"])
+    return sentence if f'"{row["scan"]}"' in sentence else f"{row['scan']}: {sentence}"
 
 
 def _columns() -> list[tuple[str, str, int, str]]:
