@@ -101,6 +101,7 @@ def test_cancel_keeps_what_is_done(host, panel, scans, temporary):
     from SpineSegmentationLib.scene.ResultNodes import resultsInScene
 
     check(panel, "broken", False)
+    panel._parameterNode.inputVolume = scans["other"]
     panel.ui.segmentScansButton.click()
     host.process(until=lambda: "Scan 2 of 2" in panel.ui.statusLabel.text, timeout=120)
     panel.ui.segmentButton.click()

@@ -75,16 +75,17 @@ class ScansSection(PanelSection):
         """Say how it went; show the result of the chosen scan, or the first one."""
         parameters, rows = self.logic.getParameterNode(), measurementsOf(overview)
         parameters.scansOverview = overview
-        failed = [row for row in rows if row["problem"]]
-        done = _("{done} of {total} scans are segmented.").format(done=len(rows) - len(failed), total=len(rows))
-        told = [_withName(row) for row in failed]
-        self.showStatus("\n".join([done, *told]), isError=bool(failed))
-        self.ui.logText.appendPlainText("\n".join([done, *told]))
         results = [resultOfRow(overview, index) for index in range(len(rows))]
         results = [result for result in results if result is not None]
         own = latestResultOf(parameters.inputVolume)
         if results:
             parameters.result = own if own in results else results[0]
+        # Only then: with another scan, what was said before goes away.
+        failed = [row for row in rows if row["problem"]]
+        done = _("{done} of {total} scans are segmented.").format(done=len(rows) - len(failed), total=len(rows))
+        told = [_withName(row) for row in failed]
+        self.showStatus("\n".join([done, *told]), isError=bool(failed))
+        self.ui.logText.appendPlainText("\n".join([done, *told]))
 
     def _onRow(self) -> None:
         index = self._table.currentIndex()
