@@ -75,6 +75,8 @@ class Config(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     plane: Literal["sagittal", "coronal", "axial"]
     model_info: ModelInfo
+    differences: tuple[str, ...] = ()
+    """What is different from the publication whose experiment this repeats: sentences that its report shows."""
     data: Data
     input: Input = Input()
     network: Network

@@ -40,7 +40,15 @@ class Optimiser(StrictModel):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
-    """For sgd (Nesterov's) and rmsprop."""
+    """For sgd and rmsprop."""
+    nesterov: bool = False
+    """Look ahead with the momentum of sgd, as nnU-Net does; Caffe, and so the X-ray article, does not."""
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> "Optimiser":
+        if self.nesterov and (self.name != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov is for sgd with a momentum")
+        return self
 
 
 class Schedule(StrictModel):
@@ -67,7 +75,8 @@ class Training(StrictModel):
     early_stopping_epochs: int | None = Field(None, ge=1)
     """Epochs without a better validation Dice after which training ends."""
     foreground_fraction: float = Field(0.7, ge=0, le=1)
-    """Share of the samples that are centred on a target, each class as often; the others are any slice."""
+    """Share of the samples that are centred on a target, each class as often; the others are any slice, as are those
+    of cases without a target."""
     accumulate: int = Field(1, ge=1)
     """Steps whose gradients are added up before the weights change."""
     clip_norm: float | None = Field(1.0, gt=0)

@@ -108,10 +108,10 @@ class SegmentationModule(LightningModule):
         if not (self.training and self.augments_on_device):
             return batch
         image, target, background = batch
-        training = self.config.training
+        training, spacing_mm = self.config.training, self.config.input.spacing_mm
         seed = np.random.SeedSequence((training.seed, self.steps_done, self.global_rank)).generate_state(1)
         generator = torch.Generator(image.device).manual_seed(int(seed[0]))
-        return augment(image, target, background, training.crop, self.config.augmentation, generator)
+        return augment(image, target, background, training.crop, self.config.augmentation, generator, spacing_mm)
 
     def training_step(self, batch, batch_index: int) -> torch.Tensor:
         image, target = batch
@@ -178,7 +178,7 @@ def start_network(config: Config) -> torch.nn.Module:
 def _optimiser(network: torch.nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
     options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.name == "sgd":
-        options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
+        options |= {"momentum": settings.momentum, "nesterov": settings.nesterov}
     elif settings.name == "rmsprop":
         options |= {"momentum": settings.momentum}
     kinds = {
