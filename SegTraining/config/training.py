@@ -27,6 +27,8 @@ class Loss(StrictModel):
     dice: float = Field(1.0, ge=0)
     cross_entropy: float = Field(1.0, ge=0)
     two_sided_dice: float = Field(0.0, ge=0)
+    boundary: float = Field(1.0, ge=0)
+    """Of the borders that a network with a boundary stream shows; of no meaning for others."""
 
     @model_validator(mode="after")
     def _something(self) -> "Loss":
@@ -87,7 +89,7 @@ class Training(StrictModel):
     devices: int = Field(1, ge=1)
     """GPUs, or processes on a CPU, that share each batch."""
     threads: int | None = Field(None, ge=1)
-    """Of torch on the CPU; by default as many as it has processors."""
+    """Of torch on the CPU; by default as many as processors are idle when an epoch begins, with `deterministic` one."""
     workers: int = Field(0, ge=0)
     """Processes that prepare samples; 0 prepares them in the training process."""
     augment_on_device: bool | None = None
