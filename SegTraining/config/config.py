@@ -20,9 +20,8 @@ from SpineInference.specs import PostprocessingSpec
 from .augmentation import Augmentation, StrictModel
 from .data import Data, Dataset, Input, Label
 from .errors import explain, suggestion
+from .presets import PRESETS
 from .training import FineTuning, Loss, Network, Optimiser, Schedule, Training, Validation
-
-PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 
 class ModelInfo(StrictModel):

@@ -1,9 +1,9 @@
 """How many processor threads a training takes on the CPU where its configuration does not say it.
 
-The threads of a step wait for each other hundreds of times. Beside other work, one of them that is not given a processor
-holds up all: with two threads on two busy processors a training can take five times as long as with one. So the default
-are the processors that are idle at the beginning of an epoch, at least one, and threads that wait give their processor
-away (`let_waiting_threads_sleep`) instead of keeping it busy.
+The threads of a step wait for each other hundreds of times. Beside other work, one of them that is not given a
+processor holds up all, the more so as the others keep theirs busy while they wait: with two threads on two busy
+processors a training was seen to take seven times as long as with one. So the default are the processors that are idle
+at the beginning of an epoch, at least one, and threads that wait sleep (`let_waiting_threads_sleep`).
 """
 
 import os
@@ -30,7 +30,7 @@ def threads_for(wish: int | None, deterministic: bool) -> int:
 
 
 def idle_processors() -> int:
-    """Of the computer, in this moment: by what they do for a quarter of a second, else by the load of the last minute."""
+    """Of the computer, now: by what they do for a quarter of a second, else by the load of the last minute."""
     count = os.cpu_count() or 1
     before = _idle_and_total()
     if before is None:
