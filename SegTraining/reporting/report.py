@@ -99,7 +99,7 @@ def _of_run(run: RunRecord) -> Iterator[Part]:
     for evaluation in evaluations:
         yield from _of_evaluation(evaluation, "images" if run.of_single_images else "slices")
     for pictures in evaluations[0].networks() if evaluations else ():  # the weights are the same in all of them
-        yield from _of_network(pictures)
+        yield from _of_network(pictures, "" if run.of_single_images else f": {pictures.plane}")
 
 
 def _of_evaluation(evaluation: Evaluation, pictures: str) -> Iterator[Part]:
@@ -123,15 +123,17 @@ def _of_evaluation(evaluation: Evaluation, pictures: str) -> Iterator[Part]:
         if pictures == "slices":
             order += " of those that hold at least a tenth of what the largest slice of their case holds"
         caption = f"{order}. Above: prediction and contour of the reference. Below: misclassified pixels."
-        title = f"{'Best and worst' if has_worst else 'Best'} {pictures}: {evaluation.name}, {planes}"
+        title = f"{'Best and worst' if has_worst else 'Best'} {pictures}: {evaluation.name}"
+        title += f", {planes}" if pictures == "slices" else ""
         yield Picture(title, overlays(examples, tell_slice=pictures == "slices"), caption)
 
 
-def _of_network(pictures: NetworkPictures) -> Iterator[Part]:
+def _of_network(pictures: NetworkPictures, which: str) -> Iterator[Part]:
+    """`which` of several networks of the run they are of, for people."""
     caption = "Red: positive, blue: negative weights, each kernel on its own scale; of several channels the middle one."
-    yield Picture(f"Kernels of the first layer: {pictures.plane}", kernels(pictures), caption)
+    yield Picture(f"Kernels of the first layer{which}", kernels(pictures), caption)
     caption = (
-        f"What single channels answer to a slice of {pictures.case}: layers from the first to the last, of each "
+        f"What single channels answer to {pictures.case}: layers from the first to the last, of each "
         "those channels that vary most, each on its own scale."
     )
-    yield Picture(f"Activation maps: {pictures.plane}", activations(pictures), caption)
+    yield Picture(f"Activation maps{which}", activations(pictures), caption)
