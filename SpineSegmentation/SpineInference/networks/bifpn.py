@@ -70,7 +70,7 @@ class BiFPN(nn.Module):
         encoder_weights: None,
         in_channels: int,
         classes: int,
-        channels: int,
+        width: int,
         repeats: int,
         **encoder_arguments: Any,
     ):
@@ -80,13 +80,12 @@ class BiFPN(nn.Module):
         )
         filters = self.encoder.out_channels[_FINEST:]
         self.entries = nn.ModuleList(
-            nn.Sequential(convolution(each, channels, kernel=1, bias=False), nn.BatchNorm2d(channels))
-            for each in filters
+            nn.Sequential(convolution(each, width, kernel=1, bias=False), nn.BatchNorm2d(width)) for each in filters
         )
         self.passes = nn.ModuleList(
-            Pass(len(filters), channels, is_last=number == repeats - 1) for number in range(repeats)
+            Pass(len(filters), width, is_last=number == repeats - 1) for number in range(repeats)
         )
-        self.head = nn.Sequential(_separable(channels), nn.SiLU(), convolution(channels, classes, kernel=1))
+        self.head = nn.Sequential(_separable(width), nn.SiLU(), convolution(width, classes, kernel=1))
         for part in (self.entries, self.passes, self.head):
             initialise(part)
 
@@ -113,13 +112,13 @@ def bifpn(
     classes: int,
     encoder: str = "resnet18",
     encoder_depth: int = 5,
-    channels: int = 64,
+    width: int = 64,
     repeats: int = 3,
     encoder_arguments: dict[str, Any] | None = None,
     encoder_weights: str | None = None,
     encoder_weights_sha256: str | None = None,
 ) -> nn.Module:
-    """BiFPN with `repeats` passes on `channels` channels; EfficientDet-D0 has 3 and 64, its encoder is
+    """BiFPN with `repeats` passes on `width` channels; EfficientDet-D0 has 3 and 64, its encoder is
     "efficientnet-b0". `encoder_depth` 3 to 5, the others as in `unet`."""
     if repeats < 1:
         raise ValueError("repeats must be 1 or more")
@@ -133,6 +132,6 @@ def bifpn(
         encoder_weights,
         encoder_weights_sha256,
         least_depth=3,
-        channels=channels,
+        width=width,
         repeats=repeats,
     )
