@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from report_runs_by_hand import everything_judged, write_evaluation, write_run
 
@@ -147,10 +148,9 @@ def test_titles_are_no_wider_than_their_pictures():
     lines = _title(example, width=1.3, tell_slice=True)
     assert "".join(lines[1:-1]) == example.case and lines[-1] == "slice 4"
     with drawing(5, 1) as figure:
-        widths = [
-            text.get_window_extent(figure.canvas.get_renderer()).width / figure.dpi
-            for text in (figure.text(0, 0, line, fontsize=8.5) for line in lines)
-        ]
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        texts = [figure.text(0, 0, line, fontsize=8.5) for line in lines]
+        widths = [text.get_window_extent(renderer).width / figure.dpi for text in texts]
     assert max(widths) <= 1.3
 
 
