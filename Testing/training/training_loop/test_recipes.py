@@ -9,7 +9,8 @@ import torch
 from tiny_training import settings
 
 from SegTraining.config.config import Config
-from SegTraining.training.module import SegmentationModule
+from SegTraining.config.training import Optimiser
+from SegTraining.training.module import SegmentationModule, _optimiser
 from SegTraining.training.train import train
 
 STILL = {
@@ -112,3 +113,12 @@ BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 def test_half_precision_keeps_full_weights(folders, tmp_path, precision):
     rows, state = run(folders, tmp_path / "run", training={"precision": precision, "max_epochs": 1})
     assert state["network.segmentation_head.0.weight"].dtype == torch.float32 and float(rows[0]["loss"]) < 3
+
+
+def test_momentum_is_plain_unless_nesterov_is_asked_for():
+    network = torch.nn.Linear(1, 1)
+    for asked in (False, True):
+        (group,) = _optimiser(network, Optimiser(name="sgd", nesterov=asked)).param_groups
+        assert group["momentum"] == 0.9 and group["nesterov"] is asked
+    with pytest.raises(ValueError, match="nesterov is for sgd"):
+        Optimiser(name="adam", nesterov=True)
