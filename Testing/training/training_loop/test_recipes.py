@@ -92,14 +92,15 @@ def test_clipped_gradients_keep_the_steps_short(folders, tmp_path):
     assert torch.linalg.vector_norm(ends[1] - ends[0]).item() == pytest.approx(1e-3, rel=0.01)
 
 
-@pytest.mark.parametrize(("threads", "expected"), [(None, 1), (2, 2)])
-def test_threads_default_to_those_granted(monkeypatch, threads, expected):
+@pytest.mark.parametrize(("threads", "expected"), [(None, 3), (2, 2)])
+def test_threads_are_chosen_when_an_epoch_begins(monkeypatch, threads, expected):
     before = torch.get_num_threads()
-    monkeypatch.setattr("SegTraining.training.module.available_processors", lambda: 1)
+    monkeypatch.setattr("SegTraining.training.threads.available_processors", lambda: 3)
+    monkeypatch.setattr("SegTraining.training.threads.idle_processors", lambda: 8)
     try:
         torch.set_num_threads(4)
-        config = Config.model_validate(settings(training={"threads": threads}))
-        SegmentationModule(config, torch.nn.Conv2d(1, 1, 1), []).on_fit_start()
+        config = Config.model_validate(settings(training={"threads": threads, "deterministic": False}))
+        SegmentationModule(config, torch.nn.Conv2d(1, 1, 1), []).on_train_epoch_start()
         assert torch.get_num_threads() == expected
     finally:
         torch.set_num_threads(before)
