@@ -65,7 +65,7 @@ class SpineSegmentationParameterNode:
     """What the user has chosen; saved with the scene.
 
     `model` is the name of a set of the catalog; no `planes` means automatic; `biasCorrection` is "model", "on" or
-    "off"; `postprocessing` is "model", or "adjusted" to the four values below it. Without `outputSegmentation` the
+    "off"; `postprocessing` is "model", or "adjusted" to the five values below it. Without `outputSegmentation` the
     segmentation is a new one. `result` is the table of the result that is shown, which knows its segmentation and
     charts; or, where the table was removed, the segmentation. `scansOverview` is the table over several scans.
     """
@@ -83,6 +83,7 @@ class SpineSegmentationParameterNode:
     fillHoles: bool = True
     smoothMm: float = 0.0
     interpolateSlices: bool = False
+    dilateMm: float = 0.0
     device: str = "auto"
     result: Union[vtkMRMLTableNode, vtkMRMLSegmentationNode, None]  # noqa: UP007  X | Y: not yet
     scansOverview: vtkMRMLTableNode

@@ -49,6 +49,7 @@ from .spine.naming import name_bodies
 from .spine.quality import needs_review
 from .spine.single_slice import place_slice
 from .volume import postprocessing
+from .volume.dilation import dilated
 from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
 from .volume.preprocessing import normalised, on_working_grid
 from .volume.slice_placement import placed
@@ -195,7 +196,7 @@ def segment(
             labels += label_of_body[instances]
 
     with seconds("back to the scan"):
-        labels = to_scan_grid(labels, classes, fusion, region, scan)
+        labels = dilated(to_scan_grid(labels, classes, fusion, region, scan), spec.dilate_mm)
 
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)

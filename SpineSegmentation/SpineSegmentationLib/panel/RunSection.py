@@ -158,6 +158,7 @@ class RunSection(PanelSection):
             fill_holes=parameters.fillHoles,
             smooth_mm=parameters.smoothMm,
             interpolate_slices=parameters.interpolateSlices,
+            dilate_mm=parameters.dilateMm,
         )
 
     def _onProgress(self, event: dict) -> None:
