@@ -95,5 +95,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def plain(text: str) -> str:
-    """A name of small letters, digits and dashes made of `text`."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "model"
+    """A name of small letters, digits and dashes made of `text`; the number of a data set of nnU-Net is left out."""
+    short = re.sub(r"Dataset\d+_", "", text)
+    return re.sub(r"[^a-z0-9]+", "-", short.lower()).strip("-") or "model"

@@ -173,8 +173,12 @@ def _tell(start: ModelSet, tuned: list[ModelPackage], found: Survey, aside: list
     if judged:
         _log.info(f"{len(judged)} cases are kept aside to measure the gain: {', '.join(case.name for case in judged)}")
     if not aside:
-        few = f"fewer than {LEAST_PATIENTS} patients are too few to keep one aside"
-        _log.info(f"All cases are learned from: {few}; the gain is measured on --test only, or --held-out.")
+        measured = (
+            "the gain is measured on --test" if judged else "the gain is not measured: --test or --held-out does it"
+        )
+        _log.info(
+            f"All are learned from, as fewer than {LEAST_PATIENTS} patients are too few to keep one aside; {measured}"
+        )
 
 
 def _write_set(folder: Path, runs: Sequence[Path], kept: Sequence[ModelPackage], work: Path | None = None) -> None:
