@@ -22,7 +22,7 @@ from .survey import Survey
 from .written import plain_values
 
 STEPS_PER_EPOCH = 50
-TIMES_SEEN = 20
+TIMES_SEEN = 10
 """How often each labelled slice is seen."""
 LEAST_STEPS, MOST_STEPS = 300, 5000
 

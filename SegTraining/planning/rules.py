@@ -4,8 +4,9 @@ Each rule gives a value and says in words why; the words become comments of a co
 """
 
 import math
-import os
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ MOST_VOXELS = 30e6
 """Of a prepared volume, which is read and kept at this size."""
 CROP_MULTIPLE = 32
 LARGEST_CROP = 256
+AROUND = 32
+"""Pixels around what is labelled that tell what it is not."""
 PIXELS_OF_A_STEP = 200_000
 LEAST_FEATURE_MAP = 8
 """Pixels of the shorter side on the coarsest level: smaller ones see more padding than image."""
@@ -70,12 +73,16 @@ def useful_planes(survey: Survey, spacing_mm: float) -> tuple[list[str], dict[st
 
 
 def crop(survey: Survey, plane: str, spacing_mm: float) -> Setting:
-    """Rows and columns of a sample: the whole slice where that is not too large."""
-    whole = [mm / spacing_mm for mm in _in_plane(survey.extent, plane)]
-    sides = [min(LARGEST_CROP, math.ceil(side / CROP_MULTIPLE) * CROP_MULTIPLE) for side in whole]
-    seen = "which hold it whole" if max(whole) <= LARGEST_CROP else f"cut to at most {LARGEST_CROP} of them"
+    """Rows and columns of a sample: what is labelled, and some of what lies around it."""
+    labelled, whole = (
+        [mm / spacing_mm for mm in _in_plane(lengths, plane)] for lengths in (survey.labelled_mm, survey.extent)
+    )
+    seen = [min(part + 2 * AROUND, all_) for part, all_ in zip(labelled, whole, strict=True)]
+    sides = [min(LARGEST_CROP, math.ceil(side / CROP_MULTIPLE) * CROP_MULTIPLE) for side in seen]
     return Setting(
-        sides, f"a slice has {whole[0]:.0f} x {whole[1]:.0f} of these pixels; multiples of {CROP_MULTIPLE}, {seen}"
+        sides,
+        f"up to {labelled[0]:.0f} x {labelled[1]:.0f} of these pixels are labelled in slices of {whole[0]:.0f} x "
+        f"{whole[1]:.0f}; {AROUND} more on each side, at most {LARGEST_CROP}, multiples of {CROP_MULTIPLE}",
     )
 
 
@@ -105,11 +112,12 @@ def batch_size(sides: list[int], arguments: dict[str, list[int]], memory_bytes: 
 
 
 def free_memory() -> float:
-    """Bytes of memory that are free; 8 GB where the system does not say."""
+    """Bytes of memory that programs may still ask for; 8 GB where the system does not say."""
     try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return 8e9
+        told = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text("ascii"))
+    except (OSError, UnicodeError):
+        told = None
+    return 8e9 if told is None else 1024.0 * int(told.group(1))
 
 
 def augmentations(survey: Survey, plane: str, spacing_mm: float) -> dict[str, Setting]:
