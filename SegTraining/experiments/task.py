@@ -123,10 +123,11 @@ def _logged(path: Path) -> Iterator[None]:
 
 def train_to_the_end(config: "Config", data_folder: Path, cache_folder: Path, run_folder: Path) -> None:
     """Train into `run_folder`, going on from whatever an earlier attempt has left there; raises as `train` does."""
-    from ..training.run_folder import CONFIG
+    from ..training.run_folder import CONFIG, check_run_folder
     from ..training.train import train
 
     if (run_folder / TRAINED).exists():
+        check_run_folder(config, run_folder, resume=True)
         return
     begun = (run_folder / CONFIG).exists()
     train(config, data_folder, cache_folder, run_folder, resume=begun)

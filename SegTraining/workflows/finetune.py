@@ -1,5 +1,6 @@
 """Fine-tunes a set of models with corrected cases: every plane, measured before and after on cases kept aside."""
 
+import json
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from SpineInference.errors import SpineError
+from SpineInference.files.atomic import atomic
 from SpineInference.models.catalog import ModelSet, open_set
 from SpineInference.models.model_package import ModelPackage, copy_package
 from SpineInference.models.package_files import atomic_folder
@@ -34,7 +36,7 @@ from .held_out import LEAST_PATIENTS, dice_by_case, held_out, mean, number
 
 _log = logging.getLogger(__name__)
 
-BEFORE, AFTER = "before", "after"
+BEFORE, AFTER, LEARNED = "before", "after", "learned-from.json"
 BEYOND_MM = 40.0
 """Below the lowest corrected body nothing is taught so far down: there others may be seen that nobody has drawn."""
 
@@ -79,6 +81,7 @@ def finetune(wish: FineTuning) -> ModelSet:
     data = Data(datasets=(dataset,), split=Split(test=tuple(sorted(case.name for case in aside))))
     configs = [_config(wish, position, tuned, data, labels, found) for position in range(len(tuned))]
     _tell(start, tuned, found, aside, judged)
+    _check_work(wish.work, cases)
 
     options = SegmentationOptions(threads=wish.threads)
     if judged:
@@ -122,6 +125,20 @@ def _dataset(wish: FineTuning, labels: tuple[Label, ...]) -> Dataset:
         return Dataset.model_validate(dataset.model_dump() | beyond | pattern)
     except ValidationError as error:
         raise SpineError(f"--patient-pattern is wrong: {explain(error, Dataset)}.") from None
+
+
+def _check_work(work: Path, cases: Sequence[Case]) -> None:
+    """Raise SpineError where `work` holds what an earlier call has made of other cases, or of these as they were."""
+    stats = {path: path.stat() for case in cases for path in (case.image, case.labels)}
+    files = {f"{path.parent.name}/{path.name}": [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}
+    told = work / LEARNED
+    if told.exists() and json.loads(told.read_text("utf-8")) != files:
+        raise SpineError(
+            f'"{work}" was made with other cases, or before they were changed: remove it, or choose another --name.'
+        )
+    work.mkdir(parents=True, exist_ok=True)
+    with atomic(told) as aside:
+        aside.write_text(json.dumps(files, indent=1), "utf-8")
 
 
 def _others(wish: FineTuning, labels: tuple[Label, ...], found: Survey) -> list[Case]:

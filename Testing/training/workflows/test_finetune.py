@@ -87,6 +87,24 @@ def test_the_card_says_what_it_learned(tuned):
     assert "the training started from the model tiny" in card and "Before the fine-tuning, Dice on the same" in card
 
 
+def test_cases_that_have_changed_are_not_passed_over(tuned, start, tmp_path, capsys):
+    shutil.copytree(tuned, tmp_path / "again", copy_function=shutil.copy2)
+    data = tmp_path / "again" / DATASET
+    write_case(data, "a", *make_case(8))
+    arguments = [
+        "--from",
+        str(start),
+        "--data",
+        str(data),
+        "--name",
+        "mine",
+        "--work",
+        str(tmp_path / "again" / "work"),
+    ]
+    assert main(["finetune", *arguments, "-o", str(tmp_path / "set"), *FAST, *FEW]) == 2
+    assert "was made with other cases" in capsys.readouterr().err
+
+
 def test_few_cases_are_all_learned(start, tmp_path, capsys):
     data = make_dataset(tmp_path, ("a", "b")) / DATASET
     others = make_other_cases(tmp_path)
