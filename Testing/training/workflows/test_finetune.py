@@ -12,6 +12,7 @@ from SegTraining.cli import main
 from SegTraining.export.package import package
 from SpineInference.models.catalog import open_set
 from SpineInference.models.catalog_file import BUNDLED
+from SpineInference.models.model_package import pack
 
 FAST = ["--epochs", "1", "--threads", "1"]
 FEW = [
@@ -105,10 +106,11 @@ def test_cases_that_have_changed_are_not_passed_over(tuned, start, tmp_path, cap
     assert "was made with other cases" in capsys.readouterr().err
 
 
-def test_few_cases_are_all_learned(start, tmp_path, capsys):
+def test_a_zip_learns_from_all_of_few_cases(start, tmp_path, capsys):
     data = make_dataset(tmp_path, ("a", "b")) / DATASET
     others = make_other_cases(tmp_path)
-    arguments = ["--from", str(start), "--data", str(data), "--test", str(others), "--name", "mine"]
+    pack(start, tmp_path / "start.zip")
+    arguments = ["--from", str(tmp_path / "start.zip"), "--data", str(data), "--test", str(others), "--name", "mine"]
     assert main(["finetune", *arguments, *places(tmp_path), *FAST, *FEW]) == 0
     said = capsys.readouterr().out
     assert "too few to keep one aside" in said and "other " in said
