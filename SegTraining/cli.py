@@ -7,12 +7,25 @@ from SpineInference.app.streams import unread_output_allowed
 from SpineInference.errors import SpineError
 from SpineInference.memory import enough_memory
 
-from .commands import data, evaluate, experiment, levels, package, phantom, predict, report, train
+from .commands import (
+    crossvalidate,
+    data,
+    evaluate,
+    experiment,
+    finetune,
+    init,
+    levels,
+    package,
+    phantom,
+    predict,
+    report,
+    train,
+)
 from .commands.examples import add_examples
 from .config.console import show_progress
 from .training.threads import let_waiting_threads_sleep
 
-COMMANDS = (phantom, data, train, evaluate, predict, experiment, report, levels, package)
+COMMANDS = (phantom, init, data, train, finetune, evaluate, predict, crossvalidate, experiment, report, levels, package)
 """In the order of `--help`."""
 
 

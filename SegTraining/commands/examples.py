@@ -10,6 +10,9 @@ EXAMPLES = {
         "segtraining phantom DATA/Dataset900_Phantom --count 12 --seed 1",
         "segtraining phantom DATA/Dataset920_Radiograph --kind radiograph --count 150",
     ),
+    "init": ("segtraining init DATA/Dataset001_Mine -o mine",),
+    "finetune": ("segtraining finetune --from vertebral-bodies-mr --data corrected --zip corrected.zip",),
+    "crossvalidate": ("segtraining crossvalidate mine-sagittal.yaml mine-axial.yaml --data DATA --folds 4",),
     "prepare": ("segtraining prepare vertebral-bodies-sagittal --data DATA --processes 4",),
     "inspect": ("segtraining inspect mine.yaml --data DATA -o inspection.png",),
     "show-augmentations": ("segtraining show-augmentations mine.yaml --data DATA",),
@@ -32,7 +35,7 @@ EXAMPLES = {
     "levels": ("segtraining levels --data DATA -o models/vertebral-levels-mr",),
     "package": ("segtraining package runs/mine -o models/mine --zip mine.zip",),
 }
-_BEGIN = ("phantom", "inspect", "train", "evaluate", "package", "experiment")
+_BEGIN = ("phantom", "init", "inspect", "train", "finetune", "evaluate", "package", "experiment")
 """Of whose examples the first stands in the help of the program itself."""
 _PRESETS_OF = {"prepare": "train", "inspect": "train", "show-augmentations": "train"}
 """Commands that take the presets of another."""

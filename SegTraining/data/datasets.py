@@ -178,7 +178,7 @@ def _parts(split: Split, cases: list[Case]) -> dict[str, str]:
 def _fraction(cases: list[Case], taken: Container[str], seed: int, fraction: float) -> list[str]:
     chosen = [
         case.name
-        for patients in _patients_by_dataset(cases, taken, seed)
+        for patients in patients_by_dataset(cases, taken, seed)
         for patient in patients[: round(fraction * len(patients))]
         for case in patient
     ]
@@ -188,24 +188,19 @@ def _fraction(cases: list[Case], taken: Container[str], seed: int, fraction: flo
 
 
 def _fold(cases: list[Case], taken: Container[str], split: Split) -> list[str]:
-    patients_by_dataset = _patients_by_dataset(cases, taken, split.seed)
-    most = max(map(len, patients_by_dataset), default=0)
+    by_dataset = patients_by_dataset(cases, taken, split.seed)
+    most = max(map(len, by_dataset), default=0)
     if most < split.folds:
         raise SpineError(f"{most} patients are too few for {split.folds} folds: set fewer folds.")
-    return [
-        case.name
-        for patients in patients_by_dataset
-        for patient in patients[split.fold :: split.folds]
-        for case in patient
-    ]
+    return [case.name for patients in by_dataset for patient in patients[split.fold :: split.folds] for case in patient]
 
 
-def _patients_by_dataset(cases: list[Case], taken: Container[str], seed: int) -> list[list[list[Case]]]:
+def patients_by_dataset(cases: list[Case], taken: Container[str], seed: int) -> list[list[list[Case]]]:
     """For each data set, so that every part can hold its share of each: its patients, in a random order.
 
     A patient is the list of its cases; cases that are `taken` are left out.
     """
-    patients_by_dataset = []
+    divided = []
     for dataset in sorted({case.dataset.name for case in cases}):
         patients: dict[str, list[Case]] = {}
         for case in cases:
@@ -213,8 +208,8 @@ def _patients_by_dataset(cases: list[Case], taken: Container[str], seed: int) ->
                 patients.setdefault(case.patient, []).append(case)
         names = sorted(patients)
         random.Random(seed).shuffle(names)
-        patients_by_dataset.append([patients[name] for name in names])
-    return patients_by_dataset
+        divided.append([patients[name] for name in names])
+    return divided
 
 
 def _limited(cases: list[Case], split: Split) -> list[Case]:

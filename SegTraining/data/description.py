@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SpineInference.errors import SpineError
+from SpineInference.files.result_folder import PROGRAM
 
 DESCRIPTION = "dataset.json"
 _IGNORE = "ignore"
@@ -18,6 +19,8 @@ class Description:
 
     names: dict[int, str]
     ignore: int | None = None
+    is_own: bool = False
+    """Whether the Slicer module has written it, beside cases that somebody has corrected."""
 
 
 def read_description(folder: Path) -> Description | None:
@@ -29,7 +32,8 @@ def read_description(folder: Path) -> Description | None:
     if not path.is_file():
         return None
     try:
-        labels = json.loads(path.read_text("utf-8")).get("labels")
+        content = json.loads(path.read_text("utf-8"))
+        labels = content.get("labels")
         if labels is None:
             return None
         pairs = sorted(_pairs(labels))
@@ -42,7 +46,7 @@ def read_description(folder: Path) -> Description | None:
         names[value] = f"{names[value]}, {name}" if value in names else name
     ignore = next((value for value, name in names.items() if name.lower() == _IGNORE), None)
     names.pop(ignore, None)
-    return Description(names, ignore)
+    return Description(names, ignore, content.get("program") == PROGRAM)
 
 
 def _pairs(labels: dict) -> Iterator[tuple[int, str]]:

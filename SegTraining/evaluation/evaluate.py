@@ -182,7 +182,16 @@ def labels_of(model_set: ModelSet) -> tuple[Label, ...]:
     """What the classes of the models are in a reference of which nothing else is known: a single one is everything
     labelled, and several have the values that the package gives them."""
     own = model_set.packages[0].manifest.labels
-    return tuple(Label(name=label.name, values=(label.value,) if len(own) > 1 else ()) for label in own)
+    return tuple(
+        Label(
+            name=label.name,
+            colour=label.colour,
+            code=label.code,
+            meaning=label.meaning,
+            values=(label.value,) if len(own) > 1 else (),
+        )
+        for label in own
+    )
 
 
 def _result_folder(folder: Path, case: Case) -> Path:
@@ -196,6 +205,6 @@ def _choices(
     if options.planes is not None:
         return [("+".join(options.planes), options.planes)]
     planes = list(dict.fromkeys(package.manifest.plane for package in model_set.packages))
-    if len(model_set.packages) == 1:
+    if len(planes) == 1:
         return [(planes[0], None)]
     return [*((plane, (plane,)) for plane in planes if each_plane), (FUSED, None)]

@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 
 from ..config.console import show_progress
 from ..evaluation.output import SUMMARY
+
+if TYPE_CHECKING:
+    from ..config.config import Config
 
 _log = logging.getLogger(__name__)
 
@@ -117,17 +121,25 @@ def _logged(path: Path) -> Iterator[None]:
             raise
 
 
-def _train_and_evaluate(task: Task, threads: int | None) -> str:
-    from ..config.config import load_config
-    from ..training.run_folder import CONFIG
+def train_to_the_end(config: "Config", data_folder: Path, cache_folder: Path, run_folder: Path) -> None:
+    """Train into `run_folder`, going on from whatever an earlier attempt has left there; raises as `train` does."""
+    from ..training.run_folder import CONFIG, check_run_folder
     from ..training.train import train
 
+    if (run_folder / TRAINED).exists():
+        check_run_folder(config, run_folder, resume=True)
+        return
+    begun = (run_folder / CONFIG).exists()
+    train(config, data_folder, cache_folder, run_folder, resume=begun)
+    with atomic(run_folder / TRAINED) as aside:
+        aside.touch()
+
+
+def _train_and_evaluate(task: Task, threads: int | None) -> str:
+    from ..config.config import load_config
+
     config = load_config(task.config)
-    if not task.trained:
-        begun = (task.run_folder / CONFIG).exists()
-        train(config, task.data_folder, task.cache_folder, task.run_folder, resume=begun)
-        with atomic(task.run_folder / TRAINED) as aside:
-            aside.touch()
+    train_to_the_end(config, task.data_folder, task.cache_folder, task.run_folder)
     if missing := task.missing_splits:
         from SpineInference.options import SegmentationOptions
 

@@ -76,6 +76,7 @@ def _metrics(metrics: dict[str, Any]) -> str:
             "mean distance of the surfaces. Intervals are of the mean, bootstrapped over the patients; of fewer than "
             f"{LEAST_PATIENTS} patients the smallest and the largest value are given."
         )
+        parts += _gain(metrics.get("before_fine_tuning", ()))
     else:
         parts.append("It has not been evaluated on test cases.")
     if (dice := metrics.get("validation_dice_raw_network")) is not None:
@@ -89,6 +90,12 @@ def _metrics(metrics: dict[str, Any]) -> str:
             f"precision; {int8['speed_ratio']:.2f} times as fast, measured with one thread."
         )
     return "\n\n".join(parts)
+
+
+def _gain(before: Iterable[dict[str, Any]]) -> list[str]:
+    """What the models that a fine-tuned one started from reached on the same cases."""
+    dice = [f"{row['dice']:.3f} ({row['dataset']}, {row['planes']})" for row in before if row.get("dice") is not None]
+    return [f"Before the fine-tuning, Dice on the same cases: {', '.join(dice)}."] if dice else []
 
 
 def _failures(manifest: Manifest) -> str:

@@ -50,7 +50,7 @@ def encoder_of(network: torch.nn.Module) -> torch.nn.Module:
 
 def _package(config: Config) -> ModelPackage:
     path = config.fine_tuning.package
-    packages = open_packages(path)
+    packages = [package for package in open_packages(path) if not package.manifest.recognises_levels]
     fitting = [package for package in packages if package.manifest.plane == config.plane]
     if len(fitting) == 1:
         return fitting[0]

@@ -114,6 +114,13 @@ def test_coarse_planes_count_less_or_are_left_out(models):
     assert alone == [1.0] and "too thick to look at them in the coronal and axial planes" in notes[0]
 
 
+def test_networks_of_a_plane_share_its_weight(models):
+    scan = column((0.8, 0.8, 1.0), PERMUTED).scan
+    sagittal, coronal, axial = packages_to_run(models, SegmentationOptions(), scan, Monitor())
+    folds = [sagittal, sagittal, coronal, axial]
+    assert [round(weight, 3) for _, weight in plane_weights(folds, scan, 1.0)] == [0.167, 0.167, 0.333, 0.333]
+
+
 def test_body_left_out_of_names_is_in_no_output(models, monkeypatch):
     monkeypatch.setattr("SpineInference.spine.naming.PIECE_BELOW", 1.1)
     column_ = column()

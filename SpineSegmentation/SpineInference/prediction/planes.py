@@ -1,5 +1,7 @@
 """Which of a set's networks run on a scan, and what the opinion of each plane weighs."""
 
+from collections import Counter
+
 import SimpleITK as sitk
 
 from ..engines.devices import Device
@@ -76,9 +78,14 @@ def plane_weights(
 ) -> list[tuple[ModelPackage, float]]:
     """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border.
 
-    Bodies that are `shown_larger` to the networks, by this factor, have so many fewer pixels in the scan.
+    Bodies that are `shown_larger` to the networks, by this factor, have so many fewer pixels in the scan. Several
+    networks of a plane, as cross-validation leaves them, share the weight of that plane.
     """
-    weights = [min(1.0, COARSE / (shown_larger * _coarseness(package, scan))) for package in packages]
+    sharing = Counter(package.manifest.plane for package in packages)
+    weights = [
+        min(1.0, COARSE / (shown_larger * _coarseness(package, scan))) / sharing[package.manifest.plane]
+        for package in packages
+    ]
     return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
 
 

@@ -137,8 +137,9 @@ def test_several_labels_are_read_as_they_are(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"vertebra": 1, "disc": 2, "canal": 3}}))
     assert describe_raw_folder(tmp_path).body_in_front_of == 3
     assert describe_raw_folder(tmp_path).background_labels == (2, 3)
-    several = describe_raw_folder(tmp_path, (Label(values=(1,)), Label(name="Disc", values=(2,))))
-    assert several.body_in_front_of is None and several.background_labels == ()
+    several = describe_raw_folder(tmp_path, (Label(values=(9,)), Label(name="Disc", values=(8,))))
+    assert several.body_in_front_of is None and several.background_labels == (3,)
+    assert several.label_values == {"Vertebral body": (1,), "Disc": (2,)}
 
 
 def test_mistakes_are_told_before_the_work(data, model, tmp_path, capsys):

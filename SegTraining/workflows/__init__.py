@@ -1,0 +1,1 @@
+"""Several steps in one: fine-tuning a set of models, cross-validation."""
