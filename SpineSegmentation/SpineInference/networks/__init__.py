@@ -65,7 +65,13 @@ _FAMILIES = {
     "segnet": _Family("published.segnet", "segnet"),
     "poster-unet": _Family("published.milesial_unet", "poster_unet"),
     "residual-unet": _Family("residual_unet", "residual_unet"),
+    "nnunet": _Family("nnunet", "nnunet"),
 }
+_LIBRARIES = {
+    "smp": _Family("smp_library", "smp_network"),
+    "monai": _Family("monai_library", "monai_network"),
+}
+"""Networks that were trained elsewhere, with a library of which the family is the name: for packages."""
 _CLASSIFIERS = {"patch-classifier": _Family("patch_classifier", "patch_classifier")}
 """What says something of the whole picture: logits [n, classes, 1, 1]."""
 
@@ -78,7 +84,7 @@ def families() -> list[str]:
 def check_family(family: str, classifies: bool = False) -> None:
     """Raise SpineError if no family of that name segments (or `classifies`). Imports nothing heavy."""
     known = sorted(_CLASSIFIERS) if classifies else families()
-    if family not in known:
+    if family not in known and (classifies or family not in _LIBRARIES):
         raise SpineError(f'There is no network family "{family}": known are {", ".join(known)}.')
 
 
@@ -95,7 +101,7 @@ def build(family: str, in_channels: int, classes: int, **arguments: Any) -> "tor
     computer in a hospital, or arguments from which the network cannot be built.
     """
     check_family(family, classifies=family in _CLASSIFIERS)
-    entry = (_FAMILIES | _CLASSIFIERS)[family]
+    entry = (_FAMILIES | _LIBRARIES | _CLASSIFIERS)[family]
     builder = getattr(_module(family, entry), entry.builder)
     own = ("in_channels", "classes", *entry.fixed)
     known = [name for name in inspect.signature(builder).parameters if name not in own]
