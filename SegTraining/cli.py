@@ -7,10 +7,10 @@ from SpineInference.app.streams import unread_output_allowed
 from SpineInference.errors import SpineError
 from SpineInference.memory import enough_memory
 
-from .commands import data, evaluate, experiment, levels, package, phantom, predict, report, train
+from .commands import data, evaluate, experiment, import_model, levels, package, phantom, predict, report, train
 from .config.console import show_progress
 
-COMMANDS = (phantom, data, train, evaluate, predict, experiment, report, levels, package)
+COMMANDS = (phantom, data, train, evaluate, predict, experiment, report, levels, package, import_model)
 """In the order of `--help`."""
 
 
