@@ -42,6 +42,8 @@ def import_nnunet(
         fields = _fields(results, first, orientation, info or {}, name)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
         raise SpineError(f'The plans.json in "{results.folder}" is not understood ({error!r}).') from None
+    if mirroring and not first.mirrored:
+        raise SpineError(f'"{results.folder}" was trained without mirrored slices: leave out --mirroring.')
     if mirroring:
         fields["network"]["arguments"]["mirror"] = [("rows", "cols")[axis] for axis in sorted(first.mirrored)]
     if len(results.folds) == 1:

@@ -8,7 +8,7 @@ from SpineInference.errors import SpineError
 from SpineInference.specs import OPPOSITE, is_orientation
 from SpineInference.volume.geometry import SAME_SPACING
 
-READERS = {"NibabelIOWithReorient": "RAS"}
+READERS = {"NibabelIOWithReorient": "RAS", "SimpleITKIOWithReorient": "RAS"}
 """Of nnU-Net's readers of images those that turn all of them into the same orientation."""
 
 _ACTIVATIONS = {"LeakyReLU": 0.01, "ReLU": 0.0}
@@ -33,13 +33,17 @@ def configuration_of(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def labels_of(dataset: Mapping[str, Any]) -> dict[str, int]:
-    """The names and values of what the network finds. Raises SpineError for regions, which are not exclusive."""
+    """The names and values of what the network finds, in the order of its channels.
+
+    Raises SpineError for regions, which may overlap.
+    """
     labels = {name: value for name, value in dataset.get("labels", {}).items() if name not in ("background", "ignore")}
     if any(not isinstance(value, int) for value in labels.values()):
         raise SpineError("The labels are regions that overlap (region-based training): they cannot be imported.")
-    if not labels or sorted(labels.values()) != list(range(1, len(labels) + 1)):
+    in_order = sorted(labels.items(), key=lambda label: label[1])
+    if not labels or [value for _, value in in_order] != list(range(1, len(labels) + 1)):
         raise SpineError("The labels in dataset.json are not numbered from 1: this is no data set of nnU-Net v2.")
-    return labels
+    return dict(in_order)
 
 
 def channel_of(dataset: Mapping[str, Any]) -> str:

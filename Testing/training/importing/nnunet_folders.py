@@ -73,6 +73,17 @@ def plans(arguments: dict, **changes) -> dict:
         "nonlin": "torch.nn.LeakyReLU",
         "nonlin_kwargs": {"inplace": True},
     }
+    resampling = {
+        key: value
+        for what, order in (("data", 3), ("seg", 1), ("probabilities", 1))
+        for key, value in (
+            (f"resampling_fn_{what}", "resample_data_or_seg_to_shape"),
+            (
+                f"resampling_fn_{what}_kwargs",
+                {"is_seg": what == "seg", "order": order, "order_z": 0, "force_separate_z": None},
+            ),
+        )
+    }
     name = "ResidualEncoderUNet" if residual else "PlainConvUNet"
     two = {
         "preprocessor_name": "DefaultPreprocessor",
@@ -83,13 +94,18 @@ def plans(arguments: dict, **changes) -> dict:
         "architecture": {
             "network_class_name": f"dynamic_network_architectures.architectures.unet.{name}",
             "arch_kwargs": network,
+            "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
         },
-    }
+        "data_identifier": "nnUNetPlans_2d",
+        "batch_size": 2,
+    } | resampling
     return {
         "dataset_name": "Dataset123_Discs",
         "plans_name": "nnUNetPlans",
         "image_reader_writer": "SimpleITKIO",
         "transpose_forward": [2, 0, 1],
+        "transpose_backward": [1, 2, 0],
+        "label_manager": "LabelManager",
         "foreground_intensity_properties_per_channel": {
             "0": {"mean": 90.0, "std": 25.0, "percentile_00_5": 10.0, "percentile_99_5": 200.0}
         },
