@@ -128,7 +128,7 @@ def checkpoint(weights: dict[str, torch.Tensor], **changes) -> dict:
         if name.startswith("encoder."):
             named |= {f"decoder.{each}": tensor for each in (name, twice)}
         if name.startswith("decoder.seg_layers.1."):  # of deep supervision
-            deep = torch.zeros(len(tensor), 12, 1, 1) if name.endswith("weight") else torch.zeros(len(tensor))
+            deep = torch.zeros(len(tensor), 8, 1, 1) if name.endswith("weight") else torch.zeros(len(tensor))
             named[name.replace("layers.1", "layers.0")] = deep
     return {
         "network_weights": named,

@@ -39,18 +39,18 @@ def unet() -> torch.nn.Module:
     import segmentation_models_pytorch as smp
 
     torch.manual_seed(0)
-    decoder = {"encoder_depth": 3, "decoder_channels": (16, 8, 4), "decoder_attention_type": "scse"}
+    decoder = {"encoder_depth": 3, "decoder_channels": (64, 32, 16), "decoder_attention_type": "scse"}
     return smp.Unet("resnet18", encoder_weights=None, in_channels=3, classes=3, **decoder).eval()
 
 
 def arguments(**more) -> dict:
-    given = {"encoder_name": "resnet18", "encoder_depth": 3, "decoder_channels": [16, 8, 4]}
+    given = {"encoder_name": "resnet18", "encoder_depth": 3, "decoder_channels": [64, 32, 16]}
     return {"library": "smp", "name": "Unet", "arguments": given | {"decoder_attention_type": "scse"} | more}
 
 
-def described(folder, weights, **changes) -> int:
-    """The exit code of the command, with these weights and changes of the description."""
-    torch.save(weights, folder / "ours.pth")
+def described(folder, state, **changes) -> int:
+    """The exit code of the command, with this file of weights and changes of the description."""
+    torch.save(state, folder / "ours.pth")
     (folder / "ours.yaml").write_text(yaml.safe_dump(DESCRIPTION | changes))
     return main(["import-network", str(folder / "ours.yaml"), "-o", str(folder / "p")])
 
@@ -92,7 +92,7 @@ def test_a_network_of_monai(tmp_path, capsys):
     ("changes", "sentence"),
     [
         (
-            {"network": arguments(encoder_depth=4, decoder_channels=[16, 8, 4, 4])},
+            {"network": arguments(encoder_depth=4, decoder_channels=[64, 32, 16, 16])},
             "holds another network than described",
         ),
         ({"network": arguments(pretrained=True)}, '"pretrained" is no argument that shapes Unet'),
