@@ -38,7 +38,7 @@ class ForeignInput(Input):
     pad_value: float | None = None
     """What surrounds a slice up to `pad_multiple` or `canvas`, normalised; by default the darkest value of the scan."""
     blending: Literal["equal", "gaussian"] = "equal"
-    """Of canvases that overlap: equal weights, or more in the middle (and an overlap of a half)."""
+    """Of canvases that overlap: means of probabilities, or of logits that count more in the middle, as in nnU-Net."""
 
     @model_validator(mode="after")
     def _known_words(self) -> "ForeignInput":

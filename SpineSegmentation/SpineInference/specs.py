@@ -58,8 +58,8 @@ class InputSpec:
     `orientation`: where x, y and z of the volumes grow whose slices the network knows, in the patient: rows and cols
     follow each other as in an array [z, y, x]. `pad_multiple`: rows and cols are padded to a multiple of it, with
     `pad_value` or the darkest value of the volume. `canvas`: a fixed [rows, cols] instead, for networks whose output
-    depends on it; what overlaps in a larger slice has the same weight, or by `blending` more in the middle of a
-    canvas, which then overlaps by half.
+    depends on it. By `blending` canvases overlap in a larger slice by a quarter, with means of the probabilities, or by
+    half, with means of the logits that count more in the middle of a canvas, as in nnU-Net.
     """
 
     context_slices: int

@@ -7,15 +7,9 @@ import numpy as np
 from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..monitor import Monitor
-from ..specs import InputSpec
 from ..volume.geometry import SLICE_AXIS
+from .blending import BLENDINGS
 from .turning import Turn
-
-TILE_OVERLAP = {"equal": 0.25, "gaussian": 0.5}
-"""How much of a canvas the next one covers too, by the blending."""
-
-GAUSSIAN_SIGMA = 1 / 8
-"""Of the weights of a canvas, in its sides: as in nnU-Net."""
 
 
 def predict_plane(
@@ -64,26 +58,18 @@ def _predict_batch(batch: np.ndarray, manifest: Manifest, engine: Engine, backgr
         return engine.probabilities(padded)[(everywhere, labels, *inside)]
 
     # A network tied to its canvas (PSPNet, nnU-Net) sees larger slices as overlapping tiles, whose means are taken.
-    total = np.zeros((len(batch), len(manifest.labels), rows, columns), np.float32)
+    total = np.zeros((len(batch), manifest.classes, rows, columns), np.float32)
     count = np.zeros((rows, columns), np.float32)
-    weight, overlap = canvas_weight(spec), TILE_OVERLAP[spec.blending]
-    for top in tile_starts(rows, spec.canvas[0], overlap):
-        for left in tile_starts(columns, spec.canvas[1], overlap):
+    blending, activation = BLENDINGS[spec.blending], manifest.output.activation
+    weight = blending.weight(spec.canvas)
+    for top in tile_starts(rows, spec.canvas[0], blending.overlap):
+        for left in tile_starts(columns, spec.canvas[1], blending.overlap):
             window = (slice(top, top + spec.canvas[0]), slice(left, left + spec.canvas[1]))
             padded, inside = pad(batch[(everywhere, everywhere, *window)], *spec.canvas, background)
-            probabilities = engine.probabilities(padded)[(everywhere, labels, *inside)]
-            total[(everywhere, everywhere, *window)] += weight[inside] * probabilities
+            probabilities = engine.probabilities(padded)[(everywhere, everywhere, *inside)]
+            total[(everywhere, everywhere, *window)] += weight[inside] * blending.to_mean(probabilities, activation)
             count[window] += weight[inside]
-    return total / count
-
-
-def canvas_weight(spec: InputSpec) -> np.ndarray:
-    """What each pixel of a canvas counts where several overlap: float32 [rows, columns], above 0."""
-    if spec.blending == "equal":
-        return np.ones(spec.canvas, np.float32)
-    from_middle = [(np.arange(side) - side // 2) / (GAUSSIAN_SIGMA * side) for side in spec.canvas]
-    rows, columns = (np.exp(-0.5 * distance**2) for distance in from_middle)
-    return np.outer(rows, columns).astype(np.float32)
+    return blending.from_mean(total / count, activation)[:, labels]
 
 
 def foreground_channel(manifest: Manifest) -> int:
@@ -100,7 +86,7 @@ def pad(batch: np.ndarray, rows: int, columns: int, value: float) -> tuple[np.nd
     return padded, (slice(top, top + height), slice(left, left + width))
 
 
-def tile_starts(length: int, tile: int, overlap: float = TILE_OVERLAP["equal"]) -> list[int]:
+def tile_starts(length: int, tile: int, overlap: float = BLENDINGS["equal"].overlap) -> list[int]:
     """First positions of the fewest tiles that cover `length` and overlap by at least this share, a quarter."""
     if length <= tile:
         return [0]
