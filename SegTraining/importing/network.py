@@ -54,7 +54,14 @@ def import_network(description: Description, folder: Path, output: Path) -> Mode
         },
         "licence": info.licence,
     }
-    return export_package(made, fields, output, card=model_card)
+    try:
+        return export_package(made, fields, output, card=model_card)
+    except RuntimeError as error:  # of the exporter, and of layers that do not fit the size
+        advice = "give input.canvas, the one size that it gets" if spec.canvas is None else "change input.canvas"
+        raise SpineError(
+            f'The network "{network.name}" of {network.library} cannot be exported for slices of this kind '
+            f"({type(error).__name__}): {advice}."
+        ) from error
 
 
 def _family(network: ForeignNetwork) -> tuple[str, dict[str, Any]]:

@@ -113,6 +113,12 @@ def test_descriptions_that_do_not_fit(changes, sentence, tmp_path, capsys):
     assert not (tmp_path / "p").exists()
 
 
+def test_a_network_that_does_not_fit_its_slices(tmp_path, capsys):
+    words = {"input": DESCRIPTION["input"] | {"pad_multiple": 4, "canvas": [36, 36]}}
+    assert described(tmp_path, unet().state_dict(), network=arguments(), **words) == 2
+    assert "multiples of 8, not of 4" in capsys.readouterr().err
+
+
 def test_a_whole_network_is_not_unpickled(tmp_path, capsys):
     assert described(tmp_path, unet(), network=arguments()) == 2
     assert "could run code: it is not opened; save the state dict alone" in capsys.readouterr().err
