@@ -13,6 +13,7 @@ from .commands import (
     evaluate,
     experiment,
     finetune,
+    import_model,
     init,
     levels,
     package,
@@ -25,7 +26,21 @@ from .commands.examples import add_examples
 from .config.console import show_progress
 from .training.threads import let_waiting_threads_sleep
 
-COMMANDS = (phantom, init, data, train, finetune, evaluate, predict, crossvalidate, experiment, report, levels, package)
+COMMANDS = (
+    phantom,
+    init,
+    data,
+    train,
+    finetune,
+    evaluate,
+    predict,
+    crossvalidate,
+    experiment,
+    report,
+    levels,
+    package,
+    import_model,
+)
 """In the order of `--help`."""
 
 

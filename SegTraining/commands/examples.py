@@ -33,6 +33,10 @@ EXAMPLES = {
     ),
     "report": ("segtraining report runs/mine runs/other -o report.html",),
     "levels": ("segtraining levels --data DATA -o models/vertebral-levels-mr",),
+    "import-nnunet": (
+        "segtraining import-nnunet nnUNet_results/Dataset001_Mine/nnUNetTrainer__nnUNetPlans__2d -o models/mine",
+    ),
+    "import-network": ("segtraining import-network mine.yaml -o models/mine",),
     "package": ("segtraining package runs/mine -o models/mine --zip mine.zip",),
 }
 _BEGIN = ("phantom", "init", "inspect", "train", "finetune", "evaluate", "package", "experiment")

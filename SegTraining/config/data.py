@@ -185,4 +185,6 @@ class Input(StrictModel):
         rules = (*INTENSITY_RULES, THESIS_RULE)
         if self.intensity.rule not in rules:
             raise ValueError(f"the intensity rule must be one of {', '.join(rules)}")
+        if self.intensity.rule == "fixed" and (self.intensity.mean is None or not (self.intensity.std or 0) > 0):
+            raise ValueError("the intensity rule fixed needs a mean, and a std above 0")
         return self

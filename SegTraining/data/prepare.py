@@ -120,7 +120,7 @@ class Job:
         settings = {
             "format": FORMAT,
             "spacing_mm": self.input.spacing_mm,
-            "intensity": asdict(self.input.intensity),
+            "intensity": {name: value for name, value in asdict(self.input.intensity).items() if value is not None},
             "bias_correction": self.input.bias_correction,
             "targets": self.case.dataset.model_dump(mode="json", include=rules),
             "values": [self.case.dataset.values_of(label) for label in self.labels],

@@ -6,7 +6,15 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-INTENSITY_RULES = ("percentile_zscore", "percentile_minmax", "minmax")
+INTENSITY_RULES = ("percentile_zscore", "percentile_minmax", "minmax", "zscore", "zscore_nonzero", "fixed")
+
+OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "I": "S", "S": "I"}
+"""The letters of anatomical directions, each with that of the other end."""
+
+
+def is_orientation(letters: str) -> bool:
+    """Whether `letters` name a direction in which x, y and z grow, each along an axis of the patient of its own."""
+    return len(letters) == 3 and sorted(min(x, OPPOSITE.get(x, "?")) for x in letters) == ["A", "I", "L"]
 
 
 @dataclass(frozen=True)
@@ -25,32 +33,43 @@ class LabelSpec:
 
 @dataclass(frozen=True)
 class IntensityRule:
-    """How a volume is normalised; `low` and `high` are percentiles of the foreground.
+    """How a volume is normalised; `low` and `high` are percentiles of the foreground, but of `fixed`.
 
     `percentile_zscore` clips to the percentiles and scales to zero mean and unit variance over the foreground;
     `percentile_minmax` clips to the percentiles and scales them to 0..1. `minmax` scales the smallest and the largest
     value of all to 0..1, which single hot voxels upset: it is equation 4.4 of the thesis (Utegulov 2020).
+
+    As nnU-Net does it: `zscore` scales to zero mean and unit variance over the box that holds all voxels but those of
+    0; `zscore_nonzero` over what those enclose, and leaves the others 0; `fixed` clips to the values `low` and `high`
+    of every scan, subtracts `mean` and divides by `std`.
     """
 
     rule: str = "percentile_zscore"
     low: float = 0.5
     high: float = 99.5
+    mean: float | None = None
+    std: float | None = None
 
 
 @dataclass(frozen=True)
 class InputSpec:
     """How slices are made: `context_slices` neighbours on each side become channels; `spacing_mm` is in-plane.
 
-    `pad_multiple`: rows and cols are padded to a multiple of it. `canvas`: a fixed [rows, cols] instead, for
-    networks whose output depends on it.
+    `orientation`: where x, y and z of the volumes grow whose slices the network knows, in the patient: rows and cols
+    follow each other as in an array [z, y, x]. `pad_multiple`: rows and cols are padded to a multiple of it, with
+    `pad_value` or the darkest value of the volume. `canvas`: a fixed [rows, cols] instead, for networks whose output
+    depends on it. By `blending` canvases overlap in a larger slice by a quarter, with means of the probabilities, or by
+    half, with means of the logits that count more in the middle of a canvas, as in nnU-Net.
     """
 
     context_slices: int
     spacing_mm: float
     intensity: IntensityRule
-    orientation: Literal["LPI"] = "LPI"
+    orientation: str = "LPI"
     pad_multiple: int = 32
+    pad_value: float | None = None
     canvas: tuple[int, int] | None = None
+    blending: Literal["equal", "gaussian"] = "equal"
     bias_correction: bool = False
 
     @property

@@ -20,6 +20,8 @@ from SegTraining.cli import _parser as segtraining_parser
 from SegTraining.config.config import PRESETS, Config, load_config, parse_config
 from SegTraining.config.experiment import Experiment, expand, load_experiment
 from SegTraining.config.levels import LevelConfig, load_level_config
+from SegTraining.importing.description import Description
+from SegTraining.importing.model_info import merged_info
 from SpineInference.app import cli
 from SpineInference.app.background_tasks import SegmentsToMeasure
 from SpineInference.app.record import Record
@@ -297,7 +299,11 @@ def test_script_examples_use_arguments_that_exist():
 @pytest.mark.parametrize(("document", "text"), examples("yaml"))
 def test_configuration_example_is_valid(document, text, tmp_path):
     content = yaml.safe_load(text)
-    if "base" in content:
+    if "library" in content.get("network", {}):
+        Description.model_validate(content)
+    elif "plane" not in content and "base" not in content:
+        merged_info({}, {label["name"]: value for value, label in enumerate(content["labels"], start=1)}, content)
+    elif "base" in content:
         path = PRESETS / content["base"]
         assert path.exists()
         example = tmp_path / "example.yaml"
@@ -348,7 +354,7 @@ def measured_columns() -> list[str]:
 REFERENCE = {
     "docs/reference/command-line.md": lambda: [*options_of(cli._parser()), *options_of(segtraining_parser())],
     "docs/reference/configuration.md": lambda: [
-        name for model in (Config, Experiment, LevelConfig) for name in settings_of(model)
+        name for model in (Config, Experiment, LevelConfig, Description) for name in settings_of(model)
     ],
     "docs/reference/manifest.md": lambda: fields_of(Manifest, InputSpec, OutputSpec, PostprocessingSpec),
     "docs/reference/result-files.md": lambda: fields_of(Record, Request) + measured_columns(),

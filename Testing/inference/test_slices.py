@@ -1,19 +1,20 @@
 """Slices, canvases, tiles, the coarse pass and fusion, with engines whose answer is known."""
 
-from itertools import pairwise
+from itertools import pairwise, permutations, product
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import special
 
 from SpineInference.errors import Cancelled
 from SpineInference.monitor import Monitor
 from SpineInference.prediction.fusion import Fusion
 from SpineInference.prediction.region import COARSE_STEP_MM, MARGIN_MM, Region, clear_inner_faces, find_region
 from SpineInference.prediction.slices import pad, predict_plane, tile_starts
-from SpineInference.specs import IntensityRule, OutputSpec
-from SpineInference.volume.geometry import PLANES, SLICE_AXIS
+from SpineInference.specs import OPPOSITE, InputSpec, IntensityRule, OutputSpec
+from SpineInference.volume.geometry import PLANES, SLICE_AXIS, canonical, reorient
 from SpineInference.volume.intensity import foreground_mask, normalise, thesis_normalise
 
 
@@ -33,12 +34,18 @@ class BrightIsForeground:
 
 
 def manifest(
-    plane: str, context: int = 1, canvas: tuple[int, int] | None = None, activation: str = "sigmoid", labels: int = 1
+    plane: str,
+    context: int = 1,
+    canvas: tuple[int, int] | None = None,
+    activation: str = "sigmoid",
+    labels: int = 1,
+    **spec,
 ):
     return SimpleNamespace(
         plane=plane,
         labels=[None] * labels,
-        input=SimpleNamespace(context_slices=context, spacing_mm=1.0, pad_multiple=32, canvas=canvas),
+        classes=labels + (activation == "softmax"),
+        input=InputSpec(context, 1.0, IntensityRule(), canvas=canvas, **spec),
         output=SimpleNamespace(activation=activation),
     )
 
@@ -49,13 +56,14 @@ def volume(shape=(50, 41, 23), seed=1) -> np.ndarray:
 
 @pytest.mark.parametrize("plane", PLANES)
 @pytest.mark.parametrize("canvas", [None, (32, 32), (64, 64)])
-def test_a_volume_comes_back_voxel_for_voxel(plane, canvas):
+@pytest.mark.parametrize("spec", [{}, {"blending": "gaussian", "orientation": "SRA"}], ids=["usual", "nnU-Net's"])
+def test_a_volume_comes_back_voxel_for_voxel(plane, canvas, spec):
     """Padded, on a canvas that is larger, and in overlapping tiles of one that is smaller."""
     source, engine = volume(), BrightIsForeground()
     answer = np.full(source.shape, np.nan, np.float32)
-    for index, probability in predict_plane(source, manifest(plane, canvas=canvas), engine, Monitor()):
+    for index, probability in predict_plane(source, manifest(plane, canvas=canvas, **spec), engine, Monitor()):
         np.moveaxis(answer, SLICE_AXIS[plane], 0)[index] = probability[0]
-    assert np.array_equal(answer, source > 0.5)
+    assert np.array_equal(answer.round(5), source > 0.5)
     assert all(rows % 32 == 0 and columns % 32 == 0 for *_, rows, columns in engine.shapes)
     if canvas:
         assert {shape[2:] for shape in engine.shapes} == {canvas}
@@ -75,6 +83,58 @@ def test_neighbours_become_channels_and_the_ends_repeat():
     ramp = np.broadcast_to(np.arange(4, dtype=np.float32)[:, None, None], (4, 32, 32))
     list(predict_plane(ramp, manifest("axial", context=2), Recorder(), Monitor()))
     assert seen == [[0, 0, 0, 1, 2], [0, 0, 1, 2, 3], [0, 1, 2, 3, 3], [1, 2, 3, 3, 3]]
+
+
+ORIENTATIONS = ["".join(x) for axes in permutations(("LR", "AP", "IS")) for x in product(*axes)]
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_networks_see_slices_in_their_orientation(plane):
+    """Rows, columns and neighbours as in the array of a volume that is stored so, padded with the model's value."""
+    assert len(ORIENTATIONS) == 48
+    scan = canonical(sitk.GetImageFromArray(volume((5, 6, 7))))
+    for orientation in ORIENTATIONS:
+        stored = sitk.GetArrayFromImage(reorient(scan, orientation))
+        letter = {"sagittal": "L", "coronal": "P", "axial": "I"}[plane]
+        place = next(p for p, x in enumerate(reversed(orientation)) if letter in (x, OPPOSITE[x]))
+        slices = np.moveaxis(stored, place, 0)
+        backwards = orientation[2 - place] != letter
+        seen = []
+
+        class Recorder(BrightIsForeground):
+            batch_size = 1
+
+            def probabilities(self, batch, seen=seen):
+                seen.append(batch[0])
+                return super().probabilities(batch)
+
+        spec = manifest(plane, orientation=orientation, pad_multiple=8, pad_value=-3.0)
+        list(predict_plane(sitk.GetArrayFromImage(scan), spec, Recorder(), Monitor()))
+        middle = seen[1] if not backwards else seen[len(slices) - 2]
+        rows, columns = slices.shape[1:]
+        top, left = (8 - rows) // 2, (8 - columns) // 2
+        assert np.array_equal(middle[:, top : top + rows, left : left + columns], slices[0:3])
+        assert middle.min() == -3
+
+
+def test_the_middle_of_a_canvas_counts_more():
+    """As in nnU-Net: half a canvas of overlap, means of logits, Gaussian weights with an eighth of a side as sigma."""
+
+    class ByTile(BrightIsForeground):
+        """0.2 of the first tile, 0.6 of the second."""
+
+        batch_size = 1
+
+        def probabilities(self, batch):
+            self.shapes.append(batch.shape)
+            return np.full((1, 1, *batch.shape[2:]), (0.2, 0.6)[len(self.shapes) - 1], np.float32)
+
+    spec = manifest("axial", context=0, canvas=(32, 32), blending="gaussian")
+    ((_, found),) = predict_plane(volume((1, 32, 48)), spec, ByTile(), Monitor())
+    weights = np.exp(-0.5 * ((np.arange(32) - 16) / 4) ** 2)
+    share = np.concatenate([np.zeros(16), weights[:16] / (weights[:16] + weights[16:]), np.ones(16)])
+    expected = special.expit((1 - share) * special.logit(0.2) + share * special.logit(0.6))
+    np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
 
 
 class BrightAndDark(BrightIsForeground):
@@ -108,6 +168,21 @@ def test_padding_is_background_and_centred():
     assert padded[(0, 0, *inside)].shape == (30, 33) and (padded[(0, 0, *inside)] == 1).all()
     assert padded.sum() == 30 * 33 - 5 * (32 * 64 - 30 * 33)
     assert (inside[0].start, inside[1].start) == (1, 15)
+
+
+def test_normalisation_as_in_nnunet():
+    """Over the box of voxels other than 0, over these alone, and by numbers that are the same for every scan."""
+    scan = np.zeros((4, 6, 6), np.float32)
+    scan[1:3, 1:5, 1:5] = np.random.default_rng(0).normal(100, 20, (2, 4, 4))
+    scan[1, 1, 1] = 0
+    box = scan[1:3, 1:5, 1:5]
+    np.testing.assert_allclose(normalise(scan, IntensityRule("zscore")), (scan - box.mean()) / box.std(), atol=1e-5)
+    inside = box[box != 0]
+    found = normalise(scan, IntensityRule("zscore_nonzero"))
+    expected = np.where(scan != 0, (scan - inside.mean()) / inside.std(), 0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    rule = IntensityRule("fixed", 80, 120, mean=90, std=10)
+    np.testing.assert_allclose(normalise(scan, rule), (np.clip(scan, 80, 120) - 90) / 10, atol=1e-5)
 
 
 @pytest.mark.parametrize("length", [10, 32, 33, 57, 100, 512, 640])

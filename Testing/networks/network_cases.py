@@ -19,6 +19,7 @@ SMALL = {
     "urinet": {"width": 8},
     "poster-unet": {"width": 4},
     "residual-unet": {"filters": [4, 8, 12], "blocks": [1, 2, 2]},
+    "nnunet": {"residual": True, "filters": [4, 8, 12], "blocks": [1, 2, 2], "mirror": ["rows", "cols"]},
 }
 FAMILIES = networks.families()
 

@@ -5,6 +5,7 @@ Neither torch nor onnxruntime is imported before an engine is opened.
 
 from ..models.model_package import ModelPackage
 from ..monitor import Monitor
+from ..networks import missing_library
 from .devices import Device
 from .engine import Engine
 from .onnx_engine import OnnxEngine
@@ -16,10 +17,17 @@ def open_engine(
 ) -> Engine:
     """The engine for `device`; `threads` is for the CPU (None: as many as it has cores).
 
-    A device whose precision is int8 gets the package's `model.int8.onnx`, or `model.onnx` where there is none.
+    A device whose precision is int8 gets the package's `model.int8.onnx`, or `model.onnx` where there is none. Where
+    the library is missing from which a network was imported, the CPU computes, which needs none.
 
     Raises SpineError for missing software and for a network that cannot be built or does not fit its weights.
     """
-    if device.kind == "cpu":
+    library = missing_library(package.manifest.network.family)
+    if device.kind != "cpu" and library:
+        (monitor or Monitor()).note(
+            f'The network of "{package.manifest.name}" was made with {library}, which is not installed: computing on '
+            "the CPU."
+        )
+    if device.kind == "cpu" or library:
         return OnnxEngine(package, threads, int8=device.precision == "int8" and package.has_int8)
     return TorchEngine(package, device, monitor, threads)

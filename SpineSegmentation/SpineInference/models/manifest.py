@@ -7,7 +7,7 @@ from ..anatomy import NUMBERED_OFFSET, STRUCTURE_OFFSET, VERTEBRA_CODE, Segment
 from ..errors import SpineError
 from ..networks import check_family
 from ..schema import load_json, parse
-from ..specs import INTENSITY_RULES, InputSpec, LabelSpec, NetworkSpec, OutputSpec, PostprocessingSpec
+from ..specs import INTENSITY_RULES, InputSpec, LabelSpec, NetworkSpec, OutputSpec, PostprocessingSpec, is_orientation
 
 SCHEMA_VERSION = 2
 """1: weights as `model.safetensors` beside the graph. 2: all of them in `model.onnx`."""
@@ -126,7 +126,15 @@ def _check(manifest: Manifest, what: str) -> None:
             "input.canvas must be two multiples of pad_multiple up to 4096",
         ),
         (rule.rule not in INTENSITY_RULES, f"input.intensity.rule must be one of {', '.join(INTENSITY_RULES)}"),
-        (not 0 <= rule.low < rule.high <= 100, "input.intensity must have 0 <= low < high <= 100"),
+        (not is_orientation(spec.orientation), "input.orientation must be three letters such as LPI"),
+        (
+            not rule.low < rule.high or (rule.rule != "fixed" and not 0 <= rule.low < rule.high <= 100),
+            "input.intensity must have 0 <= low < high <= 100",
+        ),
+        (
+            rule.rule == "fixed" and (rule.mean is None or rule.std is None or rule.std <= 0),
+            "input.intensity needs a mean and a std above 0 for the rule fixed",
+        ),
         (not 0 < manifest.output.threshold < 1, "output.threshold must be between 0 and 1"),
         ("encoder_weights" in manifest.network.arguments, "network.arguments must not have encoder_weights"),
         (len({label.value for label in manifest.labels}) < len(manifest.labels), "labels must have different values"),

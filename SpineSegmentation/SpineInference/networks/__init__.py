@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SpineError
@@ -42,11 +43,15 @@ TRAINING_ARGUMENTS = ("encoder_weights", "encoder_weights_sha256")
 
 @dataclass(frozen=True)
 class _Family:
-    """The function `builder` in `module` of this package, called with the arguments `fixed` by the family's name."""
+    """The function `builder` in `module` of this package, called with the arguments `fixed` by the family's name.
+
+    `library`: the package of others that it asks for its networks, where the family stands for that.
+    """
 
     module: str
     builder: str
     fixed: dict[str, Any] = field(default_factory=dict)
+    library: str = ""
 
 
 _FAMILIES = {
@@ -67,7 +72,13 @@ _FAMILIES = {
     "residual-unet": _Family("residual_unet", "residual_unet"),
     "bifpn": _Family("bifpn", "bifpn"),
     "boundary-unet": _Family("boundary_unet", "boundary_unet"),
+    "nnunet": _Family("nnunet", "nnunet"),
 }
+_LIBRARIES = {
+    "smp": _Family("smp_library", "smp_network", library="segmentation_models_pytorch"),
+    "monai": _Family("monai_library", "monai_network", library="monai"),
+}
+"""Networks that were trained elsewhere, with a library of which the family is the name: for packages."""
 _CLASSIFIERS = {"patch-classifier": _Family("patch_classifier", "patch_classifier")}
 """What says something of the whole picture: logits [n, classes, 1, 1]."""
 
@@ -80,8 +91,13 @@ def families() -> list[str]:
 def check_family(family: str, classifies: bool = False) -> None:
     """Raise SpineError if no family of that name segments (or `classifies`). Imports nothing heavy."""
     known = sorted(_CLASSIFIERS) if classifies else families()
-    if family not in known:
+    if family not in known and (classifies or family not in _LIBRARIES):
         raise SpineError(f'There is no network family "{family}": known are {", ".join(known)}.')
+
+
+def missing_library(family: str) -> str | None:
+    """The Python package with which a network from elsewhere was made, if it is not installed; else None."""
+    return family if family in _LIBRARIES and find_spec(_LIBRARIES[family].library) is None else None
 
 
 def architecture(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +113,7 @@ def build(family: str, in_channels: int, classes: int, **arguments: Any) -> "tor
     computer in a hospital, or arguments from which the network cannot be built.
     """
     check_family(family, classifies=family in _CLASSIFIERS)
-    entry = (_FAMILIES | _CLASSIFIERS)[family]
+    entry = (_FAMILIES | _LIBRARIES | _CLASSIFIERS)[family]
     builder = getattr(_module(family, entry), entry.builder)
     own = ("in_channels", "classes", *entry.fixed)
     known = [name for name in inspect.signature(builder).parameters if name not in own]

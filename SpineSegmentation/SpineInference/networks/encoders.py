@@ -57,12 +57,12 @@ def with_encoder(
     if last_level is not None:
         decoder["upsampling"] = 2**last_level
     network = kind(
-        encoder_name=_checked(encoder),
+        encoder_name=checked_encoder(encoder),
         encoder_depth=encoder_depth,
         encoder_weights=None,
         in_channels=in_channels,
         classes=classes,
-        **_checked_arguments(encoder, encoder_arguments or {}),
+        **checked_encoder_arguments(encoder, encoder_arguments or {}),
         **decoder,
     )
     _drop_unused_stages(network.encoder, encoder_depth)
@@ -83,7 +83,8 @@ def _drop_unused_stages(encoder: nn.Module, depth: int) -> None:
         encoder.features = encoder.features[: encoder._out_indexes[depth - 1] + 1]
 
 
-def _checked(encoder: str) -> str:
+def checked_encoder(encoder: str) -> str:
+    """`encoder`, if it is the name of one that may be taken; SpineError otherwise."""
     if encoder.removeprefix("tu-").startswith(_REFUSED):
         raise SpineError(f'The encoder "{encoder}" is refused, its licence is not permissive: use e.g. resnet18.')
     # timm reads "hf-hub:..." and "local-dir:..." as places to load code and weights from.
@@ -92,7 +93,8 @@ def _checked(encoder: str) -> str:
     return encoder
 
 
-def _checked_arguments(encoder: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def checked_encoder_arguments(encoder: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """`arguments`, if they only shape a timm `encoder`; SpineError otherwise."""
     if arguments and not encoder.startswith("tu-"):
         raise SpineError(f'The encoder "{encoder}" takes no encoder_arguments: use its timm form "tu-{encoder}".')
     unknown = sorted(set(arguments) - set(_ARGUMENTS))

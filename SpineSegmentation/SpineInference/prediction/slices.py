@@ -8,8 +8,8 @@ from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..monitor import Monitor
 from ..volume.geometry import SLICE_AXIS
-
-TILE_OVERLAP = 0.25
+from .blending import BLENDINGS
+from .turning import Turn
 
 
 def predict_plane(
@@ -25,16 +25,17 @@ def predict_plane(
     `volume` is canonical `[I, P, L]`, normalised and on the model's in-plane spacing; `indices` count along
     `SLICE_AXIS[plane]`, and mean all slices by default.
     """
-    spec = manifest.input
+    spec, turn = manifest.input, Turn.between(manifest.input.orientation, manifest.plane)
     stack = np.moveaxis(volume, SLICE_AXIS[manifest.plane], 0)
     indices = range(len(stack)) if indices is None else indices
-    background = float(volume.min())
+    background = float(volume.min()) if spec.pad_value is None else spec.pad_value
     done = 0
     while done < len(indices):
         monitor.progress(stage, done, len(indices), manifest.plane)
         chunk = indices[done : done + engine.batch_size]
         batch = np.stack([stack[_neighbours(i, spec.context_slices, len(stack))] for i in chunk])
-        probabilities = _predict_batch(batch.astype(np.float32, copy=False), manifest, engine, background)
+        batch = turn.to_network(batch.astype(np.float32, copy=False))
+        probabilities = turn.from_network(_predict_batch(batch, manifest, engine, background))
         yield from zip(chunk, probabilities, strict=True)
         done += len(chunk)
     monitor.progress(stage, len(indices), len(indices), manifest.plane)
@@ -56,16 +57,19 @@ def _predict_batch(batch: np.ndarray, manifest: Manifest, engine: Engine, backgr
         )
         return engine.probabilities(padded)[(everywhere, labels, *inside)]
 
-    # A network tied to its canvas (PSPNet) sees larger slices as overlapping tiles, whose means are taken.
-    total = np.zeros((len(batch), len(manifest.labels), rows, columns), np.float32)
+    # A network tied to its canvas (PSPNet, nnU-Net) sees larger slices as overlapping tiles, whose means are taken.
+    total = np.zeros((len(batch), manifest.classes, rows, columns), np.float32)
     count = np.zeros((rows, columns), np.float32)
-    for top in tile_starts(rows, spec.canvas[0]):
-        for left in tile_starts(columns, spec.canvas[1]):
+    blending, activation = BLENDINGS[spec.blending], manifest.output.activation
+    weight = blending.weight(spec.canvas)
+    for top in tile_starts(rows, spec.canvas[0], blending.overlap):
+        for left in tile_starts(columns, spec.canvas[1], blending.overlap):
             window = (slice(top, top + spec.canvas[0]), slice(left, left + spec.canvas[1]))
             padded, inside = pad(batch[(everywhere, everywhere, *window)], *spec.canvas, background)
-            total[(everywhere, everywhere, *window)] += engine.probabilities(padded)[(everywhere, labels, *inside)]
-            count[window] += 1
-    return total / count
+            probabilities = engine.probabilities(padded)[(everywhere, everywhere, *inside)]
+            total[(everywhere, everywhere, *window)] += weight[inside] * blending.to_mean(probabilities, activation)
+            count[window] += weight[inside]
+    return blending.from_mean(total / count, activation)[:, labels]
 
 
 def foreground_channel(manifest: Manifest) -> int:
@@ -82,11 +86,11 @@ def pad(batch: np.ndarray, rows: int, columns: int, value: float) -> tuple[np.nd
     return padded, (slice(top, top + height), slice(left, left + width))
 
 
-def tile_starts(length: int, tile: int) -> list[int]:
-    """First positions of the fewest tiles that cover `length` with at least a quarter of overlap."""
+def tile_starts(length: int, tile: int, overlap: float = BLENDINGS["equal"].overlap) -> list[int]:
+    """First positions of the fewest tiles that cover `length` and overlap by at least this share, a quarter."""
     if length <= tile:
         return [0]
-    count = int(np.ceil((length - tile) / (tile * (1 - TILE_OVERLAP)))) + 1
+    count = int(np.ceil((length - tile) / (tile * (1 - overlap)))) + 1
     return [round(start) for start in np.linspace(0, length - tile, count)]
 
 

@@ -1,9 +1,13 @@
 """Intensity normalisation: the rule a model was trained with, and the thesis's rule for reproduction."""
 
+from collections.abc import Callable
+
 import numpy as np
+from scipy import ndimage
 
 from ..errors import SpineError
 from ..specs import IntensityRule
+from .boxes import bounding_box
 
 FOREGROUND_FRACTION = 0.1
 """The body is what is brighter than this fraction of the robust range: air and background noise stay out."""
@@ -14,23 +18,69 @@ def normalise(array: np.ndarray, rule: IntensityRule) -> np.ndarray:
 
     Raises SpineError for a volume without contrast and for a rule this version does not know.
     """
-    foreground = array[foreground_mask(array)]
-    low, high = np.percentile(_sample(foreground), [rule.low, rule.high])
-    if not high > low:
-        raise SpineError("the scan has no contrast: every voxel of the body has the same value.")
-    if rule.rule == "minmax":
-        low, high = float(array.min()), float(array.max())
-    if rule.rule in ("percentile_minmax", "minmax"):
-        zero, unit = low, high - low
-    elif rule.rule == "percentile_zscore":
-        inside = np.clip(foreground, low, high)
-        zero, unit = inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
-    else:
+    if rule.rule not in _SCALES:
         raise SpineError(f'the intensity rule "{rule.rule}" is not known to this version: update SpineSegmentation.')
+    nonzero = _nonzero_mask(array) if rule.rule == "zscore_nonzero" else None
+    low, high, zero, unit = _SCALES[rule.rule](array if nonzero is None else array[nonzero], rule)
+    if not (high > low and unit > 0):
+        raise SpineError("the scan has no contrast: every voxel of the body has the same value.")
     normalised = np.clip(array.astype(np.float32), np.float32(low), np.float32(high))
     normalised -= np.float32(zero)
     normalised /= np.float32(unit)
+    if nonzero is not None:
+        normalised[~nonzero] = 0
     return normalised
+
+
+_Scale = tuple[float, float, float, float]
+"""Lowest and highest value that is kept, the one that becomes 0, and how far from it is 1."""
+
+
+def _percentile_zscore(array: np.ndarray, rule: IntensityRule) -> _Scale:
+    foreground = array[foreground_mask(array)]
+    low, high = np.percentile(_sample(foreground), [rule.low, rule.high])
+    inside = np.clip(foreground, low, high)
+    return low, high, inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
+
+
+def _percentile_minmax(array: np.ndarray, rule: IntensityRule) -> _Scale:
+    low, high = np.percentile(_sample(array[foreground_mask(array)]), [rule.low, rule.high])
+    return low, high, low, high - low
+
+
+def _minmax(array: np.ndarray, rule: IntensityRule) -> _Scale:
+    _, _, _, contrast = _percentile_minmax(array, rule)
+    low, high = float(array.min()), float(array.max())
+    return low, high, low, (high - low) * (contrast > 0)
+
+
+def _zscore(array: np.ndarray, rule: IntensityRule) -> _Scale:
+    box = bounding_box(array != 0)
+    return _zscore_of_all(array if box is None else array[box], rule)
+
+
+def _zscore_of_all(inside: np.ndarray, rule: IntensityRule) -> _Scale:
+    return -np.inf, np.inf, inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
+
+
+def _fixed(array: np.ndarray, rule: IntensityRule) -> _Scale:
+    return rule.low, rule.high, rule.mean, rule.std
+
+
+_SCALES: dict[str, Callable[[np.ndarray, IntensityRule], _Scale]] = {
+    "percentile_zscore": _percentile_zscore,
+    "percentile_minmax": _percentile_minmax,
+    "minmax": _minmax,
+    "zscore": _zscore,
+    "zscore_nonzero": _zscore_of_all,
+    "fixed": _fixed,
+}
+
+
+def _nonzero_mask(array: np.ndarray) -> np.ndarray:
+    """What voxels other than 0 enclose; all of a volume that has none."""
+    mask = ndimage.binary_fill_holes(array != 0)
+    return mask if mask.any() else np.ones(array.shape, bool)
 
 
 def foreground_mask(array: np.ndarray) -> np.ndarray:

@@ -63,6 +63,18 @@ def noise(batch: int, rows: int, cols: int) -> np.ndarray:
     return np.random.default_rng(batch + rows + cols).normal(size=(batch, 3, rows, cols)).astype(np.float32)
 
 
+def test_a_library_that_is_missing_leaves_the_cpu(tmp_path, monkeypatch):
+    """What was imported from MONAI runs without it, on a computer with a GPU too."""
+    monkeypatch.setattr(networks, "find_spec", lambda library: None if library == "monai" else importlib.machinery)
+    folder = write_package(tmp_path / "p", fields(network={"family": "monai", "arguments": {}}))
+    notes = []
+    engine = open_engine(ModelPackage.open(folder), GPU, Monitor().collecting(notes), threads=1)
+    assert isinstance(engine, OnnxEngine)
+    assert notes == [
+        'The network of "small-sagittal" was made with monai, which is not installed: computing on the CPU.'
+    ]
+
+
 @pytest.mark.parametrize("shape", [(1, 32, 32), (1, 64, 224), (3, 160, 96)])
 def test_torch_and_onnxruntime_agree(package, shape):
     slices = noise(*shape)
