@@ -8,6 +8,7 @@ scene/
     SegmentationLabels           segmentation node -> label map on the grid of a volume
     SegmentationReplacement      a result in place of existing segments, which can be restored
     MeasurementTable             measurements -> table node, and back
+    SegmentShapes                whether segments are those that were measured
     ResultNodes                  which results are in the scene, of which scan and run
     ResultPlots, ResultViews     charts, the layout for them, a result on its scan, the jump to a vertebra
     ResultImport, ResultExport   the result of a worker -> nodes -> files

@@ -8,14 +8,13 @@ from ..scene.MeasurementTable import (
     DICE_CHART_ROLE,
     HEIGHT_CHART_ROLE,
     centreOf,
-    editStateOf,
-    isUpToDate,
     measurementsOf,
     segmentationOf,
 )
 from ..scene.ResultNodes import latestResultOf, runOf
 from ..scene.ResultViews import ResultViews, editInSegmentEditor, jumpTo, showResult
 from ..scene.SegmentationReplacement import SegmentationReplacement
+from ..scene.SegmentShapes import editStateOf, isUpToDate
 from .ChoiceBox import ChoiceBox
 from .ExportMenu import ExportMenu
 from .PanelSection import PanelSection
