@@ -52,10 +52,11 @@ class SpineSegmentation(ScriptedLoadableModule):
 
 
 def _onStartup():
-    from SpineSegmentationLib.scene.SampleScan import registerSampleScan
+    from SpineSegmentationLib.scene.SampleScan import registerSampleScans
     from SpineSegmentationLib.worker.ExchangeFolder import removeStaleFolders
+    from SpineSegmentationLib.worker.SampleDownload import SampleDownload
 
-    registerSampleScan()
+    registerSampleScans(SampleDownload().load)
     removeStaleFolders()
 
 

@@ -12,7 +12,7 @@ scene/
     ResultNodes                  which results are in the scene, of which scan and run
     ResultPlots, ResultViews     charts, the layout for them, a result on its scan, the jump to a vertebra
     ResultImport, ResultExport   the result of a worker -> nodes -> files
-    SampleScan                   the scan that comes with the module
+    SampleScan                   the sample scans: two files of the module, and one on the web
 
 worker/
     WorkerProtocol               the output of a worker: bytes -> progress, answer, errors
@@ -21,6 +21,7 @@ worker/
     SegmentationRun              one segmentation, from the volume node to the nodes of the result
     Remeasurement                the measurements of a corrected segmentation
     BackgroundTask               downloads, imports, listing devices
+    SampleDownload               the sample scan on the web, for the Sample Data module
     Dependencies                 the Python packages that have to be installed
 
 panel/, put together in SpineSegmentation.py

@@ -412,5 +412,10 @@ def test_export_to_files(lib, scene, tmp_path):
     for format_, begin in (("obj", b"#"), ("ply", b"ply\nformat binary")):
         for file in ResultExport.exportSurfaces(result.segmentationNode, str(tmp_path), format_):
             assert file.suffix == f".{format_}" and file.read_bytes().startswith(begin)
+        together = tmp_path / f"all.{format_}"
+        ResultExport.exportSurfacesTogether(result.segmentationNode, str(together))
+        assert together.stat().st_size > sum(file.stat().st_size for file in tmp_path.glob(f"scan*.{format_}")) / 2
+    with pytest.raises(SpineError, match="cannot be written"):
+        ResultExport.exportSurfacesTogether(result.segmentationNode, str(tmp_path / "missing" / "all.ply"))
     with pytest.raises(SpineError, match="cannot be written"):
         ResultExport.exportTable(result.tableNode, str(tmp_path / "missing" / "table.csv"))

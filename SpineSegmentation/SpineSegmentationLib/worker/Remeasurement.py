@@ -86,6 +86,7 @@ class Remeasurement:
         placement = placementOf(tableNode)
         segments["placement"] = placement and asdict(placement)
         self._folder = ExchangeFolder()
+        segments["own_folder"] = str(self._folder.path)  # of a Slicer that crashes, the worker removes it
         try:
             segments["labels"] = self._write(labels, "labels.nrrd")
             if referenceNode is not None:
