@@ -15,6 +15,14 @@ SETTING = "SpineSegmentation/Show3D"
 
 
 def steps(facts):
+    try:
+        yield from with_surfaces(facts)
+    finally:
+        qt.QSettings().remove(SETTING)
+
+
+def with_surfaces(facts):
+    qt.QSettings().remove(SETTING)
     prepare_window()
     slicer.util.selectModule("SpineSegmentation")
     yield 1
@@ -35,11 +43,13 @@ def steps(facts):
     second.SetIJKToRASMatrix(matrix)
     yield from segment(ui, second)
     node = segmentation_of(second)
-    assert has_surface(node) and ui.show3DButton.checked, "shown at once"
-    facts["3D view off the centre, mm"] = round(off_centre(node), 1)
-    assert facts["3D view off the centre, mm"] < 5
+    yield "surfaces, shown at once", lambda: has_surface(node) and ui.show3DButton.checked
+    yield "its place in the 3D view", lambda: off_centre(node) < 5
     grab_window("surfaces")
 
+    [camera] = nodes("vtkMRMLCameraNode")
+    camera.SetPosition(*(np.array(camera.GetPosition()) + 30))  # as a person turns it
+    place = camera.GetPosition()
     points = surface_of(node, "Vertebra 2").GetNumberOfPoints()
     segmentId = node.GetSegmentation().GetSegmentIdBySegmentName("Vertebra 2")
     array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segmentId, second)
@@ -47,6 +57,7 @@ def steps(facts):
     slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segmentId, second)
     yield "surfaces after a scripted edit", lambda: has_surface(node)
     yield 0.5
+    assert camera.GetPosition() == place, "the person's view of the result is gone"
     assert surface_of(node, "Vertebra 2").GetNumberOfPoints() < 0.9 * points, "the surface is that of the edited body"
 
     name = slicer.vtkBinaryLabelmapToClosedSurfaceConversionRule.GetSmoothingFactorParameterName()
@@ -54,11 +65,14 @@ def steps(facts):
     node.GetSegmentation().SetConversionParameter(name, "0.9")
     node.RemoveClosedSurfaceRepresentation()
     yield "smoothed surfaces", lambda: has_surface(node)
-    facts["longest edge of a surface, mm, at 0.5 and 0.9"] = [round(rough, 2), round(roughness(node), 2)]
+    facts["around the box of a body, mm, smoothed by 0.5 and 0.9"] = [round(rough, 2), round(roughness(node), 2)]
     assert roughness(node) != rough
 
+    for volumeNode in (first, second):
+        ui.inputSelector.setCurrentNode(volumeNode)
+        yield "the 3D view of the chosen scan", lambda each=volumeNode: off_centre(segmentation_of(each)) < 5
+
     export(ui, node, facts)
-    qt.QSettings().remove(SETTING)
 
 
 def segment(ui, volumeNode):

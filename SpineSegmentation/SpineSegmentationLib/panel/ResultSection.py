@@ -12,7 +12,7 @@ from ..scene.MeasurementTable import (
     segmentationOf,
 )
 from ..scene.ResultNodes import latestResultOf, runOf
-from ..scene.ResultViews import ResultViews, editInSegmentEditor, jumpTo, showResult
+from ..scene.ResultViews import ResultViews, centre3D, editInSegmentEditor, jumpTo, showResult
 from ..scene.SegmentationReplacement import SegmentationReplacement
 from ..scene.SegmentShapes import editStateOf, isUpToDate
 from .ChoiceBox import ChoiceBox
@@ -37,6 +37,10 @@ class ResultSection(PanelSection):
         super().__init__(ui, logic)
         self._views = ResultViews(lambda row: self._table.select(row))
         self._shown = None
+        self._seenIn3D: str | None = None
+        self._surfaceTimer = qt.QTimer(ui.resultWidget)  # ends with the panel
+        self._surfaceTimer.setSingleShot(True)
+        self._surfaceTimer.connect("timeout()", self._keepSurfaces)
         self._replacement: SegmentationReplacement | None = None
         self._table = ResultTable(ui.resultTable)
         self._review = Review(ui, self._table, self._segmentation)
@@ -84,7 +88,7 @@ class ResultSection(PanelSection):
             self._shown = shown
             self._showResult(result, segmentationNode)
         self._review.update()
-        self._keepSurfaces(segmentationNode)
+        self._surfaceTimer.start(0)  # on its own: it takes as long as the rest
         self.ui.resultLabel.setVisible(bool(self.ui.resultLabel.text))
 
     def _segmentation(self) -> "slicer.vtkMRMLSegmentationNode | None":
@@ -133,16 +137,22 @@ class ResultSection(PanelSection):
     def _onShow3D(self, on: bool) -> None:
         """The user's wish holds for the following results, too."""
         qt.QSettings().setValue(_SHOW_3D, on)
-        if on:
-            slicer.util.resetThreeDViews()
+        self._seenIn3D = None
+        self._keepSurfaces()
 
-    def _keepSurfaces(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> None:
-        """Make the surfaces that the user wishes to see: of a new result, and of segments that a script has edited."""
-        if segmentationNode is None or not slicer.util.settingsValue(_SHOW_3D, False, converter=slicer.util.toBool):
-            return
-        if not segmentationNode.GetSegmentation().ContainsRepresentation(_SURFACE):
-            segmentationNode.CreateClosedSurfaceRepresentation()
-            slicer.util.resetThreeDViews()
+    def _keepSurfaces(self) -> None:
+        """Make the surfaces that the user wishes to see: of a result, and of segments that a script has edited.
+
+        The 3D views turn to another result, and stay as they are when it is edited.
+        """
+        segmentationNode = self._segmentation()
+        isWished = slicer.util.settingsValue(_SHOW_3D, False, converter=slicer.util.toBool)
+        if segmentationNode is not None and isWished:
+            if not segmentationNode.GetSegmentation().ContainsRepresentation(_SURFACE):
+                segmentationNode.CreateClosedSurfaceRepresentation()
+            if segmentationNode.GetID() != self._seenIn3D:
+                centre3D(segmentationNode)
+        self._seenIn3D = segmentationNode and segmentationNode.GetID()
 
     def _onEdit(self, _checked: bool = False) -> None:
         showResult(self.parameters.result)

@@ -40,9 +40,10 @@ def addMeasurementTable(
     the transforms above the segmentation had moved it when it was measured; the centres of the rows lie there.
     """
     tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    titles = columnTitles()
     for column in dict.fromkeys(key for row in rows for key in row):
         tableNode.AddColumn(_column(column, [row.get(column) for row in rows]))
-        tableNode.SetColumnTitle(column, columnTitle(column))
+        tableNode.SetColumnTitle(column, titles.get(column, column))
     tableNode.SetUseColumnTitleAsColumnHeader(True)
     tableNode.SetNodeReferenceID(SEGMENTATION_ROLE, segmentationNode.GetID())
     tableNode.SetLocked(True)
@@ -92,11 +93,6 @@ def isMeasuredAgain(tableNode: "slicer.vtkMRMLTableNode") -> bool:
     return bool(tableNode.GetAttribute(REMEASURED_ATTRIBUTE))
 
 
-def columnTitle(name: str) -> str:
-    """The title of a column for people."""
-    return _titles().get(name, name)
-
-
 def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:
     """The centre of a vertebral body in the world (RAS, mm), below all parent transforms; None if it is not known."""
     lps = [row.get(f"centroid_{direction}_mm") for direction in ("left", "posterior", "superior")]
@@ -132,7 +128,8 @@ def _cellValue(column: vtk.vtkAbstractArray, row: int) -> Cell:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _titles() -> dict[str, str]:
+def columnTitles() -> dict[str, str]:
+    """The titles of all columns for people, by their names."""
     return {
         "level": _("Level"),
         "label": _("Label value"),

@@ -84,6 +84,7 @@ def importResult(
         _describeShading(tableNode, record.shading_removed)
         markResult([made[0], tableNode], record)
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
+        segmentationNode.CreateDefaultDisplayNodes()
     except Exception:
         for node in made:
             removeNode(node)

@@ -113,4 +113,6 @@ def loadSampleTruth(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> "slicer.vtk
     labels = sitk.ReadImage(str(TRUTH.path))
     view = sitk.GetArrayViewFromImage(labels)
     segments = [segment for segment in LEVELS.values() if (view == segment.label).any()]
-    return addSegmentation(labels, segments, volumeNode, TRUTH.name)
+    segmentationNode = addSegmentation(labels, segments, volumeNode, TRUTH.name)
+    segmentationNode.CreateDefaultDisplayNodes()
+    return segmentationNode

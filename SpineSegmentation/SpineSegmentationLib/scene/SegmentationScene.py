@@ -36,6 +36,7 @@ def addSegmentation(
 ) -> "slicer.vtkMRMLSegmentationNode":
     """A new segmentation node from a label map (uint8) of a volume, under the volume's transform and study.
 
+    It is not shown before `CreateDefaultDisplayNodes` is called: whatever is done to it before then costs no drawing.
     The volume becomes its source volume and reference geometry. Segments keep their label values. Raises SpineError
     if the label map is on another grid, holds a value that no segment has, or the volume's transform is not rigid.
     """
@@ -56,7 +57,6 @@ def addSegmentation(
     try:
         segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-        segmentationNode.CreateDefaultDisplayNodes()
         moveToStudyOf(segmentationNode, volumeNode)
     except Exception:
         removeNode(segmentationNode)
