@@ -42,6 +42,7 @@ def steps(facts):
     assert slicer.util.loadScene(path)
     yield 1.5
     assert ui.resultTable.rowCount > 1 and NOTE not in ui.resultLabel.text, ui.resultLabel.text
+    assert all_rows_fit(ui.resultTable), "the table of a loaded scene is cut off"
     [node] = nodes("vtkMRMLSegmentationNode")
 
     segmentId = node.GetSegmentation().GetSegmentIdBySegmentName(name)
@@ -51,6 +52,8 @@ def steps(facts):
     array[tuple(filled[len(filled) // 2])] = 0
     slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segmentId)
     yield "the note", lambda: NOTE in ui.resultLabel.text
+    yield 0.5
+    assert all_rows_fit(ui.resultTable)
     grab_window("single-slice-edited")
     ui.measureButton.click()
     yield "the new measurements", lambda: not panel().logic.isRunning
@@ -64,6 +67,12 @@ def steps(facts):
     assert qualities.pop(name) == "" and any(qualities.values()), (
         f"the quality of the edited body alone is gone: {qualities}"
     )
+
+
+def all_rows_fit(table) -> bool:
+    """Whether the table is as high as its header and its rows."""
+    rows = sum(table.rowHeight(row) for row in range(table.rowCount))
+    return table.viewport().height >= rows
 
 
 def middle_slice(volumeNode):
