@@ -87,6 +87,8 @@ class ResultSection(PanelSection):
         if shown != self._shown:
             self._shown = shown
             self._showResult(result, segmentationNode)
+        for widget in (self.ui.resultTable, *self._review.widgets):
+            widget.setVisible(bool(self._table.rows))
         self._review.update()
         self._surfaceTimer.start(0)  # on its own: it takes as long as the rest
         self.ui.resultLabel.setVisible(bool(self.ui.resultLabel.text))
@@ -97,7 +99,7 @@ class ResultSection(PanelSection):
     def _widgetsOfResult(self) -> "list[qt.QWidget]":
         ui = self.ui
         buttons = (ui.show3DButton, ui.editButton, ui.measureButton, ui.exportButton)
-        return [ui.resultTable, *self._review.widgets, *buttons, ui.plotLabel, ui.plotSelector, ui.tableAndPlotButton]
+        return [*buttons, ui.plotLabel, ui.plotSelector, ui.tableAndPlotButton]
 
     def _showResult(
         self,
