@@ -115,30 +115,6 @@ def hand_use(slicer: Slicer) -> CheckResult:
     return slicer.script("hand_use", **_pictures(slicer))
 
 
-def several_labels(slicer: Slicer) -> CheckResult:
-    model = model_of_several_labels(slicer.folder("several_labels"))
-    return slicer.script("several_labels", model=model, **_pictures(slicer))
-
-
-def two_patients(slicer: Slicer) -> CheckResult:
-    model = model_of_several_labels(slicer.folder("two_patients"))
-    return slicer.script("two_patients", model=model, **_pictures(slicer))
-
-
-def single_slice(slicer: Slicer) -> CheckResult:
-    return slicer.script(
-        "single_slice", model=model_of_several_labels(slicer.folder("single_slice")), **_pictures(slicer)
-    )
-
-
-def surfaces(slicer: Slicer) -> CheckResult:
-    return slicer.script("surfaces", model=model_of_several_labels(slicer.folder("surfaces")), **_pictures(slicer))
-
-
-def segment_statistics(slicer: Slicer) -> CheckResult:
-    return slicer.script("segment_statistics", model=model_of_several_labels(slicer.folder("segment_statistics")))
-
-
 def sample_data(slicer: Slicer) -> CheckResult:
     """The download of the real sample scan, from a web server on this computer."""
     from web_server import serving
@@ -150,10 +126,10 @@ def sample_data(slicer: Slicer) -> CheckResult:
         return slicer.script("sample_data", web=address)
 
 
-def _panel_sizes(percent: int, slicer: Slicer) -> CheckResult:
-    name = f"panel_sizes_{percent}"
+def _with_model(name: str, slicer: Slicer, script: str | None = None, **values: str) -> CheckResult:
+    """A script that imports the model that goes by brightness; it is called as the check, or `script`."""
     model = model_of_several_labels(slicer.folder(name))
-    return slicer.script(name, script="panel_sizes", model=model, percent=str(percent), **_pictures(slicer))
+    return slicer.script(name, script=script, model=model, **_pictures(slicer), **values)
 
 
 def headless_use(slicer: Slicer) -> CheckResult:
@@ -171,10 +147,6 @@ def readme_example(slicer: Slicer) -> CheckResult:
     if not (folder / "scan.seg.nrrd").is_file():
         result.failures.append("no scan.seg.nrrd")
     return result
-
-
-def interruptions(slicer: Slicer) -> CheckResult:
-    return slicer.script("interruptions", model=model_of_several_labels(slicer.folder("interruptions")))
 
 
 def quit_during_run(slicer: Slicer) -> CheckResult:
@@ -212,20 +184,19 @@ CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
         self_test_without_window,
         runtime_in_slicers_python,
         hand_use,
-        several_labels,
-        two_patients,
-        single_slice,
-        surfaces,
-        segment_statistics,
         sample_data,
         headless_use,
         readme_example,
-        interruptions,
         quit_during_run,
         crash_during_run,
         crash_while_measuring,
     )
-} | {f"panel_sizes_{percent}": partial(_panel_sizes, percent) for percent in (100, 125, 150)}
+}
+for _name in ("several_labels", "two_patients", "single_slice", "surfaces", "segment_statistics", "interruptions"):
+    CHECKS[_name] = partial(_with_model, _name)
+for _percent in ("100", "125", "150"):
+    _name = f"panel_sizes_{_percent}"
+    CHECKS[_name] = partial(_with_model, _name, script="panel_sizes", percent=_percent)
 
 
 def model_of_several_labels(folder: Path) -> str:
