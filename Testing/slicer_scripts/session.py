@@ -14,7 +14,7 @@ import traceback
 import qt
 import slicer
 
-WAIT_S = float(os.environ.get("SLICER_SCRIPT_WAIT_S", 300))
+WAIT_S = 300.0
 PAUSE_SCALE = 1.0
 """Pauses let Slicer draw; where nothing is drawn they may be shorter."""
 
