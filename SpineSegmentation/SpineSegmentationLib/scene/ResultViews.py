@@ -49,6 +49,9 @@ class ResultViews:
         self._onRow = onRow
         self._previousLayout: int | None = None
         self._tables: list[tuple[slicer.qMRMLTableView, Callable[[], None]]] = []
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self._arrange)
 
     @property
     def isShown(self) -> bool:
@@ -66,7 +69,7 @@ class ResultViews:
             if not layoutNode.IsLayoutDescription(_LAYOUT):
                 layoutNode.AddLayoutDescription(_LAYOUT, _description())
             manager.setLayout(_LAYOUT)
-        qt.QTimer.singleShot(0, self._arrange)  # after the views have been laid out
+        self._timer.start(0)  # after the views have been laid out
         application = slicer.app.applicationLogic()
         selectionNode = application.GetSelectionNode()
         selectionNode.SetActiveTableID(tableNode.GetID())
@@ -83,6 +86,7 @@ class ResultViews:
 
     def close(self) -> None:
         """Let go of the views, which live on when the panel is reloaded."""
+        self._timer.stop()  # laying out may take longer than the panel lives
         for table, slot in self._tables:
             table.disconnect("selectionChanged()", slot)
         self._tables = []
