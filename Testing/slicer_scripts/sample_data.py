@@ -4,6 +4,7 @@ The web is a folder on this computer, at the argument "web": `scan.nrrd` in it i
 """
 
 import os
+import shutil
 from dataclasses import replace
 
 import SampleData
@@ -18,6 +19,7 @@ def steps(facts):
     from SpineSegmentationLib.worker.SampleDownload import SampleDownload
 
     cache = os.path.join(arguments()["folder"], "cache")
+    shutil.rmtree(cache, ignore_errors=True)  # of an earlier run
     slicer.mrmlScene.GetCacheManager().SetRemoteCacheDirectory(cache)
     slicer.util.selectModule("SampleData")
     yield 1

@@ -1,6 +1,7 @@
 """Surfaces: shown at once where the last result's were, kept through edits, smoothed as chosen, written as files."""
 
 import os
+import shutil
 
 import numpy as np
 import qt
@@ -112,7 +113,8 @@ def export(ui, node, facts):
     from SpineSegmentationLib.panel import Dialogs
 
     folder = os.path.join(arguments()["folder"], "surfaces")
-    os.makedirs(folder, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # of an earlier run
+    os.makedirs(folder)
     Dialogs.askFolder = lambda title: folder
     Dialogs.confirm = lambda question: True
     actions = {action.text: action for action in ui.exportButton.menu().actions()}
