@@ -8,7 +8,9 @@ from SpineInference.errors import SpineError
 from SpineInference.memory import enough_memory
 
 from .commands import data, evaluate, experiment, levels, package, phantom, predict, report, train
+from .commands.examples import add_examples
 from .config.console import show_progress
+from .training.threads import let_waiting_threads_sleep
 
 COMMANDS = (phantom, data, train, evaluate, predict, experiment, report, levels, package)
 """In the order of `--help`."""
@@ -22,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> int:
     show_progress()
+    let_waiting_threads_sleep()
     try:
         with enough_memory(options.command):
             options.run(options)
@@ -51,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in COMMANDS:
         command.add_to(subparsers)
+    add_examples(parser, subparsers.choices)
     return parser
 
 

@@ -42,7 +42,8 @@ class SpineSegmentation(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Finds the vertebral bodies in an MR scan of the spine, names and measures them. Choose the scan, say "
             "which vertebra is the topmost one if you know it, and press Segment. Look at every result before you "
-            "use it, and correct it in the Segment Editor. Not for clinical use."
+            "use it, and correct it in the Segment Editor. Several scans can be segmented one after the other, and "
+            "corrected results saved as training cases for a better model. Not for clinical use."
         )
         self.parent.acknowledgementText = _(
             "After the thesis on the segmentation of the cervical spine in MR by A. Utegulov (2020). Please cite the "
@@ -65,9 +66,9 @@ class SpineSegmentationParameterNode:
     """What the user has chosen; saved with the scene.
 
     `model` is the name of a set of the catalog; no `planes` means automatic; `biasCorrection` is "model", "on" or
-    "off"; `postprocessing` is "model", or "adjusted" to the four values below it. Without `outputSegmentation` the
+    "off"; `postprocessing` is "model", or "adjusted" to the five values below it. Without `outputSegmentation` the
     segmentation is a new one. `result` is the table of the result that is shown, which knows its segmentation and
-    charts; or, where the table was removed, the segmentation.
+    charts; or, where the table was removed, the segmentation. `scansOverview` is the table over several scans.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -83,8 +84,10 @@ class SpineSegmentationParameterNode:
     fillHoles: bool = True
     smoothMm: float = 0.0
     interpolateSlices: bool = False
+    dilateMm: float = 0.0
     device: str = "auto"
     result: Union[vtkMRMLTableNode, vtkMRMLSegmentationNode, None]  # noqa: UP007  X | Y: not yet
+    scansOverview: vtkMRMLTableNode
 
 
 class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -104,6 +107,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         from SpineSegmentationLib.panel.OptionsSection import OptionsSection
         from SpineSegmentationLib.panel.ResultSection import ResultSection
         from SpineSegmentationLib.panel.RunSection import RunSection
+        from SpineSegmentationLib.panel.scans.ScansSection import ScansSection
         from SpineSegmentationLib.panel.SceneWatcher import SceneWatcher
         from SpineSegmentationLib.panel.Sight import Sight
 
@@ -120,9 +124,10 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.options = OptionsSection(self.ui, self.logic)
         self.results = ResultSection(self.ui, self.logic, self.model)
         self.run = RunSection(self.ui, self.logic, self.model.forgetMessage, self.onResult)
+        self.scans = ScansSection(self.ui, self.logic, self.run.segmentSeveral)
         self.sight = Sight(uiWidget)
         self.watcher = SceneWatcher(uiWidget, self.onSceneModified)
-        self._sections = [self.input, self.model, self.options, self.results, self.run]
+        self._sections = [self.input, self.model, self.options, self.results, self.run, self.scans]
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
@@ -223,6 +228,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         for section in self._sections:
             if section is self.run:
                 self.run.setBlockingReason(next(filter(None, (each.blockingReason() for each in self._sections)), ""))
+            if section is self.scans:  # what is wrong with the chosen scan does not concern the others
+                self.scans.setBlockingReason(self.model.blockingReason() or self.options.blockingReason())
             section.update(self.logic.isRunning)
         segmentationNode = segmentationOf(self._parameterNode.result)
         segmentation = segmentationNode and segmentationNode.GetSegmentation()
@@ -330,6 +337,39 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         volume at a time: RuntimeError otherwise. The worker process lives on for the next volume, for ten minutes or
         until `close`.
         """
+        options, make = self._prepareRuns(options, onProgress, onText)
+
+        def start(run):
+            run.start(volumeNode, outputSegmentation, referenceSegmentation, options)
+
+        return self._start(make, wait, onEnd, start)
+
+    def segmentSeveral(
+        self, volumeNodes, options=None, wait=True, onProgress=None, onText=None, onScan=None, onEnd=None
+    ):
+        """Segment volumes one after the other; each gets a segmentation and a table of its own, as with `segment`.
+
+        With `wait`, blocks and returns a table with a row for each volume, in which the column "problem" says why one
+        was not segmented; it does not stop the others. Otherwise returns None at once and calls `onEnd(table, error)`
+        later, where one of both is None. `cancel` keeps what is done.
+
+        `onScan(number, total, volumeNode, table)` is called when a volume begins (from 0); the other arguments are
+        those of `segment`. Raises SpineError without any volume.
+        """
+        from SpineSegmentationLib.worker.SeveralScans import SeveralScans
+
+        options, makeRun = self._prepareRuns(options, onProgress, onText)
+
+        def make(ended):
+            return SeveralScans(makeRun, onScan or (lambda *progress: None), ended)
+
+        def startRun(run, volumeNode):
+            run.start(volumeNode, options=options)
+
+        return self._start(make, wait, onEnd, lambda runs: runs.start(list(volumeNodes), startRun))
+
+    def _prepareRuns(self, options, onProgress, onText):
+        """The options with a device that is there, and what makes a run, which calls its argument at the end."""
         from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
         from SpineSegmentationLib.worker.Dependencies import availableDevice
         from SpineSegmentationLib.worker.SegmentationRun import SegmentationRun
@@ -342,15 +382,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         def make(ended):
             return SegmentationRun(self._worker, onProgress or (lambda event: None), onText or print, ended)
 
-        def start(run):
-            run.start(
-                volumeNode,
-                outputSegmentation,
-                referenceSegmentation,
-                replace(options, device=availableDevice(options.device)),
-            )
-
-        return self._start(make, wait, onEnd, start)
+        return replace(options, device=availableDevice(options.device)), make
 
     def measure(self, tableNode, referenceSegmentation=None, wait=True, onEnd=None):
         """Remeasure the segments of a result as they are now: after a correction, or to compare them.
@@ -364,6 +396,26 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         from SpineSegmentationLib.worker.Remeasurement import Remeasurement
 
         return self._start(Remeasurement, wait, onEnd, lambda run: run.start(tableNode, referenceSegmentation))
+
+    def saveTrainingCase(self, result, folder, name, wait=True, onEnd=None):
+        """Save a corrected result as the case `name` of a data set in nnU-Net's raw layout, for `segtraining`.
+
+        `result` is the table of the result or its segmentation. `folder` is made if it is not there; it belongs to such
+        cases alone, and none of them is ever replaced. With `wait`, blocks and returns the path of the image in the
+        data set, or raises SpineError with a sentence for the user. Otherwise returns None at once and calls
+        `onEnd(path, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.
+        """
+        from SpineSegmentationLib.scene.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.ResultNodes import runOf
+        from SpineSegmentationLib.scene.VolumeInfo import modalityOf
+        from SpineSegmentationLib.worker.CaseSaving import CaseSaving
+
+        def start(run):
+            volumeNode = scanOf(result)
+            known = volumeNode is not None and (modalityOf(volumeNode) or self.modalityOf(runOf(result).model))
+            run.start(result, str(folder), name, known or "MR")
+
+        return self._start(CaseSaving, wait, onEnd, start)
 
     def _start(self, make, wait, onEnd, start):
         """Start the run that `make(ended)` returns, with `start(run)`; its result with `wait`."""

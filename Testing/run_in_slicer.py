@@ -192,7 +192,16 @@ CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
         crash_while_measuring,
     )
 }
-for _name in ("several_labels", "two_patients", "single_slice", "surfaces", "segment_statistics", "interruptions"):
+for _name in (
+    "several_labels",
+    "two_patients",
+    "several_scans",
+    "training_cases",
+    "single_slice",
+    "surfaces",
+    "segment_statistics",
+    "interruptions",
+):
     CHECKS[_name] = partial(_with_model, _name)
 for _percent in ("100", "125", "150"):
     _name = f"panel_sizes_{_percent}"

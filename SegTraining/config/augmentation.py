@@ -37,10 +37,10 @@ class RangedTransform(Transform):
 
 
 class Elastic(Transform):
-    pixels: float = Field(6.0, gt=0)
+    mm: float = Field(2.0, gt=0)
     """Standard deviation of the displacement."""
-    knot_pixels: int = Field(32, ge=4)
-    """Distance of the points that are displaced independently."""
+    knot_mm: float = Field(32.0, gt=0)
+    """Distance of the points that are displaced independently; at least 4 pixels."""
 
 
 class BiasField(Transform):

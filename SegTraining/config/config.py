@@ -20,9 +20,8 @@ from SpineInference.specs import PostprocessingSpec
 from .augmentation import Augmentation, StrictModel
 from .data import Data, Dataset, Input, Label
 from .errors import explain, suggestion
+from .presets import PRESETS
 from .training import FineTuning, Loss, Network, Optimiser, Schedule, Training, Validation
-
-PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 
 class ModelInfo(StrictModel):
@@ -75,6 +74,8 @@ class Config(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     plane: Literal["sagittal", "coronal", "axial"]
     model_info: ModelInfo
+    differences: tuple[str, ...] = ()
+    """What is different from the publication whose experiment this repeats: sentences that its report shows."""
     data: Data
     input: Input = Input()
     network: Network

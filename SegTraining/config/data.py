@@ -68,6 +68,11 @@ class Dataset(StrictModel):
     """Size of a pixel in images2d whose files do not tell it (PNG, TIFF); by default one pixel is one millimetre."""
     exclude: tuple[str, ...] = ()
     """Cases that are left out."""
+    channel: int | None = Field(None, ge=0, le=9999)
+    """Of nnunet images with several channels (NAME_0000, NAME_0001, ...), the one that is used, from 0. Without it
+    cases with a second channel are refused, so that none is dropped unnoticed."""
+    may_be_empty: bool = False
+    """Whether a training case may have no labelled voxel, as normal radiographs have; otherwise it is refused."""
     label_values: dict[str, tuple[int, ...]] = {}
     """Of the labels of model_info, by name, those that have other values here than it says; [] is not labelled here,
     and background."""
@@ -112,6 +117,8 @@ class Dataset(StrictModel):
         for pattern in given:
             if pattern.count(PLACEHOLDER) != 1:
                 raise ValueError(f'the pattern "{pattern}" must hold {PLACEHOLDER} once')
+        if self.channel is not None and self.layout != "nnunet":
+            raise ValueError("a channel can be chosen in the layout nnunet only")
         if self.spacing_mm is not None and self.layout != "images2d":
             raise ValueError("spacing_mm of a data set is for the layout images2d only: scans tell theirs")
         try:

@@ -27,6 +27,8 @@ class Loss(StrictModel):
     dice: float = Field(1.0, ge=0)
     cross_entropy: float = Field(1.0, ge=0)
     two_sided_dice: float = Field(0.0, ge=0)
+    boundary: float = Field(1.0, ge=0)
+    """Of the borders that a network with a boundary stream shows; of no meaning for others."""
 
     @model_validator(mode="after")
     def _something(self) -> "Loss":
@@ -40,7 +42,15 @@ class Optimiser(StrictModel):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
-    """For sgd (Nesterov's) and rmsprop."""
+    """For sgd and rmsprop."""
+    nesterov: bool = False
+    """Look ahead with the momentum of sgd, as nnU-Net does; Caffe, and so the X-ray article, does not."""
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> "Optimiser":
+        if self.nesterov and (self.name != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov is for sgd with a momentum")
+        return self
 
 
 class Schedule(StrictModel):
@@ -67,7 +77,8 @@ class Training(StrictModel):
     early_stopping_epochs: int | None = Field(None, ge=1)
     """Epochs without a better validation Dice after which training ends."""
     foreground_fraction: float = Field(0.7, ge=0, le=1)
-    """Share of the samples that are centred on a target, each class as often; the others are any slice."""
+    """Share of the samples that are centred on a target, each class as often; the others are any slice, as are those
+    of cases without a target."""
     accumulate: int = Field(1, ge=1)
     """Steps whose gradients are added up before the weights change."""
     clip_norm: float | None = Field(1.0, gt=0)
@@ -78,7 +89,7 @@ class Training(StrictModel):
     devices: int = Field(1, ge=1)
     """GPUs, or processes on a CPU, that share each batch."""
     threads: int | None = Field(None, ge=1)
-    """Of torch on the CPU; by default as many as it has processors."""
+    """Of torch on the CPU; by default as many as processors are idle when an epoch begins, with `deterministic` one."""
     workers: int = Field(0, ge=0)
     """Processes that prepare samples; 0 prepares them in the training process."""
     augment_on_device: bool | None = None

@@ -16,15 +16,16 @@ def augment(
     crop: tuple[int, int],
     settings: Augmentation,
     generator: torch.Generator,
+    spacing_mm: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch as the network sees it.
 
     image float [n, channels, rows, cols] and target uint8 [n, rows, cols], larger than `crop`; background float [n],
-    the value of air; all of them, and `generator`, on one device. Returns float [n, channels, *crop] and uint8
-    [n, *crop].
+    the value of air; all of them, and `generator`, on one device. `spacing_mm` is that of the pixels. Returns float
+    [n, channels, *crop] and uint8 [n, *crop].
     """
     with generator.device:  # where everything is drawn
-        image, target = warp(image, target, background, crop, settings, generator)
+        image, target = warp(image, target, background, crop, settings, generator, spacing_mm)
         image = _reverse_slices(image, settings, generator)
         image = _thicken(image, settings.thick_rows, generator)
         image = _blur_all(image, settings, generator)

@@ -16,8 +16,7 @@ from .description import DESCRIPTION
 DESCRIBED_LAYOUTS = ("nnunet", "msd")
 """Those with a dataset.json."""
 
-_FIRST_CHANNEL = "_0000"
-_FURTHER_CHANNEL = re.compile(r"_\d{4}$")
+_CHANNEL = re.compile(r"_\d{4}$")
 _DETACHED = (".raw", ".zraw", ".raw.gz")
 """The voxels of a header that is a file of its own."""
 
@@ -95,21 +94,31 @@ def _reason(dataset: Dataset, path: Path) -> str:
         return "not listed" if dataset.layout == "msd" else "not found by the patterns"
     if path.parent.name != "imagesTr":
         return "without an image"
-    return "a further channel" if _FURTHER_CHANNEL.search(_stem(path)) else "not called NAME_0000"
+    return "another channel" if _CHANNEL.search(_stem(path)) else "not called NAME_0000"
 
 
 def _nnunet_images(dataset: Dataset, folder: Path) -> dict[str, Path]:
+    suffix = f"_{dataset.channel or 0:04d}"
     images: dict[str, Path] = {}
+    others: dict[str, Path] = {}
     for path in sorted((folder / "imagesTr").glob("*")):
         stem = _stem(path)
-        if not stem.endswith(_FIRST_CHANNEL):
+        if not stem.endswith(suffix):
+            if _CHANNEL.search(stem):
+                others[_CHANNEL.sub("", stem)] = path
             continue
-        other = images.setdefault(stem.removesuffix(_FIRST_CHANNEL), path)
+        other = images.setdefault(stem.removesuffix(suffix), path)
         if other != path:
             raise SpineError(f'"{other}" and "{path.name}" have the name of the same case: remove one of them.')
     if not images:
         raise SpineError(
-            f'No image "imagesTr/NAME_0000.nii.gz" was found in "{folder}": check --data and the data set.'
+            f'No image "imagesTr/NAME{suffix}.nii.gz" was found in "{folder}": check --data and the data set.'
+        )
+    second = next((name for name in others if name in images and name not in dataset.exclude), None)
+    if dataset.channel is None and second is not None:
+        raise SpineError(
+            f'The case "{second}" of "{folder}" has another channel, "{others[second].name}", and networks here see '
+            'one: choose it with "channel: 0" in the data set\'s settings.'
         )
     return images
 

@@ -63,10 +63,16 @@ def prepare(config: Config, data_folder: Path, cache_folder: Path, processes: in
 def _check(parts: dict[str, list[CachedCase]], config: Config) -> None:
     """What only the prepared cases can tell."""
     seen: dict[str, tuple[str, str]] = {}
+    may_be_empty = {dataset.name for dataset in config.data.datasets if dataset.may_be_empty}
+    if not any(case.record.voxels["target"] for case in parts["training"]):
+        raise SpineError("No training case has a labelled voxel: there is nothing to learn.")
     for part, cases in parts.items():
         for record in (case.record for case in cases):
-            if part == "training" and not record.voxels["target"]:
-                raise SpineError(f'The case "{record.name}" has no labelled voxel: exclude it from its data set.')
+            if part == "training" and not record.voxels["target"] and record.dataset not in may_be_empty:
+                raise SpineError(
+                    f'The case "{record.name}" has no labelled voxel: exclude it from its data set, or set '
+                    '"may_be_empty: true" there, if that is right.'
+                )
             planes = [plane for plane, axis in SLICE_AXIS.items() if record.shape[axis] == 1]
             if planes and config.plane not in planes:
                 raise SpineError(f'The case "{record.name}" is a single {planes[0]} slice: set "plane: {planes[0]}".')
@@ -106,7 +112,11 @@ class Job:
     def folder(self) -> Path:
         """Where the case is cached: settings that give other arrays give another folder."""
         rules = {"ignore_labels", "background_labels", "unlabelled_above", "ignore_below_mm", "layout", "spacing_mm"}
-        rules |= {rule for rule in ("body_in_front_of", "known_labels") if getattr(self.case.dataset, rule) is not None}
+        rules |= {
+            rule
+            for rule in ("body_in_front_of", "known_labels", "channel")
+            if getattr(self.case.dataset, rule) is not None
+        }
         settings = {
             "format": FORMAT,
             "spacing_mm": self.input.spacing_mm,

@@ -56,7 +56,8 @@ class PatchDataset(Dataset):
         if self._raw:
             return raw
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        batch = augment(*(part[None] for part in raw), training.crop, self._config.augmentation, generator)
+        settings, spacing_mm = self._config.augmentation, self._config.input.spacing_mm
+        batch = augment(*(part[None] for part in raw), training.crop, settings, generator, spacing_mm)
         return batch[0][0], batch[1][0]
 
     def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
@@ -65,7 +66,7 @@ class PatchDataset(Dataset):
         case = self._cases[number]
         image, target = case.stack(self._config.plane)
         shown = 0
-        if rng.random() < self._config.training.foreground_fraction:
+        if rng.random() < self._config.training.foreground_fraction and self._slices[number]:
             shown = int(rng.choice(list(self._slices[number])))
         index = int(rng.choice(self._slices[number][shown]) if shown else rng.integers(len(image)))
         centre = self._centre(rng, target[index], shown)

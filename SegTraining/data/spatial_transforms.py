@@ -3,7 +3,10 @@
 import torch
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-from ..config.augmentation import Augmentation, RangedTransform, Transform
+from ..config.augmentation import Augmentation, Elastic, RangedTransform, Transform
+
+_CLOSEST_KNOTS = 4
+"""Pixels between the points that an elastic deformation moves: closer ones would be noise."""
 
 
 def drawn(transform: Transform | None, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -37,11 +40,12 @@ def warp(
     crop: tuple[int, int],
     settings: Augmentation,
     generator: torch.Generator,
+    spacing_mm: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The central `crop` of each sample, turned, scaled, shifted, mirrored and bent; image and target alike.
 
     image float [n, channels, rows, cols], target uint8 [n, rows, cols], background float [n]: the value of what lies
-    outside of the sample. Linear interpolation for the image, nearest for the target.
+    outside of the sample; `spacing_mm` of the pixels. Linear interpolation for the image, nearest for the target.
     """
     count, _, rows, columns = image.shape
     size = torch.tensor([columns, rows], dtype=torch.float32)
@@ -54,7 +58,7 @@ def warp(
     shifts = [strengths(settings.shift, count, 0.0, generator, shifted) * _signs(count, generator) for _ in range(2)]
     theta[:, :, 2] = 2 * torch.stack(shifts, dim=1) / size
     grid = affine_grid(theta, [count, 1, *crop], align_corners=False)
-    grid += _displacements(count, crop, settings, generator) * 2 / size
+    grid += _displacements(count, crop, settings.elastic, generator, spacing_mm) * 2 / size
 
     level = background.view(-1, 1, 1, 1)
     warped = grid_sample(image - level, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + level
@@ -78,13 +82,14 @@ def _signs(count: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def _displacements(
-    count: int, crop: tuple[int, int], settings: Augmentation, generator: torch.Generator
+    count: int, crop: tuple[int, int], elastic: Elastic | None, generator: torch.Generator, spacing_mm: float
 ) -> torch.Tensor:
     """Elastic displacement in pixels (x, y): [count, rows, cols, 2], zero where it was not drawn."""
-    chosen = drawn(settings.elastic, count, generator)
-    if settings.elastic is None or not chosen.any():
+    chosen = drawn(elastic, count, generator)
+    if elastic is None or not chosen.any():
         return torch.zeros(1)
-    knots = [side // settings.elastic.knot_pixels + 3 for side in crop]
-    coarse = settings.elastic.pixels * torch.randn(count, 2, *knots, generator=generator)
+    apart = max(_CLOSEST_KNOTS, elastic.knot_mm / spacing_mm)
+    knots = [int(side // apart) + 3 for side in crop]
+    coarse = elastic.mm / spacing_mm * torch.randn(count, 2, *knots, generator=generator)
     coarse *= chosen.view(-1, 1, 1, 1)
     return interpolate(coarse, size=crop, mode="bicubic", align_corners=True).permute(0, 2, 3, 1)

@@ -21,6 +21,7 @@ from ..config.experiment import Experiment, ExperimentRun, expand
 from ..data.datasets import split_cases
 from ..reporting.report import write_report
 from ..training.run_lock import run_lock
+from .run_watch import RunWatch
 from .task import Executor, Task, TaskOutcome
 
 _log = logging.getLogger(__name__)
@@ -104,9 +105,10 @@ def run_experiment(planned: list[PlannedRun], output: Path, execute: Executor) -
             save_config(each.run.config, each.task.config)
         progress = _Progress(planned)
         for prerequisite in (True, False):
-            waiting = [each.task for each in planned if each.run.prerequisite == prerequisite and not each.task.done]
+            waiting = [each for each in planned if each.run.prerequisite == prerequisite and not each.task.done]
             if waiting:
-                execute(waiting, progress.add)
+                with RunWatch({each.task.run_folder: each.run.config.training.max_epochs for each in waiting}):
+                    execute([each.task for each in waiting], progress.add)
         report_experiment(planned, output)
     if progress.failed:
         raise SpineError(

@@ -136,13 +136,15 @@ def all_runs(rows: list[tuple[str, list[float], float, tuple[float, float] | Non
             if interval is not None:
                 axes.plot(interval, [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
             axes.plot(mean, place, "D", color=BLUE, markersize=6)
-        for label, style in (
-            ("one case", {"marker": "o", "color": SKY, "linestyle": "none"}),
-            ("mean", {"marker": "D", "color": BLUE, "linestyle": "none"}),
-            ("95 % interval", {"color": BLUE, "linewidth": 2.2}),
-        ):
+        legend = {
+            "one case": {"marker": "o", "color": SKY, "linestyle": "none"},
+            "mean": {"marker": "D", "color": BLUE, "linestyle": "none"},
+        }
+        if any(interval is not None for *_, interval in rows):
+            legend["95 % interval"] = {"color": BLUE, "linewidth": 2.2}
+        for label, style in legend.items():
             axes.plot([], [], label=label, **style)
         axes.set(yticks=range(len(rows)), yticklabels=[name for name, *_ in rows], xlabel="Dice")
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        figure.legend(loc="outside upper right", ncols=3)
+        figure.legend(loc="outside upper right", ncols=len(legend))
         return as_svg(figure)

@@ -1,6 +1,7 @@
 """The pictures of a report, as WebP: best and worst slices, misclassified pixels, kernels and activation maps."""
 
 import io
+import textwrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +21,8 @@ CLASS_COLOURS = (RED, "#009E73", "#F0E442", "#0072B2", "#CC79A7", "#E69F00", "#5
 _WIDTH = 9.5
 _GAP, _TITLE, _LEGEND = 0.1, 0.6, 0.4
 """Between pictures, above and below them; in inches, like all the lengths here."""
+_TITLE_POINTS, _TITLE_LINE, _TITLE_LETTER = 8.5, 0.15, 0.078
+"""Of the titles above examples: their font, and the room that a line and a letter take."""
 _HIGHEST, _NARROWEST = 3.6, 1.3
 _HIGHEST_MAP = 1.7
 _ACROSS = 16
@@ -32,18 +35,25 @@ def as_webp(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def overlays(examples: list[Example]) -> bytes:
-    """For each example the prediction over the image with the reference's contour, and below it what is wrong."""
+def overlays(examples: list[Example], tell_slice: bool = True) -> bytes:
+    """For each example the prediction over the image with the reference's contour, and below it what is wrong.
+
+    `tell_slice`: the titles say which slice of its case it is.
+    """
     shapes = [np.multiply(example.image.shape, example.pixel_mm) for example in examples]
     aspects = [width / height for height, width in shapes]
     height = min(_HIGHEST, (_WIDTH - _GAP * (len(examples) + 1)) / sum(aspects))
     widths = [max(_NARROWEST, aspect * height) for aspect in aspects]
-    total = (sum(widths) + _GAP * (len(widths) + 1), 2 * height + _GAP + _TITLE + _LEGEND)
+    titles = [_title(example, width, tell_slice) for example, width in zip(examples, widths, strict=True)]
+    above = _TITLE_LINE * (max(map(len, titles)) + 1)
+    total = (sum(widths) + _GAP * (len(widths) + 1), 2 * height + _GAP + above + _LEGEND)
     with drawing(max(total[0], 0.7 * _WIDTH), total[1]) as figure:
         figure.set_layout_engine("none")
         left = _GAP
-        for example, width in zip(examples, widths, strict=True):
-            _overlay(_place(figure, left, _LEGEND + height + _GAP, width, height), example)
+        for example, width, title in zip(examples, widths, titles, strict=True):
+            axes = _place(figure, left, _LEGEND + height + _GAP, width, height)
+            _overlay(axes, example)
+            axes.set_title("\n".join(title), fontsize=_TITLE_POINTS)
             _errors(_place(figure, left, _LEGEND, width, height), example)
             left += width + _GAP
         legend = [
@@ -81,7 +91,12 @@ def _overlay(axes: Axes, example: Example) -> None:
             extent=_extent(example)["extent"],
             origin="upper",
         )
-    axes.set_title(f"{example.kind}: Dice {example.dice:.2f}\n{example.case}\nslice {example.slice}", fontsize=8.5)
+
+
+def _title(example: Example, width: float, tell_slice: bool) -> list[str]:
+    """The lines above a picture of this width, none of them wider."""
+    name = textwrap.wrap(example.case, max(8, int(width / _TITLE_LETTER)))
+    return [f"{example.kind}: Dice {example.dice:.2f}", *name, *([f"slice {example.slice}"] if tell_slice else [])]
 
 
 def _errors(axes: Axes, example: Example) -> None:

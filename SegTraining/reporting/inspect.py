@@ -60,8 +60,18 @@ def inspect(config: Config, data_folder: Path, picture: Path) -> list[Fault]:
             print("\n".join(_described(own, config)))
     print("\n".join(f"{'FAULT' if fault.fatal else 'note'}: {fault.sentence}" for fault in faults) or "No faults.")
     shown = np.unique(np.linspace(0, len(facts) - 1, min(MOST_PICTURES, len(facts))).astype(int))
+    print(_shown(len(shown), len(facts), config))
     contact_sheet([facts[number].thumbnail for number in shown], picture)
     return faults
+
+
+def _shown(pictures: int, cases: int, config: Config) -> str:
+    """What the contact sheet has of each case, and what it leaves out."""
+    which = f"all {cases}" if pictures == cases else f"{pictures} of the {cases}"
+    chosen = "" if pictures == cases else ", evenly chosen"
+    single = all(dataset.layout == "images2d" for dataset in config.data.datasets)
+    what = "" if single else f", of each the {config.plane} slice with most of the labels and no other"
+    return f"The picture shows {which} cases that can be read{chosen}{what}."
 
 
 def examine(config: Config, data_folder: Path) -> tuple[list[Facts], list[Fault]]:
@@ -126,10 +136,14 @@ def _faults_of_labels(facts: Facts, config: Config) -> list[Fault]:
         named = class_map(values, facts.case.dataset, config.model_info.labels)
     except SpineError as error:
         return [Fault(f'The case "{facts.case.name}" cannot be used: {error}')]
-    if not is_target(named).any():
+    if not is_target(named).any() and not facts.case.dataset.may_be_empty:
         fatal = facts.part == "training"
         return [
-            Fault(f'The case "{facts.case.name}" ({facts.part}) has no labelled voxel: label or exclude it.', fatal)
+            Fault(
+                f'The case "{facts.case.name}" ({facts.part}) has no labelled voxel: label or exclude it, or set '
+                '"may_be_empty: true" for its data set.',
+                fatal,
+            )
         ]
     return []
 
@@ -180,6 +194,9 @@ def _described(facts: list[Facts], config: Config) -> list[str]:
         + ", ".join(f"{p:g} %: {value:g}" for p, value in zip(_PERCENTILES, percentiles, strict=True))
         + " (median over the cases)",
     ]
+    empty = sum(not fact.millilitres for fact in facts)
+    if empty:
+        lines.append(f"  no label      in {empty} cases")
     for value in sorted({value for fact in facts for value in fact.millilitres}):
         volumes = [fact.millilitres[value] for fact in facts if value in fact.millilitres]
         lines.append(

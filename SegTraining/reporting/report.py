@@ -26,7 +26,9 @@ def write_report(run_folders: list[Path], output: Path) -> list[Path]:
     """
     runs = read_runs(run_folders)
     own, published = [run_table(runs), score_table(runs), *comparisons(runs)], published_tables(runs)
-    sections = [_overview(runs, own), *([Section("Published results", published)] if published else [])]
+    sections = [_overview(runs, own)]
+    if published:
+        sections.append(Section("Published results", [*_differences(runs), *published]))
     sections += [Section(run.name, list(_of_run(run))) for run in runs]
     date = datetime.now(UTC).date().isoformat()
     subtitle = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {date}. Research use; not for clinical decisions."
@@ -81,6 +83,12 @@ def _overview(runs: list[RunRecord], tables: list[Part]) -> Section:
     return Section("Overview", parts)
 
 
+def _differences(runs: list[RunRecord]) -> list[Part]:
+    """What the runs do in another way than the publications, each sentence once."""
+    sentences = list(dict.fromkeys(sentence for run in runs for sentence in run.differences))
+    return [f"Different from what was published: {' '.join(sentences)}"] if sentences else []
+
+
 def _of_run(run: RunRecord) -> Iterator[Part]:
     if run.config:
         seen = "single images" if run.of_single_images else f"{run.plane} slices"
@@ -89,12 +97,13 @@ def _of_run(run: RunRecord) -> Iterator[Part]:
         yield Picture("Training", curves, "Loss and validation Dice over the epochs of the training.")
     evaluations = list(run.evaluations.values())
     for evaluation in evaluations:
-        yield from _of_evaluation(evaluation)
+        yield from _of_evaluation(evaluation, "images" if run.of_single_images else "slices")
     for pictures in evaluations[0].networks() if evaluations else ():  # the weights are the same in all of them
-        yield from _of_network(pictures)
+        yield from _of_network(pictures, "" if run.of_single_images else f": {pictures.plane}")
 
 
-def _of_evaluation(evaluation: Evaluation) -> Iterator[Part]:
+def _of_evaluation(evaluation: Evaluation, pictures: str) -> Iterator[Part]:
+    """`pictures` is what the images are called, for people."""
     for result in evaluation.results:
         planes, label = result["planes"], result["label"]
         where = f"{evaluation.name}, {planes}, {label}"
@@ -109,18 +118,22 @@ def _of_evaluation(evaluation: Evaluation) -> Iterator[Part]:
     for example in evaluation.examples():
         by_planes.setdefault(example.planes, []).append(example)
     for planes, examples in by_planes.items():
-        caption = (
-            "Left the best, right the worst slices of those that hold at least a tenth of what the largest slice of "
-            "their case holds. Above: prediction and contour of the reference. Below: misclassified pixels."
-        )
-        yield Picture(f"Best and worst slices: {evaluation.name}, {planes}", overlays(examples), caption)
+        has_worst = any(example.kind == "worst" for example in examples)
+        order = f"Left the best, right the worst {pictures}" if has_worst else f"The best of the {pictures}"
+        if pictures == "slices":
+            order += " of those that hold at least a tenth of what the largest slice of their case holds"
+        caption = f"{order}. Above: prediction and contour of the reference. Below: misclassified pixels."
+        title = f"{'Best and worst' if has_worst else 'Best'} {pictures}: {evaluation.name}"
+        title += f", {planes}" if pictures == "slices" else ""
+        yield Picture(title, overlays(examples, tell_slice=pictures == "slices"), caption)
 
 
-def _of_network(pictures: NetworkPictures) -> Iterator[Part]:
+def _of_network(pictures: NetworkPictures, which: str) -> Iterator[Part]:
+    """`which` of several networks of the run they are of, for people."""
     caption = "Red: positive, blue: negative weights, each kernel on its own scale; of several channels the middle one."
-    yield Picture(f"Kernels of the first layer: {pictures.plane}", kernels(pictures), caption)
+    yield Picture(f"Kernels of the first layer{which}", kernels(pictures), caption)
     caption = (
-        f"What single channels answer to a slice of {pictures.case}: layers from the first to the last, of each "
+        f"What single channels answer to {pictures.case}: layers from the first to the last, of each "
         "those channels that vary most, each on its own scale."
     )
-    yield Picture(f"Activation maps: {pictures.plane}", activations(pictures), caption)
+    yield Picture(f"Activation maps{which}", activations(pictures), caption)

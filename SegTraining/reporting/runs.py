@@ -99,6 +99,11 @@ class RunRecord:
         return self.config.get("network", {}).get("family")
 
     @property
+    def differences(self) -> list[str]:
+        """Sentences: what is not as in the publication whose experiment it repeats."""
+        return list(self.config.get("differences", ()))
+
+    @property
     def corrected(self) -> bool:
         """Whether the bias field was corrected."""
         return bool(self.config.get("input", {}).get("bias_correction"))

@@ -10,7 +10,7 @@ the background) for n; target uint8 [n, rows, cols] with 0 background, 1 to n th
 from collections.abc import Callable
 
 import torch
-from torch.nn.functional import interpolate, log_softmax
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, log_softmax, max_pool2d
 
 from ..config.training import Loss
 from ..data.targets import IGNORE
@@ -80,6 +80,22 @@ def segmentation_loss(output: torch.Tensor | list[torch.Tensor], target: torch.T
             if weight := getattr(weights, name):
                 total = total + share / sum(shares) * weight * loss(logits, thinned)
     return total
+
+
+def boundary_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the borders [n, 1, rows, cols], on which together as much weight lies as on all the rest.
+
+    A border is every pixel that has another class beside it. What is ignored, and what lies beside it, says nothing.
+    """
+    numbers = target.unsqueeze(1).float()
+    highest, lowest = max_pool2d(numbers, 3, 1, 1), -max_pool2d(-numbers, 3, 1, 1)
+    known, border = highest < IGNORE, highest != lowest
+    each = binary_cross_entropy_with_logits(logits.float(), border.float(), reduction="none")
+    on, off = known & border, known & ~border
+    on_sum, off_sum, on_count, off_count = _sums(
+        (each * on).sum(), (each * off).sum(), on.float().sum(), off.float().sum()
+    )
+    return (on_sum / on_count.clamp(min=1) + off_sum / off_count.clamp(min=1)) / 2
 
 
 def _classes(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

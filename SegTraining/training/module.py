@@ -9,15 +9,15 @@ from lightning.pytorch import LightningModule
 
 from SpineInference.errors import SpineError
 from SpineInference.networks import build
-from SpineInference.processors import available_processors
 
 from ..config.config import Config
-from ..config.training import Optimiser
+from ..config.training import Loss, Optimiser
 from ..data.cache import CachedCase
 from ..data.intensity_transforms import augment
 from .fine_tuning import encoder_of, load_start
-from .losses import segmentation_loss
+from .losses import boundary_loss, segmentation_loss
 from .moving_average import MovingAverage
+from .threads import threads_for
 from .validation import CaseResult, validate
 
 METRIC = "validation_dice"
@@ -78,12 +78,10 @@ class SegmentationModule(LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": after}
 
     def on_fit_start(self) -> None:
-        # torch counts the processors of the computer, not those that its container grants.
-        own = min(torch.get_num_threads(), available_processors())
-        torch.set_num_threads(self.config.training.threads or own)
         self._started = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
+        torch.set_num_threads(threads_for(self.config.training.threads, self.config.training.deterministic))
         self.dice, self.validation_loss, self.case_results = None, None, {}
         if self.config.fine_tuning is not None and self.config.fine_tuning.freeze_encoder:
             encoder_of(self.network).eval()  # Lightning has just set it to training
@@ -108,20 +106,23 @@ class SegmentationModule(LightningModule):
         if not (self.training and self.augments_on_device):
             return batch
         image, target, background = batch
-        training = self.config.training
+        training, spacing_mm = self.config.training, self.config.input.spacing_mm
         seed = np.random.SeedSequence((training.seed, self.steps_done, self.global_rank)).generate_state(1)
         generator = torch.Generator(image.device).manual_seed(int(seed[0]))
-        return augment(image, target, background, training.crop, self.config.augmentation, generator)
+        return augment(image, target, background, training.crop, self.config.augmentation, generator, spacing_mm)
 
     def training_step(self, batch, batch_index: int) -> torch.Tensor:
         image, target = batch
         image = image.contiguous(memory_format=torch.channels_last)
-        loss = segmentation_loss(training_output(self.network, image), target, self.config.loss)
+        loss = training_loss(self.network, image, target, self.config.loss)
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
     def on_train_batch_end(self, outputs, batch, batch_index: int) -> None:
         self.steps_done += 1
+
+    def on_train_epoch_end(self) -> None:
+        self.log("learning_rate", self.optimizers().param_groups[0]["lr"])
 
     def optimizer_step(self, *args, **kwargs) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -131,7 +132,7 @@ class SegmentationModule(LightningModule):
         if batch_index % self.trainer.world_size != self.global_rank:
             return  # another process's
         case = self.validation_cases[int(number)]
-        self.case_results[case.record.name] = validate(case, self._predict, self.config)
+        self.case_results[case.record.name] = validate(case, self.predict_average, self.config)
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.world_size > 1:
@@ -141,9 +142,11 @@ class SegmentationModule(LightningModule):
             self.case_results = {name: found[name] for name in sorted(found)}
         self.dice = sum(self.case_dice.values()) / max(1, len(self.case_dice))
         self.validation_loss = sum(r.loss for r in self.case_results.values()) / max(1, len(self.case_results))
+        self.log("validation_loss", self.validation_loss)
         self.log(METRIC, torch.tensor(self.dice, dtype=torch.float64).float(), prog_bar=True)
 
-    def _predict(self, image: torch.Tensor) -> torch.Tensor:
+    def predict_average(self, image: torch.Tensor) -> torch.Tensor:
+        """What is validated: the logits of the moving average."""
         return self.average.network(image.to(self.device, memory_format=torch.channels_last))
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
@@ -158,6 +161,14 @@ class SegmentationModule(LightningModule):
 def training_output(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
     """Logits of full size, or those of every scale of a network that is made for deep supervision."""
     return getattr(network, "deep_supervision_outputs", network)(image)
+
+
+def training_loss(network: torch.nn.Module, image: torch.Tensor, target: torch.Tensor, weights: Loss) -> torch.Tensor:
+    """What is minimised: the losses of `weights`, and that of the borders of a network with a boundary stream."""
+    if hasattr(network, "boundary_outputs"):
+        logits, borders = network.boundary_outputs(image)
+        return segmentation_loss(logits, target, weights) + weights.boundary * boundary_loss(borders, target)
+    return segmentation_loss(training_output(network, image), target, weights)
 
 
 def start_network(config: Config) -> torch.nn.Module:
@@ -178,7 +189,7 @@ def start_network(config: Config) -> torch.nn.Module:
 def _optimiser(network: torch.nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
     options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.name == "sgd":
-        options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
+        options |= {"momentum": settings.momentum, "nesterov": settings.nesterov}
     elif settings.name == "rmsprop":
         options |= {"momentum": settings.momentum}
     kinds = {

@@ -7,8 +7,7 @@ import torch
 from SpineInference.errors import SpineError
 
 from ..config.config import Config
-from .losses import segmentation_loss
-from .module import training_output
+from .module import training_loss
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -55,6 +54,6 @@ def _try_step(network: torch.nn.Module, config: Config, device: torch.device, sa
     target = torch.zeros(samples, rows, columns, dtype=torch.uint8, device=device)
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(config.training.precision)
     with torch.autocast(device.type, half, enabled=half is not None):
-        loss = segmentation_loss(training_output(network, image), target, config.loss)
+        loss = training_loss(network, image, target, config.loss)
     loss.backward()
     network.zero_grad(set_to_none=True)

@@ -5,6 +5,7 @@ RUN/fingerprint.json  what was trained on, in numbers
 RUN/metrics.csv       one line per epoch
 RUN/last.ckpt         to resume from, written after each epoch
 RUN/weights.safetensors, RUN/result.json  the best moving average so far and how good it is
+RUN/tensorboard/      losses, validation Dice, learning rate, samples and validation slices for TensorBoard
 RUN/.lock             held by the process that trains, which .lock-owner names (see `run_lock`)
 """
 

@@ -27,6 +27,7 @@ from .callbacks import BestCheckpoint, EpochLog, FiniteLoss, TimeLimit
 from .fine_tuning import describe_start
 from .module import METRIC, SegmentationModule, start_network
 from .out_of_memory import is_out_of_memory, out_of_memory_error
+from .overlays import Overlays
 from .run_folder import CHECKPOINT, CONFIG, AtomicCheckpoints, check_checkpoint, check_run_folder
 from .run_lock import run_lock
 from .validation import validation_cases
@@ -139,6 +140,7 @@ def _trainer(config: Config, run_folder: Path) -> Trainer:
         TimeLimit(settings.max_minutes),
         EpochLog(run_folder),
         BestCheckpoint(run_folder),
+        Overlays(),
     ]
     if settings.early_stopping_epochs is not None:
         # It counts validations.

@@ -13,7 +13,7 @@ from SpineInference.prediction.slices import tile_starts
 from ..config.config import Config
 from ..data.cache import CachedCase
 from ..data.sampling import crop_slices
-from ..data.targets import IGNORE
+from ..data.targets import IGNORE, is_target
 from .losses import segmentation_loss
 
 _MARGIN = 32
@@ -72,14 +72,31 @@ def validate(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], 
         truth = target[chunk]
         probability = _probability(image, chunk, windows, case.record.background, predict, config)
         loss += len(chunk) / len(indices) * _loss(probability, truth, config)
-        likeliest = probability[:, 0] >= config.threshold if config.activation == "sigmoid" else probability.argmax(1)
-        found = likeliest.astype(np.uint8)
+        found = _classes(probability, config)
         found[truth == IGNORE] = IGNORE
         for position, number in enumerate(numbers):
             overlap[position] += np.count_nonzero((found == number) & (truth == number))
             both[position] += np.count_nonzero(found == number) + np.count_nonzero(truth == number)
     dice = float(np.mean(2 * overlap[both > 0] / both[both > 0])) if both.any() else None
     return CaseResult(dice, loss)
+
+
+@torch.inference_mode()
+def find_in_slice(
+    case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], config: Config
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the slice with most of the target: image, target and the classes that are found there [rows, cols]."""
+    image, target, _ = _evaluated_part(case, config)
+    index = int(np.argmax(is_target(target).sum(axis=(1, 2))))
+    windows = _windows(image.shape[1:], config)
+    probability = _probability(image, np.array([index]), windows, case.record.background, predict, config)
+    return image[index], target[index], _classes(probability, config)[0]
+
+
+def _classes(probability: np.ndarray, config: Config) -> np.ndarray:
+    """The class of each pixel, uint8 [n, rows, cols]."""
+    likeliest = probability[:, 0] >= config.threshold if config.activation == "sigmoid" else probability.argmax(1)
+    return likeliest.astype(np.uint8)
 
 
 def _loss(probability: np.ndarray, truth: np.ndarray, config: Config) -> float:

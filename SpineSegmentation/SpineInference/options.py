@@ -69,6 +69,10 @@ class SegmentationOptions:
             )
         if self.fusion not in get_args(FusionRule):
             raise SpineError(f'"{self.fusion}" is no way to fuse planes: use {" or ".join(get_args(FusionRule))}.')
+        for name in ("min_island_mm3", "smooth_mm", "dilate_mm"):
+            value = 0.0 if self.postprocessing is None else getattr(self.postprocessing, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise SpineError(f"{name} of the post-processing must be 0 or more, not {value:g}.")
         if self.precision not in get_args(Precision):
             raise SpineError(f'"{self.precision}" is not a precision: use {" or ".join(get_args(Precision))}.')
         if not _DEVICE.fullmatch(self.device):

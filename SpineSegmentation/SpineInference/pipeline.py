@@ -16,7 +16,7 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -32,7 +32,7 @@ from .measuring.single_slice import told_of_slice
 from .measuring.slice_agreement import SliceAgreement, dice_per_slice
 from .models.catalog import ModelSet
 from .models.manifest import Manifest
-from .models.model_package import ModelPackage
+from .models.model_package import ONNX, ModelPackage
 from .monitor import Monitor
 from .options import SegmentationOptions
 from .placement import SlicePlacement
@@ -49,6 +49,7 @@ from .spine.naming import name_bodies
 from .spine.quality import needs_review
 from .spine.single_slice import place_slice
 from .volume import postprocessing
+from .volume.dilation import dilated
 from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
 from .volume.preprocessing import normalised, on_working_grid
 from .volume.slice_placement import placed
@@ -65,6 +66,7 @@ class Result:
     `notes` are sentences for the user; `dice_per_slice` is there where there was a reference, and `placement` where not
     the header of a single slice but the user or the scan itself told its size or position. `shading_removed`: how
     many times brighter the brightest part was than the darkest, where that was evened out without being asked for.
+    `model_checksums` are the SHA-256 of the networks by the names in `models`.
     """
 
     labels: sitk.Image
@@ -79,6 +81,7 @@ class Result:
     dice_per_slice: SliceAgreement | None = None
     placement: SlicePlacement | None = None
     shading_removed: float | None = None
+    model_checksums: dict[str, str] = field(default_factory=dict)
 
 
 def segment(
@@ -193,7 +196,7 @@ def segment(
             labels += label_of_body[instances]
 
     with seconds("back to the scan"):
-        labels = to_scan_grid(labels, classes, fusion, region, scan)
+        labels = dilated(to_scan_grid(labels, classes, fusion, region, scan), spec.dilate_mm)
 
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)
@@ -206,13 +209,15 @@ def segment(
     _explain(measurements, recipe, monitor)
     absent = {measured.label for measured in measurements.structures if measured.centroid_lps_mm is None}
     segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]
-    names = [package.manifest.name for package in packages]
+    checksums = {package.manifest.name: package.manifest.files[ONNX] for package in packages}
     planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
     if placement:
         measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
         labels.CopyInformation(grid)
-    made_with = names, planes, device, seconds.spent, notes
-    return Result(labels, segments, partial, measurements, *made_with, slices, placement, look.shading_removed)
+    made_with = list(checksums), planes, device, seconds.spent, notes
+    return Result(
+        labels, segments, partial, measurements, *made_with, slices, placement, look.shading_removed, checksums
+    )
 
 
 def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:

@@ -77,6 +77,7 @@ class PostprocessingSpec:
     """Defaults of the post-processing; a person may override them.
 
     `min_island_share`: of a typical vertebral body, where that is less than `min_island_mm3` (0: never less).
+    `dilate_mm`: how far segments are grown in the end, never into each other.
     """
 
     min_island_mm3: float = 0.0
@@ -84,6 +85,7 @@ class PostprocessingSpec:
     fill_holes: bool = True
     smooth_mm: float = 0.0
     interpolate_slices: bool = False
+    dilate_mm: float = 0.0
 
 
 @dataclass(frozen=True)

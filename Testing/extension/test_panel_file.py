@@ -12,6 +12,7 @@ OPERATED = {
     "QComboBox",
     "QDoubleSpinBox",
     "QLineEdit",
+    "QListWidget",
     "QPlainTextEdit",
     "QPushButton",
     "QRadioButton",

@@ -15,6 +15,7 @@ from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
 from SpineInference.pipeline import segment
 from SpineInference.prediction.planes import finest_first, packages_to_run, plane_weights
+from SpineInference.specs import PostprocessingSpec
 from SpineInference.volume.geometry import PLANES, Grid
 
 BODIES = 5
@@ -82,6 +83,18 @@ def test_named_bodies_on_the_scans_own_grid(models, name):
     assert result.partial == set()
     assert result.planes == list(PLANES) and not result.notes
     assert set(result.timings) >= {"preprocessing", "region", "network, sagittal", "vertebrae", "measuring"}
+
+
+def test_dilation_comes_last_and_joins_no_bodies(models):
+    def labels(dilate_mm: float) -> np.ndarray:
+        spec = PostprocessingSpec(dilate_mm=dilate_mm)
+        result = segment(column().scan, models, SegmentationOptions(planes=("sagittal",), postprocessing=spec))
+        assert len(result.measurements.vertebrae) == len(result.segments) == BODIES
+        return sitk.GetArrayFromImage(result.labels)
+
+    plain, grown = labels(0.0), labels(5.0)  # bodies are 8 mm apart
+    assert (grown[plain > 0] == plain[plain > 0]).all()
+    assert np.count_nonzero(grown) > 1.3 * np.count_nonzero(plain)
 
 
 def test_coarse_planes_count_less_or_are_left_out(models):

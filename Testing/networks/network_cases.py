@@ -13,6 +13,8 @@ SMALL = {
     "fpn": SLIM_ENCODER,
     "linknet": SLIM_ENCODER,
     "pspnet": SLIM_ENCODER,
+    "bifpn": SLIM_ENCODER | {"width": 8, "repeats": 2},
+    "boundary-unet": SLIM_ENCODER | {"decoder_channels": [32, 24, 16, 8, 8], "stream_channels": 4},
     "segnet": {"width": 4},
     "urinet": {"width": 8},
     "poster-unet": {"width": 4},

@@ -44,10 +44,28 @@ def parameters(family: str, in_channels: int = 1, classes: int = 1, **arguments)
         ("urinet", 2_378_297),
         ("segnet", 29_442_433),
         ("residual-unet", 71_797_220),
+        ("boundary-unet", 14_410_734),
     ],
 )
 def test_parameters_for_one_channel_and_one_class(family, count):
     assert parameters(family) == count
+
+
+def test_parameters_of_a_bifpn():
+    """Of nodes with a weight for each input, a depthwise and a pointwise convolution and batch normalisation."""
+    node = 9 * 64 + 64 * 64 + 2 * 64
+    whole, last = 6 * node + 3 * 2 + 2 * 3 + 2, 3 * node + 3 * 2
+    entries = (64 + 128 + 256 + 512) * 64 + 4 * 2 * 64
+    decoder = entries + 2 * whole + last + node + 64 + 1
+    assert parameters("bifpn") == parameters("unet") - parameters_of_decoder("unet") + decoder
+    assert round(parameters("bifpn", 3, encoder="efficientnet-b0") / 1e6, 1) == 4.1  # D0 has 3.9 with its boxes
+
+
+def parameters_of_decoder(family: str) -> int:
+    with torch.device("meta"):
+        network = networks.build(family, 1, 1)
+    inside = sum(parameter.numel() for parameter in network.encoder.parameters())
+    return parameters(family) - inside
 
 
 def test_parameters_of_the_poster_unet():

@@ -5,6 +5,7 @@ import torch
 from network_cases import FAMILIES, small
 from torch import nn
 
+from SpineInference.networks import bifpn, boundary_unet
 from SpineInference.networks.published import custom, fdn, scintigraphy_baselines
 
 ANY_SIZE = [f"fdn{variant}" for variant in ("5", "11", "11e", "11be", "13", "16", "16e", "16be")] + [
@@ -59,6 +60,29 @@ def test_residual_unet_outputs_for_deep_supervision():
 def test_residual_unet_of_two_levels_has_one_scale():
     network = small("residual-unet", filters=[4, 8], blocks=[1, 1])
     assert [output.shape for output in network.deep_supervision_outputs(torch.randn(2, 1, 8, 8))] == [(2, 1, 8, 8)]
+
+
+def test_boundary_stream_gives_borders_of_full_size():
+    network = small("boundary-unet", classes=3).eval()
+    logits, borders = network.boundary_outputs(torch.randn(2, 1, 64, 96))
+    assert (logits.shape, borders.shape) == ((2, 3, 64, 96), (2, 1, 64, 96))
+
+
+def test_gradient_is_steep_at_edges_only():
+    images = torch.zeros(1, 1, 6, 8)
+    images[..., 4:] = 3.0
+    steep = boundary_unet.gradient(images)[0, 0]
+    assert (steep > 1).nonzero()[:, 1].unique().tolist() == [3, 4] and steep[:, :3].max() < 1e-2
+
+
+def test_bifpn_weighs_what_meets_in_a_node():
+    fusion = bifpn.Fusion(2, 4).eval()
+    fusion.features = nn.Identity()
+    first, second = torch.ones(1, 4, 2, 2), torch.full((1, 4, 2, 2), 5.0)
+    torch.testing.assert_close(fusion(first, second), torch.full_like(first, 3.0), atol=1e-3, rtol=0)
+    with torch.no_grad():
+        fusion.weights[0] = -2.0  # never negative: it does not count
+    torch.testing.assert_close(fusion(first, second), second, atol=1e-3, rtol=0)
 
 
 # ---- receptive field

@@ -51,6 +51,7 @@ def _written_result(folder: Path, volumeNode: Any, segments: list[Segment], nami
         dice_per_slice=dice_per_slice(labels, labels),
         contents={"labels": "labels.nrrd"},
         notes=notes,
+        model_checksums={"model": "abc"},
     )
 
 

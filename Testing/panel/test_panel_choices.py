@@ -14,6 +14,7 @@ CHOICES = {
     "fillHoles": False,
     "smoothMm": 0.4,
     "interpolateSlices": True,
+    "dilateMm": 1.5,
     "device": "cpu",
 }
 
@@ -248,6 +249,7 @@ def test_every_choice_reaches_the_worker(host, panel, small_models, monkeypatch)
         "fill_holes": False,
         "smooth_mm": 0.4,
         "interpolate_slices": True,
+        "dilate_mm": 1.5,
     }
     panel.logic._run._folder.remove()
 

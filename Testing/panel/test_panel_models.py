@@ -233,3 +233,22 @@ def test_damaged_model_shows_an_error(host, panel, small_models, tmp_path):
     panel.ui.segmentButton.click()
     assert "not valid JSON" in panel.ui.statusLabel.text
     assert not panel.logic.isRunning
+
+
+def test_fine_tuned_set_is_imported_from_its_folder(host, panel, tmp_path):
+    """As segtraining leaves it: a package for each plane, and the network that recognises levels."""
+    from SpineInference.models.catalog import open_set
+    from SpineInference.models.catalog_file import BUNDLED
+
+    packages = ("vertebral-bodies-mr-sagittal", "vertebral-bodies-mr-axial", "vertebral-levels-mr")
+    for name in packages:
+        shutil.copytree(BUNDLED / name, tmp_path / "our-scanner" / name)
+    host.dialogs.answer(str(tmp_path / "our-scanner"))
+    panel.ui.importFolderButton.click()
+    wait(host, panel)
+    assert panel._parameterNode.model == "our-scanner" and "our-scanner" in names(panel)
+    assert "sagittal, axial" in panel.ui.modelSelector.toolTip
+    assert open_set("our-scanner").levels is not None
+    host.dialogs.answer("")
+    panel.ui.importFolderButton.click()
+    assert not panel.ui.modelProgressBar.visible

@@ -46,7 +46,12 @@ def steps(facts):
         facts[f"rows in sight, {name}"] = visible
         if visible < rows:
             found.append(f"{visible} rows are in sight")
-        sections = [ui.outputCollapsibleButton, ui.advancedCollapsibleButton, ui.detailsCollapsibleButton]
+        sections = [
+            ui.outputCollapsibleButton,
+            ui.scansCollapsibleButton,
+            ui.advancedCollapsibleButton,
+            ui.detailsCollapsibleButton,
+        ]
         for section in sections:
             section.collapsed = False
         yield 0.5

@@ -4,6 +4,7 @@ Beside images and masks lies `dataset.yaml`, which says what the values of the m
 its `base`.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count as numbers
@@ -18,6 +19,8 @@ from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 
 from . import radiograph, scintigraphy, skeleton
+
+_log = logging.getLogger(__name__)
 
 LabelledImage = tuple[str, np.ndarray, np.ndarray]
 """The name of a case, its image (uint16 [rows, cols]) and its truth (uint8)."""
@@ -102,11 +105,12 @@ def write_flat_dataset(folder: Path, kind: str, count: int, seed: int) -> None:
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     pictures = (picture for patient in numbers(seed) for picture in made.pictures(patient))
-    for name, image, truth in islice(pictures, count):
+    for number, (name, image, truth) in enumerate(islice(pictures, count), start=1):
         # The mask comes first, so that there never is an image without one.
         for part, array in (("masks", truth), ("images", image)):
             with atomic(folder / part / f"{name}.png") as aside:
                 sitk.WriteImage(sitk.GetImageFromArray(array), str(aside), True)
+        _log.info(f"made {number} of {count}: {name}")
     with atomic(folder / "dataset.yaml") as aside:
         aside.write_text(yaml.safe_dump(_settings(folder.name, made), sort_keys=False), "utf-8")
 

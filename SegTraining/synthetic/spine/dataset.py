@@ -1,6 +1,7 @@
 """Data sets of spine phantoms in nnU-Net's raw layout: alike, or as various as the scans of many hospitals."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from .phantom import make_phantom
+
+_log = logging.getLogger(__name__)
 
 VARIETIES = ("plain", "full", "close")
 """Kinds of data sets: alike, as various as the scans of many hospitals, and sharp cut-outs, mostly of necks."""
@@ -121,6 +124,7 @@ def write_dataset(folder: Path, count: int, seed: int, variety: str = "plain", *
             image.SetSpacing([larger * mm for mm in image.GetSpacing()])
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             sitk.WriteImage(image, folder / path, True)
+        _log.info(f"made {number - seed + 1} of {count}: {name}")
     description = {
         "channel_names": {"0": "MR"},
         "labels": {"background": 0, "vertebral_body": 1},

@@ -9,6 +9,7 @@ reads one task as a line of JSON and answers in the words of `worker`, with thes
     devices    automatic: what "auto" takes; others: what else can be chosen; each a dict of wish, name and reason
     fetch      path: the file that was downloaded
     measure    measurements and dice_per_slice: see `measuring.remeasure`
+    save_case  image: the path of the scan in the data set: see `training_case`
 """
 
 import sys
@@ -22,6 +23,7 @@ from ..memory import enough_memory
 from ..monitor import Monitor
 from ..placement import SlicePlacement
 from ..schema import parse_json
+from .training_case import TrainingCase, save_case
 from .worker import serve
 
 
@@ -54,12 +56,13 @@ class FileToFetch:
 @dataclass(frozen=True)
 class BackgroundTask:
     """`model`: the name of the set to download, or the path of the package or packages to import; `segments`: what
-    is to be measured; `file`: what is to be fetched."""
+    is to be measured; `file`: what is to be fetched; `case`: what is to be saved for training."""
 
-    kind: Literal["download", "import", "devices", "fetch", "measure"]
+    kind: Literal["download", "import", "devices", "fetch", "measure", "save_case"]
     model: str = ""
     file: FileToFetch | None = None
     segments: SegmentsToMeasure | None = None
+    case: TrainingCase | None = None
 
 
 def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
@@ -71,6 +74,8 @@ def run(line: bytes, monitor: Monitor) -> dict[str, Any]:
         return _measure(task.segments, monitor)
     if task.kind == "fetch":
         return _fetch(task.file, monitor)
+    if task.kind == "save_case":
+        return _save_case(task.case, monitor)
     from ..models import catalog
 
     if task.kind == "download":
@@ -124,6 +129,14 @@ def _measured(segments: SegmentsToMeasure, monitor: Monitor) -> dict[str, Any]:
         reference = read_labels(segments.reference, monitor, overlapping=True) if segments.reference else None
         labels = read_labels(segments.labels, monitor, overlapping=True)
         return remeasure(labels, bodies, structures, reference, segments.placement)
+
+
+def _save_case(case: TrainingCase | None, monitor: Monitor) -> dict[str, Any]:
+    if case is None:
+        raise SpineError('the background task is not valid: "save_case" needs "case".')
+    monitor.progress("writing", 0, 1)
+    with enough_memory(case.scan):
+        return {"image": str(save_case(case, monitor))}
 
 
 if __name__ == "__main__":

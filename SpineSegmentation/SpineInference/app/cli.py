@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from ..errors import Cancelled, NotAScan, SpineError
 from .display import Display
+from .postprocessing_options import add_postprocessing, postprocessing_of
 from .streams import unread_output_allowed
 
 if TYPE_CHECKING:
     from ..anatomy import Segment
+    from .record import Record
     from .requests import Request
     from .runner import WrittenResult
 
@@ -29,6 +31,7 @@ examples:
   spine-segment dicom-folder -o results --top-level C2
   spine-segment picture.png -o results --spacing 0.7
   spine-segment folder-of-scans -o results --planes sagittal --device cpu
+  spine-segment scan.nii.gz -o results --reference drawn.nii.gz --smooth 2 --remove-below 500
   spine-segment archive -o shared/results --cluster head-node:6379 --threads 4
 
 For every scan OUT gets a folder named after it, with the label map (.nii.gz), the same as a segmentation for
@@ -153,7 +156,8 @@ def _attempt(request: "Request", found: bool, work: "Callable[[], WrittenResult]
         display.error(f"{request.input}: failed unexpectedly ({type(error).__name__}: {error}), please report it.")
         return EXIT_UNEXPECTED
     record = written.record
-    display.line(f"{_title(request)}: {_found(record.segments)} in {record.total_seconds:.0f} s -> {written.folder}")
+    told = f"{_found(record.segments)}{_agreement(record)} in {record.total_seconds:.0f} s"
+    display.line(f"{_title(request)}: {told} -> {written.folder}")
     return EXIT_OK
 
 
@@ -176,6 +180,15 @@ def _found(segments: "Sequence[Segment]") -> str:
     return ", ".join(found) or "nothing was found"
 
 
+def _agreement(record: "Record") -> str:
+    """How well the result agrees with the reference, where there was one that can be compared."""
+    summary = record.measurements["reference"]
+    if not summary or summary["dice"] is None:
+        return ""
+    hd95 = "" if summary["hd95_mm"] is None else f", HD95 {summary['hd95_mm']:.1f} mm"
+    return f", Dice {summary['dice']:.3f}{hd95}, {summary['n_missed']} missed, {summary['n_false']} false"
+
+
 def _request_template(arguments: argparse.Namespace) -> "Request":
     """What is the same for all scans. Raises SpineError for options that cannot be carried out."""
     from ..options import DEFAULT_MODEL, SegmentationOptions
@@ -191,6 +204,7 @@ def _request_template(arguments: argparse.Namespace) -> "Request":
         bottom_level=arguments.bottom_level,
         propose_levels=not arguments.numbered,
         bias_correction=arguments.n4,
+        postprocessing=postprocessing_of(arguments, arguments.model or DEFAULT_MODEL),
         device=arguments.device,
         precision=arguments.precision,
         threads=arguments.threads,
@@ -279,6 +293,7 @@ def _parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="correct uneven brightness with N4, or never (default: where a surface coil hides vertebrae)",
     )
+    add_postprocessing(parser)
     parser.add_argument(
         "--reference", metavar="MASK", help="mask to compare with; for several scans a folder with masks of their names"
     )

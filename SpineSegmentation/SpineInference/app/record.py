@@ -3,7 +3,7 @@
 Whoever takes a result over, the Slicer module above all, reads it from here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ class Record:
     those of `measurements.as_json`, `dice_per_slice` those of `slice_agreement` where there was a reference. `seconds`
     are those of each stage, `notes` sentences for the user. `placement` is how a single slice was taken to lie, None
     where its file said all. `shading_removed`: how many times brighter the brightest
-    part was than the darkest, where that was evened out without being asked for.
+    part was than the darkest, where that was evened out without being asked for. `model_checksums` are the SHA-256 of
+    the networks by the names in `models`.
     """
 
     scan: str
@@ -55,6 +56,7 @@ class Record:
     files: dict[str, str]
     placement: SlicePlacement | None = None
     shading_removed: float | None = None
+    model_checksums: dict[str, str] = field(default_factory=dict)
     program: str = PROGRAM
     record_version: int = RECORD_VERSION
 

@@ -61,6 +61,7 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
             files={path.name: sha256(path) for path in files.values()},
             placement=result.placement,
             shading_removed=result.shading_removed,
+            model_checksums=result.model_checksums,
         )
         with atomic(temporary / f"{name}{RECORD_SUFFIX}") as path:
             path.write_text(json.dumps(asdict(record), indent=2, allow_nan=False) + "\n", encoding="ascii")

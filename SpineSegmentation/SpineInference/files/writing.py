@@ -29,6 +29,16 @@ def write_labelmap(labels: sitk.Image, path: Path | str) -> None:
     _write(labels, path, image_io)
 
 
+def write_volume(image: sitk.Image, path: Path | str) -> None:
+    """Write a scan (3D, scalar) compressed to `path` (.nii.gz), without any metadata but its geometry.
+
+    Raises SpineError when the file cannot be written.
+    """
+    bare = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(image))
+    bare.CopyInformation(image)
+    _write(bare, Path(path), LABELMAP_IO[".nii.gz"])
+
+
 def write_segmentation(labels: sitk.Image, segments: list[Segment], path: Path | str) -> None:
     """Write `labels` (3D, uint8 or uint16) with the names, colours, values and codes of `segments` as a .seg.nrrd.
 

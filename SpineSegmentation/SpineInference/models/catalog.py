@@ -251,7 +251,7 @@ def _imported_info(folder: Path) -> SetInfo:
         manifests = read_manifests(folder)
     except SpineError as error:  # one damaged model must not hide the others
         return SetInfo(folder.name, folder.name, str(error), "", "", "", "imported")
-    first = manifests[0]
+    first = next((each for each in manifests if not each.recognises_levels), manifests[0])
     title = first.title if len(manifests) == 1 else folder.name
     return SetInfo(folder.name, title, first.description, first.anatomy, first.modality, first.licence, "imported")
 

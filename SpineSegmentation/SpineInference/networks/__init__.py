@@ -65,6 +65,8 @@ _FAMILIES = {
     "segnet": _Family("published.segnet", "segnet"),
     "poster-unet": _Family("published.milesial_unet", "poster_unet"),
     "residual-unet": _Family("residual_unet", "residual_unet"),
+    "bifpn": _Family("bifpn", "bifpn"),
+    "boundary-unet": _Family("boundary_unet", "boundary_unet"),
 }
 _CLASSIFIERS = {"patch-classifier": _Family("patch_classifier", "patch_classifier")}
 """What says something of the whole picture: logits [n, classes, 1, 1]."""

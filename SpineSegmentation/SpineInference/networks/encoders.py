@@ -1,9 +1,9 @@
 """Encoders of segmentation-models-pytorch (smp, MIT) and timm (Apache 2.0): which are taken, and how they begin."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-import segmentation_models_pytorch as smp
 from segmentation_models_pytorch.encoders.inceptionv4 import InceptionV4Encoder
 from segmentation_models_pytorch.encoders.resnet import ResNetEncoder
 from torch import nn
@@ -34,7 +34,7 @@ _RESNET_STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 
 def with_encoder(
-    kind: type[smp.base.SegmentationModel],
+    kind: Callable[..., nn.Module],
     in_channels: int,
     classes: int,
     encoder: str,
@@ -46,7 +46,7 @@ def with_encoder(
     last_level: int | None = None,
     **decoder: Any,
 ) -> nn.Module:
-    """A network of smp: its kind, its encoder, and what else its `decoder` is told.
+    """A network of smp or one made like those: its kind, its encoder, and what else its `decoder` is told.
 
     `last_level`: the decoder ends at 1/2**`last_level` of the input's size, and its result is enlarged.
 

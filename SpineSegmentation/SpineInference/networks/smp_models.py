@@ -11,7 +11,7 @@ import torch
 
 from .encoders import with_encoder
 
-_DECODER_CHANNELS = (256, 128, 64, 32, 16)
+DECODER_CHANNELS = (256, 128, 64, 32, 16)
 
 
 def unet(
@@ -42,7 +42,7 @@ def unet(
         encoder_arguments,
         encoder_weights,
         encoder_weights_sha256,
-        decoder_channels=tuple(decoder_channels or _DECODER_CHANNELS[-encoder_depth:]),
+        decoder_channels=tuple(decoder_channels or DECODER_CHANNELS[-encoder_depth:]),
     )
 
 

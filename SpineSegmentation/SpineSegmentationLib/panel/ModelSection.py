@@ -31,6 +31,7 @@ class ModelSection(PanelSection):
         self._choice = ChoiceBox(ui.modelSelector, self._onChosen)
         ui.downloadButton.connect("clicked(bool)", self._onDownload)
         ui.importModelButton.connect("clicked(bool)", self._onImport)
+        ui.importFolderButton.connect("clicked(bool)", self._onImportFolder)
         ui.openFolderButton.connect("clicked(bool)", self._onOpenFolder)
         ui.removeModelButton.connect("clicked(bool)", self._onRemove)
         ui.modelProgressBar.setVisible(False)
@@ -57,7 +58,8 @@ class ModelSection(PanelSection):
         self.ui.downloadButton.setText(_("Cancel") if isBusy else _("Download"))
         self.ui.modelProgressBar.setVisible(isBusy)
         self.ui.modelSelector.setEnabled(not isBusy)
-        self.ui.importModelButton.setEnabled(not isBusy and not isRunning)
+        for button in (self.ui.importModelButton, self.ui.importFolderButton):
+            button.setEnabled(not isBusy and not isRunning)
         removable = name in self._downloaded or bool(info and info.origin == "imported")
         self.ui.removeModelButton.setEnabled(removable and not isBusy and not isRunning)
 
@@ -114,6 +116,10 @@ class ModelSection(PanelSection):
         if path:
             chosen = Path(path)
             self._start("import", str(chosen.parent if chosen.name == "manifest.json" else chosen))
+
+    def _onImportFolder(self, _checked: bool = False) -> None:
+        if folder := Dialogs.askFolder(_("Import the folder of a model")):
+            self._start("import", folder)
 
     def _onOpenFolder(self, _checked: bool = False) -> None:
         user_folder().mkdir(parents=True, exist_ok=True)

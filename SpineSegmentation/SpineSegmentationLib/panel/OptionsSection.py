@@ -115,6 +115,7 @@ class OptionsSection(PanelSection):
             self.set("fillHoles", spec.fill_holes)
             self.set("smoothMm", float(spec.smooth_mm))
             self.set("interpolateSlices", spec.interpolate_slices)
+            self.set("dilateMm", float(spec.dilate_mm))
         self.set("postprocessing", choice)
 
     # --- device ---
@@ -176,6 +177,8 @@ def _describe(spec: PostprocessingSpec) -> str:
         steps.append(_("smoothed by {length} mm").format(length=spec.smooth_mm))
     if spec.interpolate_slices:
         steps.append(_("missed slices interpolated"))
+    if spec.dilate_mm:
+        steps.append(_("grown by {length} mm").format(length=spec.dilate_mm))
     return ", ".join(steps)
 
 

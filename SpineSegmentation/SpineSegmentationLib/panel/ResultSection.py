@@ -11,16 +11,18 @@ from ..scene.MeasurementTable import (
     measurementsOf,
     segmentationOf,
 )
-from ..scene.ResultNodes import latestResultOf, runOf
+from ..scene.ResultNodes import isCorrected, latestResultOf, runOf
 from ..scene.ResultViews import ResultViews, centre3D, editInSegmentEditor, jumpTo, showResult
 from ..scene.SegmentationReplacement import SegmentationReplacement
 from ..scene.SegmentShapes import editStateOf, isUpToDate
+from ..worker.CaseSaving import checkTrainingCase
 from .ChoiceBox import ChoiceBox
 from .ExportMenu import ExportMenu
 from .PanelSection import PanelSection
 from .ResultChooser import ResultChooser
 from .ResultTable import ResultTable
 from .Review import Review
+from .TrainingCaseDialog import TrainingCaseDialog
 from .UserMessages import asSentence
 
 _SHOW_3D = "SpineSegmentation/Show3D"
@@ -42,6 +44,7 @@ class ResultSection(PanelSection):
         self._surfaceTimer.setSingleShot(True)
         self._surfaceTimer.connect("timeout()", self._keepSurfaces)
         self._replacement: SegmentationReplacement | None = None
+        self._caseDialog: TrainingCaseDialog | None = None
         self._table = ResultTable(ui.resultTable)
         self._review = Review(ui, self._table, self._segmentation)
         self._chooser = ResultChooser(ui.resultSelector, models.titleOf, lambda node: self.set("result", node))
@@ -53,6 +56,7 @@ class ResultSection(PanelSection):
         ui.show3DButton.connect("clicked(bool)", self._onShow3D)
         ui.editButton.connect("clicked(bool)", self._onEdit)
         ui.measureButton.connect("clicked(bool)", self._onMeasure)
+        ui.saveCaseButton.connect("clicked(bool)", self._onSaveCase)
         ui.restoreButton.connect("clicked(bool)", self._onRestore)
 
     def offerToRestore(self, replacement: SegmentationReplacement) -> None:
@@ -66,6 +70,8 @@ class ResultSection(PanelSection):
     def close(self) -> None:
         """Let go of the views: the panel is going away."""
         self._views.close()
+        if self._caseDialog is not None:
+            self._caseDialog.close()
 
     def update(self, isRunning: bool) -> None:
         result = self.parameters.result
@@ -79,6 +85,7 @@ class ResultSection(PanelSection):
             widget.setVisible(segmentationNode is not None)
         self._updateRestoreButton(segmentationNode, isRunning)
         self.ui.measureButton.setEnabled(not isRunning)
+        self.ui.saveCaseButton.setEnabled(not isRunning)
         shown = (
             result and result.GetID(),
             segmentationNode and segmentationNode.GetID(),
@@ -98,7 +105,7 @@ class ResultSection(PanelSection):
 
     def _widgetsOfResult(self) -> "list[qt.QWidget]":
         ui = self.ui
-        buttons = (ui.show3DButton, ui.editButton, ui.measureButton, ui.exportButton)
+        buttons = (ui.show3DButton, ui.editButton, ui.measureButton, ui.exportButton, ui.saveCaseButton)
         return [*buttons, ui.plotLabel, ui.plotSelector, ui.tableAndPlotButton]
 
     def _showResult(
@@ -192,6 +199,37 @@ class ResultSection(PanelSection):
         self.logic.changed()
         if tableNode is not None and self.parameters is not None:
             self._showViews()
+
+    # --- saving what was corrected for training ---
+
+    def _onSaveCase(self, _checked: bool = False) -> None:
+        if self._caseDialog is None:
+            self._caseDialog = TrainingCaseDialog(self._checkCase, self._saveCase)
+        if isCorrected(self._segmentation()):
+            hint = _("The scan and the corrected segments are saved, and nothing else of the patient.")
+        else:
+            hint = _("Nothing was corrected yet. Save this only if all of it is right: errors are learned, too.")
+        self._caseDialog.show(hint)
+
+    def _checkCase(self, folder: str, name: str) -> None:
+        checkTrainingCase(self.parameters and self.parameters.result, folder, name)
+
+    def _saveCase(self, folder: str, name: str) -> None:
+        self.showDetails("")
+        self.ui.progressBar.setValue(0)
+        self.showStatus(_("Saving ..."))
+        try:
+            result = self.parameters and self.parameters.result
+            self.logic.saveTrainingCase(result, folder, name, wait=False, onEnd=self._onCaseSaved)
+        except Exception as error:
+            self._onCaseSaved(None, error)
+
+    def _onCaseSaved(self, path: str | None, error: Exception | None) -> None:
+        if error is not None:
+            self.showError(error)
+        else:
+            self.showStatus(_("Saved as a training case: {path}").format(path=path))
+        self.logic.changed()
 
     # --- restoring replaced segments ---
 

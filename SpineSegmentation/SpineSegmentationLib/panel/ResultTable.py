@@ -11,17 +11,21 @@ _MOST_ROWS_AT_ONCE = 12
 
 
 class ResultTable:
-    """Shows rows of measurements, one for each vertebra; `rows` are those that are shown."""
+    """Shows rows of measurements, one for each vertebra; `rows` are those that are shown.
 
-    def __init__(self, table: "qt.QTableWidget"):
+    `columns` are title, name, digits and explanation of other columns than those of a vertebra.
+    """
+
+    def __init__(self, table: "qt.QTableWidget", columns: list[tuple[str, str, int, str]] | None = None):
         self._table = table
+        self._columns = columns or _columns()
         self.rows: list[dict] = []
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
 
     def show(self, rows: list[dict]) -> None:
         """Show these rows; the selection is lost, and nobody is told of it."""
         self.rows = rows
-        columns = [column for column in _columns() if any(row.get(column[1]) is not None for row in rows)]
+        columns = [each for each in self._columns if any(row.get(each[1]) not in (None, "") for row in rows)]
         table = self._table
         table.blockSignals(True)
         table.clear()

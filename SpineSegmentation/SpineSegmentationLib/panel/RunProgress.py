@@ -21,18 +21,31 @@ _STAGE_SHARES = {
 
 
 class RunProgress:
-    """The progress of one run. `planes` is the expected number of planes."""
+    """The progress of one run. `planes` is the expected number of planes.
 
-    def __init__(self, planes: int):
-        self._planes = max(planes, 1)
+    Of several scans, this one is the `number`-th (from 0) of `total` and is called `name`.
+    """
+
+    def __init__(self, planes: int, number: int = 0, total: int = 1, name: str = ""):
+        self.planes = max(planes, 1)
+        self._number, self._total, self._name = number, total, name
         self._seenPlanes: list[str] = []
         self._started = time.monotonic()
-        self.fraction = 0.0
+        self._fraction = 0.0
+
+    @property
+    def fraction(self) -> float:
+        """How much of all scans is done, from 0 to 1."""
+        return (self._number + self._fraction) / self._total
 
     def update(self, event: dict) -> str:
         """Take a "progress" event of the worker; returns the text for it."""
-        self.fraction = max(self.fraction, min(self._fractionOf(event), 1.0))
-        return self._text(event)
+        self._fraction = max(self._fraction, min(self._fractionOf(event), 1.0))
+        if self._total == 1:
+            return self._text(event)
+        return _("Scan {number} of {total}, {name}: {text}").format(
+            number=self._number + 1, total=self._total, name=self._name, text=self._text(event)
+        )
 
     def _fractionOf(self, event: dict) -> float:
         stage, part = event["stage"], event["done"] / max(event["total"], 1)
@@ -41,7 +54,7 @@ class RunProgress:
         if stage == "network":
             if event["plane"] not in self._seenPlanes:
                 self._seenPlanes.append(event["plane"])
-            part = (self._seenPlanes.index(event["plane"]) + part) / max(self._planes, len(self._seenPlanes))
+            part = (self._seenPlanes.index(event["plane"]) + part) / max(self.planes, len(self._seenPlanes))
         stages = list(_STAGE_SHARES)
         return sum(_STAGE_SHARES[before] for before in stages[: stages.index(stage)]) + part * _STAGE_SHARES[stage]
 
@@ -69,7 +82,7 @@ class RunProgress:
 
     def _timeLeft(self) -> str:
         spent = time.monotonic() - self._started
-        if self.fraction < 0.2 or spent < 1:  # too early for an estimate
+        if self._fraction < 0.2 or spent < 1:  # too early for an estimate
             return ""
-        left = spent / self.fraction * (1 - self.fraction)
+        left = spent / self._fraction * (1 - self._fraction)
         return ", " + _("about {seconds} s left").format(seconds=max(1, round(left)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from SpineInference.options import SegmentationOptions
@@ -54,7 +55,7 @@ class RunSection(PanelSection):
         button.setText(_("Cancel") if isRunning else _("Segment"))
         button.setEnabled(not self.logic.isCancelling if isRunning else not self._blockingReason)
         idle = self._blockingReason or _("Find, name and measure the vertebral bodies.")
-        button.setToolTip(asToolTip(_("Stop. The scene stays as it is.") if isRunning else idle))
+        button.setToolTip(asToolTip(_("Stop. Nothing that is half done comes into the scene.") if isRunning else idle))
         self.ui.progressBar.setVisible(isRunning)
 
     def _onButton(self, _checked: bool = False) -> None:
@@ -71,17 +72,57 @@ class RunSection(PanelSection):
         question = _('Replace the {count} segments of "{name}"? You can bring them back, until you segment again.')
         return not count or Dialogs.confirm(question.format(count=count, name=node.GetName()))
 
-    def _start(self) -> None:
+    def segmentSeveral(
+        self,
+        volumeNodes: "list[slicer.vtkMRMLScalarVolumeNode]",
+        onScan: "Callable[[slicer.vtkMRMLTableNode], None]",
+        onEnd: "Callable[[slicer.vtkMRMLTableNode], None]",
+    ) -> None:
+        """Segment these scans one after the other with the parameters.
+
+        Both are called with the table over all of them: `onScan` when a scan begins, `onEnd` at the end.
+        """
+
+        def begin(number: int, total: int, volumeNode: object, overview: object) -> None:
+            self._progress = RunProgress(self._progress.planes, number, total, volumeNode.GetName())
+            onScan(overview)
+
+        def end(overview: object, error: Exception | None) -> None:
+            if error is not None:
+                self.showError(error)
+            else:
+                onEnd(overview)
+            self.logic.changed()
+
+        try:
+            self._prepare()
+            self.logic.segmentSeveral(
+                volumeNodes,
+                self._options(),
+                wait=False,
+                onProgress=self._onProgress,
+                onText=self.ui.logText.appendPlainText,
+                onScan=begin,
+                onEnd=end,
+            )
+        except Exception as error:
+            end(None, error)
+
+    def _prepare(self) -> None:
+        """Begin anew in all that is shown; install what is missing."""
         self._onStart()
         self.showDetails("")
         self.ui.logText.clear()
         self.ui.progressBar.setValue(0)
         self.showStatus(_("Starting ..."))
+        planes = self.parameters.planes or planesOf(self.logic.manifestsOf(self.parameters.model))
+        self._progress = RunProgress(len(planes))
+        ensureInstalled(self.parameters.device, Dialogs.confirm)
+
+    def _start(self) -> None:
         parameters = self.parameters
         try:
-            planes = parameters.planes or planesOf(self.logic.manifestsOf(parameters.model))
-            self._progress = RunProgress(len(planes))
-            ensureInstalled(parameters.device, Dialogs.confirm)
+            self._prepare()
             self.logic.segment(
                 parameters.inputVolume,
                 self._options(),
@@ -117,6 +158,7 @@ class RunSection(PanelSection):
             fill_holes=parameters.fillHoles,
             smooth_mm=parameters.smoothMm,
             interpolate_slices=parameters.interpolateSlices,
+            dilate_mm=parameters.dilateMm,
         )
 
     def _onProgress(self, event: dict) -> None:

@@ -40,16 +40,22 @@ def addMeasurementTable(
     the transforms above the segmentation had moved it when it was measured; the centres of the rows lie there.
     """
     tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    titles = columnTitles()
-    for column in dict.fromkeys(key for row in rows for key in row):
-        tableNode.AddColumn(_column(column, [row.get(column) for row in rows]))
-        tableNode.SetColumnTitle(column, titles.get(column, column))
-    tableNode.SetUseColumnTitleAsColumnHeader(True)
+    setRows(tableNode, rows)
     tableNode.SetNodeReferenceID(SEGMENTATION_ROLE, segmentationNode.GetID())
     tableNode.SetLocked(True)
     if toWorld is not None:
         tableNode.SetAttribute(_TO_WORLD, " ".join(repr(float(number)) for number in toWorld.ravel()))
     return tableNode
+
+
+def setRows(tableNode: "slicer.vtkMRMLTableNode", rows: list[dict[str, Cell]]) -> None:
+    """Replace the content of a table by these rows, as `addMeasurementTable` says."""
+    tableNode.RemoveAllColumns()
+    titles = columnTitles()
+    for column in dict.fromkeys(key for row in rows for key in row):
+        tableNode.AddColumn(_column(column, [row.get(column) for row in rows]))
+        tableNode.SetColumnTitle(column, titles.get(column, column))
+    tableNode.SetUseColumnTitleAsColumnHeader(True)
 
 
 def measurementsOf(tableNode: "slicer.vtkMRMLTableNode") -> list[dict[str, Cell]]:
@@ -153,4 +159,10 @@ def columnTitles() -> dict[str, str]:
         "dice": _("Dice"),
         "hd95_mm": _("HD95 (mm)"),
         "assd_mm": _("Mean surface distance (mm)"),
+        "scan": _("Scan"),
+        "bodies": _("Vertebral bodies"),
+        "doubtful": _("Doubtful bodies"),
+        "lowest_quality": _("Lowest quality (0 to 1)"),
+        "seconds": _("Time (s)"),
+        "problem": _("Problem"),
     }

@@ -13,7 +13,7 @@ from SpineInference.files.atomic import atomic
 from SpineInference.files.writing import write_labelmap
 
 from .MeasurementTable import Cell, measurementsOf
-from .SegmentationLabels import labelsOfSegmentation
+from .SegmentationLabels import labelMapOf
 from .SegmentationScene import segmentsOf
 from .VolumeExchange import checkTransform
 
@@ -26,12 +26,7 @@ def exportLabelMap(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str
     An existing file is replaced. Raises SpineError if the scan was removed, segments overlap, or the file
     cannot be written.
     """
-    labels, _names = labelsOfSegmentation(segmentationNode)
-    if labels.GetNumberOfComponentsPerPixel() > 1:
-        raise SpineError(
-            f'segments of "{segmentationNode.GetName()}" overlap, which a label map cannot show: save the segmentation '
-            "as .seg.nrrd, or draw them apart."
-        )
+    labels, _names = labelMapOf(segmentationNode)
     write_labelmap(labels, path)
 
 
@@ -115,7 +110,7 @@ def exportTable(tableNode: "slicer.vtkMRMLTableNode", path: str) -> None:
 
 def _cell(name: str, value: Cell) -> Cell:
     # A column of numbers in the scene knows no whole ones.
-    return "" if value is None else int(value) if name == "label" else value
+    return "" if value is None else int(value) if name in ("label", "bodies", "doubtful") else value
 
 
 def _fileName(name: str) -> str:

@@ -4,6 +4,7 @@ A segmentation and its tables carry the mark of the run that made them, saved wi
 removed is known by its segmentation. A table whose segments were replaced is no result: it measures what is not there.
 """
 
+import json
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,15 +12,22 @@ import slicer
 
 from SpineInference.app.record import Record
 
-from .MeasurementTable import PLACEMENT_ATTRIBUTE, scanOf, segmentationOf
+from .MeasurementTable import (
+    PLACEMENT_ATTRIBUTE,
+    isMeasuredAgain,
+    measurementsOf,
+    scanOf,
+    segmentationOf,
+)
+from .SegmentShapes import isUpToDate
 
-_ATTRIBUTES = tuple(f"SpineSegmentation.{name}" for name in ("Run", "Model", "Notes", "Structures"))
+_ATTRIBUTES = tuple(f"SpineSegmentation.{name}" for name in ("Run", "Model", "Notes", "Structures", "Checksums"))
 """The mark. The first one is when the run ended, as an ISO time with microseconds: no two runs end at one moment."""
 
 
 class Run(NamedTuple):
     """What a result says about its run: the local time of its end, the name of the model's set, notes for the user,
-    and the names of the segments that were no vertebrae.
+    the names of the segments that were no vertebrae, and the SHA-256 of the networks by their names.
 
     All are empty in a scene that an earlier version has saved.
     """
@@ -28,6 +36,7 @@ class Run(NamedTuple):
     model: str
     notes: tuple[str, ...]
     structures: tuple[str, ...]
+    checksums: dict[str, str]
 
 
 def markResult(nodes: "list[slicer.vtkMRMLNode]", record: Record) -> None:
@@ -37,6 +46,7 @@ def markResult(nodes: "list[slicer.vtkMRMLNode]", record: Record) -> None:
         record.request.options.model,
         "\n".join(record.notes),
         "\n".join(segment.name for segment in record.segments if not segment.is_vertebra),
+        json.dumps(record.model_checksums),
     )
     for node in nodes:
         for name, value in zip(_ATTRIBUTES, values, strict=True):
@@ -51,9 +61,26 @@ def markAs(node: "slicer.vtkMRMLNode", other: "slicer.vtkMRMLNode") -> None:
 
 def runOf(node: "slicer.vtkMRMLNode") -> Run:
     """The run that a table, or a segmentation, comes from."""
-    time, model, notes, structures = (node.GetAttribute(name) or "" for name in _ATTRIBUTES)
+    time, model, notes, structures, checksums = (node.GetAttribute(name) or "" for name in _ATTRIBUTES)
     moment = datetime.fromisoformat(time) if time else None
-    return Run(moment, model, tuple(notes.splitlines()), tuple(structures.splitlines()))
+    names = tuple(structures.splitlines())
+    return Run(moment, model, tuple(notes.splitlines()), names, json.loads(checksums or "{}"))
+
+
+def structuresOf(result: "slicer.vtkMRMLNode") -> set[str]:
+    """The names of the segments that are no vertebrae: every other one, also one that a person has drawn, is one."""
+    structures = {row["level"] for row in measurementsOf(result) if not row.get("partial")}
+    return structures.union(runOf(segmentationOf(result)).structures)
+
+
+def isCorrected(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> bool:
+    """Whether segments have another name or volume than the run gave them; also where its table was removed."""
+    tables = [
+        node
+        for node in resultsInScene()
+        if node.IsA("vtkMRMLTableNode") and segmentationOf(node) is segmentationNode and not isMeasuredAgain(node)
+    ]
+    return not any(isUpToDate(node) for node in tables)
 
 
 def resultsInScene() -> "list[slicer.vtkMRMLTableNode | slicer.vtkMRMLSegmentationNode]":

@@ -57,6 +57,17 @@ def labelsOfSegmentation(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> 
     return _labelMapOf(segmentationNode, volumeNode)
 
 
+def labelMapOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> tuple[sitk.Image, dict[int, str]]:
+    """As `labelsOfSegmentation`, in one label map. Raises SpineError where segments overlap, too."""
+    labels, names = labelsOfSegmentation(segmentationNode)
+    if labels.GetNumberOfComponentsPerPixel() > 1:
+        raise SpineError(
+            f'segments of "{segmentationNode.GetName()}" overlap, which a label map cannot show: save the segmentation '
+            "as .seg.nrrd, or draw them apart."
+        )
+    return labels, names
+
+
 def writeLabels(labels: sitk.Image, path: Path) -> str:
     """Write labels for a worker, also where they overlap; returns the path."""
     overlap = labels.GetNumberOfComponentsPerPixel() > 1

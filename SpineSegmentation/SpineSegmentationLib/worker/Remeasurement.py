@@ -22,7 +22,7 @@ from ..scene.MeasurementTable import (
     segmentationOf,
 )
 from ..scene.ResultImport import addMeasurements
-from ..scene.ResultNodes import markAs, runOf
+from ..scene.ResultNodes import markAs, structuresOf
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
 from ..scene.SegmentationScene import removeNode
 from ..scene.SegmentShapes import Shape, isSameShape, keepShapes, keptShapes, shapesOf
@@ -76,9 +76,7 @@ class Remeasurement:
         for node in (volumeNode, self._segmentationNode):
             checkTransform(node)
         self._toWorld = toWorldOf(volumeNode)
-        # Structures stay structures; every other segment, also one drawn by the user, is a vertebra.
-        structures = {row["level"] for row in measurementsOf(tableNode) if not row.get("partial")}
-        structures.update(runOf(self._segmentationNode).structures)
+        structures = structuresOf(tableNode)
         segments = {
             "bodies": [(value, name) for value, name in names.items() if name not in structures],
             "structures": [(value, name) for value, name in names.items() if name in structures],

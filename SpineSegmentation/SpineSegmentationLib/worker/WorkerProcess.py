@@ -30,6 +30,7 @@ class WorkerProcess:
 
     def __init__(self, module: str, keepAlive: bool):
         self._arguments = ["-m", module, *(["--keep-alive"] if keepAlive else [])]
+        self._keepAlive = keepAlive
         self._child: _ChildProcess | None = None
         self._idleTimer = qt.QTimer()
         self._idleTimer.setSingleShot(True)
@@ -44,7 +45,7 @@ class WorkerProcess:
         """Hand over a request, one line of JSON. `onEnd` is called once: with 0 after an answer, or the exit code."""
         self._idleTimer.stop()
         if not self.isWarm:
-            self._child = _ChildProcess()
+            self._child = _ChildProcess(self._keepAlive)
             self._child.start(self._arguments)
 
         def ended(exitCode: int) -> None:
@@ -71,9 +72,13 @@ class WorkerProcess:
 
 
 class _ChildProcess:
-    """One process and, at most, one request that it carries out."""
+    """One process and, at most, one request that it carries out.
 
-    def __init__(self):
+    One that does not live on ends by itself after its answer; until then it must not be let go of.
+    """
+
+    def __init__(self, livesOn: bool):
+        self._livesOn = livesOn
         self._protocol: WorkerProtocol | None = None
         self._onEnd: Callable[[int], None] | None = None
         self.isReady = True
@@ -119,7 +124,7 @@ class _ChildProcess:
         data = self._process.readAllStandardOutput().data()
         if self._protocol is not None:
             self._protocol.receiveOutput(data)
-            if self._protocol.isAnswered and self.isReady:
+            if self._protocol.isAnswered and self.isReady and self._livesOn:
                 self._end(0)
 
     def _readErrorOutput(self) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,9 @@ from SpineInference.app.runner import Runner, WrittenResult
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_volume
 from SpineInference.files.result_folder import result_folder
+from SpineInference.models.catalog import open_set
 from SpineInference.monitor import Monitor
-from SpineInference.options import SegmentationOptions
+from SpineInference.options import DEFAULT_MODEL, SegmentationOptions
 
 
 class FakeRun:
@@ -44,7 +46,14 @@ class FakeRun:
         with result_folder(Path(request.output)) as folder:
             (folder / "labels.txt").write_text("1")
         segments = [] if "empty" in request.input else [LEVELS["C2"], LEVELS["C3"]]
-        return WrittenResult(Path(request.output), small_record(request, segments, 12.3))
+        agreement = {"dice": 0.9123, "hd95_mm": 2.04, "assd_mm": 0.6, "nsd": 0.9, "n_missed": 1, "n_false": 0}
+        told = {
+            "vertebrae": [],
+            "structures": [],
+            "naming": None,
+            "reference": agreement if request.reference else None,
+        }
+        return WrittenResult(Path(request.output), small_record(request, segments, 12.3, measurements=told))
 
 
 def write_scan(path: Path, values: np.ndarray | None = None) -> Path:
@@ -116,16 +125,36 @@ def test_every_option_arrives(run, out, tmp_path):
     ]
 
 
+def test_postprocessing_is_the_models_but_for_what_is_given(run, out, tmp_path):
+    scan, own = write_scan(tmp_path / "a.nii.gz"), open_set(DEFAULT_MODEL).packages[0].manifest.postprocessing
+    assert own.min_island_share > 0 and own.fill_holes
+    assert call(run, scan, "-o", out / "1", "--smooth", 2, "--no-fill-holes") == 0
+    assert call(run, scan, "-o", out / "2", "--remove-below", 300, "--dilate", 1.5, "--interpolate") == 0
+    assert call(run, scan, "-o", out / "3") == 0
+    few, others, none = (request.options.postprocessing for request in run.requests)
+    assert few == replace(own, smooth_mm=2.0, fill_holes=False) and none is None
+    changes = {"min_island_mm3": 300.0, "min_island_share": 0.0, "dilate_mm": 1.5, "interpolate_slices": True}
+    assert others == replace(own, **changes)
+
+
+def test_agreement_with_a_reference_is_printed(run, out, tmp_path, capsys):
+    scan, mask = write_scan(tmp_path / "a.nii.gz"), write_scan(tmp_path / "mask.nii.gz")
+    assert call(run, scan, "-o", out, "--reference", mask) == 0
+    assert "(C2 to C3), Dice 0.912, HD95 2.0 mm, 1 missed, 0 false in 12 s" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("option", "says"),
     [
+        (("--smooth", "-1"), "smooth_mm of the post-processing must be 0 or more"),
+        (("--dilate", "nan"), "dilate_mm of the post-processing must be 0 or more"),
         (("--spacing", "wide"), "0.7x0.6"),
         (("--spacing", "1x1x1"), "0.7x0.6"),
         (("--spacing", "0"), "0.02 to 10"),
         (("--plane", "oblique"), '"oblique" is not a plane'),
     ],
 )
-def test_impossible_options_of_a_slice(run, out, tmp_path, capsys, option, says):
+def test_impossible_options(run, out, tmp_path, capsys, option, says):
     try:
         code = call(run, write_scan(tmp_path / "a.nii.gz"), "-o", out, *option)
     except SystemExit as ended:

@@ -9,6 +9,7 @@ from SegTraining.config.config import PRESETS
 from SegTraining.config.experiment import ExperimentRun, expand, load_experiment
 from SegTraining.reporting import published as published
 from SegTraining.reporting.runs import ARCHITECTURES, ENCODERS
+from SegTraining.synthetic.planar.skeleton import STRUCTURES
 
 EXPERIMENTS = ("thesis-grid", "fdn-family", "xray-segnet", "xray-robustness")
 
@@ -56,11 +57,37 @@ def test_the_fdn_family_has_every_network_of_its_table(small):
     assert load_experiment(f"{small}fdn-family").evaluate == ("training", "validation", "test")
 
 
+def test_left_scapula_alone_is_what_was_published():
+    whole, scapula = runs("fdn-family"), runs("fdn-scapula")
+    assert list(whole) == list(scapula)
+    config = scapula["fdn13"].config
+    ((label,), (dataset,)) = config.model_info.labels, config.data.datasets
+    assert label.values == (STRUCTURES["Left scapula"],)
+    assert {*label.values, *dataset.background_labels} == set(STRUCTURES.values())
+    assert config.augmentation.horizontal_flip is None and config.augmentation.rotation is not None
+    assert any("left scapula" in sentence for sentence in whole["fdn13"].config.differences)
+    assert not any("scapula" in sentence for sentence in config.differences)
+
+
+def test_an_epoch_has_the_slices_that_the_thesis_counts():
+    """2686 sagittal, 2276 coronal and 2130 axial slices of 14 patients, 12 of them for training, in batches of 8."""
+    found = runs("thesis-grid")
+    for plane, slices in (("sagittal", 2686), ("coronal", 2276), ("axial", 2130)):
+        assert found[f"unet-random-raw-{plane}"].config.training.steps_per_epoch == round(slices * 12 / 14 / 8)
+    assert {run.config.training.steps_per_epoch for run in runs("small/thesis-grid").values()} == {25}
+
+
+@pytest.mark.parametrize("preset", [*EXPERIMENTS, *(f"small/{name}" for name in EXPERIMENTS)])
+def test_what_is_not_as_published_is_said(preset):
+    assert all(run.config.differences for run in runs(preset).values())
+
+
 @pytest.mark.parametrize("small", ["", "small/"])
 def test_the_segnet_is_trained_as_published(small):
     (run,) = runs(f"{small}xray-segnet").values()
     config = run.config
     assert (config.network.family, config.optimiser.name, config.training.batch_size) == ("segnet", "sgd", 6)
+    assert config.optimiser.momentum > 0 and not config.optimiser.nesterov
     if not small:
         assert config.training.steps_per_epoch * config.training.max_epochs == pytest.approx(5000, rel=0.01)
 
@@ -75,6 +102,7 @@ def test_poster_runs_differ_in_noise_and_cases_only(small):
     noise = 5000 / 65535
     for name, config in found.items():
         assert config.network.family == "poster-unet" and config.loss.two_sided_dice == 1
+        assert config.classes == 3, "of the poster, the background being one"
         taught = config.augmentation.gaussian_noise
         assert (taught is not None) == (name == "noise-both")
         assert taught is None or (taught.p, taught.low, taught.high) == (0.5, *[pytest.approx(noise, abs=1e-4)] * 2)
@@ -102,9 +130,9 @@ def test_the_ablation_differs_in_what_teaches_only():
         for name, config in found.items()
     }
     assert taught == {
-        "both": [True] * 5,
-        "patients": [True] * 3 + [False] * 2,
-        "phantoms": [False] * 3 + [True] * 2,
+        "both": [True] * 6,
+        "patients": [True] * 3 + [False] * 3,
+        "phantoms": [False] * 3 + [True] * 3,
     }
     both, *others = ({**config, "name": None} for config in found.values())
     assert all(other == both for other in others) and both["fine_tuning"] is None

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,9 @@ from pathlib import Path
 import pytest
 from tiny_training import DATASET, make_dataset, write_settings
 
-from SegTraining.cli import main
+from SegTraining.cli import _parser, main
+from SegTraining.commands.examples import EXAMPLES
+from SegTraining.config.presets import PRESETS
 from SpineInference.models.model_package import ModelPackage
 
 
@@ -18,6 +22,19 @@ def test_help_is_fast_and_imports_nothing_heavy():
     code += "print([m for m in ('torch', 'numpy', 'pydantic', 'SimpleITK', 'yaml') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "show-augmentations" in found and found.strip().endswith("[]")
+
+
+def test_help_has_examples_that_work_and_all_presets(capsys):
+    parser = _parser()
+    (commands,) = (action.choices for action in parser._actions if action.dest == "command")
+    for example in (line for lines in EXAMPLES.values() for line in lines):
+        program, name, *arguments = shlex.split(example)
+        parser.parse_args([name, *arguments])
+        assert program == "segtraining" and example in commands[name].format_help()
+    named = {path for path in PRESETS.rglob("*.yaml") if re.search("^name:", path.read_text("utf-8"), re.MULTILINE)}
+    told = set(re.findall(r"[\w/-]+", parser.format_help().partition("presets of")[2]))
+    assert len(named) > 12 and {path.relative_to(PRESETS).with_suffix("").as_posix() for path in named} <= told
+    assert set(EXAMPLES) <= set(commands)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import torch
 from SegTraining.config.augmentation import Augmentation
 from SegTraining.data.intensity_transforms import augment
 from SegTraining.data.sampling import crop_slices
+from SegTraining.data.spatial_transforms import _displacements
 
 MARGIN = 48
 CROP = (96, 64)
@@ -36,7 +37,7 @@ def test_without_transforms_the_middle_comes_back():
 
 GEOMETRIC = {
     "horizontal_flip": {"p": 1},
-    "elastic": {"p": 1, "pixels": 5, "knot_pixels": 24},
+    "elastic": {"p": 1, "mm": 5, "knot_mm": 24},
     "rotation": {"p": 1, "low": 20, "high": 20},
     "scale": {"p": 1, "low": 0.8, "high": 0.8},
     "shift": {"p": 1, "low": 12, "high": 12},
@@ -72,6 +73,17 @@ def test_rotation_turns_about_the_middle_of_the_crop():
     before, after = centre_of(still[3]) - middle, centre_of(turned[3]) - middle
     angle = np.degrees(np.arccos(before @ after / np.linalg.norm(before) / np.linalg.norm(after)))
     assert angle == pytest.approx(20, abs=1.5)
+
+
+def test_elastic_is_the_same_in_mm_at_any_pixel_size():
+    """A grid twice as fine, of twice the pixels, is bent by twice as many of them, at the same places."""
+    elastic = Augmentation.model_validate({"elastic": {"p": 1, "mm": 3, "knot_mm": 20}}).elastic
+    bent = {
+        mm: _displacements(2, (int(96 / mm), int(64 / mm)), elastic, torch.Generator().manual_seed(3), mm) * mm
+        for mm in (1.0, 0.5)
+    }
+    assert bent[1.0].std() > 1
+    assert (bent[0.5][:, ::2, ::2] - bent[1.0]).abs().mean() < 0.15
 
 
 def test_outside_of_the_sample_is_air():

@@ -11,6 +11,7 @@ from tiny_training import DATASET, as_image, config, make_dataset, settings, wri
 
 from SegTraining.cli import main
 from SegTraining.data.prepare import prepare
+from SegTraining.data.sampling import PatchDataset
 from SegTraining.data.targets import IGNORE
 from SegTraining.reporting.inspect import examine
 from SpineInference.errors import SpineError
@@ -34,7 +35,9 @@ def test_good_data_are_described_and_drawn(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "4 cases of 4 patients (2 training, 1 validation, 1 test)" in said
     assert "36 x 40 x 64" in said and "label 18" in said and "in 4 cases, 3.07 to 3.07 ml" in said
-    assert "No faults." in said and picture.stat().st_size > 10_000
+    assert (
+        "No faults." in said and "shows all 4 cases" in said and "no other" in said and picture.stat().st_size > 10_000
+    )
 
 
 def test_every_fault_is_told_at_once(tmp_path, capsys):
@@ -90,16 +93,44 @@ def test_each_file_left_out_is_named(tmp_path, capsys, caplog):
     shutil.copy(images / "a_0000.nii.gz", images / "e.nii.gz")
     shutil.copy(labels / "a.nii.gz", labels / "f.nii.gz")
     (images / "g_0000.mnc").touch()
-    said = [sentence for fatal, sentence in faults(folder) if not fatal]
+    data = {"data": {**settings()["data"], "datasets": [{"name": DATASET, "channel": 0}]}}
+    said = [sentence for fatal, sentence in faults(folder, **data) if not fatal]
     for name, reason in (
-        ("imagesTr/a_0001.nii.gz", "a further channel"),
+        ("imagesTr/a_0001.nii.gz", "another channel"),
         ("imagesTr/e.nii.gz", "not called NAME_0000"),
         ("imagesTr/g_0000.mnc", "no image file"),
         ("labelsTr/f.nii.gz", "without an image"),
     ):
         assert any(f"{reason}: {name}." in sentence for sentence in said)
-    prepare(config(), folder, tmp_path / "cache")
+    prepare(config(**data), folder, tmp_path / "cache")
     assert all(sentence in caplog.messages for sentence in said) and len(said) == 4
+
+
+def test_a_second_channel_is_chosen_or_refused(tmp_path):
+    folder = make_dataset(tmp_path)
+    images = folder / DATASET / "imagesTr"
+    shutil.copy(images / "a_0000.nii.gz", images / "b_0001.nii.gz")
+    assert any(fatal and '"b"' in said and '"channel: 0"' in said for fatal, said in faults(folder))
+    for name in ("a", "c", "d"):
+        (images / f"{name}_0000.nii.gz").rename(images / f"{name}_0001.nii.gz")
+    second = {"datasets": [{"name": DATASET, "channel": 1}], "split": {"validation": ["c"]}}
+    facts, found = examine(config(data=second), folder)
+    assert {fact.case.name: fact.case.image.name for fact in facts}["b"] == "b_0001.nii.gz"
+    assert not any(fault.fatal for fault in found if "channel" in fault.sentence)
+
+
+def test_empty_masks_where_they_are_allowed(tmp_path, capsys):
+    folder = make_dataset(tmp_path / "data")
+    change(folder, "instancesTr/a.nii.gz", lambda labels: labels * 0)
+    assert [fatal for fatal, _ in faults(folder)] == [True]
+    data = {"data": {**settings()["data"], "datasets": [{"name": DATASET, "may_be_empty": True}]}}
+    assert not faults(folder, **data)
+    samples = PatchDataset(prepare(config(**data), folder, tmp_path / "cache")["training"], config(**data))
+    assert {bool((samples[number][1] == 1).any()) for number in range(20)} == {True, False}
+    for name in "bcd":
+        change(folder, f"instancesTr/{name}.nii.gz", lambda labels: labels * 0)
+    with pytest.raises(SpineError, match="nothing to learn"):
+        prepare(config(**data), folder, tmp_path / "cache")
 
 
 def test_suffix_in_capitals_is_a_case(tmp_path):

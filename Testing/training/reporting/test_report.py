@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from report_runs_by_hand import everything_judged, write_evaluation, write_run
 
 from SegTraining.cli import main
-from SegTraining.evaluation.examples import COUNT, Examples, read_examples
+from SegTraining.evaluation.examples import COUNT, Example, Examples, read_examples
 from SegTraining.evaluation.output import write_csv
-from SegTraining.reporting.charts import all_runs
-from SegTraining.reporting.figures import FALSE_NEGATIVE, FALSE_POSITIVE, overlays
+from SegTraining.reporting.charts import all_runs, drawing
+from SegTraining.reporting.figures import FALSE_NEGATIVE, FALSE_POSITIVE, _title, overlays
 from SegTraining.reporting.report import write_report
 
 
@@ -128,6 +129,7 @@ def test_single_images_are_not_called_slices(tmp_path):
     run = write_run(tmp_path / "xray", "segnet")
     config = yaml.safe_load((run / "config.yaml").read_text("utf-8"))
     config["data"] = {"datasets": [{"name": "Radiographs", "layout": "images2d"}]}
+    config["differences"] = ["Nobody was asked.", "Nobody was asked."]
     (run / "config.yaml").write_text(yaml.safe_dump(config), "utf-8")
     folder = write_evaluation(run, [0.8])
     with (folder / "slices.csv").open(newline="", encoding="utf-8") as file:
@@ -136,6 +138,20 @@ def test_single_images_are_not_called_slices(tmp_path):
     [html, *_] = write_report([run], tmp_path / "report.html")
     text = html.read_text("utf-8")
     assert "single images" in text and "sagittal slices, start" not in text and "Dice per slice" not in text
+    assert "Best images: test<" in text and "Activation maps<" in text, "radiographs have no planes"
+    assert text.count("Different from what was published: Nobody was asked.") == 1
+    assert text.count("Nobody was asked.") == 1
+
+
+def test_titles_are_no_wider_than_their_pictures():
+    example = Example("worst", "Dataset910_patient_00001_posterior", "sagittal", "sagittal", 4, 0.5, *[None] * 5)
+    lines = _title(example, width=1.3, tell_slice=True)
+    assert "".join(lines[1:-1]) == example.case and lines[-1] == "slice 4"
+    with drawing(5, 1) as figure:
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        texts = [figure.text(0, 0, line, fontsize=8.5) for line in lines]
+        widths = [text.get_window_extent(renderer).width / figure.dpi for text in texts]
+    assert max(widths) <= 1.3
 
 
 def test_false_pixels_have_colours_of_their_own(tmp_path):

@@ -7,7 +7,14 @@ import torch
 
 from SegTraining.config.training import Loss
 from SegTraining.data.targets import IGNORE
-from SegTraining.training.losses import cross_entropy_loss, segmentation_loss, soft_dice_loss, two_sided_dice_loss
+from SegTraining.training.losses import (
+    boundary_loss,
+    cross_entropy_loss,
+    segmentation_loss,
+    soft_dice_loss,
+    two_sided_dice_loss,
+)
+from SegTraining.training.module import training_loss
 from SegTraining.training.moving_average import MovingAverage
 
 SURE = 50.0
@@ -33,6 +40,29 @@ def test_empty_slice_is_not_a_perfect_one():
     alone = soft_dice_loss(logits, target)
     together = soft_dice_loss(torch.cat([logits, empty_logits]), torch.cat([target, empty]))
     assert together.item() == pytest.approx(alone.item())
+
+
+def test_borders_weigh_as_much_as_all_the_rest():
+    target = [[0, 0, 0, 1, 1, 1, 1, IGNORE, 0, 0]]
+    border = [2, 3]  # of the pixels that say something: 6 and 8 lie beside one that does not
+    right = [[SURE if place in border else -SURE for place in range(10)]]
+    assert boundary_loss(*case(target, right)).item() == pytest.approx(0, abs=1e-6)
+    undecided = [[0.0 if place in border else -SURE for place in range(10)]]
+    assert boundary_loss(*case(target, undecided)).item() == pytest.approx(math.log(2) / 2)
+    everywhere = [[SURE if place in border else 0.0 for place in range(10)]]
+    assert boundary_loss(*case(target, everywhere)).item() == pytest.approx(math.log(2) / 2)
+    assert boundary_loss(*case([[1, 1, 1]], [[-SURE] * 3])).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_only_a_boundary_stream_is_taught_borders():
+    class Stream(torch.nn.Module):
+        def boundary_outputs(self, image):
+            return image, torch.zeros_like(image)
+
+    logits, target = case([[0, 1]], [[-SURE, SURE]])
+    weights = Loss(boundary=3.0)
+    plain = training_loss(torch.nn.Identity(), logits, target, weights).item()
+    assert training_loss(Stream(), logits, target, weights).item() == pytest.approx(plain + 3 * math.log(2) / 2)
 
 
 LOSSES = [soft_dice_loss, cross_entropy_loss, two_sided_dice_loss]

@@ -20,8 +20,7 @@ from SegTraining.data.prepare import prepare
 from SegTraining.data.sampling import PatchDataset
 from SegTraining.data.targets import IGNORE
 from SegTraining.synthetic.spine.dataset import write_dataset
-from SegTraining.training.losses import segmentation_loss
-from SegTraining.training.module import start_network, training_output
+from SegTraining.training.module import start_network, training_loss
 
 SLIM = {
     "encoder": "tu-resnet18",
@@ -50,6 +49,7 @@ class Lesson:
 
 LESSONS = {
     **{f"{family}, slim": Lesson(family, SLIM, steps=60) for family in ("unet", "fpn", "linknet", "pspnet")},
+    **{f"{family}, slim": Lesson(family, SLIM, steps=60) for family in ("bifpn", "boundary-unet")},
     **{
         f"{family}, {encoder}": Lesson(family, {"encoder": encoder}, 32, steps=0)
         for family in ("unet", "fpn", "linknet", "pspnet")
@@ -101,7 +101,7 @@ def learn(config: Config, cases: list[CachedCase], steps: int, rate: float) -> t
     optimiser = torch.optim.Adam(network.parameters(), rate)
     for step in range(steps):
         image, target = batch(samples, range(step * BATCH, (step + 1) * BATCH))
-        loss = segmentation_loss(training_output(network.train(), image), target, config.loss)
+        loss = training_loss(network.train(), image, target, config.loss)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

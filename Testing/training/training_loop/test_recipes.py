@@ -9,7 +9,8 @@ import torch
 from tiny_training import settings
 
 from SegTraining.config.config import Config
-from SegTraining.training.module import SegmentationModule
+from SegTraining.config.training import Optimiser
+from SegTraining.training.module import SegmentationModule, _optimiser
 from SegTraining.training.train import train
 
 STILL = {
@@ -91,14 +92,15 @@ def test_clipped_gradients_keep_the_steps_short(folders, tmp_path):
     assert torch.linalg.vector_norm(ends[1] - ends[0]).item() == pytest.approx(1e-3, rel=0.01)
 
 
-@pytest.mark.parametrize(("threads", "expected"), [(None, 1), (2, 2)])
-def test_threads_default_to_those_granted(monkeypatch, threads, expected):
+@pytest.mark.parametrize(("threads", "expected"), [(None, 3), (2, 2)])
+def test_threads_are_chosen_when_an_epoch_begins(monkeypatch, threads, expected):
     before = torch.get_num_threads()
-    monkeypatch.setattr("SegTraining.training.module.available_processors", lambda: 1)
+    monkeypatch.setattr("SegTraining.training.threads.available_processors", lambda: 3)
+    monkeypatch.setattr("SegTraining.training.threads.idle_processors", lambda: 8)
     try:
         torch.set_num_threads(4)
-        config = Config.model_validate(settings(training={"threads": threads}))
-        SegmentationModule(config, torch.nn.Conv2d(1, 1, 1), []).on_fit_start()
+        config = Config.model_validate(settings(training={"threads": threads, "deterministic": False}))
+        SegmentationModule(config, torch.nn.Conv2d(1, 1, 1), []).on_train_epoch_start()
         assert torch.get_num_threads() == expected
     finally:
         torch.set_num_threads(before)
@@ -112,3 +114,12 @@ BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 def test_half_precision_keeps_full_weights(folders, tmp_path, precision):
     rows, state = run(folders, tmp_path / "run", training={"precision": precision, "max_epochs": 1})
     assert state["network.segmentation_head.0.weight"].dtype == torch.float32 and float(rows[0]["loss"]) < 3
+
+
+def test_momentum_is_plain_unless_nesterov_is_asked_for():
+    network = torch.nn.Linear(1, 1)
+    for asked in (False, True):
+        (group,) = _optimiser(network, Optimiser(name="sgd", nesterov=asked)).param_groups
+        assert group["momentum"] == 0.9 and group["nesterov"] is asked
+    with pytest.raises(ValueError, match="nesterov is for sgd"):
+        Optimiser(name="adam", nesterov=True)

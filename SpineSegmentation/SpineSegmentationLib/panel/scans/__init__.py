@@ -1,0 +1,1 @@
+"""The part of the panel that segments several scans."""
