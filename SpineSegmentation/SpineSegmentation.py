@@ -53,10 +53,11 @@ class SpineSegmentation(ScriptedLoadableModule):
 
 
 def _onStartup():
-    from SpineSegmentationLib.scene.SampleScan import registerSampleScan
+    from SpineSegmentationLib.scene.SampleScan import registerSampleScans
     from SpineSegmentationLib.worker.ExchangeFolder import removeStaleFolders
+    from SpineSegmentationLib.worker.SampleDownload import SampleDownload
 
-    registerSampleScan()
+    registerSampleScans(SampleDownload().load)
     removeStaleFolders()
 
 
@@ -237,7 +238,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def showChosen(self):
         """Let the views show what was chosen since the last time: a scan with its latest result, or a result.
 
-        A result is never seen on another scan than its own, neither here nor in the views.
+        A result is never seen on another scan than its own, neither here nor in the views. One that has left the scene
+        is followed by the latest that its scan has: also the segmentation whose table was removed.
         """
         from SpineSegmentationLib.scene.MeasurementTable import scanOf
         from SpineSegmentationLib.scene.ResultNodes import latestResultOf
@@ -253,7 +255,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
                 parameterNode.inputVolume = scanOf(parameterNode.result)
             self._shown = self._chosen()
             showResult(parameterNode.result)
-        elif isOtherScan and scanId:
+        elif scanId and (isOtherScan or isOtherResult):
             parameterNode.result = latestResultOf(parameterNode.inputVolume)
             self._shown = self._chosen()
             showScan(parameterNode.inputVolume, parameterNode.result)

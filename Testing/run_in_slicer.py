@@ -23,6 +23,7 @@ from pathlib import Path
 from watched_process import FinishedProcess, run_watched
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.append(str(PROJECT / "Testing" / "inference"))
 MODULE = PROJECT / "SpineSegmentation"
 SCRIPTS = PROJECT / "Testing" / "slicer_scripts"
 TIME_LIMIT_S = 900
@@ -114,30 +115,21 @@ def hand_use(slicer: Slicer) -> CheckResult:
     return slicer.script("hand_use", **_pictures(slicer))
 
 
-def several_labels(slicer: Slicer) -> CheckResult:
-    model = model_of_several_labels(slicer.folder("several_labels"))
-    return slicer.script("several_labels", model=model, **_pictures(slicer))
+def sample_data(slicer: Slicer) -> CheckResult:
+    """The download of the real sample scan, from a web server on this computer."""
+    from web_server import serving
+
+    web = slicer.folder("sample_data") / "web"
+    web.mkdir(exist_ok=True)
+    shutil.copy(MODULE / "Resources" / "SampleData" / "SpinePhantom.nrrd", web / "scan.nrrd")
+    with serving(web) as address:
+        return slicer.script("sample_data", web=address)
 
 
-def two_patients(slicer: Slicer) -> CheckResult:
-    model = model_of_several_labels(slicer.folder("two_patients"))
-    return slicer.script("two_patients", model=model, **_pictures(slicer))
-
-
-def several_scans(slicer: Slicer) -> CheckResult:
-    model = model_of_several_labels(slicer.folder("several_scans"))
-    return slicer.script("several_scans", model=model, **_pictures(slicer))
-
-
-def training_cases(slicer: Slicer) -> CheckResult:
-    model = model_of_several_labels(slicer.folder("training_cases"))
-    return slicer.script("training_cases", model=model, **_pictures(slicer))
-
-
-def _panel_sizes(percent: int, slicer: Slicer) -> CheckResult:
-    name = f"panel_sizes_{percent}"
+def _with_model(name: str, slicer: Slicer, script: str | None = None, **values: str) -> CheckResult:
+    """A script that imports the model that goes by brightness; it is called as the check, or `script`."""
     model = model_of_several_labels(slicer.folder(name))
-    return slicer.script(name, script="panel_sizes", model=model, percent=str(percent), **_pictures(slicer))
+    return slicer.script(name, script=script, model=model, **_pictures(slicer), **values)
 
 
 def headless_use(slicer: Slicer) -> CheckResult:
@@ -157,23 +149,29 @@ def readme_example(slicer: Slicer) -> CheckResult:
     return result
 
 
-def interruptions(slicer: Slicer) -> CheckResult:
-    return slicer.script("interruptions", model=model_of_several_labels(slicer.folder("interruptions")))
-
-
 def quit_during_run(slicer: Slicer) -> CheckResult:
     return slicer.script("quit_during_run", script="leave_during_run")
 
 
 def crash_during_run(slicer: Slicer) -> CheckResult:
     """Killed from outside, Slicer cannot clean up; but the worker has to notice, to remove the scan and to end."""
-    name = "crash_during_run"
+    return _crash(slicer, "crash_during_run", "leave_during_run")
+
+
+def crash_while_measuring(slicer: Slicer) -> CheckResult:
+    """The same while a corrected result is measured again."""
+    model = model_of_several_labels(slicer.folder("crash_while_measuring"))
+    return _crash(slicer, "crash_while_measuring", "leave_while_measuring", model=model)
+
+
+def _crash(slicer: Slicer, name: str, script: str, **values: str) -> CheckResult:
+    """Run a script that writes the number of its process into a file when Slicer is to be killed."""
     kill_at = slicer.folder(name) / "kill_now"
     kill_at.unlink(missing_ok=True)
-    passed = json.dumps({"report": str(slicer.folder(name) / "report.json"), "kill_at": str(kill_at)})
-    finished = slicer.start(name, "--python-script", str(SCRIPTS / "leave_during_run.py"), passed, kill_at=kill_at)
+    passed = json.dumps({"report": str(slicer.folder(name) / "report.json"), "kill_at": str(kill_at), **values})
+    finished = slicer.start(name, "--python-script", str(SCRIPTS / f"{script}.py"), passed, kill_at=kill_at)
     killed = kill_at.is_file() and finished.exit_code not in (None, 0)
-    failures = [] if killed else ["Slicer could not be killed in the middle of a run"]
+    failures = [] if killed else ["Slicer could not be killed in the middle of its work"]
     left = [*finished.surviving_processes, *finished.remaining_files]
     return CheckResult(finished.seconds, {}, failures + [f"left behind: {each}" for each in left])
 
@@ -186,22 +184,32 @@ CHECKS: dict[str, Callable[[Slicer], CheckResult]] = {
         self_test_without_window,
         runtime_in_slicers_python,
         hand_use,
-        several_labels,
-        two_patients,
-        several_scans,
-        training_cases,
+        sample_data,
         headless_use,
         readme_example,
-        interruptions,
         quit_during_run,
         crash_during_run,
+        crash_while_measuring,
     )
-} | {f"panel_sizes_{percent}": partial(_panel_sizes, percent) for percent in (100, 125, 150)}
+}
+for _name in (
+    "several_labels",
+    "two_patients",
+    "several_scans",
+    "training_cases",
+    "single_slice",
+    "surfaces",
+    "segment_statistics",
+    "interruptions",
+):
+    CHECKS[_name] = partial(_with_model, _name)
+for _percent in ("100", "125", "150"):
+    _name = f"panel_sizes_{_percent}"
+    CHECKS[_name] = partial(_with_model, _name, script="panel_sizes", percent=_percent)
 
 
 def model_of_several_labels(folder: Path) -> str:
     """Write a model that tells discs, canal and vertebral bodies by their brightness; the path of its zip."""
-    sys.path.append(str(PROJECT / "Testing" / "inference"))
     from small_packages import brightness_model, contents, fields, write_package
 
     looks = {

@@ -1,7 +1,8 @@
 """Makes the sample scan that comes with the module, its true bodies, and their pictures for the Sample Data module.
 
-    python Resources/Sources/sample_scan.py
+    python Resources/Sources/sample_scan.py [SpineLumbarMR.nii.gz]
 
+With the real sample scan, whose address stands in SampleScan.py, its picture is made and nothing else.
 The spine is one that no network has been trained on (its seed is far from those of the training). Print the SHA-256
 sums into SpineSegmentationLib/scene/SampleScan.py when the files have changed.
 """
@@ -46,9 +47,20 @@ def _array(image: sitk.Image) -> np.ndarray:
     return sitk.GetArrayFromImage(image)
 
 
+def draw_real(path: Path) -> None:
+    """Draw the middle sagittal slice of the real scan, whose axes are those of the patient."""
+    scan = sitk.DICOMOrient(sitk.ReadImage(path), "PIR")  # columns to the back, rows down, slices to the right
+    image = _array(scan)
+    _write_thumbnail(_in_window(image[len(image) // 2]), "SpineLumbarMR")
+
+
 def _picture(phantom: Phantom) -> np.ndarray:
-    """The sagittal slice in the window that shows it best, float [row, column, RGB] in 0 ... 1."""
-    cut = _array(phantom.image)[CUT].astype(float)
+    return _in_window(_array(phantom.image)[CUT])
+
+
+def _in_window(cut: np.ndarray) -> np.ndarray:
+    """A slice in the window that shows it best, float [row, column, RGB] in 0 ... 1."""
+    cut = cut.astype(float)
     low, high = np.percentile(cut, (1, 96))
     return np.repeat(((cut - low) / (high - low)).clip(0, 1)[..., None], 3, axis=2)
 
@@ -71,4 +83,4 @@ def _write_thumbnail(picture: np.ndarray, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    draw_real(Path(sys.argv[1])) if len(sys.argv) > 1 else main()

@@ -8,12 +8,13 @@ scene/
     SegmentationLabels           segmentation node -> label map on the grid of a volume
     SegmentationReplacement      a result in place of existing segments, which can be restored
     MeasurementTable             measurements -> table node, and back
+    SegmentShapes                whether segments are those that were measured
     ResultNodes                  which results are in the scene, of which scan and run
     ScansOverview, SequenceFrames
                                  the table over several scans; the frames of a sequence as scans
     ResultPlots, ResultViews     charts, the layout for them, a result on its scan, the jump to a vertebra
     ResultImport, ResultExport   the result of a worker -> nodes -> files
-    SampleScan                   the scan that comes with the module
+    SampleScan                   the sample scans: two files of the module, and one on the web
 
 worker/
     WorkerProtocol               the output of a worker: bytes -> progress, answer, errors
@@ -24,6 +25,7 @@ worker/
     Remeasurement                the measurements of a corrected segmentation
     CaseSaving                   a corrected segmentation becomes a training case
     BackgroundTask               downloads, imports, listing devices
+    SampleDownload               the sample scan on the web, for the Sample Data module
     Dependencies                 the Python packages that have to be installed
 
 panel/, put together in SpineSegmentation.py

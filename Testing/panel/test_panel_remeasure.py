@@ -114,17 +114,18 @@ def test_remeasure_renamed_vertebra(host, panel):
 def test_renamed_body_of_another_value_keeps_its_quality(host, panel):
     from SpineSegmentationLib.worker.Remeasurement import _withKnownValues
 
-    def row(level, label, left, **more):
-        return {"level": level, "label": label, "partial": "no", "volume_mm3": 9.5, "centroid_left_mm": left} | more
+    def row(level, label, shape, **more):
+        return {"level": level, "label": label, "partial": "no", "shape": [[shape, 1.0, 2.0, 3.0]]} | more
 
     known = {"level_source": "proposed", "level_confidence": 0.97}
-    before = [row("L4", 23, 1.0, quality=0.9, **known), row("L5", 24, 2.0, quality=0.6, **known)]
-    renamed = _withKnownValues(row("S1", 1, 2.0), before)  # as overlapping segments are numbered
+    before = [row("L4", 23, "a", quality=0.9, **known), row("L5", 24, "b", quality=0.6, **known)]
+    renamed = _withKnownValues(row("S1", 1, "b"), before)  # as overlapping segments are numbered
     assert (renamed["quality"], renamed["level_source"], renamed["level_confidence"]) == (0.6, "given", None)
-    kept = _withKnownValues(row("L4", 2, 1.0), before)
+    kept = _withKnownValues(row("L4", 2, "a"), before)
     assert (kept["quality"], kept["level_source"], kept["level_confidence"]) == (0.9, "proposed", 0.97)
-    edited = _withKnownValues(row("L4", 2, 1.5), before)
+    edited = _withKnownValues(row("L4", 2, "c"), before)
     assert (edited["quality"], edited["level_source"]) == (None, "proposed")
+    assert "shape" not in edited
 
 
 def test_repeated_remeasuring_adds_no_nodes(host, panel):

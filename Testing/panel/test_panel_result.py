@@ -165,7 +165,7 @@ def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     export(panel, 0)
     assert (tmp_path / "out.nii.gz").stat().st_mtime_ns == before
     host.dialogs.answer(str(tmp_path / "table.csv"))
-    export(panel, 4)
+    export(panel, 5)
     assert (tmp_path / "table.csv").read_text("utf-8").startswith("level,label,partial,quality,volume_mm3")
     host.dialogs.answer(str(tmp_path))
     export(panel, 1)
@@ -175,7 +175,7 @@ def test_exports_ask_before_replacing_files(host, panel, tmp_path):
     export(panel, 1)
     assert "scan_vertebral_bodies_L4.stl" in host.dialogs.texts[-1]
     host.dialogs.answer(str(tmp_path / "missing" / "table.csv"))
-    export(panel, 4)
+    export(panel, 5)
     assert "cannot be written" in panel.ui.statusLabel.text
 
 

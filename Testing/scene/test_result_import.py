@@ -25,14 +25,20 @@ HEIGHTS = {"anterior_height_mm": 24.5, "middle_height_mm": 23.0, "posterior_heig
 
 @pytest.fixture
 def lib(scene):
-    from SpineSegmentationLib.scene import MeasurementTable, ResultImport, SegmentationLabels, VolumeExchange
+    from SpineSegmentationLib.scene import (
+        MeasurementTable,
+        ResultImport,
+        SegmentationLabels,
+        SegmentShapes,
+        VolumeExchange,
+    )
 
     class Lib:
         addVolume = staticmethod(VolumeExchange.addVolume)
         importResult = staticmethod(ResultImport.importResult)
         measurementsOf = staticmethod(MeasurementTable.measurementsOf)
         centreOf = staticmethod(MeasurementTable.centreOf)
-        isUpToDate = staticmethod(MeasurementTable.isUpToDate)
+        isUpToDate = staticmethod(SegmentShapes.isUpToDate)
         labelsOfReference = staticmethod(SegmentationLabels.labelsOfReference)
         labelsOfSegmentation = staticmethod(SegmentationLabels.labelsOfSegmentation)
 
@@ -176,16 +182,48 @@ def test_centre_of_a_row_is_in_world_coordinates(lib, scene, tmp_path):
 def test_table_knows_that_segments_were_edited(lib, scene, tmp_path):
     scan, labels = make_case("oblique 12")
     volumeNode = lib.addVolume(scan, "scan")
-    measurements = as_json(measure(labels, SEGMENTS, set()))
-    result = lib.importResult(*written_result(tmp_path, labels, measurements=measurements), volumeNode)
+    result = lib.importResult(*written_result(tmp_path, labels), volumeNode)
     assert lib.isUpToDate(result.tableNode)
-    segment = result.segmentationNode.GetSegmentation().GetNthSegment(0)
+    segmentation = result.segmentationNode.GetSegmentation()
+    segment = segmentation.GetNthSegment(0)
     segment.SetName("another")
     assert not lib.isUpToDate(result.tableNode)
     segment.SetName(SEGMENTS[0].name)
     assert lib.isUpToDate(result.tableNode)
-    result.segmentationNode.GetSegmentation().RemoveSegment(segment)
+    segmentation.RemoveSegment(segment)
     assert not lib.isUpToDate(result.tableNode)
+
+
+def test_edits_that_change_no_measurement_are_known(lib, scene, tmp_path):
+    """One voxel of a picture without lengths, and a stroke that takes as much as it adds."""
+    array = np.zeros((1, 20, 30), np.uint8)
+    array[:, 2:9, 3:12], array[:, 11:18, 3:12] = SEGMENTS[0].label, SEGMENTS[1].label
+    for edited in ((0, 5, 5), (0, slice(2, 3), slice(3, 14))):
+        labels = sitk.GetImageFromArray(array)
+        volumeNode = lib.addVolume(sitk.Cast(labels, sitk.sitkInt16), "picture")
+        rows = [{"level": segment.name, "volume_mm3": None, "area_mm2": None} for segment in SEGMENTS[:2]]
+        for row in rows:
+            row |= dict.fromkeys(HEIGHTS)
+        record = written_result(tmp_path, labels, SEGMENTS[:2], measurements={"vertebrae": rows})
+        result = lib.importResult(*record, volumeNode)
+        assert lib.isUpToDate(result.tableNode)
+        [segmentId, _] = result.segmentationNode.GetSegmentation().GetSegmentIDs()
+        mask = voxels(result.segmentationNode, SEGMENTS[0].name, volumeNode).copy()
+        mask[edited] = 1 - mask[edited]
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, result.segmentationNode, segmentId, volumeNode)
+        assert not lib.isUpToDate(result.tableNode)
+
+
+def test_saved_result_is_up_to_date_when_loaded(lib, scene, tmp_path):
+    scan, labels = make_case("oblique 40, permuted, anisotropic")
+    result = lib.importResult(*written_result(tmp_path, labels), lib.addVolume(scan, "scan"))
+    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+    storage.SetFileName(str(tmp_path / "result.seg.nrrd"))
+    assert storage.WriteData(result.segmentationNode)
+    result.segmentationNode.GetSegmentation().RemoveAllSegments()
+    assert not lib.isUpToDate(result.tableNode)
+    assert storage.ReadData(result.segmentationNode)
+    assert lib.isUpToDate(result.tableNode)
 
 
 def test_whole_numbers_stay_whole_in_files(lib, tmp_path):
@@ -374,5 +412,10 @@ def test_export_to_files(lib, scene, tmp_path):
     for format_, begin in (("obj", b"#"), ("ply", b"ply\nformat binary")):
         for file in ResultExport.exportSurfaces(result.segmentationNode, str(tmp_path), format_):
             assert file.suffix == f".{format_}" and file.read_bytes().startswith(begin)
+        together = tmp_path / f"all.{format_}"
+        ResultExport.exportSurfacesTogether(result.segmentationNode, str(together))
+        assert together.stat().st_size > sum(file.stat().st_size for file in tmp_path.glob(f"scan*.{format_}")) / 2
+    with pytest.raises(SpineError, match="cannot be written"):
+        ResultExport.exportSurfacesTogether(result.segmentationNode, str(tmp_path / "missing" / "all.ply"))
     with pytest.raises(SpineError, match="cannot be written"):
         ResultExport.exportTable(result.tableNode, str(tmp_path / "missing" / "table.csv"))

@@ -37,15 +37,33 @@ class Register:
 def test_registered_samples_match_their_checksums(sample, monkeypatch):
     register = Register()
     monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=register))
-    sample.registerSampleScan()
-    assert [source["sampleName"] for source in register.sources] == ["SpinePhantom", "SpinePhantomTruth"]
-    for source in register.sources:
-        assert source["uris"].startswith("file:///")
+    sample.registerSampleScans(lambda sample: None)
+    names = [source["sampleName"] for source in register.sources]
+    assert names == ["SpinePhantom", "SpinePhantomTruth", "SpineLumbarMR"]
+    assert all(Image.open(source["thumbnailFileName"]).size == (260, 280) for source in register.sources)
+    for source in register.sources[:2]:
+        assert source["uris"].startswith("file:///") and source["customDownloader"] is None
         with urlopen(source["uris"]) as file:
             content = file.read()
         assert source["checksums"] == f"SHA256:{hashlib.sha256(content).hexdigest()}"
         assert len(content) <= 3_000_000
-        assert Image.open(source["thumbnailFileName"]).size == (260, 280)
+
+
+def test_the_real_sample_is_downloaded_on_request(sample, monkeypatch):
+    register, asked = Register(), []
+    monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=register))
+    sample.registerSampleScans(asked.append)
+    source = register.sources[-1]
+    assert source["uris"].startswith("https://") and source["checksums"] == f"SHA256:{sample.LUMBAR.sha256}"
+    assert not asked
+    source["customDownloader"](source)
+    assert asked == [sample.LUMBAR]
+
+
+def test_the_real_sample_is_the_file_that_was_looked_at(sample, spine_data):
+    content = (spine_data / "samples" / "sct" / "t2_lumbar.nii.gz").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == sample.LUMBAR.sha256
+    assert len(content) == sample.LUMBAR.size
 
 
 def test_sample_category_gets_a_title(sample, monkeypatch):
@@ -54,7 +72,7 @@ def test_sample_category_gets_a_title(sample, monkeypatch):
     register = Register()
     register.registerCustomSampleDataCategory = lambda category, title: titles.update({category: title})
     monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=register))
-    sample.registerSampleScan()
+    sample.registerSampleScans(lambda sample: None)
     assert titles == {source["category"]: "Spine Segmentation" for source in register.sources}
 
 

@@ -23,7 +23,9 @@ def views():
     phantom = make_phantom(1, (2.0, 2.0, 2.0), (150.0, 200.0, 70.0), contrast="T2")
     startScene()
     volumeNode = addVolume(phantom.image, "phantom")
-    return draw_scene(volumeNode, addSegmentation(phantom.bodies, list(LEVELS.values()), volumeNode, "bodies"))
+    segmentationNode = addSegmentation(phantom.bodies, list(LEVELS.values()), volumeNode, "bodies")
+    segmentationNode.CreateDefaultDisplayNodes()
+    return draw_scene(volumeNode, segmentationNode)
 
 
 @pytest.mark.parametrize("name", ["Sagittal", "Coronal", "Axial", "3D"])

@@ -32,7 +32,7 @@ def steps(facts):
 
     sources = SampleData.SampleDataLogic.sampleDataSourcesByCategory("SpineSegmentation")
     facts["samples"] = [source.sampleName for source in sources]
-    assert len(sources) == 2
+    assert len(sources) == 3
     assert SampleData.SampleDataLogic().downloadSample("SpinePhantom").GetImageData().GetDimensions() == (150, 220, 64)
     truthNode = SampleData.SampleDataLogic().downloadSample("SpinePhantomTruth")
     assert truthNode.GetSegmentation().GetNumberOfSegments() == 8

@@ -71,7 +71,11 @@ class _Session:
 
 
 class StallProbe:
-    """The longest time for which the event loop did not turn: a timer of 10 ms that looks at the clock."""
+    """The longest time for which the event loop did not turn: a timer of 10 ms that looks at the clock.
+
+    `busiest_ms` is the most that the window's own thread computed between two looks: that of a machine with nothing
+    else to do.
+    """
 
     def __init__(self):
         self._timer = qt.QTimer()
@@ -82,11 +86,16 @@ class StallProbe:
 
     def reset(self) -> None:
         self._last, self.longest_ms = time.perf_counter(), 0.0
+        self._computed, self.busiest_ms = time.thread_time(), 0.0
+
+    def __str__(self) -> str:
+        return f"{self.longest_ms:.0f} ({self.busiest_ms:.0f} computing)"
 
     def _tick(self) -> None:
-        now = time.perf_counter()
+        now, computed = time.perf_counter(), time.thread_time()
         self.longest_ms = max(self.longest_ms, 1000 * (now - self._last))
-        self._last = now
+        self.busiest_ms = max(self.busiest_ms, 1000 * (computed - self._computed))
+        self._last, self._computed = now, computed
 
 
 def panel():

@@ -13,6 +13,7 @@ from typing import Literal
 
 from ..errors import SpineError
 from ..files.result_folder import check_output
+from ..files.temporary import check_owned
 from ..options import SegmentationOptions
 from ..schema import parse_json
 
@@ -56,8 +57,4 @@ def check_request(request: Request) -> None:
             raise SpineError(f"the {what} {path} does not exist: check the path.")
     check_output(Path(request.output))
     if request.own_folder is not None:
-        folder = Path(request.own_folder).resolve()
-        if any(Path(path).resolve().parent != folder for path in (request.input, request.output)):
-            raise SpineError(
-                f"own_folder {folder} does not hold input and output: it would be removed with other files."
-            )
+        check_owned(request.own_folder, (request.input, request.output), "input and output")

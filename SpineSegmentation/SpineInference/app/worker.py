@@ -28,7 +28,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled, SpineError
@@ -57,7 +56,7 @@ def main(arguments: list[str] | None = None, run: Run | None = None) -> int:
 
     def answer(line: bytes, monitor: Monitor) -> dict[str, Any]:
         request = read_request(line)
-        with adopted(Path(request.own_folder) if request.own_folder else None):
+        with adopted(request.own_folder):
             return {"record": str(carry_out(request, monitor).record_path)}
 
     return serve(answer, keep_alive)

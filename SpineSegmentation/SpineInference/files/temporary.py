@@ -8,11 +8,11 @@ become visible, and no new folder can be made.
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import Cancelled
+from ..errors import Cancelled, SpineError
 
 _lock = threading.Lock()
 _folders: set[Path] = set()
@@ -33,16 +33,23 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_owned(folder: Path | str, files: Iterable[Path | str], what: str) -> None:
+    """Raise SpineError unless all `files`, which are called `what`, lie in the `folder` that is to be `adopted`."""
+    if any(Path(file).resolve().parent != Path(folder).resolve() for file in files):
+        raise SpineError(f"own_folder {folder} does not hold {what}: it would be removed with other files.")
+
+
 @contextmanager
-def adopted(folder: Path | None) -> Iterator[None]:
+def adopted(folder: Path | str | None) -> Iterator[None]:
     """Let `remove_all` remove a folder of somebody else, too, who removes it otherwise. None: nothing."""
+    own = {Path(folder)} if folder else set()
     with _locked():
-        _folders.update({folder} - {None})
+        _folders.update(own)
     try:
         yield
     finally:
         with _locked():
-            _folders.discard(folder)
+            _folders.difference_update(own)
 
 
 def publish(folder: Path, move: Callable[[], None]) -> None:

@@ -30,6 +30,7 @@ class ExportMenu:
         for text, slot in (
             (_("Label map (NIfTI, NRRD) ..."), self._onLabelMap),
             *((_("Surfaces ({format}) ...").format(format=each.upper()), self._surfaces(each)) for each in FORMATS),
+            (_("All surfaces in one file ..."), self._onSurfacesTogether),
             (_("Measurements (CSV) ..."), self._onTable),
         ):
             self._menu.addAction(text).connect("triggered(bool)", slot)
@@ -61,6 +62,14 @@ class ExportMenu:
         question = _("These files are there already. Replace them?\n\n{names}").format(names="\n".join(there))
         if not there or Dialogs.confirm(question):
             self._export(lambda: ResultExport.exportSurfaces(node, folder, format_), folder)
+
+    def _onSurfacesTogether(self, _checked: bool = False) -> None:
+        node = segmentationOf(self._result())
+        filter_ = _("Surfaces (*.stl *.obj *.ply)")
+        suffixes = tuple(f".{each}" for each in FORMATS)
+        path = Dialogs.askSaveFile(_("Export all surfaces into one file"), node.GetName(), filter_, suffixes)
+        if path:
+            self._export(lambda: ResultExport.exportSurfacesTogether(node, path), path)
 
     def _export(self, write: Callable[[], object], where: str) -> None:
         try:

@@ -8,14 +8,13 @@ from ..scene.MeasurementTable import (
     DICE_CHART_ROLE,
     HEIGHT_CHART_ROLE,
     centreOf,
-    editStateOf,
-    isUpToDate,
     measurementsOf,
     segmentationOf,
 )
 from ..scene.ResultNodes import isCorrected, latestResultOf, runOf
-from ..scene.ResultViews import ResultViews, editInSegmentEditor, jumpTo, showResult
+from ..scene.ResultViews import ResultViews, centre3D, editInSegmentEditor, jumpTo, showResult
 from ..scene.SegmentationReplacement import SegmentationReplacement
+from ..scene.SegmentShapes import editStateOf, isUpToDate
 from ..worker.CaseSaving import checkTrainingCase
 from .ChoiceBox import ChoiceBox
 from .ExportMenu import ExportMenu
@@ -40,6 +39,10 @@ class ResultSection(PanelSection):
         super().__init__(ui, logic)
         self._views = ResultViews(lambda row: self._table.select(row))
         self._shown = None
+        self._seenIn3D: str | None = None
+        self._surfaceTimer = qt.QTimer(ui.resultWidget)  # ends with the panel
+        self._surfaceTimer.setSingleShot(True)
+        self._surfaceTimer.connect("timeout()", self._keepSurfaces)
         self._replacement: SegmentationReplacement | None = None
         self._caseDialog: TrainingCaseDialog | None = None
         self._table = ResultTable(ui.resultTable)
@@ -91,8 +94,10 @@ class ResultSection(PanelSection):
         if shown != self._shown:
             self._shown = shown
             self._showResult(result, segmentationNode)
+        for widget in (self.ui.resultTable, *self._review.widgets):
+            widget.setVisible(bool(self._table.rows))
         self._review.update()
-        self._keepSurfaces(segmentationNode)
+        self._surfaceTimer.start(0)  # on its own: it takes as long as the rest
         self.ui.resultLabel.setVisible(bool(self.ui.resultLabel.text))
 
     def _segmentation(self) -> "slicer.vtkMRMLSegmentationNode | None":
@@ -101,7 +106,7 @@ class ResultSection(PanelSection):
     def _widgetsOfResult(self) -> "list[qt.QWidget]":
         ui = self.ui
         buttons = (ui.show3DButton, ui.editButton, ui.measureButton, ui.exportButton, ui.saveCaseButton)
-        return [ui.resultTable, *self._review.widgets, *buttons, ui.plotLabel, ui.plotSelector, ui.tableAndPlotButton]
+        return [*buttons, ui.plotLabel, ui.plotSelector, ui.tableAndPlotButton]
 
     def _showResult(
         self,
@@ -141,16 +146,22 @@ class ResultSection(PanelSection):
     def _onShow3D(self, on: bool) -> None:
         """The user's wish holds for the following results, too."""
         qt.QSettings().setValue(_SHOW_3D, on)
-        if on:
-            slicer.util.resetThreeDViews()
+        self._seenIn3D = None
+        self._keepSurfaces()
 
-    def _keepSurfaces(self, segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> None:
-        """Make the surfaces that the user wishes to see: of a new result, and of segments that a script has edited."""
-        if segmentationNode is None or not slicer.util.settingsValue(_SHOW_3D, False, converter=slicer.util.toBool):
-            return
-        if not segmentationNode.GetSegmentation().ContainsRepresentation(_SURFACE):
-            segmentationNode.CreateClosedSurfaceRepresentation()
-            slicer.util.resetThreeDViews()
+    def _keepSurfaces(self) -> None:
+        """Make the surfaces that the user wishes to see: of a result, and of segments that a script has edited.
+
+        The 3D views turn to another result, and stay as they are when it is edited.
+        """
+        segmentationNode = self._segmentation()
+        isWished = slicer.util.settingsValue(_SHOW_3D, False, converter=slicer.util.toBool)
+        if segmentationNode is not None and isWished:
+            if not segmentationNode.GetSegmentation().ContainsRepresentation(_SURFACE):
+                segmentationNode.CreateClosedSurfaceRepresentation()
+            if segmentationNode.GetID() != self._seenIn3D:
+                centre3D(segmentationNode)
+        self._seenIn3D = segmentationNode and segmentationNode.GetID()
 
     def _onEdit(self, _checked: bool = False) -> None:
         showResult(self.parameters.result)

@@ -5,7 +5,7 @@ from slicer.i18n import tr as _
 
 from SpineInference.spine.quality import needs_review
 
-from ..scene.MeasurementTable import columnTitle
+from ..scene.MeasurementTable import columnTitles
 
 _MOST_ROWS_AT_ONCE = 12
 
@@ -31,9 +31,10 @@ class ResultTable:
         table.clear()
         table.setColumnCount(len(columns))
         table.setRowCount(len(rows))
+        titles = columnTitles()
         for position, (title, name, digits, explanation) in enumerate(columns):
             header = qt.QTableWidgetItem(title)
-            header.setToolTip(" ".join(filter(None, (f"{columnTitle(name)}.", explanation))))
+            header.setToolTip(" ".join(filter(None, (f"{titles[name]}.", explanation))))
             table.setHorizontalHeaderItem(position, header)
             for index, row in enumerate(rows):
                 table.setItem(index, position, qt.QTableWidgetItem(_text(row, name, digits)))

@@ -10,12 +10,9 @@ import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
-from vtk.util.numpy_support import vtk_to_numpy
 
 from SpineInference.placement import SlicePlacement
 from SpineInference.schema import as_json, parse_json
-
-from .SegmentationScene import segmentsOf
 
 Cell = str | float | int | bool | None
 
@@ -54,9 +51,10 @@ def addMeasurementTable(
 def setRows(tableNode: "slicer.vtkMRMLTableNode", rows: list[dict[str, Cell]]) -> None:
     """Replace the content of a table by these rows, as `addMeasurementTable` says."""
     tableNode.RemoveAllColumns()
+    titles = columnTitles()
     for column in dict.fromkeys(key for row in rows for key in row):
         tableNode.AddColumn(_column(column, [row.get(column) for row in rows]))
-        tableNode.SetColumnTitle(column, columnTitle(column))
+        tableNode.SetColumnTitle(column, titles.get(column, column))
     tableNode.SetUseColumnTitleAsColumnHeader(True)
 
 
@@ -101,11 +99,6 @@ def isMeasuredAgain(tableNode: "slicer.vtkMRMLTableNode") -> bool:
     return bool(tableNode.GetAttribute(REMEASURED_ATTRIBUTE))
 
 
-def columnTitle(name: str) -> str:
-    """The title of a column for people."""
-    return _titles().get(name, name)
-
-
 def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:
     """The centre of a vertebral body in the world (RAS, mm), below all parent transforms; None if it is not known."""
     lps = [row.get(f"centroid_{direction}_mm") for direction in ("left", "posterior", "superior")]
@@ -118,50 +111,6 @@ def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tupl
     own = np.linalg.inv(toWorld) @ [-lps[0], -lps[1], lps[2], 1.0]
     segmentationNode.TransformPointToWorld(own[:3].tolist(), world)  # it may have been moved since
     return tuple(world)
-
-
-def editStateOf(segmentationNode: "slicer.vtkMRMLSegmentationNode | None") -> tuple[tuple[str, int], ...]:
-    """A value that changes whenever a segment is edited, renamed, added or removed."""
-    return tuple((name, labelmap.GetMTime()) for name, labelmap, _value in _labelmapsOf(segmentationNode))
-
-
-def isUpToDate(tableNode: "slicer.vtkMRMLTableNode") -> bool:
-    """Whether the segments still have the names and the volumes that were measured."""
-    counts: dict[vtk.vtkImageData, np.ndarray] = {}  # many segments share a label map
-    volumes: dict[str, list[float]] = {}
-    for name, labelmap, value in _labelmapsOf(segmentationOf(tableNode)):
-        if labelmap not in counts:
-            scalars = labelmap.GetPointData().GetScalars()
-            counts[labelmap] = (
-                np.bincount(vtk_to_numpy(scalars), minlength=value + 1) if scalars else np.zeros(value + 1)
-            )
-        volumes.setdefault(name, []).append(counts[labelmap][value] * math.prod(labelmap.GetSpacing()))
-    measured: dict[str, list[float | None]] = {}
-    for row in measurementsOf(tableNode):
-        measured.setdefault(row["level"], []).append(row.get("volume_mm3"))
-    return volumes.keys() <= measured.keys() and all(
-        _areEqual(own, volumes.get(name, [0.0])) for name, own in measured.items()
-    )
-
-
-def _areEqual(measured: list[float | None], present: list[float]) -> bool:
-    """Whether segments of one name have the same volumes; None was not measured."""
-    if None in measured:
-        return True
-    pairs = zip(sorted(measured), sorted(present), strict=False)
-    return len(measured) == len(present) and all(math.isclose(a, b, rel_tol=1e-3) for a, b in pairs)
-
-
-def _labelmapsOf(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode | None",
-) -> "list[tuple[str, slicer.vtkOrientedImageData, int]]":
-    """Of each segment the name, the label map that holds it, and its value there."""
-    if segmentationNode is None:
-        return []
-    kind = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
-    segments = segmentsOf(segmentationNode)
-    maps = [(each.GetName(), each.GetRepresentation(kind), each.GetLabelValue()) for each in segments]
-    return [entry for entry in maps if entry[1] is not None]
 
 
 def _column(name: str, values: list[Cell]) -> vtk.vtkAbstractArray:
@@ -185,7 +134,8 @@ def _cellValue(column: vtk.vtkAbstractArray, row: int) -> Cell:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _titles() -> dict[str, str]:
+def columnTitles() -> dict[str, str]:
+    """The titles of all columns for people, by their names."""
     return {
         "level": _("Level"),
         "label": _("Label value"),

@@ -48,30 +48,52 @@ def exportSurfaces(segmentationNode: "slicer.vtkMRMLSegmentationNode", folder: s
     These are LPS in mm, as most programs expect. Existing files are replaced. Raises SpineError if a file cannot be
     written, or under a transform with which surfaces would have other sizes than the table says.
     """
+    files = surfaceFiles(segmentationNode, folder, format_)
+    for surface, file in zip(_surfacesOf(segmentationNode), files, strict=True):
+        _writeSurface(surface, file)
+    return files
+
+
+def exportSurfacesTogether(segmentationNode: "slicer.vtkMRMLSegmentationNode", path: str) -> None:
+    """Write the surfaces of all segments into one file, whose suffix is one of `SURFACE_FORMATS`; else as above."""
+    together = vtk.vtkAppendPolyData()
+    for surface in _surfacesOf(segmentationNode):
+        together.AddInputData(surface)
+    together.Update()
+    _writeSurface(together.GetOutput(), Path(path))
+
+
+def _surfacesOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> list[vtk.vtkPolyData]:
+    """The surfaces of the segments in their order, in LPS of the world (mm). Raises SpineError, see above."""
     checkTransform(segmentationNode)
     segmentationNode.CreateClosedSurfaceRepresentation()
-    files = surfaceFiles(segmentationNode, folder, format_)
-    toLps = vtk.vtkTransform()
+    toWorld, toLps = vtk.vtkGeneralTransform(), vtk.vtkTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(segmentationNode.GetParentTransformNode(), None, toWorld)
     toLps.Scale(-1, -1, 1)  # a rotation by 180 degrees, no mirroring: triangles keep facing outwards
-    for segmentId, file in zip(segmentationNode.GetSegmentation().GetSegmentIDs(), files, strict=True):
+    toWorld.PostMultiply()
+    toWorld.Concatenate(toLps)
+    surfaces = []
+    for segmentId in segmentationNode.GetSegmentation().GetSegmentIDs():
         surface = vtk.vtkPolyData()
         segmentationNode.GetClosedSurfaceRepresentation(segmentId, surface)
-        toWorld = vtk.vtkGeneralTransform()
-        slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(segmentationNode.GetParentTransformNode(), None, toWorld)
-        toWorld.PostMultiply()
-        toWorld.Concatenate(toLps)
         filter_ = vtk.vtkTransformPolyDataFilter()
         filter_.SetInputData(surface)
         filter_.SetTransform(toWorld)
-        writer = getattr(vtk, f"vtk{format_.upper()}Writer")()
-        if format_ != "obj":  # which is text
-            writer.SetFileTypeToBinary()
-        writer.SetInputConnection(filter_.GetOutputPort())
-        with atomic(file) as temporary:
-            writer.SetFileName(str(temporary))
-            if not writer.Write() or not temporary.exists():
-                raise SpineError(f"{file}: the file cannot be written, is the disk full?")
-    return files
+        filter_.Update()
+        surfaces.append(filter_.GetOutput())
+    return surfaces
+
+
+def _writeSurface(surface: vtk.vtkPolyData, path: Path) -> None:
+    format_ = path.suffix[1:].lower()
+    writer = getattr(vtk, f"vtk{format_.upper()}Writer")()
+    if format_ != "obj":  # which is text
+        writer.SetFileTypeToBinary()
+    writer.SetInputData(surface)
+    with atomic(path) as temporary:
+        writer.SetFileName(str(temporary))
+        if not writer.Write() or not temporary.exists():
+            raise SpineError(f"{path}: the file cannot be written, is the disk full?")
 
 
 def exportTable(tableNode: "slicer.vtkMRMLTableNode", path: str) -> None:

@@ -16,6 +16,7 @@ from .ResultNodes import markResult
 from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
 from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
+from .SegmentShapes import keepShapes, shapesOf
 from .VolumeExchange import isPicture, moved
 from .VolumeInfo import planeOfSingleSlice
 
@@ -77,11 +78,13 @@ def importResult(
             measurements, record.dice_per_slice, segmentationNode, volumeNode, "measurements", referenceNames, toWorld
         )
         tableNode = made[1]
+        keepShapes(tableNode, shapesOf(made[0]))
         for node in (made[0], tableNode):
             setPlacement(node, record.placement)
         _describeShading(tableNode, record.shading_removed)
         markResult([made[0], tableNode], record)
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
+        segmentationNode.CreateDefaultDisplayNodes()
     except Exception:
         for node in made:
             removeNode(node)

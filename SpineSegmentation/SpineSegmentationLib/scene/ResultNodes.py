@@ -15,11 +15,11 @@ from SpineInference.app.record import Record
 from .MeasurementTable import (
     PLACEMENT_ATTRIBUTE,
     isMeasuredAgain,
-    isUpToDate,
     measurementsOf,
     scanOf,
     segmentationOf,
 )
+from .SegmentShapes import isUpToDate
 
 _ATTRIBUTES = tuple(f"SpineSegmentation.{name}" for name in ("Run", "Model", "Notes", "Structures", "Checksums"))
 """The mark. The first one is when the run ended, as an ISO time with microseconds: no two runs end at one moment."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import qt
 import slicer
 
@@ -48,6 +49,9 @@ class ResultViews:
         self._onRow = onRow
         self._previousLayout: int | None = None
         self._tables: list[tuple[slicer.qMRMLTableView, Callable[[], None]]] = []
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self._arrange)
 
     @property
     def isShown(self) -> bool:
@@ -65,7 +69,7 @@ class ResultViews:
             if not layoutNode.IsLayoutDescription(_LAYOUT):
                 layoutNode.AddLayoutDescription(_LAYOUT, _description())
             manager.setLayout(_LAYOUT)
-        qt.QTimer.singleShot(0, self._arrange)  # after the views have been laid out
+        self._timer.start(0)  # after the views have been laid out
         application = slicer.app.applicationLogic()
         selectionNode = application.GetSelectionNode()
         selectionNode.SetActiveTableID(tableNode.GetID())
@@ -82,6 +86,7 @@ class ResultViews:
 
     def close(self) -> None:
         """Let go of the views, which live on when the panel is reloaded."""
+        self._timer.stop()  # laying out may take longer than the panel lives
         for table, slot in self._tables:
             table.disconnect("selectionChanged()", slot)
         self._tables = []
@@ -161,6 +166,25 @@ def _shows(view: "slicer.vtkMRMLSliceCompositeNode", volumeId: str) -> bool:
 def jumpTo(point: tuple[float, float, float]) -> None:
     """Centre all slice views at a point of the world (RAS, mm)."""
     slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *point, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+
+def centre3D(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Let all 3D views look at a segmentation, from behind and whole.
+
+    Slicer's own centre is that of everything in the scene, hidden results of other scans too.
+    """
+    bounds = [0.0] * 6
+    segmentationNode.GetRASBounds(bounds)
+    low, high = np.array(bounds[::2]), np.array(bounds[1::2])
+    slicer.util.resetThreeDViews()
+    for cameraNode in slicer.util.getNodesByClass("vtkMRMLCameraNode"):
+        centre, radius = (low + high) / 2, np.linalg.norm(high - low) / 2
+        away = np.subtract(cameraNode.GetPosition(), cameraNode.GetFocalPoint())
+        distance = radius / np.sin(np.radians(cameraNode.GetViewAngle()) / 2)
+        cameraNode.SetFocalPoint(*centre)
+        cameraNode.SetPosition(*(centre + distance * away / np.linalg.norm(away)))
+        cameraNode.SetParallelScale(radius)
+        cameraNode.ResetClippingRange()
 
 
 def editInSegmentEditor(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:

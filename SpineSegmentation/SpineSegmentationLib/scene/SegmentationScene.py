@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import slicer
+from vtk.util.numpy_support import numpy_to_vtk
 
 from SpineInference.anatomy import Segment
 from SpineInference.errors import SpineError
@@ -35,6 +36,7 @@ def addSegmentation(
 ) -> "slicer.vtkMRMLSegmentationNode":
     """A new segmentation node from a label map (uint8) of a volume, under the volume's transform and study.
 
+    It is not shown before `CreateDefaultDisplayNodes` is called: whatever is done to it before then costs no drawing.
     The volume becomes its source volume and reference geometry. Segments keep their label values. Raises SpineError
     if the label map is on another grid, holds a value that no segment has, or the volume's transform is not rigid.
     """
@@ -45,15 +47,16 @@ def addSegmentation(
             "use the label map that was made from this volume."
         )
     array = sitk.GetArrayViewFromImage(labels).astype(np.uint8, casting="safe")
-    byLabel = {segment.label: segment for segment in segments}
-    segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    # All of it before the node is in the scene, where each step would be told to everybody who watches.
+    segmentationNode = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentationNode")
+    segmentationNode.UnRegister(None)
+    segmentationNode.SetName(name)
+    for segment in _slicerSegments(array, segments, volumeIjkToRas(volumeNode)):
+        segmentationNode.GetSegmentation().AddSegment(segment)
+    slicer.mrmlScene.AddNode(segmentationNode)
     try:
-        segmentationNode.CreateDefaultDisplayNodes()
         segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-        _importLabelmap(array, volumeNode, segmentationNode)
-        for segment in segmentsOf(segmentationNode):
-            _describe(segment, byLabel)
         moveToStudyOf(segmentationNode, volumeNode)
     except Exception:
         removeNode(segmentationNode)
@@ -80,46 +83,43 @@ def removeNode(node: "slicer.vtkMRMLNode") -> None:
             slicer.mrmlScene.RemoveNode(each)
 
 
-def _importLabelmap(
-    array: np.ndarray,
-    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
-    segmentationNode: "slicer.vtkMRMLSegmentationNode",
-) -> None:
-    """Fill the segmentation from an array [k, j, i] of the volume's grid, in one call and so in one layer."""
+def _slicerSegments(array: np.ndarray, segments: list[Segment], ijkToRas: np.ndarray) -> "list[slicer.vtkSegment]":
+    """A segment for each value of a label map [k, j, i], by their values; all share one image, and so one layer."""
     box = bounding_box(array)
     if box is None:
-        return
-    # Crop to the labels: the import visits every voxel once for each segment.
-    ijkToRas = volumeIjkToRas(volumeNode)
+        return []
+    ijkToRas = ijkToRas.copy()
     ijkToRas[:3, 3] += ijkToRas[:3, :3] @ [part.start for part in reversed(box)]
-    labelmapNode = slicer.vtkMRMLLabelMapVolumeNode()
-    labelmapNode.SetName(f"{segmentationNode.GetName()} labels")
-    labelmapNode.SetHideFromEditors(True)  # before AddNode: otherwise it gets a subject hierarchy item
-    slicer.mrmlScene.AddNode(labelmapNode)
-    try:
-        # Both nodes lie under the volume's transform, so that the import cancels it out.
-        labelmapNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        labelmapNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
-        slicer.util.updateVolumeFromArray(labelmapNode, np.ascontiguousarray(array[box]))
-        imported = slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(labelmapNode, segmentationNode)
-        if not imported:
-            raise RuntimeError(f"the label map cannot be imported into {segmentationNode.GetName()}")
-    finally:
-        slicer.mrmlScene.RemoveNode(labelmapNode)
+    image = _orientedImage(array[box], ijkToRas)
+    byLabel = {segment.label: segment for segment in segments}
+    values = [value for value in np.flatnonzero(np.bincount(array[box].ravel())).tolist() if value]
+    if unknown := [value for value in values if value not in byLabel]:
+        raise SpineError(f"the label map holds a value without a segment ({unknown[0]}).")
+    return [_slicerSegment(byLabel[value], image) for value in values]
 
 
-def _describe(slicerSegment: "slicer.vtkSegment", byLabel: dict[int, Segment]) -> None:
-    """Name, colour and code of an imported segment, found by its label value."""
-    value = slicerSegment.GetLabelValue()
-    if value not in byLabel:
-        raise SpineError(f"the label map holds a value without a segment ({value}).")
-    segment = byLabel[value]
+def _orientedImage(array: np.ndarray, ijkToRas: np.ndarray) -> "slicer.vtkOrientedImageData":
+    """An image of Slicer's segmentations with a copy of the voxels [k, j, i] of an array."""
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(array.shape[::-1])
+    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True))
+    image.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
+    return image
+
+
+def _slicerSegment(segment: Segment, image: "slicer.vtkOrientedImageData") -> "slicer.vtkSegment":
+    """A segment with the name, colour and code of one of ours: the voxels of its label value in an image."""
+    slicerSegment = slicer.vtkSegment()
     slicerSegment.SetName(segment.name)
     slicerSegment.SetNameAutoGenerated(False)
     slicerSegment.SetColorAutoGenerated(False)
     slicerSegment.SetColor(*(channel / 255 for channel in segment.colour))
     slicerSegment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), terminology_entry(segment))
-    slicerSegment.SetTag(LABEL_TAG, str(value))
+    slicerSegment.SetTag(LABEL_TAG, str(segment.label))
+    slicerSegment.SetLabelValue(segment.label)
+    kind = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    slicerSegment.AddRepresentation(kind, image)
+    return slicerSegment
 
 
 def moveToStudyOf(node: "slicer.vtkMRMLNode", volumeNode: "slicer.vtkMRMLVolumeNode") -> None:

@@ -1,6 +1,5 @@
 """Remeasures a result after it was corrected: its present segments become a table of their own."""
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -26,13 +25,11 @@ from ..scene.ResultImport import addMeasurements
 from ..scene.ResultNodes import markAs, structuresOf
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
 from ..scene.SegmentationScene import removeNode
+from ..scene.SegmentShapes import Shape, isSameShape, keepShapes, keptShapes, shapesOf
 from ..scene.VolumeExchange import checkTransform, moved, toWorldOf
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
 from .WorkerProtocol import SceneClosed
-
-_SHAPE_COLUMNS = ("volume_mm3", "area_mm2", "centroid_left_mm", "centroid_posterior_mm", "centroid_superior_mm")
-"""Columns of which at least one changes with any edit of a segment's voxels."""
 
 
 class Remeasurement:
@@ -48,6 +45,7 @@ class Remeasurement:
         self._folder: ExchangeFolder | None = None
         self._tableNode: slicer.vtkMRMLTableNode | None = None
         self._segmentationNode: slicer.vtkMRMLSegmentationNode | None = None
+        self._shapes: dict[str, Shape] = {}
         self._referenceNames: dict[int, str] = {}
         self._toWorld = np.eye(4)
         self._isSceneClosed = False
@@ -73,6 +71,7 @@ class Remeasurement:
                 )
             )
         labels, names = labelsOfSegmentation(self._segmentationNode)
+        self._shapes = shapesOf(self._segmentationNode)
         volumeNode = scanOf(tableNode)
         for node in (volumeNode, self._segmentationNode):
             checkTransform(node)
@@ -85,6 +84,7 @@ class Remeasurement:
         placement = placementOf(tableNode)
         segments["placement"] = placement and asdict(placement)
         self._folder = ExchangeFolder()
+        segments["own_folder"] = str(self._folder.path)  # of a Slicer that crashes, the worker removes it
         try:
             segments["labels"] = self._write(labels, "labels.nrrd")
             if referenceNode is not None:
@@ -139,26 +139,28 @@ class Remeasurement:
         if not all(node is not None and slicer.mrmlScene.IsNodePresent(node) for node in nodes):
             raise SpineError(_("the result was removed from the scene while it was measured."))
         measurements = answer["measurements"]
-        before = measurementsOf(self._tableNode)
-        measurements["vertebrae"] = [_withKnownValues(row, before) for row in measurements["vertebrae"]]
+        before = _withShapes(measurementsOf(self._tableNode), keptShapes(self._tableNode))
+        rows = _withShapes(measurements["vertebrae"], self._shapes)
+        measurements["vertebrae"] = [_withKnownValues(row, before) for row in rows]
         slices, title = answer["dice_per_slice"], "measurements, corrected"
         newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames, self._toWorld)[0]
         newTableNode.SetAttribute(REMEASURED_ATTRIBUTE, "yes")
+        keepShapes(newTableNode, self._shapes)
         markAs(newTableNode, self._segmentationNode)
         return newTableNode
 
 
 def _withKnownValues(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dict[str, Cell]:
     """A row with the source of its level, unless the user has renamed it, and with its quality, unless its voxels have
-    changed. `before` are the rows of the earlier table."""
+    changed. `before` are the rows of the earlier table; both come from `_withShapes`."""
     # Renaming keeps the shape; drawing keeps the name, or else the label value, which overlapping segments lose.
-    candidates = [old for old in before if _hasSameShape(row, old)]
+    candidates = [old for old in before if isSameShape(row["shape"], old.get("shape"))]
     candidates += [old for key in ("label", "level") for old in before if old.get(key) == row[key]]
     old = next(iter(candidates), {})
     result = {name: row[name] for name in ("level", "label", "partial")}
     if before and "quality" in before[0]:
-        result["quality"] = old.get("quality") if _hasSameShape(row, old) else None
-    result |= row
+        result["quality"] = old.get("quality") if isSameShape(row["shape"], old.get("shape")) else None
+    result |= {name: value for name, value in row.items() if name != "shape"}
     if before and "level_source" in before[0]:
         isNamedAsBefore = old.get("level") == row["level"]
         result["level_source"] = old["level_source"] if isNamedAsBefore else "given"
@@ -166,9 +168,9 @@ def _withKnownValues(row: dict[str, Cell], before: list[dict[str, Cell]]) -> dic
     return result
 
 
-def _hasSameShape(row: dict[str, Cell], old: dict[str, Cell]) -> bool:
-    pairs = [(row.get(name), old.get(name)) for name in _SHAPE_COLUMNS]
-    return all(new == was or (None not in (new, was) and math.isclose(new, was, abs_tol=0.011)) for new, was in pairs)
+def _withShapes(rows: list[dict[str, Cell]], shapes: dict[str, Shape]) -> list[dict[str, Cell]]:
+    """The rows with the "shape" of their segments, None where it is not known."""
+    return [row | {"shape": shapes.get(row["level"])} for row in rows]
 
 
 def _removeMeasurements(tableNode: "slicer.vtkMRMLTableNode") -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import qt
 import SimpleITK as sitk
 import slicer
 
@@ -47,6 +48,7 @@ class SegmentationRun:
         self._referenceNames: dict[int, str] = {}
         self._toWorld = np.eye(4)
         self._observers: list[int] = []
+        self._result: SegmentationResult | None = None
 
     def start(
         self,
@@ -87,16 +89,18 @@ class SegmentationRun:
         self._worker.send(to_json(request), self._protocol, self._onWorkerEnd)
 
     def cancel(self) -> None:
-        """Stop the worker and take nothing over; `onEnd` follows when it has ended."""
+        """Stop the worker and take nothing over, unless that has happened; `onEnd` follows."""
         self._stop(Cancelled())
 
     def close(self) -> None:
         """Stop; the owner of the worker waits for its end."""
         self.cancel()
+        self._handOver()
 
     def wait(self) -> None:
         """Block until the end: for scripts."""
         self._worker.wait()
+        self._handOver()
 
     def _writeReference(self, node: "slicer.vtkMRMLNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> str:
         labels, self._referenceNames = labelsOfReference(node, volumeNode)
@@ -127,14 +131,24 @@ class SegmentationRun:
     def _onWorkerEnd(self, exitCode: int) -> None:
         for observer in self._observers:
             slicer.mrmlScene.RemoveObserver(observer)
-        result, error = None, None
         try:
-            result = self._importResult(exitCode)
-        except Exception as problem:
-            error = problem
-        finally:
+            self._result = self._importResult(exitCode)
+        except Exception as error:
             self._folder.remove()
-        self._onEnd(result, error)
+            self._onEnd(None, error)
+        else:
+            qt.QTimer.singleShot(0, self._handOver)  # between the two, the window can draw and answer
+
+    def _handOver(self) -> None:
+        """Tell of the result that is in the scene, if nobody was told yet."""
+        result, self._result = self._result, None
+        if result is None:
+            return
+        self._folder.remove()
+        if result.tableNode is None or slicer.mrmlScene.IsNodePresent(result.tableNode):
+            self._onEnd(result, None)
+        else:
+            self._onEnd(None, SceneClosed())
 
     def _importResult(self, exitCode: int) -> SegmentationResult:
         if self._stopped:
