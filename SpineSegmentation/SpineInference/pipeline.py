@@ -11,6 +11,7 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> vertebrae: separated, ordered and named bodies                vertebrae.py
 -> exactly the scan's grid                                       regridding.py
 -> heights, volumes, agreement with a reference                  measurements.py
+-> deformities, slips and curves of the spine                    spine_measures.py
 """
 
 import time
@@ -27,6 +28,8 @@ from .engines.devices import Device, choose_device
 from .engines.engine import Engine
 from .engines.engine_cache import EngineCache
 from .measuring.measurements import Measurements, measure
+from .measuring.morphometry.measure import Measure
+from .measuring.morphometry.spine_measures import on_scan, spine_measures
 from .measuring.reference import check_reference, check_values
 from .measuring.single_slice import told_of_slice
 from .measuring.slice_agreement import SliceAgreement, dice_per_slice
@@ -67,6 +70,7 @@ class Result:
     the header of a single slice but the user or the scan itself told its size or position. `shading_removed`: how
     many times brighter the brightest part was than the darkest, where that was evened out without being asked for.
     `model_checksums` are the SHA-256 of the networks by the names in `models`.
+    `morphometry`: what is measured of the spine beyond its single segments.
     """
 
     labels: sitk.Image
@@ -82,6 +86,7 @@ class Result:
     placement: SlicePlacement | None = None
     shading_removed: float | None = None
     model_checksums: dict[str, str] = field(default_factory=dict)
+    morphometry: list[Measure] = field(default_factory=list)
 
 
 def segment(
@@ -203,6 +208,7 @@ def segment(
         structures = list(recipe.structures.values())
         measurements = measure(labels, bodies, partial, reference, structures, qualities)
         slices = None if reference is None else dice_per_slice(labels, reference)
+        morphometry = spine_measures(labels, measurements.vertebrae, placement is None or placement.has_scale)
 
     measurements = replace(measurements, naming=naming)
 
@@ -213,11 +219,11 @@ def segment(
     planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
     if placement:
         measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
+        morphometry = on_scan(morphometry, labels, grid)
         labels.CopyInformation(grid)
     made_with = list(checksums), planes, device, seconds.spent, notes
-    return Result(
-        labels, segments, partial, measurements, *made_with, slices, placement, look.shading_removed, checksums
-    )
+    told = slices, placement, look.shading_removed, checksums, morphometry
+    return Result(labels, segments, partial, measurements, *made_with, *told)
 
 
 def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:

@@ -78,6 +78,10 @@ class PhantomBody:
     """How far osteophytes stand out at the edges of the endplates, mm."""
     nodes: tuple[Node, ...]
     lesions: tuple[Lesion, ...]
+    fracture: str = ""
+    """What kind of compression it has, if any."""
+    slip: float = 0.0
+    """How far it has slipped forwards on the one below, as a fraction of its depth."""
 
     @property
     def size_ratio(self) -> float:
@@ -212,6 +216,8 @@ def build_spine(rng: np.random.Generator, region: str, disease: float) -> Spine:
                 ill.lip * width / 50,
                 ill.nodes,
                 ill.lesions,
+                ill.fracture,
+                ill.slip,
             )
         )
     bodies.reverse()

@@ -46,6 +46,8 @@ class Disease:
     """By how much the front is lower than the back, as a fraction of the height."""
     nodes: tuple[Node, ...]
     lesions: tuple[Lesion, ...]
+    fracture: str
+    """What kind of compression it has, "wedge", "biconcave" or "crush"; empty without one."""
 
 
 def draw_diseases(rng: np.random.Generator, names: list[str], disease: float) -> dict[str, Disease]:
@@ -93,10 +95,12 @@ def _draw(
         wear = rng.uniform(0.7, 1.0)
     height = width = hollow = 1.0
     front_loss = 0.0
+    compression = ""
     lesions = []
     if rng.random() < fracture:
         # An old or fresh compression: a wedge, a biconcave one, or a crush.
         kind = rng.choice(3, p=[0.55, 0.25, 0.2])
+        compression = ("wedge", "biconcave", "crush")[kind]
         front_loss = rng.uniform(0.1, 0.25 + 0.3 * disease) if kind == 0 else 0.0
         hollow = rng.uniform(1.5, 2.0 + 1.5 * disease) if kind == 1 else 1.0
         height = rng.uniform(0.9 - 0.4 * disease, 0.9) if kind == 2 else 1.0
@@ -141,4 +145,5 @@ def _draw(
         front_loss=front_loss,
         nodes=tuple(dents),
         lesions=tuple(lesions),
+        fracture=compression,
     )

@@ -26,6 +26,7 @@ from .painting import paint_body, paint_canal, paint_disc, paint_posterior_eleme
 from .scanner import Scanner
 from .structures import Structure
 from .trunk import paint_trunk
+from .truth import SpineTruth, truth_of
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Phantom:
     levels: sitk.Image
     """The VerSe number of the vertebra that a voxel belongs to (S1 = 26), of a disc that of the vertebra above it."""
     contrast: str
+    truth: SpineTruth
+    """Heights, endplates, fractures and slips as they were drawn."""
 
     @property
     def bodies(self) -> sitk.Image:
@@ -111,7 +114,7 @@ def make_phantom(
 
     turn = rotation(scan, oblique_degrees)
     arrays = (scanner.take(scan, canvas, grid, course), grid.truth(canvas.structures), grid.truth(canvas.levels))
-    return Phantom(*(grid.as_image(array, turn) for array in arrays), contrast)
+    return Phantom(*(grid.as_image(array, turn) for array in arrays), contrast, truth_of(spine, turn))
 
 
 def _image_centre(

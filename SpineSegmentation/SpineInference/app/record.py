@@ -31,13 +31,13 @@ class Record:
     """Everything that is known of a run, so that its result can be understood and repeated later.
 
     `contents` are the names of the other files of the folder by kind: "labels", "segmentation", "measurements",
-    "overview"; `files` maps the same names to their SHA-256. `segments` are what was found, vertebrae from the top to
-    the bottom first; `partial` the label values of bodies that the border of the scan cuts off. `measurements` are
-    those of `measurements.as_json`, `dice_per_slice` those of `slice_agreement` where there was a reference. `seconds`
-    are those of each stage, `notes` sentences for the user. `placement` is how a single slice was taken to lie, None
-    where its file said all. `shading_removed`: how many times brighter the brightest
-    part was than the darkest, where that was evened out without being asked for. `model_checksums` are the SHA-256 of
-    the networks by the names in `models`.
+    "morphometry", "morphometry_json", "centres", "overview", "morphometry_picture"; `files` maps the same names to
+    their SHA-256. `segments` are what was found, vertebrae from the top to the bottom first; `partial` the label values
+    of bodies that the border of the scan cuts off. `measurements` are those of `measurements.as_json`, `dice_per_slice`
+    those of `slice_agreement` where there was a reference. `seconds` are those of each stage, `notes` sentences for the
+    user. `placement` is how a single slice was taken to lie, None where its file said all. `shading_removed`: how many
+    times brighter the brightest part was than the darkest, where that was evened out without being asked for.
+    `model_checksums` are the SHA-256 of the networks by the names in `models`.
     """
 
     scan: str

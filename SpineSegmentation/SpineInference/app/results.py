@@ -14,6 +14,7 @@ from ..files.atomic import atomic
 from ..files.result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
 from ..files.writing import write_labelmap, write_segmentation
 from ..measuring.measurements import as_json, write_csv
+from ..measuring.morphometry import tables
 from ..pipeline import Result
 from .record import Record, UsedDevice
 from .requests import Request
@@ -25,8 +26,10 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
     """Write `result` into `folder`, all of it or nothing, and return its record, which lists the files by kind.
 
     The files are named after the folder: "labels" NAME_labels.nii.gz (or .nrrd), "segmentation" NAME.seg.nrrd,
-    "measurements" NAME_measurements.csv, "overview" NAME_overview.png if asked for, and "record" NAME_result.json.
-    Raises SpineError for a folder that cannot be written or holds files of somebody else (see `result_folder`).
+    "measurements" NAME_measurements.csv, "morphometry" NAME_morphometry.csv and "morphometry_json"
+    NAME_morphometry.json where there are vertebrae, "overview" NAME_overview.png if asked for, and "record"
+    NAME_result.json. Raises SpineError for a folder that cannot be written or holds files of somebody else (see
+    `result_folder`).
     """
     name = folder.name
     with result_folder(folder) as temporary:
@@ -38,6 +41,11 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
         write_labelmap(result.labels, files["labels"])
         write_segmentation(result.labels, result.segments, files["segmentation"])
         write_csv(result.measurements, files["measurements"])
+        if result.morphometry:
+            files["morphometry"] = temporary / f"{name}_morphometry.csv"
+            files["morphometry_json"] = temporary / f"{name}_morphometry.json"
+            tables.write_csv(result.morphometry, files["morphometry"])
+            tables.write_json(result.morphometry, files["morphometry_json"])
         # Slicer's own Python has no matplotlib, and looks at the result in better ways.
         if request.overview and importlib.util.find_spec("matplotlib") is not None:
             from ..picture.overview import write_overview

@@ -67,14 +67,14 @@ def shape_of(mask: np.ndarray, steps: np.ndarray, upwards: np.ndarray) -> BodySh
         return BodyShape()
     frame = _frame(axis)
     for _ in range(0 if _is_cut_across(mask, steps, axis) else _REFINEMENTS):
-        axis = _axis_by_endplates(_sampled(mask, steps, frame), frame)
+        axis = _axis_by_endplates(sample_body(mask, steps, frame), frame)
         if _is_lying(axis):
             return BodyShape()
         frame = _frame(axis)
     # Nothing can be measured along an axis of the scan that has one slice only.
     flat = [steps[i] / np.linalg.norm(steps[i]) for i in range(3) if mask.shape[i] == 1]
     in_view = [all(abs(direction @ normal) < math.sqrt(0.5) for normal in flat) for direction in frame]
-    heights, depth, width = _lengths(_sampled(mask, steps, frame))
+    heights, depth, width = _lengths(sample_body(mask, steps, frame))
     if not in_view[0]:
         heights, depth = (None, heights[1], None), None
     if not in_view[1]:
@@ -136,7 +136,7 @@ def _axis_by_normals(mask: np.ndarray, steps: np.ndarray, upwards: np.ndarray) -
 
 
 @dataclass(frozen=True)
-class _Sampled:
+class SampledBody:
     """How full (0..1) the body is on a grid along its posterior, left and superior axis around its centroid.
 
     `grid`: positions in mm along each axis, `step_mm` apart; `size`: how far the body reaches, roughly.
@@ -156,7 +156,7 @@ class _Sampled:
         return np.abs(self.grid[axis]) <= fraction * self.size[axis] / 2
 
 
-def _sampled(mask: np.ndarray, steps: np.ndarray, frame: np.ndarray) -> _Sampled:
+def sample_body(mask: np.ndarray, steps: np.ndarray, frame: np.ndarray) -> SampledBody:
     voxels = np.argwhere(mask)
     centre = voxels.mean(axis=0)
     offsets = np.einsum("va,af->vf", voxels - centre, steps @ frame.T)
@@ -171,10 +171,10 @@ def _sampled(mask: np.ndarray, steps: np.ndarray, frame: np.ndarray) -> _Sampled
     first = np.where(single, 0, centre + 1) - to_index @ half
     shape = tuple(2 * count + 1 for count in half)
     density = ndimage.affine_transform(padded, to_index, first, shape, order=1, mode="constant")
-    return _Sampled(density, grid, step_mm)
+    return SampledBody(density, grid, step_mm)
 
 
-def _axis_by_endplates(body: _Sampled, frame: np.ndarray) -> np.ndarray:
+def _axis_by_endplates(body: SampledBody, frame: np.ndarray) -> np.ndarray:
     """The body axis from planes through the inner parts of both endplates, where `frame` is nearly right."""
     behind, left = (body.grid[axis][body.middle(axis, _ENDPLATE)] for axis in range(2))
     inside = body.density[body.middle(0, _ENDPLATE)][:, body.middle(1, _ENDPLATE)] >= 0.5
@@ -189,11 +189,11 @@ def _axis_by_endplates(body: _Sampled, frame: np.ndarray) -> np.ndarray:
     return normals.sum(axis=0) @ frame / np.linalg.norm(normals.sum(axis=0))
 
 
-def _lengths(body: _Sampled) -> tuple[tuple[float | None, ...], float | None, float | None]:
+def _lengths(body: SampledBody) -> tuple[tuple[float | None, ...], float | None, float | None]:
     """Anterior, middle and posterior height, depth and width in mm."""
     mid_height = body.middle(2, _MIDDLE_HEIGHT)
-    front_and_back = _walls(body.grid[0], body.density[:, body.middle(1, _SLAB)][:, :, mid_height].mean(axis=(1, 2)))
-    sides = _walls(body.grid[1], body.density[body.middle(0, _SLAB)][:, :, mid_height].mean(axis=(0, 2)))
+    front_and_back = walls(body.grid[0], body.density[:, body.middle(1, _SLAB)][:, :, mid_height].mean(axis=(1, 2)))
+    sides = walls(body.grid[1], body.density[body.middle(0, _SLAB)][:, :, mid_height].mean(axis=(0, 2)))
     width = sides and sides[1] - sides[0]
     columns = body.density[:, body.middle(1, _SLAB)].sum(axis=2).mean(axis=1) * body.step_mm
     if front_and_back is None:
@@ -206,7 +206,7 @@ def _lengths(body: _Sampled) -> tuple[tuple[float | None, ...], float | None, fl
     return heights, back - front, width
 
 
-def _walls(positions: np.ndarray, density: np.ndarray) -> tuple[float, float] | None:
+def walls(positions: np.ndarray, density: np.ndarray) -> tuple[float, float] | None:
     """Where `density` first rises above and last falls below one half, between the samples."""
     full = np.flatnonzero(density >= 0.5)
     if not len(full) or full[0] == 0 or full[-1] == len(density) - 1:

@@ -12,6 +12,8 @@ from ..placement import SlicePlacement
 from ..volume.slice_placement import placed
 from .matching import Places, find_labels, layers_of
 from .measurements import as_json, measure
+from .morphometry.spine_measures import on_scan, spine_measures
+from .morphometry.tables import as_json as morphometry_as_json
 from .single_slice import told_of_slice
 from .slice_agreement import dice_per_slice
 
@@ -23,8 +25,9 @@ def remeasure(
     reference: sitk.Image | None = None,
     placement: SlicePlacement | None = None,
 ) -> dict[str, Any]:
-    """What is in `labels`: "measurements" as `measurements.as_json` puts them, and "dice_per_slice", None without a
-    `reference`. Both are unsigned integers in any orientation, in several components where segments overlap.
+    """What is in `labels`: "measurements" as `measurements.as_json` puts them, "morphometry" as `morphometry.tables`
+    does, and "dice_per_slice", None without a `reference`. Both are unsigned integers in any orientation, in several
+    components where segments overlap.
 
     `bodies` are the names of vertebrae by label value, in any order, and `structures` those of everything else. What
     was erased altogether is left out. `placement` is that in the record of a single slice. Raises SpineError where
@@ -41,10 +44,16 @@ def remeasure(
     vertebrae = _from_the_top(vertebrae, places, labels)
     partial = {body.label for body in vertebrae if _is_at_the_border(*places[body.label])}
     measurements = measure(labels, vertebrae if bodies else None, partial, reference, others)
+    morphometry = spine_measures(labels, measurements.vertebrae, placement is None or placement.has_scale)
     if placement:
         measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
+        morphometry = on_scan(morphometry, labels, grid)
     slices = None if reference is None else dice_per_slice(labels, reference)
-    return {"measurements": as_json(measurements), "dice_per_slice": slices}
+    return {
+        "measurements": as_json(measurements),
+        "morphometry": morphometry_as_json(morphometry),
+        "dice_per_slice": slices,
+    }
 
 
 def _segment(label: int, name: str, is_vertebra: bool) -> Segment:

@@ -33,7 +33,7 @@ def names(image: sitk.Image) -> dict[int, str]:
 def test_the_table_is_that_of_a_run():
     measured = remeasure(drawn(), names(drawn()), {})
     expected = measure(drawn(), [LEVELS[name] for name in NAMES], {LEVELS["L3"].label})
-    assert measured == {"measurements": as_json(expected), "dice_per_slice": None}
+    assert measured["measurements"] == as_json(expected) and measured["dice_per_slice"] is None
     assert [row["level"] for row in measured["measurements"]["vertebrae"]] == list(NAMES)
     assert [row["partial"] for row in measured["measurements"]["vertebrae"]] == [False, False, True]
 

@@ -1,0 +1,1 @@
+"""What radiologists measure of a spine, from its vertebral bodies: deformities, slips and curves."""

@@ -1,0 +1,168 @@
+"""Endplates by a robust fit that says how sure it is.
+
+A body is cut into columns along its axis; their ends are the points of an endplate. Endplates are hollow, some deeply
+and not in the middle, but their rim lies in a plane: that through the columns a little inside the outline of the body,
+in front and behind. What is no rim, such as a Schmorl node, is left out by a fit that begins with what most columns
+agree on (RANSAC, Fischler & Bolles 1981) and ends with Tukey's biweight (Beaton & Tukey 1974). How sure the fit is
+tells the jackknife over patches of the rim (Künsch 1989): neighbouring columns err together, patches do not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from ..body_shape import SampledBody
+from .frames import Scan
+
+RIM = 0.08, 0.22
+"""The rim: columns that stand so many depths inside the outline. Nearer to it edges are round."""
+INNER_WIDTH = 0.6
+"""The middle part of the width in which columns are taken; uncinate processes lie outside."""
+_SECTION = 0.5
+"""The outline of the body is that of the middle half of its height, where no osteophytes are."""
+_FEWEST_COLUMNS = 6
+_LEAST_SEEN = 0.6
+"""An endplate is cut off by the scan when fewer of its columns end inside."""
+_TRIALS, _TOLERANCE_MM = 200, 0.5
+"""The fit starts from the one of so many random planes through three columns that most follow to half a mm."""
+_ROUNDS = 7
+_TUKEY, _TO_SIGMA = 4.685, 1.4826
+_LEAST_SIGMA_MM = 0.2
+"""What the stairs of voxels leave at best."""
+_ERRORS_TOGETHER = 2.3
+"""By how much the errors of generated spines are larger than the jackknife says: patches are not quite independent."""
+_LEAST_ERROR_MM = 0.15
+"""How exactly voxels of 1 mm tell where a plane is at best; over half a depth also how it leans."""
+_PATCHES = 4
+"""The endplate is divided into as many strips front to back and side to side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Endplate:
+    """The plane of its rim along the body's axis, w = a + b u + c v in mm, u posterior and v left of its `centre`.
+
+    `coefficients` are a to c; `replicates` [patches, 3] those without one patch each, for the jackknife. `fitted` is
+    the share of the rim's columns that follow. `places` [n, 2] and `ends` [n] are all columns inside the outline.
+    """
+
+    centre: tuple[float, float]
+    coefficients: np.ndarray
+    replicates: np.ndarray
+    fitted: float
+    places: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def slopes(self) -> np.ndarray:
+        """Rise of the rim towards posterior and left."""
+        return self.coefficients[1:]
+
+    @property
+    def slope_errors(self) -> np.ndarray:
+        """Standard errors of the slopes."""
+        half = max(np.ptp(self.places[:, 0]) / 2, 1.0)
+        return np.hypot(_jackknife(self.replicates[:, 1:]), _LEAST_ERROR_MM / half)
+
+    def rim(self, back: float | np.ndarray, left: float) -> float | np.ndarray:
+        """w of the plane of the rim at a place (mm)."""
+        a, b, c = self.coefficients
+        return a + b * (back - self.centre[0]) + c * (left - self.centre[1])
+
+    def rim_error(self, back: float, left: float) -> float:
+        """The standard error of `rim` at a place (mm)."""
+        error = _jackknife(self.replicates @ [1.0, back - self.centre[0], left - self.centre[1]])
+        return float(np.hypot(error, _LEAST_ERROR_MM))
+
+    def level(self, back: float, left: float, radius: float) -> float:
+        """w of the bone itself around a place (mm): the median of the columns there."""
+        away = np.hypot(*(self.places - [back, left]).T)
+        return float(np.median(self.ends[away <= max(radius, away.min())]))
+
+
+def fit_endplates(
+    body: SampledBody, axes: np.ndarray, centroid: np.ndarray, scan: Scan
+) -> tuple[Endplate | None, Endplate | None]:
+    """The superior and inferior endplate of a body sampled along its `axes`; None where the scan cuts it off, or for
+    a handful of columns."""
+    section = body.density[:, :, body.middle(2, _SECTION)].mean(axis=2) >= 0.5
+    if not section.any():
+        return None, None
+    depth, width = (np.count_nonzero(section.any(axis=other)) * body.step_mm for other in (1, 0))
+    centre = tuple(float(grid[section.any(axis=other)].mean()) for grid, other in zip(body.grid, (1, 0), strict=False))
+    beside = np.abs(body.grid[1] - centre[1])
+    if 1 in scan.shape:  # there is nothing beside the slice: one row of columns says all
+        inside = ndimage.distance_transform_edt(np.pad(section.any(axis=1), 1))[1:-1, None] * body.step_mm
+        chosen = section & (beside == beside.min())
+    else:
+        inside = ndimage.distance_transform_edt(np.pad(section, 1))[1:-1, 1:-1] * body.step_mm
+        chosen = section & (beside <= INNER_WIDTH * width / 2)
+    # From centre to centre of voxels, of which the outline runs in between.
+    inside = (np.broadcast_to(inside, section.shape)[chosen] - body.step_mm / 2) / depth
+    places = np.stack([x[chosen] for x in np.meshgrid(*body.grid[:2], indexing="ij")], axis=1)
+    columns = body.density[chosen]
+    rim = (inside >= RIM[0]) & (inside <= RIM[1])
+    # An end is seen where the scan goes on beyond it.
+    beyond = 0.75 * np.abs(axes[2] @ scan.directions.T) @ scan.spacing
+    endplates = []
+    for outwards in (1, -1):
+        ends = _crossings(columns[:, ::-outwards], body.grid[2][::-outwards])
+        seen = scan.holds(centroid + np.column_stack([places, ends + outwards * beyond]) @ axes)
+        good = rim & seen
+        cut = np.count_nonzero(good) < max(_FEWEST_COLUMNS, _LEAST_SEEN * np.count_nonzero(rim))
+        endplates.append(None if cut else _fit(places, ends, good, seen, centre))
+    return endplates[0], endplates[1]
+
+
+def _crossings(density: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Where each column [n, w] first rises above one half, between the samples."""
+    first = (density >= 0.5).argmax(axis=1)
+    rows, before = np.arange(len(density)), np.maximum(first - 1, 0)
+    low, high = density[rows, before], density[rows, first]
+    part = np.where(high > low, (0.5 - low) / np.where(high > low, high - low, 1), 1)
+    return heights[before] + np.clip(part, 0, 1) * (heights[first] - heights[before])
+
+
+def _fit(
+    places: np.ndarray, ends: np.ndarray, rim: np.ndarray, seen: np.ndarray, centre: tuple[float, float]
+) -> Endplate:
+    terms = np.column_stack([np.ones(np.count_nonzero(rim)), places[rim] - centre])
+    heights = ends[rim]
+    coefficients = _consensus(terms, heights)
+    for _ in range(_ROUNDS):
+        residuals = np.abs(heights - terms @ coefficients)
+        near = residuals[residuals <= 3 * _TOLERANCE_MM]
+        sigma = max(_LEAST_SIGMA_MM, _TO_SIGMA * float(np.median(near)) if len(near) else 0.0)
+        weights = np.square(np.clip(1 - np.square(residuals / (_TUKEY * sigma)), 0, None))
+        coefficients = _solved(terms, heights, weights)
+    patches = _strips(terms[:, 1]) * _PATCHES + _strips(terms[:, 2])
+    replicates = [_solved(terms, heights, np.where(patches == patch, 0, weights)) for patch in np.unique(patches)]
+    return Endplate(centre, coefficients, np.array(replicates), float((weights > 0).mean()), places[seen], ends[seen])
+
+
+def _strips(places: np.ndarray) -> np.ndarray:
+    """Which of as many strips with equally many columns each place is in; in a single slice there is one across it."""
+    edges = np.quantile(places, np.arange(1, _PATCHES) / _PATCHES)
+    return np.searchsorted(edges, places, side="left") if np.ptp(places) else np.zeros(len(places), int)
+
+
+def _consensus(terms: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """RANSAC: no group of columns that lie elsewhere, such as those in a node, counts."""
+    drawn = np.random.default_rng(0).integers(len(ends), size=(_TRIALS, terms.shape[1]))
+    # Least squares with a trace of damping: three columns may stand in a row, which say little together.
+    normal = np.einsum("kni,knj->kij", terms[drawn], terms[drawn]) + 1e-6 * np.eye(terms.shape[1])
+    trials = np.linalg.solve(normal, np.einsum("kni,kn->ki", terms[drawn], ends[drawn])[..., None])[..., 0]
+    followers = (np.abs(ends - np.einsum("ki,ni->kn", trials, terms)) <= _TOLERANCE_MM).sum(axis=1)
+    return trials[followers.argmax()]
+
+
+def _solved(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    # The pseudo-inverse: in a single slice nothing tells the slope across it, which is then 0.
+    weighted = terms * weights[:, None]
+    normal = np.einsum("ni,nj->ij", weighted, terms)
+    return np.linalg.pinv(normal, rcond=1e-10) @ np.einsum("ni,n->i", weighted, ends)
+
+
+def _jackknife(replicates: np.ndarray) -> np.ndarray:
+    count = len(replicates)
+    return _ERRORS_TOGETHER * np.sqrt((count - 1) / count * np.square(replicates - replicates.mean(axis=0)).sum(axis=0))

@@ -1,0 +1,91 @@
+"""What a measure is: a number at a place of the spine, how sure it is, what speaks against it, and where it was taken.
+
+Every kind of measure has a `Definition` with its unit and source, so that whoever adds one (of discs, of the canal)
+adds a definition and a function that finds its values, and tables, pictures and reports know it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+CUT_OFF = "cut off by the scan"
+DOUBTFUL_BODY = "doubtful body"
+UNSURE_ENDPLATE = "unsure endplate"
+"""The marks: no value because the scan ends there; a value that rests on a body of low quality, or on an endplate that
+does not tell its direction to 4 degrees."""
+
+Line = tuple[tuple[float, float, float], tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A kind of measure: its `title`, the `unit` ("mm", "deg", "%", "ratio", "grade" or "" for a word), its `source`,
+    and the range that the source calls normal, where it states one."""
+
+    title: str
+    unit: str
+    source: str
+    normal: tuple[float | None, float | None] | None = None
+
+
+GENANT = "Genant et al. 1993, J Bone Miner Res 8:1137"
+EASTELL = "Eastell et al. 1991, J Bone Miner Res 6:207"
+MEYERDING = "Meyerding 1932, Surg Gynecol Obstet 54:371"
+COBB = "Cobb 1948, Instr Course Lect 5:261"
+LENKE = "Lenke et al. 2001, J Bone Joint Surg Am 83:1169"
+VIALLE = "Vialle et al. 2005, J Bone Joint Surg Am 87:260"
+
+DEFINITIONS: dict[str, Definition] = {
+    "anterior_height": Definition("Anterior height", "mm", GENANT),
+    "middle_height": Definition("Middle height", "mm", GENANT),
+    "posterior_height": Definition("Posterior height", "mm", GENANT),
+    "wedge_ratio": Definition("Anterior / posterior height", "ratio", EASTELL),
+    "biconcave_ratio": Definition("Middle / posterior height", "ratio", EASTELL),
+    "crush_ratio": Definition("Height / that of the neighbours", "ratio", EASTELL),
+    "deformity": Definition("Deformity", "", GENANT),
+    "genant_grade": Definition("Genant grade (suggested)", "grade", GENANT),
+    "slip": Definition("Slip", "mm", MEYERDING),
+    "slip_percent": Definition("Slip", "%", MEYERDING),
+    "meyerding_grade": Definition("Meyerding grade", "grade", MEYERDING),
+    "disc_angle": Definition("Disc angle", "deg", COBB),
+    "segmental_angle": Definition("Segmental angle", "deg", COBB),
+    "lumbar_lordosis": Definition("Lumbar lordosis", "deg", VIALLE),
+    "thoracic_kyphosis": Definition("Thoracic kyphosis", "deg", LENKE, (10.0, 40.0)),
+    "cervical_lordosis": Definition("Cervical lordosis", "deg", COBB),
+    "coronal_cobb": Definition("Coronal Cobb angle", "deg", COBB, (None, 10.0)),
+    "coronal_apex": Definition("Apex of the coronal curve", "", COBB),
+}
+"""Every measure by its name."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number, or word, of `kind` "body", "level" (two neighbouring bodies) or "curve".
+
+    `name` is one of `DEFINITIONS`; `at` the body ("L3"), the level ("L4-L5") or both ends of a curve. `value` is None
+    where it cannot be told, and `marks` say why, or what speaks against a value that is there. `error` is its standard
+    error in the same unit, as far as the fit of the endplates knows it. `lines` are where it was taken, LPS mm.
+    """
+
+    kind: str
+    at: str
+    name: str
+    value: float | int | str | None
+    error: float | None = None
+    marks: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = field(default=())
+
+    @property
+    def definition(self) -> Definition:
+        return DEFINITIONS[self.name]
+
+    @property
+    def digits(self) -> int:
+        """Decimals that a value is worth."""
+        return {"mm": 1, "deg": 1, "%": 0, "ratio": 2}.get(self.definition.unit, 0)
+
+
+def line(start: Sequence[float] | np.ndarray, end: Sequence[float] | np.ndarray) -> Line:
+    """A line between two points in plain numbers, to a hundredth of a mm."""
+    return tuple(tuple(round(float(x), 2) for x in point) for point in (start, end))
