@@ -35,7 +35,8 @@ examples:
   spine-segment archive -o shared/results --cluster head-node:6379 --threads 4
 
 For every scan OUT gets a folder named after it, with the label map (.nii.gz), the same as a segmentation for
-3D Slicer (.seg.nrrd), the measurements (.csv), a record of the run (.json) and an overview picture (.png).
+3D Slicer (.seg.nrrd), the measurements and the measures of the spine (.csv, .json), the centres of the bodies
+(.mrk.json), a record of the run (.json) and pictures (.png).
 The folder of an earlier run is replaced if its files have not been changed since; any other is refused.
 
 With --cluster each scan takes as many processor cores as it has --threads (default: up to 4), 4 GB of memory and, if
@@ -304,7 +305,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help="spread the scans over the Ray cluster at host:port or ray://host:port, or over this computer (local)",
     )
-    parser.add_argument("--no-overview", action="store_true", help="write no overview picture")
+    parser.add_argument("--no-overview", action="store_true", help="write no pictures")
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     parser.add_argument("--list-models", action="store_true", help="list the models and stop")
     parser.add_argument("--verify-models", action="store_true", help="check the files of all models and stop")

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from .. import __version__
 from ..files.atomic import atomic
+from ..files.markups import write_points
 from ..files.result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
 from ..files.writing import write_labelmap, write_segmentation
 from ..measuring.measurements import as_json, write_csv
@@ -26,10 +27,10 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
     """Write `result` into `folder`, all of it or nothing, and return its record, which lists the files by kind.
 
     The files are named after the folder: "labels" NAME_labels.nii.gz (or .nrrd), "segmentation" NAME.seg.nrrd,
-    "measurements" NAME_measurements.csv, "morphometry" NAME_morphometry.csv and "morphometry_json"
-    NAME_morphometry.json where there are vertebrae, "overview" NAME_overview.png if asked for, and "record"
-    NAME_result.json. Raises SpineError for a folder that cannot be written or holds files of somebody else (see
-    `result_folder`).
+    "measurements" NAME_measurements.csv and, if asked for, "overview" NAME_overview.png. Where there are vertebrae also
+    "centres" NAME_centres.mrk.json, "morphometry" NAME_morphometry.csv, "morphometry_json" NAME_morphometry.json and
+    "morphometry_picture" NAME_morphometry.png. The "record" is NAME_result.json. Raises SpineError for a folder that
+    cannot be written or holds files of somebody else (see `result_folder`).
     """
     name = folder.name
     with result_folder(folder) as temporary:
@@ -41,6 +42,12 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
         write_labelmap(result.labels, files["labels"])
         write_segmentation(result.labels, result.segments, files["segmentation"])
         write_csv(result.measurements, files["measurements"])
+        centres = {
+            row.level: row.centroid_lps_mm for row in result.measurements.vertebrae if row.centroid_lps_mm is not None
+        }
+        if centres:
+            files["centres"] = temporary / f"{name}_centres.mrk.json"
+            write_points(centres, files["centres"])
         if result.morphometry:
             files["morphometry"] = temporary / f"{name}_morphometry.csv"
             files["morphometry_json"] = temporary / f"{name}_morphometry.json"
@@ -48,10 +55,14 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
             tables.write_json(result.morphometry, files["morphometry_json"])
         # Slicer's own Python has no matplotlib, and looks at the result in better ways.
         if request.overview and importlib.util.find_spec("matplotlib") is not None:
+            from ..picture.morphometry_picture import write_morphometry_picture
             from ..picture.overview import write_overview
 
             files["overview"] = temporary / f"{name}_overview.png"
             write_overview(scan, result, name, files["overview"])
+            if result.morphometry:
+                files["morphometry_picture"] = temporary / f"{name}_morphometry.png"
+                write_morphometry_picture(scan, result, name, files["morphometry_picture"])
         record = Record(
             scan=request.input,
             request=request,

@@ -103,8 +103,11 @@ class Canvas:
         size = place.width / self.width, place.height / self.height
         self.figure.add_artist(Patch(corner, *size, facecolor=_rgb(colour), linewidth=0))
 
-    def view(self, place: Rectangle, view: View, segments: list[Segment], scale_bar: bool = True) -> None:
-        """A slice in `place`, centred, as large as it fits, with contours, names and letters of orientation."""
+    def view(self, place: Rectangle, view: View, segments: list[Segment], scale_bar: bool = True) -> "Axes":
+        """A slice in `place`, centred, as large as it fits, with contours, names and letters of orientation.
+
+        Returns matplotlib's axes, in mm from the upper left corner of the view.
+        """
         self.text(place.left, place.top - 8, view.plane.capitalize(), 14, MUTED)
         axes = self._axes(place, view)
         height_mm, width_mm = view.size_mm
@@ -119,6 +122,7 @@ class Canvas:
         _draw_letters(axes, place, view, names)
         if scale_bar:
             _draw_scale_bar(axes, place, pixels_per_mm)
+        return axes
 
     def _axes(self, place: Rectangle, view: View) -> "Axes":
         position = (

@@ -23,7 +23,8 @@ class View:
 
     `image` is float32 [rows, columns] from 0 (black) to 1 (white), `labels` are the label values of the same pixels,
     and `pixel_mm` is their (height, width). `cuts` says where the slices of the other planes cut this one:
-    plane -> (0 for a row or 1 for a column, its position in pixels).
+    plane -> (0 for a row or 1 for a column, its position in pixels). Rows and columns run along the canonical array's
+    `axes`, from its indices `first` on.
     """
 
     plane: str
@@ -31,6 +32,8 @@ class View:
     labels: np.ndarray
     pixel_mm: tuple[float, float]
     cuts: dict[str, tuple[int, float]]
+    axes: tuple[int, int]
+    first: tuple[int, int]
 
     @property
     def size_mm(self) -> tuple[float, float]:
@@ -68,7 +71,9 @@ def make_views(scan: sitk.Image, labels: sitk.Image, partial: set[int]) -> list[
                 cuts[other] = (0 if axis == rows else 1, index[axis] + 0.5 - box[axis].start)
         box[SLICE_AXIS[plane]] = index[SLICE_AXIS[plane]]
         here = tuple(box)
-        views.append(View(plane, _windowed(grey[here]), values[here].copy(), (spacing[rows], spacing[columns]), cuts))
+        first = around[plane][rows].start, around[plane][columns].start
+        pixel_mm = spacing[rows], spacing[columns]
+        views.append(View(plane, _windowed(grey[here]), values[here].copy(), pixel_mm, cuts, (rows, columns), first))
     return views
 
 
