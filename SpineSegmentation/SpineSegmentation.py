@@ -37,7 +37,7 @@ class SpineSegmentation(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("Spine Segmentation")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        self.parent.dependencies = ["Segmentations", "Tables", "Terminologies", "Plots"]
+        self.parent.dependencies = ["Segmentations", "Tables", "Terminologies", "Plots", "Markups"]
         self.parent.contributors = ["SpineSegmentation contributors"]
         self.parent.helpText = _(
             "Finds the vertebral bodies in an MR scan of the spine, names and measures them. Choose the scan, say "
@@ -103,6 +103,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def setup(self):
         from SpineSegmentationLib.panel.InputSection import InputSection
+        from SpineSegmentationLib.panel.MeasuresSection import MeasuresSection
         from SpineSegmentationLib.panel.ModelSection import ModelSection
         from SpineSegmentationLib.panel.OptionsSection import OptionsSection
         from SpineSegmentationLib.panel.ResultSection import ResultSection
@@ -123,11 +124,12 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.model = ModelSection(self.ui, self.logic)
         self.options = OptionsSection(self.ui, self.logic)
         self.results = ResultSection(self.ui, self.logic, self.model)
+        self.measures = MeasuresSection(self.ui, self.logic)
         self.run = RunSection(self.ui, self.logic, self.model.forgetMessage, self.onResult)
         self.scans = ScansSection(self.ui, self.logic, self.run.segmentSeveral)
         self.sight = Sight(uiWidget)
         self.watcher = SceneWatcher(uiWidget, self.onSceneModified)
-        self._sections = [self.input, self.model, self.options, self.results, self.run, self.scans]
+        self._sections = [self.input, self.model, self.options, self.results, self.measures, self.run, self.scans]
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)

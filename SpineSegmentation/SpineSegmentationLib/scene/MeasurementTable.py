@@ -5,6 +5,7 @@ segmentation and charts, also in a scene that was saved and loaded.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import slicer
@@ -102,8 +103,13 @@ def isMeasuredAgain(tableNode: "slicer.vtkMRMLTableNode") -> bool:
 def centreOf(row: dict[str, Cell], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:
     """The centre of a vertebral body in the world (RAS, mm), below all parent transforms; None if it is not known."""
     lps = [row.get(f"centroid_{direction}_mm") for direction in ("left", "posterior", "superior")]
+    return None if None in lps else pointInWorld(lps, tableNode)
+
+
+def pointInWorld(lps: Sequence[float], tableNode: "slicer.vtkMRMLTableNode") -> tuple[float, float, float] | None:
+    """Where a point that was measured (LPS, mm) is in the world (RAS, mm); None where the segmentation is gone."""
     segmentationNode = segmentationOf(tableNode)
-    if None in lps or segmentationNode is None:
+    if segmentationNode is None:
         return None
     world = [0.0, 0.0, 0.0]
     measuredAt = tableNode.GetAttribute(_TO_WORLD)

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from SpineInference.anatomy import Segment
 from SpineInference.app.record import Record
+from SpineInference.schema import load_json
 
 from .MeasurementTable import addMeasurementTable, setPlacement
 from .ResultNodes import markResult
@@ -17,6 +18,7 @@ from .ResultPlots import addDiceChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
 from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
 from .SegmentShapes import keepShapes, shapesOf
+from .SpineMeasures import setMeasures
 from .VolumeExchange import isPicture, moved
 from .VolumeInfo import planeOfSingleSlice
 
@@ -83,6 +85,9 @@ def importResult(
             setPlacement(node, record.placement)
         _describeShading(tableNode, record.shading_removed)
         markResult([made[0], tableNode], record)
+        if "morphometry_json" in record.contents:
+            path = folder / record.contents["morphometry_json"]
+            setMeasures(tableNode, load_json(path.read_bytes(), str(path)))
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
         segmentationNode.CreateDefaultDisplayNodes()
     except Exception:

@@ -26,6 +26,7 @@ from ..scene.ResultNodes import markAs, structuresOf
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
 from ..scene.SegmentationScene import removeNode
 from ..scene.SegmentShapes import Shape, isSameShape, keepShapes, keptShapes, shapesOf
+from ..scene.SpineMeasures import setMeasures
 from ..scene.VolumeExchange import checkTransform, moved, toWorldOf
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
@@ -146,6 +147,7 @@ class Remeasurement:
         newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames, self._toWorld)[0]
         newTableNode.SetAttribute(REMEASURED_ATTRIBUTE, "yes")
         keepShapes(newTableNode, self._shapes)
+        setMeasures(newTableNode, answer["morphometry"])
         markAs(newTableNode, self._segmentationNode)
         return newTableNode
 

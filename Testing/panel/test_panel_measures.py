@@ -1,0 +1,90 @@
+"""The measures of the spine in the panel: their rows, the lines of a click, text and file."""
+
+import json
+
+import pytest
+from synthetic_result import with_result
+
+from SpineInference.measuring.morphometry.measure import CUT_OFF, Measure
+from SpineInference.measuring.morphometry.tables import as_json
+
+LINE = ((0.0, 0.0, 0.0), (30.0, 0.0, 0.0))
+MEASURES = [
+    Measure("body", "L4", "genant_grade", 2),
+    Measure("body", "L4", "deformity", "wedge"),
+    Measure("body", "L5", "genant_grade", 0),
+    Measure("level", "L4-L5", "slip", 3.04, lines=(LINE,)),
+    Measure("level", "L4-L5", "slip_percent", 9.2, lines=(LINE,)),
+    Measure("level", "L4-L5", "disc_angle", 11.26, 1.0),
+    Measure("level", "L4-L5", "segmental_angle", None, marks=(CUT_OFF,)),
+    Measure("curve", "L1-L5", "lumbar_lordosis", 41.5, 1.2, lines=(LINE, ((0.0, 40.0, 0.0), (30.0, 40.0, 0.0)))),
+]
+
+
+@pytest.fixture
+def panel(host, small_models, tmp_path):
+    panel = with_result(host, tmp_path)
+    from SpineSegmentationLib.scene.SpineMeasures import setMeasures
+
+    assert not panel.ui.measuresCollapsibleButton.visible, "an earlier result has none"
+    setMeasures(panel._parameterNode.result, as_json(MEASURES))
+    panel.updatePanel()
+    return panel
+
+
+def rows(panel) -> list[list[str]]:
+    table = panel.ui.measuresTable
+    items = [[table.item(row, column) for column in range(table.columnCount)] for row in range(table.rowCount)]
+    return [[item.text() for item in row if item is not None] for row in items]
+
+
+def test_rows_of_levels_curves_and_deformed_bodies(panel):
+    assert panel.ui.measuresCollapsibleButton.visible
+    assert rows(panel) == [
+        ["L4-L5 !", "3.0", "9", "11.3", "-"],
+        ["L4", "Genant grade (suggested) 2, Deformity wedge"],
+        ["L1-L5", "Lumbar lordosis 41.5°"],
+    ]
+    assert panel.ui.measuresTable.item(0, 0).toolTip() == CUT_OFF
+
+
+def lines() -> list:
+    import slicer
+
+    return list(slicer.util.getNodesByClass("vtkMRMLMarkupsLineNode"))
+
+
+def test_a_click_draws_locked_lines(host, panel):
+    panel.ui.measuresTable.selectRow(2)
+    host.process()
+    drawn = lines()
+    assert len(drawn) == 2 and all(node.GetLocked() and not node.GetSaveWithScene() for node in drawn)
+    assert [node.GetName() for node in drawn] == ["Lumbar lordosis 41.5°", " "]
+    point = [0.0, 0.0, 0.0]
+    drawn[0].GetNthControlPointPositionWorld(1, point)
+    assert point == [-30, 0, 0], "the world is RAS"
+    panel.ui.measuresTable.selectRow(0)
+    host.process()
+    assert [node.GetName() for node in lines()] == ["Slip 3.0 mm, Slip 9 %"]
+    panel._parameterNode.result = None
+    host.process()
+    assert lines() == [] and not panel.ui.measuresCollapsibleButton.visible
+
+
+def test_copy_and_save(host, panel, tmp_path):
+    import slicer
+
+    panel.ui.copyMeasuresButton.click()
+    text = slicer.app.clipboard().text()
+    assert "L4-L5: Slip 3.0 mm" in text and "not for clinical use" in text
+    host.dialogs.answer(str(tmp_path / "measures.csv"))
+    panel.ui.saveMeasuresButton.click()
+    assert "lumbar_lordosis,41.5,deg,1.2" in (tmp_path / "measures.csv").read_text()
+
+
+def test_measures_are_saved_with_the_scene(host, panel, tmp_path):
+    host.saveScene(tmp_path / "scene.mrb")
+    host.closeScene()
+    host.loadScene(tmp_path / "scene.mrb")
+    assert len(rows(panel)) == 3
+    assert json.loads(panel._parameterNode.result.GetAttribute("SpineSegmentation.Morphometry"))["use"]
