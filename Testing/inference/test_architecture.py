@@ -52,7 +52,7 @@ PACKAGES = {
     "SpineInference": Package(
         "SpineSegmentation/SpineInference/**/*.py",
         BUNDLED,
-        BUNDLED | HEAVY - {"lightning"} | {"tqdm", "ray", "pydicom"},
+        BUNDLED | HEAVY - {"lightning"} | {"tqdm", "ray", "pydicom", "highdicom"},
     ),
     "SpineSegmentationLib": Package(
         "SpineSegmentation/SpineSegmentationLib/**/*.py",

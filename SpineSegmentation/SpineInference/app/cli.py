@@ -298,7 +298,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--reference", metavar="MASK", help="mask to compare with; for several scans a folder with masks of their names"
     )
-    parser.add_argument("--format", choices=("nii.gz", "nrrd"), default="nii.gz", help="of the label map (%(default)s)")
+    parser.add_argument(
+        "--format",
+        choices=("nii.gz", "nrrd", "dicom-seg"),
+        default="nii.gz",
+        help="of the label map; dicom-seg adds a segmentation that belongs to the DICOM series (%(default)s)",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all)")
     parser.add_argument(
         "--cluster",

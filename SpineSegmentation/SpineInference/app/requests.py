@@ -5,6 +5,7 @@ imported and before any work.
 """
 
 import dataclasses
+import importlib.util
 import json
 import os
 from dataclasses import dataclass, field
@@ -22,17 +23,18 @@ from ..schema import parse_json
 class Request:
     """Segment the scan `input` into the folder `output` with these `options`.
 
-    `output` becomes a folder with the files of the result, which are named after it; see `result_folder` for
-    what happens to a folder that exists. `reference`: a mask of the same scan to compare with. `format`: of the label
-    map. `overview`: whether a picture of the result is drawn. `own_folder`: a folder that was made for this request
-    alone, with `input` and `output` in it; the worker removes it where the request is cancelled.
+    `output` becomes a folder with the files of the result, which are named after it; see `result_folder` for what
+    happens to a folder that exists. `reference`: a mask of the same scan to compare with. `format`: of the label map;
+    "dicom-seg" adds a DICOM segmentation to one in NIfTI. `overview`: whether a picture of the result is drawn.
+    `own_folder`: a folder that was made for this request alone, with `input` and `output` in it; the worker removes it
+    where the request is cancelled.
     """
 
     input: str
     output: str
     options: SegmentationOptions = field(default_factory=SegmentationOptions)
     reference: str | None = None
-    format: Literal["nii.gz", "nrrd"] = "nii.gz"
+    format: Literal["nii.gz", "nrrd", "dicom-seg"] = "nii.gz"
     overview: bool = True
     own_folder: str | None = None
 
@@ -55,6 +57,17 @@ def check_request(request: Request) -> None:
         # "folder#series" names one of several DICOM series in a folder (see `dicom.split_selector`).
         if path is not None and not os.path.exists(path) and not os.path.exists(path.rpartition("#")[0]):
             raise SpineError(f"the {what} {path} does not exist: check the path.")
+    if request.format == "dicom-seg":
+        _check_highdicom()
     check_output(Path(request.output))
     if request.own_folder is not None:
         check_owned(request.own_folder, (request.input, request.output), "input and output")
+
+
+
+def _check_highdicom() -> None:
+    if importlib.util.find_spec("highdicom") is None:
+        raise SpineError(
+            "a DICOM segmentation is written with highdicom, which is not installed: pip install highdicom, or choose "
+            "another format."
+        )

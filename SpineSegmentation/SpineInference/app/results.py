@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from .. import __version__
 from ..files.atomic import atomic
+from ..files.dicom_seg import write_dicom_seg
 from ..files.markups import write_points
 from ..files.result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
 from ..files.writing import write_labelmap, write_segmentation
@@ -27,21 +28,25 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
     """Write `result` into `folder`, all of it or nothing, and return its record, which lists the files by kind.
 
     The files are named after the folder: "labels" NAME_labels.nii.gz (or .nrrd), "segmentation" NAME.seg.nrrd,
-    "measurements" NAME_measurements.csv and, if asked for, "overview" NAME_overview.png. Where there are vertebrae also
-    "centres" NAME_centres.mrk.json, "morphometry" NAME_morphometry.csv, "morphometry_json" NAME_morphometry.json and
-    "morphometry_picture" NAME_morphometry.png. The "record" is NAME_result.json. Raises SpineError for a folder that
-    cannot be written or holds files of somebody else (see `result_folder`).
+    "measurements" NAME_measurements.csv and, if asked for, "overview" NAME_overview.png and "dicom_seg" NAME_seg.dcm.
+    Where there are vertebrae also "centres" NAME_centres.mrk.json, "morphometry" NAME_morphometry.csv,
+    "morphometry_json" NAME_morphometry.json and "morphometry_picture" NAME_morphometry.png. The "record" is
+    NAME_result.json. Raises SpineError for a folder that cannot be written or holds files of somebody else (see
+    `result_folder`).
     """
     name = folder.name
     with result_folder(folder) as temporary:
         files = {
-            "labels": temporary / f"{name}_labels.{request.format}",
+            "labels": temporary / f"{name}_labels.{'nrrd' if request.format == 'nrrd' else 'nii.gz'}",
             "segmentation": temporary / f"{name}.seg.nrrd",
             "measurements": temporary / f"{name}_measurements.csv",
         }
         write_labelmap(result.labels, files["labels"])
         write_segmentation(result.labels, result.segments, files["segmentation"])
         write_csv(result.measurements, files["measurements"])
+        if request.format == "dicom-seg" and result.segments:
+            files["dicom_seg"] = temporary / f"{name}_seg.dcm"
+            write_dicom_seg(result.labels, result.segments, scan, files["dicom_seg"])
         centres = {
             row.level: row.centroid_lps_mm for row in result.measurements.vertebrae if row.centroid_lps_mm is not None
         }

@@ -51,6 +51,7 @@ class Runner:
         import SimpleITK as sitk
 
         from ..engines.engine_cache import EngineCache
+        from ..files.dicom_seg import check_source
         from ..files.reading import read_labels, read_volume
         from ..models.catalog import open_set
         from ..pipeline import segment
@@ -61,6 +62,8 @@ class Runner:
         models = open_set(options.model)
         notes: list[str] = []
         scan = read_volume(request.input, monitor.collecting(notes))
+        if request.format == "dicom-seg":
+            check_source(scan)
         told = monitor.collecting(notes)
         reference = read_labels(request.reference, told, overlapping=True) if request.reference else None
         reading = time.perf_counter() - started

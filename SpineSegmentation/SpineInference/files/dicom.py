@@ -10,6 +10,8 @@ Headers are read by pydicom (`dicom_file.py`), pixels by SimpleITK, whose GDCM d
 """
 
 import hashlib
+import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,6 +32,10 @@ from .itk_files import itk_name, read_pixels
 _GDCM = "GDCMImageIO"
 _LISTED = 30
 _DIRECTIONS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
+
+SOURCE_KEY = "SpineSegmentation.dicom"
+"""Of the metadata of a volume: the files that its slices are read from, in their order, and the `order` in which the
+frames of a single one were sorted, as JSON. Filters of SimpleITK do not pass it on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +236,11 @@ def _read(volume: Volume, monitor: Monitor) -> sitk.Image:
     if placement.note:
         monitor.note(placement.note)
     placement.apply(image)
-    return grey(image, str(first.path))
+    scan = grey(image, str(first.path))
+    files = [first.path] if first.has_frames else [volume.images[index].path for index in placement.order]
+    source = {"files": [os.path.abspath(file) for file in files], "order": [int(index) for index in placement.order]}
+    scan.SetMetaData(SOURCE_KEY, json.dumps(source))
+    return scan
 
 
 def _read_stack(images: list[DicomImage]) -> tuple[sitk.Image, Placement]:

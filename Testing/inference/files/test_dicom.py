@@ -21,6 +21,7 @@ from dicom_files import (
 )
 
 from SpineInference.errors import Cancelled
+from SpineInference.files.dicom import SOURCE_KEY
 from SpineInference.files.reading import find_scans, read_volume, scan_name
 from SpineInference.monitor import Monitor
 from SpineInference.volume.geometry import canonical, orientation_of
@@ -38,7 +39,7 @@ def test_series_is_sorted_by_position(tmp_path):
     assert image.GetDirection() == (0, 0, -1, 1, 0, 0, 0, -1, 0)
     # The leftmost image comes last in the canonical array, its rows and columns as they were.
     assert np.array_equal(values(canonical(image))[:, :, -1], pixels[0])
-    assert image.GetMetaDataKeys() == ()
+    assert image.GetMetaDataKeys() == (SOURCE_KEY,), "nothing of the patient"
 
 
 def test_oblique_series(tmp_path):

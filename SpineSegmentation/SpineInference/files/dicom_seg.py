@@ -1,0 +1,85 @@
+"""A result as a DICOM segmentation that belongs to the series it was made from, for the archive.
+
+Needs highdicom (the extra `dicom`), which is imported only where it is used.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+from .. import __version__
+from ..anatomy import Segment
+from ..errors import SpineError
+from .atomic import atomic
+from .dicom import SOURCE_KEY
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_CATEGORY = ("123037004", "SCT", "Anatomical Structure")
+_SERIES_NUMBER = 1000
+_MAKER = "SpineSegmentation"
+
+
+def check_source(scan: sitk.Image) -> None:
+    """Raise SpineError for a `scan` that was not read from DICOM images with a place in the body."""
+    if not scan.HasMetaDataKey(SOURCE_KEY):
+        raise SpineError(
+            "a DICOM segmentation belongs to a DICOM series, but the scan is none, or does not say how it lies in the "
+            "body: choose another format."
+        )
+
+
+def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.Image, path: Path | str) -> None:
+    """Write `labels`, on the grid of `scan` as it was read, as a binary segmentation with a segment for each of
+    `segments`. It refers to every image of the series. Raises SpineError."""
+    import highdicom
+    import pydicom
+    from highdicom.seg import Segmentation, SegmentDescription
+    from pydicom.sr.coding import Code
+
+    check_source(scan)
+    source = json.loads(scan.GetMetaData(SOURCE_KEY))
+    images: list[Dataset] = [pydicom.dcmread(file) for file in source["files"]]
+    array = sitk.GetArrayViewFromImage(labels)
+    if len(images) == 1 and len(array) > 1:
+        # The frames of one file were sorted along the slices: back to its own order.
+        array = array[np.argsort(source["order"])]
+    numbers = np.zeros(256, np.uint8)
+    numbers[[segment.label for segment in segments]] = np.arange(1, len(segments) + 1)
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name=_MAKER, version=__version__, family=Code("123110", "DCM", "Artificial Intelligence")
+    )
+    descriptions = [
+        SegmentDescription(
+            segment_number=number,
+            segment_label=segment.name,
+            segmented_property_category=Code(*_CATEGORY),
+            segmented_property_type=Code(segment.code, "SCT", segment.meaning),
+            algorithm_type="AUTOMATIC",
+            algorithm_identification=algorithm,
+        )
+        for number, segment in enumerate(segments, start=1)
+    ]
+    result = Segmentation(
+        source_images=images,
+        pixel_array=numbers[array],
+        segmentation_type="BINARY",
+        segment_descriptions=descriptions,
+        series_instance_uid=highdicom.UID(),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=highdicom.UID(),
+        instance_number=1,
+        manufacturer=_MAKER,
+        manufacturer_model_name=_MAKER,
+        software_versions=__version__,
+        device_serial_number="0",
+        series_description="Spine segmentation (research use)",
+        content_description="For research only",
+    )
+    with atomic(path) as temporary:
+        result.save_as(temporary)

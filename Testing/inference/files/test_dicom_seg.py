@@ -1,0 +1,79 @@
+"""A DICOM segmentation read back: it has the labels at their places, and belongs to its series."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SpineInference.anatomy import LEVELS, numbered
+from SpineInference.errors import SpineError
+from SpineInference.files.dicom_seg import check_source, write_dicom_seg
+from SpineInference.files.reading import read_volume
+
+highdicom = pytest.importorskip("highdicom", reason="the extra dicom is not installed")
+pydicom = pytest.importorskip("pydicom")
+
+SEGMENTS = [LEVELS["L4"], LEVELS["L5"], numbered(3)]
+
+
+def write_series(folder: Path, oblique: bool = True) -> Path:
+    """Six sagittal MR slices, whose files are not in the order of their places."""
+    folder.mkdir()
+    tilt = np.radians(10 if oblique else 0)
+    rows, columns = np.array([0.0, np.cos(tilt), -np.sin(tilt)]), np.array([0.0, -np.sin(tilt), -np.cos(tilt)])
+    study, series, frame = (pydicom.uid.generate_uid() for _ in range(3))
+    for number, place in enumerate((3, 0, 5, 1, 4, 2)):
+        image = pydicom.Dataset()
+        image.file_meta = pydicom.dataset.FileMetaDataset()
+        image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
+        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+        image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = study, series, frame
+        image.PatientID, image.PatientName, image.Modality = "p1", "Mustermann^Erika", "MR"
+        image.PatientBirthDate = image.PatientSex = image.StudyDate = image.StudyTime = image.StudyID = ""
+        image.AccessionNumber = image.ReferringPhysicianName = ""
+        image.SeriesNumber, image.InstanceNumber = 1, number + 1
+        image.Rows, image.Columns, image.SamplesPerPixel = 20, 16, 1
+        image.PhotometricInterpretation = "MONOCHROME2"
+        image.BitsAllocated = image.BitsStored = 16
+        image.HighBit, image.PixelRepresentation = 15, 0
+        image.PixelSpacing, image.SliceThickness = [0.9, 0.8], 4.0
+        image.ImageOrientationPatient = [round(float(x), 8) for x in (*rows, *columns)]
+        image.ImagePositionPatient = [4.0 * place, 10.0, 30.0]
+        pixels = np.random.default_rng(place).integers(0, 1000, (20, 16)).astype(np.uint16)
+        image.PixelData = pixels.tobytes()
+        image.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    return folder
+
+
+def test_read_back(tmp_path):
+    scan = read_volume(str(write_series(tmp_path / "series")))
+    array = np.zeros(sitk.GetArrayViewFromImage(scan).shape, np.uint8)
+    array[1:4, 2:8, 3:9], array[0:5, 10:17, 3:9], array[5, 1:3, 1:3] = (segment.label for segment in SEGMENTS)
+    labels = sitk.GetImageFromArray(array)
+    labels.CopyInformation(scan)
+    write_dicom_seg(labels, SEGMENTS, scan, tmp_path / "a.dcm")
+
+    result = highdicom.seg.segread(tmp_path / "a.dcm")
+    first = pydicom.dcmread(tmp_path / "series" / "0.dcm")
+    assert result.StudyInstanceUID == first.StudyInstanceUID and result.PatientID == "p1"
+    referenced = result.ReferencedSeriesSequence[0]
+    assert referenced.SeriesInstanceUID == first.SeriesInstanceUID
+    assert len(referenced.ReferencedInstanceSequence) == 6
+    for number, segment in enumerate(SEGMENTS, start=1):
+        described = result.get_segment_description(number)
+        assert described.segment_label == segment.name
+        assert described.segmented_property_type.value == segment.code
+        volume = result.get_volume(segment_numbers=[number], combine_segments=True)
+        # Voxel for voxel at its place in the patient, whatever the order of the frames.
+        found = np.argwhere(volume.array == 1) if volume.array.max() == 1 else np.argwhere(volume.array == number)
+        own = np.argwhere(array == segment.label)
+        places = [labels.TransformIndexToPhysicalPoint([int(i) for i in index[::-1]]) for index in own]
+        theirs = np.column_stack([found, np.ones(len(found))]) @ volume.affine.T
+        assert np.allclose(sorted(map(tuple, np.round(places, 2))), sorted(map(tuple, np.round(theirs[:, :3], 2))))
+
+
+def test_what_is_no_series_is_refused():
+    with pytest.raises(SpineError, match="belongs to a DICOM series"):
+        check_source(sitk.Image(4, 4, 4, sitk.sitkInt16))
