@@ -25,7 +25,9 @@ class MeasuresSection(PanelSection):
         self._shown: tuple | None = None
         self._measures: list[Measure] = []
         self._rows: list[list[Measure]] = []
-        ui.measuresTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        # Even columns: the sentences of curves, which span them, must not widen one.
+        ui.measuresTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        ui.measuresTable.setWordWrap(False)
         ui.measuresTable.connect("itemSelectionChanged()", self._onRow)
         ui.copyMeasuresButton.connect("clicked(bool)", self._onCopy)
         ui.saveMeasuresButton.connect("clicked(bool)", self._onSave)
@@ -92,6 +94,8 @@ class MeasuresSection(PanelSection):
         result = self.parameters.result
         middle = showLines(self._rows[index], result)
         if middle is not None:
+            told = [f"{each.definition.title} {value_text(each)}" for each in self._rows[index] if each.lines]
+            self.showStatus(f"{self._rows[index][0].at}: {', '.join(told)}.")
             showResult(result)
             jumpTo(middle)
 

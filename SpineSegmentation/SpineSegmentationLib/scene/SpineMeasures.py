@@ -13,7 +13,7 @@ from .MeasurementTable import pointInWorld
 _MEASURES_ATTRIBUTE = "SpineSegmentation.Morphometry"
 _LINE_ATTRIBUTE = "SpineSegmentation.MeasureLine"
 _COLOUR = (1.0, 0.85, 0.2)
-_THICKNESS_MM = 0.6
+_THICKNESS_MM = 1.2
 
 
 def setMeasures(tableNode: "slicer.vtkMRMLTableNode", content: "dict | None") -> None:
@@ -87,4 +87,5 @@ def _addLine(ends: "list[tuple[float, ...]]", text: str) -> None:
     display.SetLineDiameter(_THICKNESS_MM)
     display.SetSliceProjection(True)  # the slice that is shown seldom lies exactly in the middle of a body
     display.SetSliceProjectionUseFiducialColor(True)
+    display.SetSliceProjectionOpacity(1.0)
     display.SetSliceProjectionOutlinedBehindSlicePlane(False)

@@ -118,6 +118,19 @@ def test_what_rests_on_a_doubtful_body_is_marked():
     assert {"L3", "L2-L3", "L3-L4"} <= marked and not {"L2", "L4"} & marked
 
 
+def test_two_bodies_in_one_are_doubtful():
+    array = sitk.GetArrayFromImage(spine("thoracic")[0])
+    t7, t8 = (np.argwhere(array == LEVELS[name].label) for name in ("T7", "T8"))
+    between = slice(t7[:, 1].min() + 6, t8[:, 1].max() - 6), slice(t7[:, 2].min() + 3, t7[:, 2].max() - 3)
+    array[:, *between][np.isin(array[:, *between], [0, LEVELS["T8"].label])] = LEVELS["T7"].label
+    array[array == LEVELS["T8"].label] = LEVELS["T7"].label
+    merged = sitk.GetImageFromArray(array)
+    merged.CopyInformation(spine("thoracic")[0])
+    found = measured(merged)
+    assert DOUBTFUL_BODY in found["T7", "anterior_height"].marks
+    assert DOUBTFUL_BODY not in found["T6", "anterior_height"].marks
+
+
 def test_without_a_scale_there_are_no_millimetres():
     found = measured(spine("lumbar")[0], has_scale=False)
     assert not [each for each in found.values() if each.definition.unit == "mm"]

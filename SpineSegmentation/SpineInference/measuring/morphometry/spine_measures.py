@@ -15,9 +15,11 @@ from .alignment import coronal_angle, lordosis, meyerding_grade, slip
 from .coronal import largest_curve
 from .deformity import Deformity, deformities, is_graded
 from .frames import DENS, Body, Scan, axes_of_spine
-from .landmarks import SACRUM, Landmarks, PlacedEndplate, landmarks_of
+from .landmarks import SACRUM, Heights, Landmarks, PlacedEndplate, landmarks_of
 from .measure import CUT_OFF, DOUBTFUL_BODY, UNSURE_ENDPLATE, Measure, line
 
+_IMPLAUSIBLE_RATIO = 1.25
+"""Of the height of a body and that which its neighbours promise: no disease makes bodies higher."""
 _HEIGHTS = "anterior_height", "middle_height", "posterior_height"
 _CURVES = (
     # name, its first and last endplate ("+" superior, "-" inferior), and whether kyphosis is what is positive
@@ -32,6 +34,7 @@ _CURVES = (
 class _Measured:
     row: VertebraMeasurement
     found: Landmarks | None
+    shape: Deformity | None = None
 
     @property
     def superior(self) -> PlacedEndplate | None:
@@ -40,6 +43,16 @@ class _Measured:
     @property
     def inferior(self) -> PlacedEndplate | None:
         return None if self.found is None else self.found.inferior
+
+    @property
+    def heights(self) -> Heights | None:
+        return self.found.heights if self.is_standard and self.found is not None else None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the model doubts it, or it is so much higher than its neighbours that it may be two bodies."""
+        crush = None if self.shape is None else self.shape.crush
+        return needs_review(self.row.quality) or (crush is not None and crush > _IMPLAUSIBLE_RATIO)
 
     @property
     def is_standard(self) -> bool:
@@ -60,6 +73,7 @@ def spine_measures(
         return []
     spine = axes_of_spine(bodies, scan)
     measured = [_Measured(body.row, landmarks_of(bodies, index, spine, scan)) for index, body in enumerate(bodies)]
+    measured = [replace(body, shape=shape) for body, shape in zip(measured, _shapes(measured), strict=True)]
     measures = []
     if scan.sees(spine[0]) and scan.sees(spine[2]):
         pairs = [(a, b) for a, b in pairwise(measured) if _are_neighbours(a.row, b.row)]
@@ -102,24 +116,27 @@ def _marks(bodies: Sequence[_Measured], endplates: Sequence[PlacedEndplate | Non
     marks = []
     if any(endplate is None for endplate in endplates):
         marks.append(CUT_OFF)
-    if any(needs_review(body.row.quality) for body in bodies):
+    if any(body.is_doubtful for body in bodies):
         marks.append(DOUBTFUL_BODY)
     if any(endplate is not None and not endplate.is_sure for endplate in endplates):
         marks.append(UNSURE_ENDPLATE)
     return tuple(marks)
 
 
-def _of_bodies(measured: Sequence[_Measured]) -> list[Measure]:
-    heights = [body.found.heights if body.is_standard and body.found is not None else None for body in measured]
-    values = [found and found.values for found in heights]
-    comparable = [own if is_graded(body.row.level) else None for body, own in zip(measured, values, strict=True)]
+def _shapes(measured: Sequence[_Measured]) -> list[Deformity | None]:
+    values = [body.heights and body.heights.values for body in measured]
     # Bodies of the neck are low, and no neighbours to compare with.
-    shapes = [
+    comparable = [own if is_graded(body.row.level) else None for body, own in zip(measured, values, strict=True)]
+    return [
         shape or (own and Deformity(own[0] / own[2], own[1] / own[2], None))
         for shape, own in zip(deformities(comparable), values, strict=True)
     ]
+
+
+def _of_bodies(measured: Sequence[_Measured]) -> list[Measure]:
     measures = []
-    for body, found, shape in zip(measured, heights, shapes, strict=True):
+    for body in measured:
+        found, shape = body.heights, body.shape
         if not body.is_standard:
             continue
         level = body.row.level
