@@ -103,7 +103,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def setup(self):
         from SpineSegmentationLib.panel.InputSection import InputSection
-        from SpineSegmentationLib.panel.MeasuresSection import MeasuresSection
+        from SpineSegmentationLib.panel.measures.MeasuresSection import MeasuresSection
         from SpineSegmentationLib.panel.ModelSection import ModelSection
         from SpineSegmentationLib.panel.OptionsSection import OptionsSection
         from SpineSegmentationLib.panel.ResultSection import ResultSection

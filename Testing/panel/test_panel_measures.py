@@ -42,8 +42,8 @@ def test_rows_of_levels_curves_and_deformed_bodies(panel):
     assert panel.ui.measuresCollapsibleButton.visible
     assert rows(panel) == [
         ["L4-L5 !", "3.0", "9", "11.3", "-"],
-        ["L4", "Genant grade (suggested) 2, Deformity wedge"],
         ["L1-L5", "Lumbar lordosis 41.5°"],
+        ["L4", "Genant grade (suggested) 2, Deformity wedge"],
     ]
     assert panel.ui.measuresTable.item(0, 0).toolTip() == CUT_OFF
 
@@ -55,7 +55,7 @@ def lines() -> list:
 
 
 def test_a_click_draws_locked_lines(host, panel):
-    panel.ui.measuresTable.selectRow(2)
+    panel.ui.measuresTable.selectRow(1)
     host.process()
     drawn = lines()
     assert len(drawn) == 2 and all(node.GetLocked() and not node.GetSaveWithScene() for node in drawn)

@@ -22,16 +22,27 @@ if TYPE_CHECKING:
 
 _CATEGORY = ("123037004", "SCT", "Anatomical Structure")
 _SERIES_NUMBER = 1000
+_IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 _MAKER = "SpineSegmentation"
 
 
 def check_source(scan: sitk.Image) -> None:
-    """Raise SpineError for a `scan` that was not read from DICOM images with a place in the body."""
+    """Raise SpineError for a `scan` that was not read from DICOM images with a place and all identifiers."""
     if not scan.HasMetaDataKey(SOURCE_KEY):
         raise SpineError(
             "a DICOM segmentation belongs to a DICOM series, but the scan is none, or does not say how it lies in the "
             "body: choose another format."
         )
+    import pydicom
+
+    for file in json.loads(scan.GetMetaData(SOURCE_KEY))["files"]:
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_IDENTIFIERS))
+        missing = [name for name in _IDENTIFIERS if not header.get(name)]
+        if missing:
+            raise SpineError(
+                f"{file}: a DICOM segmentation refers to the series by identifiers that its header lacks "
+                f"({', '.join(missing)}): choose another format."
+            )
 
 
 def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.Image, path: Path | str) -> None:
@@ -65,21 +76,26 @@ def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.
         )
         for number, segment in enumerate(segments, start=1)
     ]
-    result = Segmentation(
-        source_images=images,
-        pixel_array=numbers[array],
-        segmentation_type="BINARY",
-        segment_descriptions=descriptions,
-        series_instance_uid=highdicom.UID(),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=highdicom.UID(),
-        instance_number=1,
-        manufacturer=_MAKER,
-        manufacturer_model_name=_MAKER,
-        software_versions=__version__,
-        device_serial_number="0",
-        series_description="Spine segmentation (research use)",
-        content_description="For research only",
-    )
+    try:
+        result = Segmentation(
+            source_images=images,
+            pixel_array=numbers[array],
+            segmentation_type="BINARY",
+            segment_descriptions=descriptions,
+            series_instance_uid=highdicom.UID(),
+            series_number=_SERIES_NUMBER,
+            sop_instance_uid=highdicom.UID(),
+            instance_number=1,
+            manufacturer=_MAKER,
+            manufacturer_model_name=_MAKER,
+            software_versions=__version__,
+            device_serial_number="0",
+            series_description="Spine segmentation (research use)",
+            content_description="For research only",
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SpineError(
+            f"the headers of the series lack what a DICOM segmentation needs ({error}): choose another format."
+        ) from error
     with atomic(path) as temporary:
         result.save_as(temporary)

@@ -464,7 +464,9 @@ def test_the_whole_way_from_a_scan_to_the_files(model, spine, tmp_path, capsys):
     assert done.returncode == 0, done.stderr
     assert "3 vertebral bodies (L3 to L5)" in done.stdout
     folder = out / "scan ö"
-    kinds = ("_labels.nii.gz", ".seg.nrrd", "_measurements.csv", "_overview.png", "_result.json")
+    measures = ("_morphometry.csv", "_morphometry.json", "_centres.mrk.json")
+    pictures = ("_overview.png", "_morphometry.png")
+    kinds = ("_labels.nii.gz", ".seg.nrrd", "_measurements.csv", "_result.json", *measures, *pictures)
     assert names_in(folder) == sorted(f"scan ö{kind}" for kind in kinds)
 
     labels, scan = sitk.ReadImage(folder / "scan ö_labels.nii.gz"), sitk.ReadImage(spine)
@@ -486,7 +488,7 @@ def test_the_whole_way_from_a_scan_to_the_files(model, spine, tmp_path, capsys):
     # The same again replaces the result, unless somebody has corrected it by hand.
     assert call(None, *arguments, "--no-overview", "--format", "nrrd", "-q") == 0
     assert names_in(folder) == sorted(
-        f"scan ö{kind}" for kind in ("_labels.nrrd", ".seg.nrrd", "_measurements.csv", "_result.json")
+        f"scan ö{kind}" for kind in ("_labels.nrrd", ".seg.nrrd", "_measurements.csv", "_result.json", *measures)
     )
     (folder / "scan ö.seg.nrrd").write_bytes(b"corrected by hand")
     assert call(None, *arguments) == 2

@@ -77,3 +77,13 @@ def test_read_back(tmp_path):
 def test_what_is_no_series_is_refused():
     with pytest.raises(SpineError, match="belongs to a DICOM series"):
         check_source(sitk.Image(4, 4, 4, sitk.sitkInt16))
+
+
+def test_a_series_without_identifiers_is_refused(tmp_path):
+    folder = write_series(tmp_path / "series")
+    for file in folder.iterdir():
+        image = pydicom.dcmread(file)
+        del image.FrameOfReferenceUID
+        image.save_as(file)
+    with pytest.raises(SpineError, match="FrameOfReferenceUID"):
+        check_source(read_volume(str(folder)))

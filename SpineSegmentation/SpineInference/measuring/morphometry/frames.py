@@ -123,7 +123,9 @@ def _left_by_shape(bodies: Sequence[Body], superior: np.ndarray, scan: Scan) -> 
     moments = np.zeros((2, 2))
     for body in bodies:
         across = np.einsum("vx,ax->va", body.offsets(scan), np.stack([posterior, left]))
-        moments += np.einsum("va,vb->ab", across, across) / np.square(across).sum()
+        size = np.square(across).sum()
+        if size > 0:  # a single voxel has no form
+            moments += np.einsum("va,vb->ab", across, across) / size
     moments /= len(bodies)
     difference, skew = moments[1, 1] - moments[0, 0], 2 * moments[0, 1]
     if np.hypot(difference, skew) < _LEAST_ELONGATION:

@@ -1,0 +1,1 @@
+"""The section of the panel with the measures of the spine."""
