@@ -75,9 +75,11 @@ class Endplate:
         return float(np.hypot(error, _LEAST_ERROR_MM))
 
     def level(self, back: float, left: float, radius: float) -> float:
-        """w of the bone itself around a place (mm): the median of the columns there."""
+        """w of the bone itself around a place (mm): the mean of the middle half of the columns there, by their ends."""
         away = np.hypot(*(self.places - [back, left]).T)
-        return float(np.median(self.ends[away <= max(radius, away.min())]))
+        ends = np.sort(self.ends[away <= max(radius, away.min())])
+        outer = len(ends) // 4
+        return float(ends[outer : len(ends) - outer].mean())
 
 
 def fit_endplates(
