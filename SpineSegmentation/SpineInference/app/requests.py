@@ -64,7 +64,6 @@ def check_request(request: Request) -> None:
         check_owned(request.own_folder, (request.input, request.output), "input and output")
 
 
-
 def _check_highdicom() -> None:
     if importlib.util.find_spec("highdicom") is None:
         raise SpineError(
