@@ -1,14 +1,18 @@
 """How right the measures of the spine are on generated bodies: mean absolute errors, and grades of fractures.
 
-    PYTHONPATH=SpineSegmentation:Testing:. python Testing/benchmarks/measures.py --spines 6
+    python Testing/benchmarks/measures.py --spines 6
 
 No network is needed: the label maps are those of generated spines, smooth or as uneven as those of phantoms.
 """
 
 import argparse
+import sys
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from generated_spine import generated_bodies, measured, true_measures
 
 from SpineInference.measuring.morphometry.deformity import deformities

@@ -66,8 +66,10 @@ def test_a_click_draws_locked_lines(host, panel):
     panel.ui.measuresTable.selectRow(0)
     host.process()
     assert [node.GetName() for node in lines()] == ["Slip 3.0 mm, Slip 9 %"]
-    panel._parameterNode.result = None
-    host.process()
+    from SpineSegmentationLib.scene.SpineMeasures import setMeasures
+
+    setMeasures(panel._parameterNode.result, None)
+    panel.updatePanel()
     assert lines() == [] and not panel.ui.measuresCollapsibleButton.visible
 
 
