@@ -17,7 +17,7 @@ from SegTraining.synthetic.planar.radiograph import make_radiograph
 EXPERIMENTS = ("xray-segnet-patients", "xray-robustness-patients")
 DATASET = "Dataset520_ChestXray"
 SIZES = (5, 10, 15, 20, 25, 45)
-SIDE, PIXEL_MM = 64, 6.4
+SIDE, PIXEL_MM = 64, 5.6
 
 
 def runs(preset: str) -> dict[str, Config]:
@@ -68,17 +68,18 @@ def test_no_patient_is_on_two_sides(spine_data):
     assert [len(parts[part]) for part in ("training", "validation", "test")] == [51, 11, 21]
 
 
-def write_radiographs(folder: Path) -> None:
-    """Two generated radiographs of each of eight patients, as the data set has them."""
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory) -> Path:
+    """Data with two generated radiographs of each of eight patients, laid out as those of the patients are."""
+    data = tmp_path_factory.mktemp("data")
     for part in ("imagesTr", "labelsTr"):
-        (folder / part).mkdir(parents=True)
+        (data / DATASET / part).mkdir(parents=True)
     for number in range(16):
-        made, name = make_radiograph(number, SIDE, PIXEL_MM), f"p{number // 2}_{number:03d}"
-        sitk.WriteImage(
-            sitk.GetImageFromArray((made.image >> 8).astype(np.uint8)), f"{folder}/imagesTr/{name}_0000.png"
-        )
-        lungs = np.isin(made.truth, (1, 2, 6, 7)).astype(np.uint8)
-        sitk.WriteImage(sitk.GetImageFromArray(lungs), f"{folder}/labelsTr/{name}.png")
+        made, name = make_radiograph(number, 4 * SIDE, PIXEL_MM / 4), f"p{number // 2}_{number:03d}"
+        image, lungs = (made.image >> 8).astype(np.uint8), np.isin(made.truth, (1, 2, 6, 7)).astype(np.uint8)
+        for file, array in ((f"imagesTr/{name}_0000.png", image), (f"labelsTr/{name}.png", lungs)):
+            sitk.WriteImage(sitk.GetImageFromArray(array[::4, ::4].copy()), str(data / DATASET / file))
+    return data
 
 
 @pytest.mark.slow
@@ -89,8 +90,7 @@ def write_radiographs(folder: Path) -> None:
         ("xray-robustness-patients", ("noise-both", "size-5"), "robustness"),
     ],
 )
-def test_they_run_to_their_report(preset, only, table, tmp_path):
-    write_radiographs(tmp_path / DATASET)
+def test_they_run_to_their_report(preset, only, table, generated, tmp_path):
     (dataset,) = load_config("xray-lungs").data.model_dump(mode="json")["datasets"]
     smaller = {
         "data": {"datasets": [{**dataset, "spacing_mm": PIXEL_MM}]},
@@ -101,7 +101,7 @@ def test_they_run_to_their_report(preset, only, table, tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text(yaml.safe_dump({"base": preset, "name": "own", "configuration": smaller}), "utf-8")
     output = tmp_path / "out"
-    folders = ["--data", str(tmp_path), "--cache", str(tmp_path / "cache"), "-o", str(output)]
+    folders = ["--data", str(generated), "--cache", str(tmp_path / "cache"), "-o", str(output)]
     assert main(["experiment", str(own), *folders, "--only", *only]) == 0
     assert (output / "report.html").stat().st_size > 10_000
     with (output / "report-tables" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
