@@ -30,6 +30,7 @@ def test_all_runs_are_asked_about_the_same_patients():
         split = config.data.split.model_copy(update={"training_cases": None})
         assert config.data.datasets == common.data.datasets and split == common.data.split
         assert config.model_info == common.model_info and config.input == common.input
+        assert config.differences
 
 
 def test_the_runs_differ_as_their_names_say():
