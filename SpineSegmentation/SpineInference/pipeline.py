@@ -5,7 +5,7 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> evened out, if a surface coil hides the vertebrae             lighting.py
 -> where the spine is, if vertebrae are looked for               region.py
 -> shown larger, where its bodies are small                      magnification.py
--> every slice of every plane through its network                slices.py, engines.py
+-> every slice of every plane through its network                whole_plane.py, engines.py
 -> one probability volume per label                              fusion.py
 -> clean classes                                                 postprocessing.py
 -> vertebrae: separated, ordered and named bodies                vertebrae.py
@@ -45,7 +45,7 @@ from .prediction.magnification import MOST, Look, look_closely, magnified
 from .prediction.planes import finest_first, packages_to_run, plane_weights
 from .prediction.region import Region, clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
-from .prediction.slices import predict_blocks
+from .prediction.whole_plane import add_prediction
 from .processors import available_processors
 from .spine import quality, vertebrae
 from .spine.level_recognition import Proposal, propose_levels
@@ -56,12 +56,8 @@ from .volume import postprocessing
 from .volume.dilation import dilated
 from .volume.geometry import (
     PLANES,
-    SLICE_AXIS,
-    Grid,
     check_geometry,
     crop,
-    plane_grid,
-    resample,
     spacing_ipl,
     working_grid,
 )
@@ -187,7 +183,7 @@ def segment(
             # Of the column alone every sagittal and coronal slice between its sides shows some; between two axial ones
             # of vertebrae lies a disc.
             is_column = restricted and not recipe.structures and package.manifest.plane != "axial"
-            _add_prediction(fusion, shown, package, weight, engine, monitor, COLUMN_ENDS_MM if is_column else None)
+            add_prediction(fusion, shown, package, weight, engine, monitor, COLUMN_ENDS_MM if is_column else None)
             used[engine.describe()] = None
 
     with seconds("post-processing"):
@@ -270,43 +266,6 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
     compared = any(measured.dice is not None for measured in measurements.structures)
     if measurements.reference and recipe.vertebra_class and recipe.structures and not compared:
         monitor.note("The reference has none of the values of the other structures, so only vertebrae were compared.")
-
-
-def _add_prediction(
-    fusion: Fusion,
-    region: sitk.Image,
-    package: ModelPackage,
-    weight: float,
-    engine: Engine,
-    monitor: Monitor,
-    ends_after_mm: float | None,
-) -> None:
-    """Run every slice of the package's plane over `region` and add the probabilities to `fusion`.
-
-    With `ends_after_mm`, slices are left out beyond so much that shows nothing.
-    """
-    manifest = package.manifest
-    axis = SLICE_AXIS[manifest.plane]
-    image = resample(region, plane_grid(region, manifest.plane, manifest.input.spacing_mm))
-    ends_after = ends_after_mm and math.ceil(ends_after_mm / spacing_ipl(image)[axis])
-    for span, probabilities in predict_blocks(sitk.GetArrayViewFromImage(image), manifest, engine, monitor, ends_after):
-        if image is not region:
-            # The slices lie at the same places on both grids, so that some at a time can go from one to the other.
-            source, target = _slab(image, axis, span), Grid.of(_slab(region, axis, span))
-            on_region = []
-            for probability in np.moveaxis(probabilities, 1, axis + 1):
-                predicted = sitk.GetImageFromArray(probability.astype(np.float32, copy=False))
-                predicted.CopyInformation(source)
-                on_region.append(sitk.GetArrayFromImage(resample(predicted, target)))
-            probabilities = np.moveaxis(np.stack(on_region), axis + 1, 1)
-        fusion.add(probabilities, axis, span, weight)
-
-
-def _slab(image: sitk.Image, axis: int, span: slice) -> sitk.Image:
-    """The slices `span` along an array axis."""
-    box = [slice(0, length) for length in reversed(image.GetSize())]
-    box[axis] = span
-    return crop(image, tuple(box))
 
 
 class _Stopwatch:

@@ -72,7 +72,7 @@ def test_a_library_that_is_missing_leaves_the_cpu(tmp_path, monkeypatch):
     folder = write_package(tmp_path / "p", fields(network={"family": "monai", "arguments": {}}))
     notes = []
     engine = open_engine(ModelPackage.open(folder), GPU, Monitor().collecting(notes), threads=1)
-    assert isinstance(engine, OnnxEngine)
+    assert isinstance(engine, CpuEngine)
     assert notes == [
         'The network of "small-sagittal" was made with monai, which is not installed: computing on the CPU.'
     ]
