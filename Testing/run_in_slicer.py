@@ -2,7 +2,7 @@
 
     python Testing/run_in_slicer.py --slicer /path/to/Slicer [--screenshots FOLDER] [--logs FOLDER] [--only NAME ...]
 
-Needs psutil, onnx, and onnxruntime in Slicer's own Python (PythonSlicer -m pip install onnxruntime).
+Needs psutil, onnx, and OpenVINO in Slicer's own Python (PythonSlicer -m pip install openvino).
 Without a display, xvfb-run is used where it is installed. Exit code: 0 everything passed, 1 something failed, 2 Slicer
 cannot be run.
 """

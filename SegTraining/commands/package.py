@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from SpineInference.errors import SpineError
 
-from .arguments import add_data_folder, data_folder
-
 if TYPE_CHECKING:
     from SpineInference.models.model_package import ModelPackage
 
@@ -18,12 +16,8 @@ def add_to(subparsers: argparse._SubParsersAction) -> None:
     command.add_argument("-o", "--output", type=Path, help="folder of the package (default models/RUN)")
     command.add_argument("--evaluation", type=Path, help="summary.json of evaluate, to go into the manifest")
     command.add_argument(
-        "--int8", action="store_true", help="add an 8-bit version for CPUs, if it is good on the validation cases"
-    )
-    command.add_argument(
         "--zip", type=Path, metavar="FILE", help="write the package as one file too, and print the entry of a catalog"
     )
-    add_data_folder(command)
     command.set_defaults(run=run)
 
 
@@ -31,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
     from SpineInference.models.model_package import MANIFEST, ModelPackage
 
     if (options.run_folder / MANIFEST).is_file():
-        if options.zip is None or options.output or options.evaluation or options.int8:
+        if options.zip is None or options.output or options.evaluation:
             raise SpineError(f'"{options.run_folder}" is a finished package: only --zip FILE can be asked for.')
         made = ModelPackage.open(options.run_folder)
     else:
@@ -46,18 +40,9 @@ def _made_of_run(options: argparse.Namespace) -> "ModelPackage":
     from ..export.package import package
 
     folder = options.output or Path("models") / options.run_folder.resolve().name
-    data = data_folder(options) if options.int8 else None
     config = load_config(options.run_folder / "config.yaml")
     metrics = manifest_metrics(options.evaluation, config.plane) if options.evaluation else None
     made = package(options.run_folder, folder, metrics)
-    if data is not None:
-        from ..evaluation.quantisation import add_int8
-
-        made = add_int8(made, config, data)
-        print(
-            "int8: Dice {validation_dice} after {validation_dice_full_precision} in full precision, "
-            "{speed_ratio} times as fast with one thread".format(**made.manifest.metrics["int8"])
-        )
     print(f"{folder}: {made.size_bytes / 1e6:.1f} MB")
     return made
 

@@ -18,7 +18,9 @@ def add_to(subparsers: argparse._SubParsersAction) -> None:
     command.add_argument("-o", "--output", type=Path, required=True, help="folder of the label maps")
     command.add_argument("--format", choices=("nii.gz", "nrrd", "seg.nrrd"), default="nii.gz", help="(%(default)s)")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
-    command.add_argument("--precision", choices=("full", "int8"), default="full", help="of the CPU (%(default)s)")
+    command.add_argument(
+        "--precision", choices=("auto", "full"), default="auto", help="full computes in single precision (%(default)s)"
+    )
     command.add_argument("--threads", type=int, help="processor threads (default: all)")
     command.set_defaults(run=run)
 

@@ -83,12 +83,6 @@ def _metrics(metrics: dict[str, Any]) -> str:
         parts.append(
             f"On the validation cases the network alone, without post-processing, reached a Dice of {dice:.4f}."
         )
-    if int8 := metrics.get("int8"):
-        parts.append(
-            f"The 8-bit version for the CPU: Dice {int8['validation_dice']:.4f} on the "
-            f"{len(int8['validation_cases'])} validation cases, {int8['validation_dice_full_precision']:.4f} in full "
-            f"precision; {int8['speed_ratio']:.2f} times as fast, measured with one thread."
-        )
     return "\n\n".join(parts)
 
 
@@ -140,10 +134,9 @@ def _number(value: float | None, digits: int) -> str:
 
 def _how_to(manifest: Manifest) -> str:
     command = "spine-segment SCAN -o RESULTS --model FOLDER-OF-THIS-FILE"
-    fast = " `--precision int8` takes the 8-bit version on a CPU." if "int8" in manifest.metrics else ""
     return (
         f"```\n{command}\n```\n\nOr import the folder in the panel of the 3D Slicer module. A folder that holds the "
-        f"models of several planes, each in its own folder, is used as one model whose planes are fused.{fast}"
+        f"models of several planes, each in its own folder, is used as one model whose planes are fused."
     )
 
 

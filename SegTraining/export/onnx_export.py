@@ -1,8 +1,9 @@
-"""Makes a model package of a trained network: one ONNX file, from which onnxruntime takes the graph and torch the
-weights.
+"""Makes a model package of a trained network: one ONNX file, from which the engines of the CPU take the graph and torch
+the weights.
 
-Weights are stored in half precision, which halves the file, wherever both engines agree on the network then, and
-otherwise in single precision, in which the CPU computes anyhow. A package is only written if both engines agree on it.
+Weights are stored in half precision, which halves the file, wherever all engines agree on the network then, and
+otherwise in single precision. A package is only written if they agree on it. Whether bfloat16 is good enough for the
+network is tried here too, and told in the manifest: the runtime then uses it where the processor has it.
 """
 
 import dataclasses
@@ -21,24 +22,17 @@ import torch
 
 import SpineInference
 from SpineInference import networks
-from SpineInference.engines.devices import choose_device
-from SpineInference.engines.onnx_engine import OnnxEngine
-from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import Manifest, read_manifest
 from SpineInference.models.model_package import CARD, MANIFEST, ONNX, ModelPackage
 from SpineInference.models.package_files import atomic_folder
 from SpineInference.models.weights import HALF_SUFFIX, NETWORK_PREFIX
 from SpineInference.schema import as_json
-from SpineInference.specs import InputSpec
 
-TOLERANCE = 1e-3
-"""Largest difference in probability that torch and onnxruntime may have."""
+from .engine_agreement import BFLOAT16_TOLERANCE, TOLERANCE, bfloat16_difference, engine_difference, step_of
 
 OPSET = 18
 """What torch exports without a conversion, and onnxruntime 1.23 (the last for some Macs) reads."""
-
-_SMALLEST_STEP = 32
 
 Storage = Literal["float16", "float32"]
 
@@ -60,11 +54,11 @@ def export_package(
 
     `manifest_fields` are those of `Manifest` as plain JSON values or as its dataclasses; `files` and `made_with` are
     filled in here, and the network's arguments lose those that are for training. `card` makes the text of a README.md.
-    `storage` is the precision of the kernels, by default the smaller one in which torch and onnxruntime agree; vectors
+    `storage` is the precision of the kernels, by default the smaller one in which all engines agree; vectors
     (biases, batch normalisation) always keep single precision. The manifest tells it as `storage` of the training's
-    details. An existing package in `folder` is replaced. Raises SpineError for fields that make no valid manifest, for
-    a network that is not the one they name or needs another pad_multiple, and if torch and onnxruntime disagree by more
-    than TOLERANCE.
+    details, beside what `bfloat16_difference` finds. An existing package in `folder` is replaced.
+    Raises SpineError for fields that make no valid manifest, for a network that is not the one they name or needs
+    another pad_multiple, and if the engines disagree by more than TOLERANCE.
     """
     folder = Path(folder)
     manifest = _complete(manifest_fields)
@@ -87,7 +81,9 @@ def _export(
     details = manifest.training.details | {"storage": storage}
     manifest = dataclasses.replace(manifest, training=dataclasses.replace(manifest.training, details=details))
     state = {name: _stored(name, tensor, storage) for name, tensor in network.state_dict().items()}
-    contents = {ONNX: _onnx_bytes(_rebuilt(manifest, state), manifest, storage)}
+    network = _rebuilt(manifest, state)
+    contents = {ONNX: _onnx_bytes(network, manifest, storage)}
+    manifest = _with_bfloat16(manifest, _Probabilities(network, manifest.output.activation))
     if card is not None:
         contents[CARD] = card(manifest).encode()
     with atomic_folder(folder) as new:
@@ -104,31 +100,30 @@ def write_files(folder: Path, manifest: Manifest, contents: Mapping[str, bytes])
     return ModelPackage.open(folder)
 
 
-def engine_difference(package: ModelPackage, seed: int = 0) -> float:
-    """Largest difference in probability between torch and onnxruntime, on noise of several sizes and batches."""
-    spec = package.manifest.input
-    step = _step(spec)
-    sizes = [spec.canvas] if spec.canvas else [(2 * step, 3 * step), (5 * step, 3 * step)]
-    onnx_engine, torch_engine = OnnxEngine(package), TorchEngine(package, choose_device("cpu"))
-    random = np.random.default_rng(seed)
-    differences = []
-    for batch, (rows, cols) in enumerate([*sizes, sizes[0]], start=1):
-        noise = random.normal(size=(batch, spec.channels, rows, cols)).astype(np.float32)
-        expected = torch_engine.probabilities(noise)
-        # The session itself, because the engine gives it one slice at a time and the batch size is dynamic too.
-        for found in (onnx_engine.probabilities(noise), onnx_engine.run(noise)):
-            if found.shape != expected.shape:
-                return float("inf")
-            differences.append(np.abs(found - expected).max())
-    return float(np.max(differences))  # NaN stays NaN
+def _with_bfloat16(manifest: Manifest, probabilities: torch.nn.Module) -> Manifest:
+    """The manifest that says whether bfloat16 is good enough, and what it changes."""
+    largest, dice = bfloat16_difference(probabilities, manifest)
+    details = manifest.training.details | {
+        "bfloat16": {"largest_difference": round(largest, 4), "dice": round(dice, 4)}
+    }
+    is_enough = largest <= BFLOAT16_TOLERANCE
+    _log.info(
+        f"bfloat16 changes probabilities of {manifest.name} on noise by up to {largest:.2g} (Dice {dice:.4f}): "
+        + ("CPUs that have it use it." if is_enough else "CPUs compute it in single precision.")
+    )
+    return dataclasses.replace(
+        manifest,
+        network=dataclasses.replace(manifest.network, bfloat16=is_enough),
+        training=dataclasses.replace(manifest.training, details=details),
+    )
 
 
 def _check_agreement(package: ModelPackage) -> None:
     difference = engine_difference(package)
     if not difference <= TOLERANCE:
         raise _Imprecise(
-            f'torch and onnxruntime disagree on "{package.manifest.name}" by {difference:.2g} in probability, more '
-            f"than {TOLERANCE}: the network cannot be exported as it is."
+            f'torch and the engines of the CPU disagree on "{package.manifest.name}" by {difference:.2g} in '
+            f"probability, more than {TOLERANCE}: the network cannot be exported as it is."
         )
 
 
@@ -175,11 +170,6 @@ def _rebuilt(manifest: Manifest, state: dict[str, torch.Tensor]) -> torch.nn.Mod
     return network.eval()
 
 
-def _step(spec: InputSpec) -> int:
-    """The multiple of rows and cols that networks are tried with: large enough for numbers to differ."""
-    return spec.pad_multiple * -(-_SMALLEST_STEP // spec.pad_multiple)
-
-
 class _Probabilities(torch.nn.Module):
     def __init__(self, network: torch.nn.Module, activation: str):
         super().__init__()
@@ -196,7 +186,7 @@ def _onnx_bytes(network: torch.nn.Module, manifest: Manifest, storage: Storage) 
 
     spec = manifest.input
     # Two different sizes and two slices, so that nothing can be taken for a constant or for one another.
-    rows, cols = spec.canvas or (2 * _step(spec), 3 * _step(spec))
+    rows, cols = spec.canvas or (2 * step_of(spec), 3 * step_of(spec))
     dynamic = [0] if spec.canvas else [0, 2, 3]
     program = torch.onnx.export(
         _Probabilities(network, manifest.output.activation).eval(),
@@ -242,16 +232,6 @@ def _complete_weights(graph: onnx.GraphProto, state: Mapping[str, torch.Tensor])
     for name, tensor in state.items():
         if (stored := NETWORK_PREFIX + name) not in present:
             graph.initializer.append(onnx.numpy_helper.from_array(tensor.numpy(), stored))
-
-
-def without_unused(model: bytes) -> bytes:
-    """The ONNX `model` with no other weights than those that its graph computes with."""
-    proto = onnx.load_from_string(model)
-    used = {name for node in proto.graph.node for name in node.input}
-    kept = [tensor for tensor in proto.graph.initializer if tensor.name in used]
-    del proto.graph.initializer[:]
-    proto.graph.initializer.extend(kept)
-    return proto.SerializeToString(deterministic=True)
 
 
 def _store_half(graph: onnx.GraphProto) -> None:

@@ -11,7 +11,7 @@ what they share (`requests`, `options`, `runner`, `results`, `engines`, `devices
     measuring  what is measured of them, and their agreement with a reference
     picture    the overview picture
 
-Nothing heavy is imported here: neither torch nor onnxruntime, and no part of 3D Slicer.
+Nothing heavy is imported here: neither torch nor an engine of the CPU, and no part of 3D Slicer.
 """
 
 import os

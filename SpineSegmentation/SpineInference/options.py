@@ -16,7 +16,7 @@ from .specs import PostprocessingSpec
 DEFAULT_MODEL = "vertebral-bodies-mr"
 Plane = Literal["sagittal", "coronal", "axial"]
 FusionRule = Literal["mean", "vote"]
-Precision = Literal["full", "int8"]
+Precision = Literal["auto", "full"]
 LEAST_SPACING_MM, MOST_SPACING_MM = 0.02, 10.0
 """Between the pixels of a single slice: finer ones no scanner has, and coarser ones show no vertebra."""
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -32,7 +32,8 @@ class SegmentationOptions:
     last vertebra of the scan ("C2"); `propose_levels`: whether levels are read off the scan (see `level_recognition`),
     proposed where neither is given, otherwise only compared; `bias_correction`: N4, or never, in place of evening out
     where that helps (see `lighting`), or of N4 where the model was trained so; `postprocessing` replaces that of the
-    model as a whole; `device` and `precision`: see `devices.choose_device`; `threads`: processor threads;
+    model as a whole; `device`: see `devices.choose_device`; `precision`: half as many digits where the device is faster
+    with them and the network bears it, or single precision everywhere ("full"); `threads`: processor threads;
     `restrict_to_spine`: compute only the region that can hold vertebrae (off only to measure what that costs).
     """
 
@@ -47,7 +48,7 @@ class SegmentationOptions:
     bias_correction: bool | None = None
     postprocessing: PostprocessingSpec | None = None
     device: str = "auto"
-    precision: Precision = "full"
+    precision: Precision = "auto"
     threads: int | None = None
     restrict_to_spine: bool = True
 

@@ -5,7 +5,7 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> evened out, if a surface coil hides the vertebrae             lighting.py
 -> where the spine is, if vertebrae are looked for               region.py
 -> shown larger, where its bodies are small                      magnification.py
--> every slice of every plane through its network                slices.py, engines.py
+-> every slice of every plane through its network                whole_plane.py, engines.py
 -> one probability volume per label                              fusion.py
 -> clean classes                                                 postprocessing.py
 -> vertebrae: separated, ordered and named bodies                vertebrae.py
@@ -14,11 +14,11 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> deformities, slips and curves of the spine                    spine_measures.py
 """
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 import SimpleITK as sitk
@@ -41,11 +41,12 @@ from .options import SegmentationOptions
 from .placement import SlicePlacement
 from .prediction.fusion import Fusion
 from .prediction.lighting import even_where_it_helps, expects_shading, note_shading
-from .prediction.magnification import Look, look_closely, magnified
-from .prediction.planes import finest_first, note_precision, packages_to_run, plane_weights
+from .prediction.magnification import MOST, Look, look_closely, magnified
+from .prediction.planes import finest_first, packages_to_run, plane_weights
 from .prediction.region import Region, clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
-from .prediction.slices import predict_plane
+from .prediction.whole_plane import add_prediction
+from .processors import available_processors
 from .spine import quality, vertebrae
 from .spine.level_recognition import Proposal, propose_levels
 from .spine.naming import name_bodies
@@ -53,11 +54,21 @@ from .spine.quality import needs_review
 from .spine.single_slice import place_slice
 from .volume import postprocessing
 from .volume.dilation import dilated
-from .volume.geometry import PLANES, SLICE_AXIS, Grid, check_geometry, crop, plane_grid, resample, spacing_ipl
+from .volume.geometry import (
+    PLANES,
+    check_geometry,
+    crop,
+    spacing_ipl,
+    working_grid,
+)
 from .volume.preprocessing import normalised, on_working_grid
 from .volume.slice_placement import placed
 
-SLICES_RESAMPLED_AT_ONCE = 16
+LOOKED_AT_AGAIN = 100_000_000
+"""Voxels that a scan may have, shown twice as large, to be looked at so where nothing was seen before: bodies that
+cannot be seen as they are lie in small children, whose scans are small."""
+COLUMN_ENDS_MM = 8.0
+"""Beyond slices of so much that show nothing of the column there is none of it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,7 @@ class Result:
     many times brighter the brightest part was than the darkest, where that was evened out without being asked for.
     `model_checksums` are the SHA-256 of the networks by the names in `models`.
     `morphometry`: what is measured of the spine beyond its single segments.
+    `engine`: what computed the networks, with what precision; several where they differ.
     """
 
     labels: sitk.Image
@@ -87,6 +99,7 @@ class Result:
     shading_removed: float | None = None
     model_checksums: dict[str, str] = field(default_factory=dict)
     morphometry: list[Measure] = field(default_factory=list)
+    engine: str = ""
 
 
 def segment(
@@ -122,7 +135,8 @@ def segment(
             scan, reference = placed(scan, placement), None if reference is None else placed(reference, placement)
             options = replace(options, planes=(placement.plane,))
     packages = packages_to_run(models, options, scan, monitor)
-    note_precision(packages, options, device, monitor)
+    levels = [models.levels] if models.levels else []
+    engines.prepare([*finest_first(packages, scan), *levels], device, options.threads, monitor)
     recipe = packages[0].manifest
     if reference is not None and recipe.vertebra_class is None:
         check_values(reference, list(recipe.structures.values()))
@@ -144,7 +158,9 @@ def segment(
 
     # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
     if recipe.vertebra_class is not None and recipe.input.canvas is None:
-        look = look_closely(prepared, find, recipe.input.spacing_mm)
+        larger = working_grid(scan, recipe.input.spacing_mm / MOST).size
+        again = math.prod(larger) <= LOOKED_AT_AGAIN
+        look = look_closely(prepared, find, recipe.input.spacing_mm, again)
         restricted = options.restrict_to_spine and 1 not in scan.GetSize()
     else:
         look, restricted = Look(*prepared(recipe.input.spacing_mm)), False
@@ -160,9 +176,15 @@ def segment(
 
     shape = tuple(reversed(region.GetSize()))
     fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels))
+    used: dict[str, None] = {}
     for package, weight in [] if nothing_there else plane_weights(packages, scan, look.factor):
         with seconds(f"network, {package.manifest.plane}"):
-            _add_prediction(fusion, magnified(region, look.factor), package, weight, engine_for(package), monitor)
+            shown, engine = magnified(region, look.factor), engine_for(package)
+            # Of the column alone every sagittal and coronal slice between its sides shows some; between two axial ones
+            # of vertebrae lies a disc.
+            is_column = restricted and not recipe.structures and package.manifest.plane != "axial"
+            add_prediction(fusion, shown, package, weight, engine, monitor, COLUMN_ENDS_MM if is_column else None)
+            used[engine.describe()] = None
 
     with seconds("post-processing"):
         monitor.progress("post-processing", 0, 1)
@@ -206,7 +228,8 @@ def segment(
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)
         structures = list(recipe.structures.values())
-        measurements = measure(labels, bodies, partial, reference, structures, qualities)
+        threads = options.threads or available_processors()
+        measurements = measure(labels, bodies, partial, reference, structures, qualities, threads)
         slices = None if reference is None else dice_per_slice(labels, reference)
         morphometry = spine_measures(labels, measurements.vertebrae, placement is None or placement.has_scale)
 
@@ -222,7 +245,7 @@ def segment(
         morphometry = on_scan(morphometry, labels, grid)
         labels.CopyInformation(grid)
     made_with = list(checksums), planes, device, seconds.spent, notes
-    told = slices, placement, look.shading_removed, checksums, morphometry
+    told = slices, placement, look.shading_removed, checksums, morphometry, "; ".join(used)
     return Result(labels, segments, partial, measurements, *made_with, *told)
 
 
@@ -243,37 +266,6 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
     compared = any(measured.dice is not None for measured in measurements.structures)
     if measurements.reference and recipe.vertebra_class and recipe.structures and not compared:
         monitor.note("The reference has none of the values of the other structures, so only vertebrae were compared.")
-
-
-def _add_prediction(
-    fusion: Fusion, region: sitk.Image, package: ModelPackage, weight: float, engine: Engine, monitor: Monitor
-) -> None:
-    """Run every slice of the package's plane over `region` and add the probabilities to `fusion`."""
-    manifest = package.manifest
-    axis = SLICE_AXIS[manifest.plane]
-    image = resample(region, plane_grid(region, manifest.plane, manifest.input.spacing_mm))
-    slices = predict_plane(sitk.GetArrayViewFromImage(image), manifest, engine, monitor)
-    if image is region:
-        for index, probability in slices:
-            fusion.add(probability, axis, index, weight)
-        return
-    # The slices lie at the same places on both grids, so that some at a time can go from one to the other.
-    while block := list(islice(slices, SLICES_RESAMPLED_AT_ONCE)):
-        span = slice(block[0][0], block[-1][0] + 1)
-        source, target = _slab(image, axis, span), Grid.of(_slab(region, axis, span))
-        on_region = []
-        for probability in np.stack([probability for _, probability in block], axis + 1):
-            predicted = sitk.GetImageFromArray(probability.astype(np.float32, copy=False))
-            predicted.CopyInformation(source)
-            on_region.append(sitk.GetArrayFromImage(resample(predicted, target)))
-        fusion.add(np.moveaxis(np.stack(on_region), axis + 1, 1), axis, span, weight)
-
-
-def _slab(image: sitk.Image, axis: int, span: slice) -> sitk.Image:
-    """The slices `span` along an array axis."""
-    box = [slice(0, length) for length in reversed(image.GetSize())]
-    box[axis] = span
-    return crop(image, tuple(box))
 
 
 class _Stopwatch:

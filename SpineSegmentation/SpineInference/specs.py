@@ -109,7 +109,11 @@ class PostprocessingSpec:
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """The network as `networks.build(family, in_channels, classes, **arguments)` makes it."""
+    """The network as `networks.build(family, in_channels, classes, **arguments)` makes it.
+
+    `bfloat16`: whether it may be computed with the 8 significant bits of that type where a processor is faster then.
+    """
 
     family: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    bfloat16: bool = True

@@ -1,7 +1,7 @@
 """The self-test of the module: the real worker on a synthetic spine, in the scene of a running Slicer.
 
 SpineSegmentation.py, where Slicer looks for the class SpineSegmentationTest, derives it from the one here. Segmenting
-needs onnxruntime: press Segment once to install it.
+needs OpenVINO or onnxruntime: press Segment once to install one.
 """
 
 import importlib.util
@@ -34,7 +34,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.logic.close()
 
     def test_segment_name_and_measure(self):
-        self._needOnnxruntime()
+        self._needEngine()
         volumeNode = self._addVolume(_syntheticSpine())
         progress = []
         result = self._segment(volumeNode, topLevel="T6", onProgress=progress.append)
@@ -59,7 +59,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         self._checkVoxels(result, volumeNode)
 
     def test_reference_and_chosen_output(self):
-        self._needOnnxruntime()
+        self._needEngine()
         volumeNode = self._addVolume(_syntheticSpine())
         chosen = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
         chosen.GetSegmentation().AddEmptySegment("drawn", "drawn by hand")
@@ -86,7 +86,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         self._checkNoResultNodes()
 
     def test_noise_gives_an_empty_result(self):
-        self._needOnnxruntime()
+        self._needEngine()
         noise = np.random.default_rng(1).normal(100, 10, (40, 60, 50)).astype(np.int16)
         result = self._segment(self._addVolume(noise))
         self.assertIsNone(result.segmentationNode)
@@ -136,9 +136,9 @@ class SelfTest(ScriptedLoadableModuleTest):
             time.sleep(0.01)
         self.assertTrue(condition())
 
-    def _needOnnxruntime(self):
-        if importlib.util.find_spec("onnxruntime") is None:
-            self.skipTest("onnxruntime is not installed: press Segment once")
+    def _needEngine(self):
+        if not any(importlib.util.find_spec(engine) for engine in ("openvino", "onnxruntime")):
+            self.skipTest("neither OpenVINO nor onnxruntime is installed: press Segment once")
 
     def _checkNoResultNodes(self):
         for className in ("vtkMRMLSegmentationNode", "vtkMRMLTableNode", "vtkMRMLLabelMapVolumeNode"):

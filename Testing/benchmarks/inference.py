@@ -12,6 +12,7 @@ spacing that the networks were trained at, which is cheaper and reaches the pipe
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -35,7 +36,9 @@ def main() -> int:
     options = _parse()
     results = []
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as stack:
+        folder = str(options.keep or stack.enter_context(tempfile.TemporaryDirectory()))
+        Path(folder).mkdir(parents=True, exist_ok=True)
         _say(f"Making a spine of {' x '.join(map(str, options.shape))} voxels ...")
         # In a child like the arms: Linux counts what a parent held at its largest as its children's peak memory too.
         _run("phantom", {"folder": folder, "shape": options.shape, "seed": options.seed})
@@ -77,6 +80,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--naive-slices", type=int, default=8, metavar="N", help="else so many a plane (%(default)s)")
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 240), help="voxels of the volume")
     parser.add_argument("--seed", type=int, default=1, help="of the phantom (%(default)s)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave scan.nrrd and truth.nrrd there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     return parser.parse_args()
 

@@ -7,6 +7,7 @@ import pytest
 
 SCRIPTS = (
     "Testing/benchmarks/inference.py",
+    "Testing/benchmarks/nnunet.py",
     "Testing/benchmarks/training.py",
     "Testing/benchmarks/thick_slices.py",
     "Testing/benchmarks/coil_shading.py",

@@ -17,6 +17,7 @@ SLICER = {"slicer", "qt", "ctk", "vtk", "SpineSegmentationLib"}
 HEAVY = {
     "torch",
     "onnxruntime",
+    "openvino",
     "matplotlib",
     "skimage",
     "lightning",

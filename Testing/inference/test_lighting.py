@@ -56,6 +56,14 @@ def test_shaded_scan_is_evened_out_and_told(models):
     assert f"about {result.shading_removed:.0f} to 1" in note and 5 < result.shading_removed < 40
 
 
+def test_coronal_slices_can_judge_too(tmp_path):
+    """Of them only some layers are looked at, which the coil receives differently loud."""
+    write_package(tmp_path / "bright", fields("bright", "coronal", output={"threshold": 0.75}))
+    scan, bodies = column(20.0)
+    result = segment(scan, open_set(tmp_path), SegmentationOptions(planes=("coronal",), threads=1))
+    assert told(result) and overlap(result, bodies) > 0.8
+
+
 def test_even_scan_is_left_alone(models):
     scan, bodies = column(1.0)
     results = run(scan, models), run(scan, models, bias_correction=False)

@@ -41,3 +41,4 @@ def test_where_nothing_is_seen_the_scan_stays_as_it_is():
     look = look_closely(prepare, lambda image: shown.append(image.GetSpacing()[0]), 1.0)
     assert spacings == [1.0, 1.0 / MOST] and shown == [1.0, MOST]
     assert (look.region, look.factor, look.shading_removed) == (None, 1.0, 1.0)
+    assert look_closely(prepare, lambda _: None, 1.0, again=False).region is None and spacings[2:] == [1.0]

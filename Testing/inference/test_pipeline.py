@@ -218,7 +218,8 @@ def test_agreement_with_a_reference_is_measured(models):
 
 def test_nothing_found_is_an_empty_explained_result(models):
     air = sitk.GetImageFromArray(np.random.default_rng(0).normal(100, 5, (60, 60, 60)).astype(np.float32))
-    blind = SimpleNamespace(name=models.name, packages=[p for p in models.packages if p.manifest.plane == "sagittal"])
+    sagittal = [p for p in models.packages if p.manifest.plane == "sagittal"]
+    blind = SimpleNamespace(name=models.name, packages=sagittal, levels=None)
     never = SegmentationOptions(postprocessing=None)
     result = segment(air, blind, never, engines=FixedEngines(0.01))
     assert not sitk.GetArrayViewFromImage(result.labels).any()

@@ -12,7 +12,7 @@ from SpineInference.errors import Cancelled
 from SpineInference.monitor import Monitor
 from SpineInference.prediction.fusion import Fusion
 from SpineInference.prediction.region import COARSE_STEP_MM, MARGIN_MM, Region, clear_inner_faces, find_region
-from SpineInference.prediction.slices import pad, predict_plane, tile_starts
+from SpineInference.prediction.slices import pad, predict_blocks, predict_plane, tile_starts
 from SpineInference.specs import OPPOSITE, InputSpec, IntensityRule, OutputSpec
 from SpineInference.volume.geometry import PLANES, SLICE_AXIS, canonical, reorient
 from SpineInference.volume.intensity import foreground_mask, normalise, thesis_normalise
@@ -196,6 +196,37 @@ def test_tiles_cover_everything_and_overlap(length):
         assert all(b - a <= 24 for a, b in pairwise(starts))
 
 
+@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_blocks_end_where_nothing_is_seen(plane, batch_size):
+    """And where they end does not depend on how many slices are computed at a time."""
+    source, axis = np.zeros((50, 50, 50), np.float32), SLICE_AXIS[plane]
+    np.moveaxis(source, axis, 0)[[12, 20, 25, 26, 33]] = 1  # with gaps of 7, 4 and 6 slices that show nothing
+    engine = BrightIsForeground()
+    engine.batch_size = batch_size
+    for ends_after, expected in ((None, range(50)), (7, range(13, 41)), (8, range(4, 42))):
+        answer = np.zeros_like(source)
+        seen = []
+        for span, probabilities in predict_blocks(source, manifest(plane), engine, Monitor(), ends_after):
+            np.moveaxis(answer, axis, 0)[span] = probabilities[0]
+            seen += range(span.start, span.stop)
+        assert sorted(seen) == list(expected)
+        assert np.array_equal(np.moveaxis(answer, axis, 0)[expected], np.moveaxis(source, axis, 0)[expected])
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_far_from_the_column_little_is_looked_at(plane):
+    source = np.zeros((200, 200, 200), np.float32)
+    source[90:120, 90:120, 90:120] = 1
+    looks = []
+    for there in (source, np.zeros_like(source)):
+        engine = BrightIsForeground()
+        region_of(there, (1, 1, 1), manifest(plane), engine)
+        looks.append(sum(shape[0] for shape in engine.shapes))
+    assert looks[1] == 25, "where nothing is seen, all slices are looked at"
+    assert looks[0] == 25 if plane == "axial" else looks[0] <= 16
+
+
 def region_of(source: np.ndarray, spacing: tuple[float, float, float], spec, engine=None):
     image = sitk.GetImageFromArray(source)
     image.SetSpacing(spacing[::-1])
@@ -224,6 +255,16 @@ def test_specks_make_no_region():
     assert region_of(source, (1, 1, 1), manifest("sagittal")) is None
     source[30, 30, :] = 1
     assert region_of(source, (1, 1, 1), manifest("sagittal")) is None
+
+
+def test_what_lies_everywhere_makes_no_region():
+    """As in noise, in which a network sees specks here and there, each as large as a small body."""
+    source = np.zeros((200, 200, 200), np.float32)
+    for corner in (4, 180):
+        source[corner : corner + 9, corner : corner + 9, corner : corner + 9] = 1
+    assert region_of(source, (1, 1, 1), manifest("sagittal")) is None
+    source[20:180, 90:110, 90:110] = 1  # a column
+    assert region_of(source, (1, 1, 1), manifest("sagittal")) is not None
 
 
 def test_single_slice_does_not_widen_the_region():

@@ -6,7 +6,8 @@ import pytest
 import torch
 from network_cases import FAMILIES, SMALL, settle, small
 
-from SegTraining.export.onnx_export import TOLERANCE, export_package
+from SegTraining.export.engine_agreement import TOLERANCE
+from SegTraining.export.onnx_export import export_package
 from SpineInference import networks
 from SpineInference.engines.devices import choose_device
 from SpineInference.engines.onnx_engine import OnnxEngine

@@ -164,7 +164,7 @@ class TestPackages:
     def test_declined_installation_segments_nothing(self, host, lacking):
         host.dialogs.answer("Cancel")
         lacking.ui.segmentButton.click()
-        assert "onnxruntime, about 20 MB" in host.dialogs.texts[0]
+        assert "openvino, about 60 MB (where it cannot be installed: onnxruntime, about 20 MB)" in host.dialogs.texts[0]
         assert not host.installations.requested and not lacking.logic.isRunning
         assert "nothing was segmented" in lacking.ui.statusLabel.text.lower()
 
@@ -185,11 +185,45 @@ class TestPackages:
         lacking.ui.segmentButton.click()
         [(how, what, _keywords)] = host.installations.requested
         assert how == ("pip_ensure" if hasPackaging else "pip_install")
-        assert what[0] == "onnxruntime>=1.20"
+        assert what[0] == "openvino>=2025.2"
         assert any(line.startswith("numpy==") for line in pinned)
-        assert not any(line.startswith("onnxruntime==") for line in pinned)
+        assert not any(line.startswith("openvino==") for line in pinned)
         assert len(host.dialogs.shown) == 1
         lacking.logic.close()
+
+    def test_small_engine_where_the_fast_one_cannot_be_installed(self, host, lacking, monkeypatch):
+        from SpineSegmentationLib.worker import Dependencies
+
+        inner = Dependencies._pipInstall
+
+        def noWheel(requirements, constraints):
+            inner(requirements, constraints)
+            if "openvino>=2025.2" in requirements:
+                raise subprocess.CalledProcessError(1, "pip")
+
+        monkeypatch.setattr(Dependencies, "_pipInstall", noWheel)
+        host.dialogs.answer("OK")
+        lacking.ui.segmentButton.click()
+        assert [what[0] for _how, what, _keywords in host.installations.requested] == [
+            "openvino>=2025.2",
+            "onnxruntime>=1.20",
+        ]
+        lacking.logic.close()
+
+    def test_who_has_the_small_engine_is_not_asked(self, host, panel, monkeypatch):
+        from SpineSegmentationLib.worker import Dependencies
+
+        installed = {"onnxruntime": "1.23.2", "numpy": "2.4.6"}
+
+        def version(name):
+            if name not in installed:
+                raise Dependencies.PackageNotFoundError(name)
+            return installed[name]
+
+        monkeypatch.setattr(Dependencies, "version", version)
+        assert Dependencies.missingRequirements(needsGpu=False) == []
+        installed["onnxruntime"] = "1.10"
+        assert [each.name for each in Dependencies.missingRequirements(needsGpu=False)] == ["openvino"]
 
     def test_failed_installation_shows_one_sentence(self, host, lacking):
         host.installations.error = subprocess.CalledProcessError(1, "pip")

@@ -12,9 +12,9 @@ def steps(facts):
     yield 0.5  # what is registered when Slicer has started is not there earlier
     facts["Slicer"] = f"{slicer.app.applicationVersion}, Python {platform.python_version()}"
     try:
-        facts["onnxruntime"] = version("onnxruntime")
+        facts["OpenVINO"] = version("openvino")
     except PackageNotFoundError:
-        raise AssertionError(f"onnxruntime is missing: run {sys.executable} -m pip install onnxruntime") from None
+        raise AssertionError(f"OpenVINO is missing: run {sys.executable} -m pip install openvino") from None
     module = slicer.modules.spinesegmentation
     assert module.name == "SpineSegmentation"
     assert list(module.categories) == ["Segmentation"], module.categories

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from SegTraining.export import onnx_export
-from SegTraining.export.onnx_export import engine_difference, export_package
+from SegTraining.export.engine_agreement import engine_difference
+from SegTraining.export.onnx_export import export_package
 from SpineInference import networks
 from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.errors import SpineError
@@ -71,6 +72,15 @@ def test_the_package_is_complete(package):
     assert package.manifest.made_with["torch"] == torch.__version__.split("+")[0]
     assert package.manifest.network.arguments == TINY, "a package never asks for weights from elsewhere"
     assert [path.name for path in package.path.parent.iterdir()] == ["tiny"]
+
+
+def test_the_manifest_tells_whether_half_the_digits_do(package, tmp_path, monkeypatch):
+    told = package.manifest.training.details["bfloat16"]
+    assert 0 < told["largest_difference"] < 0.5 and 0.9 < told["dice"] <= 1
+    for tolerance in (0.0, 1.0):
+        monkeypatch.setattr(onnx_export, "BFLOAT16_TOLERANCE", tolerance)
+        made = export_package(trained(), FIELDS, tmp_path / "p")
+        assert made.manifest.network.bfloat16 == (tolerance == 1)
 
 
 def test_the_file_holds_every_weight(package):
@@ -157,7 +167,7 @@ def test_engines_that_disagree(tmp_path, monkeypatch):
     monkeypatch.setattr(
         onnx_export._Probabilities, "forward", lambda self, slices: self.network(slices).sigmoid() * 0.9
     )
-    refuse(tmp_path, 'torch and onnxruntime disagree on "tiny"')
+    refuse(tmp_path, 'torch and the engines of the CPU disagree on "tiny"')
 
 
 def test_weights_that_are_not_numbers(tmp_path):

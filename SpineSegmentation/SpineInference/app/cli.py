@@ -280,9 +280,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
     parser.add_argument(
         "--precision",
-        choices=("full", "int8"),
-        default="full",
-        help="int8 is faster on a CPU, where the model has it (%(default)s)",
+        choices=("auto", "full"),
+        default="auto",
+        help="full computes in single precision even where half the digits are faster (%(default)s)",
     )
     parser.add_argument("--top-level", metavar="LEVEL", help="the first vertebra in the scan, such as C2")
     parser.add_argument("--bottom-level", metavar="LEVEL", help="the last vertebra in the scan, such as L5")

@@ -19,11 +19,15 @@ RECORD_VERSION = 2
 
 @dataclass(frozen=True)
 class UsedDevice:
-    """Where the networks ran ("cpu", "cuda:0"), what it is called, and why it was chosen."""
+    """Where the networks ran ("cpu", "cuda:0"), what it is called, why it was chosen, and what computed there.
+
+    `engine`: software, threads and precision; empty where that is not known or no network ran.
+    """
 
     used: str
     name: str
     reason: str
+    engine: str = ""
 
 
 @dataclass(frozen=True)

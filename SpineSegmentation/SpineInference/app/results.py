@@ -21,7 +21,7 @@ from ..pipeline import Result
 from .record import Record, UsedDevice
 from .requests import Request
 
-_PACKAGES = ("numpy", "scipy", "SimpleITK", "onnxruntime", "torch")
+_PACKAGES = ("numpy", "scipy", "SimpleITK", "openvino", "onnxruntime", "torch")
 
 
 def write_result(result: Result, scan: sitk.Image, folder: Path, request: Request) -> Record:
@@ -77,7 +77,7 @@ def write_result(result: Result, scan: sitk.Image, folder: Path, request: Reques
             dice_per_slice=result.dice_per_slice,
             models=result.models,
             planes=result.planes,
-            device=UsedDevice(str(result.device), result.device.name, result.device.reason),
+            device=UsedDevice(str(result.device), result.device.name, result.device.reason, result.engine),
             seconds={stage: round(seconds, 3) for stage, seconds in result.timings.items()},
             notes=result.notes,
             versions=_versions(),

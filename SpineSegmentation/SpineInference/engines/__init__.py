@@ -1,24 +1,23 @@
 """Engines run a model's network on a device: one file each, behind the interface of `engine.Engine`.
 
-Neither torch nor onnxruntime is imported before an engine is opened.
+None of torch, OpenVINO and onnxruntime is imported before an engine is opened.
 """
 
 from ..models.model_package import ModelPackage
 from ..monitor import Monitor
 from ..networks import missing_library
+from .cpu import open_cpu_engine
 from .devices import Device
 from .engine import Engine
-from .onnx_engine import OnnxEngine
 from .torch_engine import TorchEngine
 
 
 def open_engine(
     package: ModelPackage, device: Device, monitor: Monitor | None = None, threads: int | None = None
 ) -> Engine:
-    """The engine for `device`; `threads` is for the CPU (None: as many as it has cores).
+    """The engine for `device`; `threads` is for the CPU (None: as many as it may use).
 
-    A device whose precision is int8 gets the package's `model.int8.onnx`, or `model.onnx` where there is none. Where
-    the library is missing from which a network was imported, the CPU computes, which needs none.
+    Where the library is missing from which a network was imported, the CPU computes, which needs none.
 
     Raises SpineError for missing software and for a network that cannot be built or does not fit its weights.
     """
@@ -29,5 +28,5 @@ def open_engine(
             "the CPU."
         )
     if device.kind == "cpu" or library:
-        return OnnxEngine(package, threads, int8=device.precision == "int8" and package.has_int8)
+        return open_cpu_engine(package, threads, device.precision)
     return TorchEngine(package, device, monitor, threads)

@@ -1,6 +1,6 @@
 """Where the networks run: which device, and why. A choice that the user can read and overrule.
 
-On the CPU the engine is onnxruntime, so PyTorch is imported only where a GPU may be there for it.
+The CPU has engines of its own, so PyTorch is imported only where a GPU may be there for it.
 """
 
 import ctypes
@@ -8,7 +8,7 @@ import importlib.util
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..errors import SpineError
@@ -19,14 +19,14 @@ from ..options import Precision
 class Device:
     """A device: `name` as its maker calls it, `reason` a sentence that says why it was chosen.
 
-    `precision`: what the CPU computes with, where the model offers it. A GPU has its own.
+    `precision`: see `options.SegmentationOptions`.
     """
 
     kind: Literal["cpu", "cuda", "mps"]
     index: int
     name: str
     reason: str
-    precision: Precision = "full"
+    precision: Precision = "auto"
 
     def __str__(self) -> str:
         return f"cuda:{self.index}" if self.kind == "cuda" else self.kind
@@ -36,8 +36,8 @@ class _Unusable(Exception):
     """Why there is no GPU to use, as the part of a sentence."""
 
 
-def choose_device(wish: str = "auto", precision: Precision = "full") -> Device:
-    """The device for "auto", "cpu", "cuda", "cuda:N" or "mps"; `precision` is for the CPU, should it be the one.
+def choose_device(wish: str = "auto", precision: Precision = "auto") -> Device:
+    """The device for "auto", "cpu", "cuda", "cuda:N" or "mps", which computes with this `precision`.
 
     "auto" takes a GPU that passes a small test, else the CPU, and never fails. Raises SpineError for a device that
     was asked for and cannot be used, and for a wish that is none of these.
@@ -46,12 +46,12 @@ def choose_device(wish: str = "auto", precision: Precision = "full") -> Device:
     if kind not in ("auto", "cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdecimal())):
         raise SpineError(f'"{wish}" is not a device: use auto, cpu, cuda, cuda:N or mps.')
     if kind == "cpu":
-        return _cpu("the CPU was asked for", precision)
+        return replace(_cpu("the CPU was asked for"), precision=precision)
     try:
-        return _gpu(kind, int(index or 0))
+        return replace(_gpu(kind, int(index or 0)), precision=precision)
     except _Unusable as problem:
         if kind == "auto":
-            return _cpu(str(problem), precision)
+            return replace(_cpu(str(problem)), precision=precision)
         raise SpineError(f'The device "{wish}" cannot be used: {problem}; use auto or cpu.') from None
 
 
@@ -67,8 +67,8 @@ def list_devices() -> list[Device]:
     return [*devices, _cpu("always there")]
 
 
-def _cpu(reason: str, precision: Precision = "full") -> Device:
-    return Device("cpu", 0, f"CPU ({platform.machine()})", reason, precision)
+def _cpu(reason: str) -> Device:
+    return Device("cpu", 0, f"CPU ({platform.machine()})", reason)
 
 
 def _gpu(kind: str, index: int) -> Device:

@@ -9,9 +9,10 @@ from ..errors import SpineError
 from ..models.model_package import ModelPackage
 from ..models.weights import read_weights
 from ..monitor import Monitor
+from .cpu import open_cpu_engine
+from .cpu_engine import CpuEngine
 from .devices import Device
 from .engine import require
-from .onnx_engine import OnnxEngine
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,8 @@ PASSES_PER_CALL = 4
 class TorchEngine:
     """The manifest's network in torch with the weights of the package.
 
-    CUDA: half precision (full where numbers overflow), channels-last, batches, copies that overlap with computing.
+    CUDA: half precision (full where numbers overflow or it was asked for), channels-last, batches, copies that overlap
+    with computing.
     MPS and CPU: full precision.
     When a GPU's memory runs out, fewer slices are computed at a time; when one is too much, the CPU takes over.
     """
@@ -41,8 +43,9 @@ class TorchEngine:
         self._place = str(device)
         self._monitor = monitor or Monitor()
         self._slices = SLICES_AT_A_TIME[device.kind]
-        self._precision = torch.float16 if device.kind == "cuda" else torch.float32
-        self._cpu: OnnxEngine | None = None
+        half = device.kind == "cuda" and device.precision == "auto"
+        self._precision = torch.float16 if half else torch.float32
+        self._cpu: CpuEngine | None = None
         self._description = f"PyTorch {torch.__version__} on {device.name} ({device})"
         if device.kind == "cpu" and threads:
             torch.set_num_threads(threads)
@@ -85,7 +88,8 @@ class TorchEngine:
         try:
             self._network.to(self._place, memory_format=torch.channels_last)
             if self._device.kind == "cuda":
-                _to_half(self._network)
+                if self._precision == torch.float16:
+                    _to_half(self._network)
                 self._copies = torch.cuda.Stream(self._place)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
@@ -155,7 +159,7 @@ class TorchEngine:
             return
         self._network = None
         self._free_device_memory()
-        self._cpu = OnnxEngine(self._package, self._threads)
+        self._cpu = open_cpu_engine(self._package, self._threads, self._device.precision)
         self._monitor.note(
             f"The memory of {self._device.name} is too small for this network: continuing on the CPU, which is slower."
         )

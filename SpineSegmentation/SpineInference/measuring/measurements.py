@@ -3,7 +3,9 @@
 import csv
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,7 @@ def measure(
     reference: sitk.Image | None = None,
     structures: Sequence[Segment] = (),
     quality: Sequence[float] | None = None,
+    threads: int = 1,
 ) -> Measurements:
     """Measure `bodies` (from top to bottom) and `structures` in `labels`, unsigned integers in any orientation.
 
@@ -118,7 +121,8 @@ def measure(
 
     `bodies` is None where no vertebrae were looked for; `quality` has a number for each of them. `partial` holds the
     label values of bodies cut off by the border of the scan. `reference` is a mask or label map on the same grid;
-    `reference.compare` tells what it may hold. Raises SpineError if it cannot be compared.
+    `reference.compare` tells what it may hold. `threads`: bodies measured at the same time. Raises SpineError if the
+    reference cannot be compared.
     """
     comparison = None
     if reference is not None:
@@ -135,6 +139,10 @@ def measure(
     places = find_labels(layers_of(labels))
     masks = [_mask(places.get(body.label), body.label, labels) for body in bodies]
     centroids = [centroid for _, centroid in masks]
+    steps = _steps(labels)
+    with ThreadPoolExecutor(threads) as pool:
+        upwards = (_upwards(centroids, index) for index in range(len(bodies)))
+        shapes = list(pool.map(shape_of, (mask for mask, _ in masks), repeat(steps), upwards))
     vertebrae = [
         VertebraMeasurement(
             level=body.name,
@@ -143,7 +151,7 @@ def measure(
             quality=None if quality is None else quality[index],
             **_size(mask, labels),
             centroid_lps_mm=centroid,
-            **asdict(shape_of(mask, _steps(labels), _upwards(centroids, index))),
+            **asdict(shapes[index]),
             **_agreement(comparison, body.label),
         )
         for index, (body, (mask, centroid)) in enumerate(zip(bodies, masks, strict=True))

@@ -1,8 +1,8 @@
 """A model package: one folder or zip with `manifest.json` and `model.onnx`, which holds graph and weights.
 
-It may also hold `model.int8.onnx` and a card, `README.md`; one of schema 1 holds the weights again, as
-`model.safetensors`. There is no pickle and no code in it, and the manifest lists the SHA-256 of every file. Opening a
-package checks all of it; `read` checks again the very bytes that are used.
+It may also hold a card, `README.md`; one of schema 1 holds the weights again, as `model.safetensors`. There is no
+pickle and no code in it, and the manifest lists the SHA-256 of every file. Opening a package checks all of it; `read`
+checks again the very bytes that are used.
 """
 
 import hashlib
@@ -16,15 +16,9 @@ from .manifest import Manifest, read_manifest
 from .package_files import PackageFiles
 from .weight_files import check_weights
 
-MANIFEST, ONNX, SAFETENSORS, INT8_ONNX, CARD = (
-    "manifest.json",
-    "model.onnx",
-    "model.safetensors",
-    "model.int8.onnx",
-    "README.md",
-)
+MANIFEST, ONNX, SAFETENSORS, CARD = "manifest.json", "model.onnx", "model.safetensors", "README.md"
 _REQUIRED = (ONNX,)
-_LISTED = (ONNX, SAFETENSORS, INT8_ONNX, CARD)
+_LISTED = (ONNX, SAFETENSORS, CARD, "model.int8.onnx")  # the last one may be there, and is not used
 # What systems and people leave in folders and no program ever runs.
 _HARMLESS = (".DS_Store", "Thumbs.db", "desktop.ini", "LICENSE", ".md", ".txt", ".png")
 _MAX_MANIFEST = 2**20
@@ -51,11 +45,6 @@ class ModelPackage:
             names = ", ".join(package.manifest.name for package in packages)
             raise SpineError(f"{path} holds several model packages ({names}): choose one of them.")
         return packages[0]
-
-    @property
-    def has_int8(self) -> bool:
-        """Whether it holds `model.int8.onnx`, the network with 8-bit integers for the CPU."""
-        return INT8_ONNX in self.manifest.files
 
     @property
     def size_bytes(self) -> int:

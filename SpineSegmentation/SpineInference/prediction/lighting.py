@@ -11,9 +11,9 @@ import SimpleITK as sitk
 from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..monitor import Monitor
-from ..volume.coil_shading import estimate_shading, remove_shading
+from ..volume.coil_shading import estimate_shading
 from ..volume.geometry import SLICE_AXIS
-from ..volume.preprocessing import normalised
+from ..volume.intensity import SAMPLE, scale_of
 from .slices import predict_plane
 
 STEEP = 4.0
@@ -42,15 +42,20 @@ def even_where_it_helps(
     Where it was evened out, the second value is how many times brighter the brightest coronal
     layer was than the darkest, otherwise None.
     """
-    plain = normalised(working, manifest.input.intensity)
-    shading = estimate_shading(working)
-    if shading.ratio < STEEP:
-        return plain, None
-    even = normalised(remove_shading(working, shading), manifest.input.intensity)
-    before, after = (_certain_pixels(image, manifest, engine, monitor) for image in (plain, even))
-    if after - before <= max(GAIN * before, LEAST_GAIN):
-        return plain, None
-    return even, shading.ratio
+    array, rule = sitk.GetArrayViewFromImage(working), manifest.input.intensity
+    scale, shading = scale_of(array, rule), estimate_shading(working)
+    if shading.ratio >= STEEP:
+        some = shading.removed_from(array[:: max(1, array.size // SAMPLE)])
+        scale_if_even = scale_of(some, rule)
+        axis = SLICE_AXIS[manifest.plane]
+        seen, places = _slices_to_judge(array.shape[axis], manifest.input.context_slices)
+        slices, layers = np.take(array, seen, axis), seen if manifest.plane == "coronal" else None
+        plain, even = scale.of(slices), scale_if_even.of(shading.removed_from(slices, layers))
+        before, after = (_certain_pixels(shown, places, manifest, engine, monitor) for shown in (plain, even))
+        if after - before > max(GAIN * before, LEAST_GAIN):
+            whole = shading.removed_from(array)
+            return _image(scale_if_even.of(whole, out=whole), working), shading.ratio
+    return _image(scale.of(array), working), None
 
 
 def note_shading(removed: float | None, monitor: Monitor) -> None:
@@ -62,14 +67,27 @@ def note_shading(removed: float | None, monitor: Monitor) -> None:
         )
 
 
-def _certain_pixels(image: sitk.Image, manifest: Manifest, engine: Engine, monitor: Monitor) -> float:
-    """Pixels that the network takes for a vertebra in the slices looked at, each counted by how sure it is (0 to 1)."""
-    volume = sitk.GetArrayViewFromImage(image)
-    last = volume.shape[SLICE_AXIS[manifest.plane]] - 1
+def _image(array: np.ndarray, like: sitk.Image) -> sitk.Image:
+    image = sitk.GetImageFromArray(array)
+    image.CopyInformation(like)
+    return image
+
+
+def _slices_to_judge(count: int, context: int) -> tuple[np.ndarray, list[int]]:
+    """Which of `count` slices to take, those to look at each between its neighbours, and their places among them."""
+    last = count - 1
     middle = last / 2 + MIDDLE * last / 2 * np.linspace(-1, 1, SLICES)
-    indices = sorted(set(middle.round().astype(int).tolist()))
+    chosen = np.unique(middle.round().astype(int))
+    around = (chosen[:, None] + np.arange(-context, context + 1)).clip(0, last)
+    return around.ravel(), list(range(context, around.size, around.shape[1]))
+
+
+def _certain_pixels(
+    volume: np.ndarray, places: list[int], manifest: Manifest, engine: Engine, monitor: Monitor
+) -> float:
+    """Pixels that the network takes for a vertebra in the slices at `places`, each counted by how sure it is."""
     certain = 0.0
-    for _, probability in predict_plane(volume, manifest, engine, monitor, indices, "shading"):
+    for _, probability in predict_plane(volume, manifest, engine, monitor, places, "shading"):
         of_vertebra = probability[manifest.vertebra_class - 1]
         certain += float(np.maximum(2 * of_vertebra - 1, 0).sum(dtype=np.float64))
     return certain

@@ -39,16 +39,17 @@ def look_closely(
     prepare: Callable[[float], tuple[sitk.Image, float | None]],
     find: Callable[[sitk.Image], Region | None],
     spacing_mm: float,
+    again: bool = True,
 ) -> Look:
     """How closely a scan is looked at, by what `find` sees in it.
 
-    `prepare` gives the scan on a working grid of so many mm, and what shading it has removed. Where nothing is seen
-    larger either, the scan stays as it is.
+    `prepare` gives the scan on a working grid of so many mm, and what shading it has removed. Where nothing is seen, it
+    is shown larger, unless not `again`. Where nothing is seen then either, the scan stays as it is.
     """
     usual = Look(*prepare(spacing_mm))
     region = find(usual.working)
     factor = magnification(region)
-    if factor == 1:
+    if factor == 1 or (region is None and not again):
         return Look(usual.working, usual.shading_removed, region)
     working, shading_removed = prepare(spacing_mm / factor)
     if region is None:

@@ -4,7 +4,6 @@ from collections import Counter
 
 import SimpleITK as sitk
 
-from ..engines.devices import Device
 from ..errors import SpineError
 from ..models.catalog import ModelSet
 from ..models.model_package import ModelPackage
@@ -92,18 +91,6 @@ def plane_weights(
 def finest_first(packages: list[ModelPackage], scan: sitk.Image) -> list[ModelPackage]:
     """The packages by the size of their plane's pixels in this scan, the smallest first."""
     return sorted(packages, key=lambda package: _coarseness(package, scan))
-
-
-def note_precision(
-    packages: list[ModelPackage], options: SegmentationOptions, device: Device, monitor: Monitor
-) -> None:
-    """Tell the user where int8 was asked for and is not what computes."""
-    if options.precision == "full":
-        return
-    if device.kind != "cpu":
-        monitor.note(f"The precision int8 is for the CPU only: {device.name} computes in its own.")
-    elif without := [package.manifest.plane for package in packages if not package.has_int8]:
-        monitor.note(f"The model has no int8 version for the {_named(without)}: computing in full precision there.")
 
 
 def _named(planes: list[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ..engines.engine import Engine
 from ..models.manifest import Manifest
@@ -10,6 +11,9 @@ from ..monitor import Monitor
 from ..volume.geometry import SLICE_AXIS
 from .blending import BLENDINGS
 from .turning import Turn
+
+NOTHING = 0.05
+"""A slice that is nowhere likelier than this to show something shows nothing."""
 
 
 def predict_plane(
@@ -25,37 +29,74 @@ def predict_plane(
     `volume` is canonical `[I, P, L]`, normalised and on the model's in-plane spacing; `indices` count along
     `SLICE_AXIS[plane]`, and mean all slices by default.
     """
-    spec, turn = manifest.input, Turn.between(manifest.input.orientation, manifest.plane)
     stack = np.moveaxis(volume, SLICE_AXIS[manifest.plane], 0)
     indices = range(len(stack)) if indices is None else indices
-    background = float(volume.min()) if spec.pad_value is None else spec.pad_value
+    background = _background(volume, manifest)
     done = 0
     while done < len(indices):
         monitor.progress(stage, done, len(indices), manifest.plane)
         chunk = indices[done : done + engine.batch_size]
-        batch = np.stack([stack[_neighbours(i, spec.context_slices, len(stack))] for i in chunk])
-        batch = turn.to_network(batch.astype(np.float32, copy=False))
-        probabilities = turn.from_network(_predict_batch(batch, manifest, engine, background))
+        probabilities = _predict_batch(stack, chunk, manifest, engine, background)
         yield from zip(chunk, probabilities, strict=True)
         done += len(chunk)
     monitor.progress(stage, len(indices), len(indices), manifest.plane)
 
 
-def _neighbours(index: int, context: int, count: int) -> np.ndarray:
-    # At the ends of the stack the outermost slice stands in for the missing neighbour.
-    return np.clip(np.arange(index - context, index + context + 1), 0, count - 1)
+def predict_blocks(
+    volume: np.ndarray, manifest: Manifest, engine: Engine, monitor: Monitor, ends_after: int | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """As `predict_plane` of all slices, many at a time: which ones, and their probabilities `[labels, n, rows, cols]`.
+
+    They come from the middle to the end and then from the middle to the beginning. With `ends_after`, each way ends
+    where so many slices in a row show nothing; the slices beyond are not computed.
+    """
+    stack = np.moveaxis(volume, SLICE_AXIS[manifest.plane], 0)
+    background, count, plane = _background(volume, manifest), len(stack), manifest.plane
+    for way in (range(count // 2, count), range(count // 2 - 1, -1, -1)):
+        unseen = 0
+        while way and unseen != ends_after:
+            monitor.progress("network", count - len(way) - (way.step > 0) * (count // 2), count, plane)
+            chunk, way = way[: engine.batch_size], way[engine.batch_size :]
+            block = range(min(chunk), max(chunk) + 1)
+            probabilities = _predict_batch(stack, block, manifest, engine, background)
+            shown = 0
+            while shown < len(chunk) and unseen != ends_after:
+                unseen = 0 if probabilities[block.index(chunk[shown])].max() >= NOTHING else unseen + 1
+                shown += 1
+            span = sorted((chunk[0], chunk[shown - 1]))
+            first, last = span[0] - block.start, span[1] - block.start
+            yield slice(span[0], span[1] + 1), np.moveaxis(probabilities[first : last + 1], 0, 1)
+    monitor.progress("network", count, count, plane)
 
 
-def _predict_batch(batch: np.ndarray, manifest: Manifest, engine: Engine, background: float) -> np.ndarray:
-    """Probabilities `[n, labels, rows, columns]` of a batch `[n, channels, rows, columns]` of any size."""
-    spec = manifest.input
+def _background(volume: np.ndarray, manifest: Manifest) -> float:
+    """What slices are padded with."""
+    return float(volume.min()) if manifest.input.pad_value is None else manifest.input.pad_value
+
+
+def _predict_batch(
+    stack: np.ndarray, chunk: Sequence[int], manifest: Manifest, engine: Engine, background: float
+) -> np.ndarray:
+    """Probabilities `[n, labels, rows, columns]` of the n slices `chunk` of `stack` `[slices, rows, columns]`."""
+    spec, turn = manifest.input, Turn.between(manifest.input.orientation, manifest.plane)
     everywhere, labels = slice(None), slice(foreground_channel(manifest), None)
-    rows, columns = batch.shape[2:]
+    channels = 2 * spec.context_slices + 1
+    # Slices that follow each other share their neighbours, which are then copied once.
+    shared = chunk[-1] - chunk[0] == len(chunk) - 1
+    places = np.arange(chunk[0], chunk[-1] + channels) if shared else np.add.outer(chunk, np.arange(channels)).ravel()
+    # At the ends of the stack the outermost slice stands in for the missing neighbour.
+    wanted = np.clip(places - spec.context_slices, 0, len(stack) - 1)
+    slices = turn.to_network(np.array(stack[wanted], np.float32, order="C")[np.newaxis])[0]
+    rows, columns = slices.shape[1:]
+    inside = (everywhere, everywhere)
     if spec.canvas is None:
-        padded, inside = pad(
-            batch, _multiple(rows, spec.pad_multiple), _multiple(columns, spec.pad_multiple), background
-        )
-        return engine.probabilities(padded)[(everywhere, labels, *inside)]
+        sides = (_multiple(side, spec.pad_multiple) for side in (rows, columns))
+        (slices,), inside = pad(slices[np.newaxis], *sides, background)
+    windows = sliding_window_view(slices, channels, axis=0, writeable=True)[:: 1 if shared else channels]
+    # Mirrored across the slices, the last ones come first, and so do the neighbours of each.
+    batch = np.moveaxis(windows[::-1] if 1 in turn.mirrored else windows, -1, 1)
+    if spec.canvas is None:
+        return turn.from_network(engine.probabilities(batch)[(everywhere, labels, *inside)])
 
     # A network tied to its canvas (PSPNet, nnU-Net) sees larger slices as overlapping tiles, whose means are taken.
     total = np.zeros((len(batch), manifest.classes, rows, columns), np.float32)
@@ -69,7 +110,7 @@ def _predict_batch(batch: np.ndarray, manifest: Manifest, engine: Engine, backgr
             probabilities = engine.probabilities(padded)[(everywhere, everywhere, *inside)]
             total[(everywhere, everywhere, *window)] += weight[inside] * blending.to_mean(probabilities, activation)
             count[window] += weight[inside]
-    return blending.from_mean(total / count, activation)[:, labels]
+    return turn.from_network(blending.from_mean(total / count, activation)[:, labels])
 
 
 def foreground_channel(manifest: Manifest) -> int:

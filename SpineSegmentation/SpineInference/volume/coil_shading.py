@@ -6,6 +6,7 @@ cannot follow single organs as a blurred copy of the scan would. N4 (see `bias_f
 sharpens a histogram that so steep a fall-off has smeared out, and leaves most of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +49,23 @@ class CoilShading:
         """How many times brighter the brightest layer is than the darkest, at least 1."""
         return float(np.exp(np.ptp(self.log_brightness)))
 
+    def removed_from(self, array: np.ndarray, layers: Sequence[int] | None = None) -> np.ndarray:
+        """`array` `[any, P, any]`, some slices of the volume, without the shading: float32, without signal 0.
+
+        `layers`: which coronal layers of the volume `array` holds; all of them by default.
+        """
+        log_brightness = self.log_brightness if layers is None else self.log_brightness[layers]
+        even = np.subtract(array, np.float32(self.zero), dtype=np.float32)
+        np.maximum(even, 0, out=even)
+        even /= np.exp(log_brightness).astype(np.float32)[:, None]
+        return even
+
 
 def estimate_shading(image: sitk.Image) -> CoilShading:
     """The fall-off in a 3D canonical `image` of any scalar type; even (all 0) where too little tissue is seen."""
-    working = sitk.BinShrink(sitk.Cast(image, sitk.sitkFloat32), shrink_factors(image, WORKING_VOXEL_MM))
+    if image.GetPixelID() != sitk.sitkFloat32:
+        image = sitk.Cast(image, sitk.sitkFloat32)
+    working = sitk.BinShrink(image, shrink_factors(image, WORKING_VOXEL_MM))
     array = sitk.GetArrayFromImage(working)
     zero = float(np.percentile(array, 0.5))
     array -= zero
@@ -85,10 +99,6 @@ def _inner(signal: np.ndarray) -> np.ndarray:
 
 def remove_shading(image: sitk.Image, shading: CoilShading) -> sitk.Image:
     """The canonical `image` without its `shading`: float32, on the same grid, without signal 0."""
-    array = sitk.GetArrayFromImage(image).astype(np.float32)
-    array -= np.float32(shading.zero)
-    np.maximum(array, 0, out=array)
-    array /= np.exp(shading.log_brightness).astype(np.float32)[:, None]
-    even = sitk.GetImageFromArray(array)
+    even = sitk.GetImageFromArray(shading.removed_from(sitk.GetArrayViewFromImage(image)))
     even.CopyInformation(image)
     return even

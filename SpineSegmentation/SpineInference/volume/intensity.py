@@ -1,6 +1,7 @@
 """Intensity normalisation: the rule a model was trained with, and the thesis's rule for reproduction."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -9,65 +10,94 @@ from ..errors import SpineError
 from ..specs import IntensityRule
 from .boxes import bounding_box
 
+SAMPLE = 2_000_000
+"""So many voxels tell the scale of a volume."""
 FOREGROUND_FRACTION = 0.1
 """The body is what is brighter than this fraction of the robust range: air and background noise stay out."""
 
 
-def normalise(array: np.ndarray, rule: IntensityRule) -> np.ndarray:
-    """`array` (any shape, any real type) normalised as float32. Percentiles make single hot voxels harmless.
+@dataclass(frozen=True)
+class Scale:
+    """How intensities become what the networks see: cut off at `low` and `high`, less `zero`, in units of `unit`.
+
+    `of_nonzero`: what lies outside of all voxels other than 0 becomes 0.
+    """
+
+    low: float
+    high: float
+    zero: float
+    unit: float
+    of_nonzero: bool = False
+
+    def of(self, array: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """`array` (any shape, any real type) on this scale, as float32; written into `out` where it is given."""
+        outside = ~_nonzero_mask(array) if self.of_nonzero else None
+        out = np.empty(array.shape, np.float32) if out is None else out
+        np.clip(array, np.float32(self.low), np.float32(self.high), out=out, casting="unsafe")
+        out -= np.float32(self.zero)
+        out /= np.float32(self.unit)
+        if outside is not None:
+            out[outside] = 0
+        return out
+
+
+def scale_of(array: np.ndarray, rule: IntensityRule) -> Scale:
+    """The scale that `rule` finds for `array` (any shape, any real type). Percentiles make single hot voxels harmless.
 
     Raises SpineError for a volume without contrast and for a rule this version does not know.
     """
     if rule.rule not in _SCALES:
         raise SpineError(f'the intensity rule "{rule.rule}" is not known to this version: update SpineSegmentation.')
-    nonzero = _nonzero_mask(array) if rule.rule == "zscore_nonzero" else None
-    low, high, zero, unit = _SCALES[rule.rule](array if nonzero is None else array[nonzero], rule)
+    of_nonzero = rule.rule == "zscore_nonzero"
+    low, high, zero, unit = _SCALES[rule.rule](array[_nonzero_mask(array)] if of_nonzero else array, rule)
     if not (high > low and unit > 0):
         raise SpineError("the scan has no contrast: every voxel of the body has the same value.")
-    normalised = np.clip(array.astype(np.float32), np.float32(low), np.float32(high))
-    normalised -= np.float32(zero)
-    normalised /= np.float32(unit)
-    if nonzero is not None:
-        normalised[~nonzero] = 0
-    return normalised
+    return Scale(float(low), float(high), float(zero), float(unit), of_nonzero)
 
 
-_Scale = tuple[float, float, float, float]
+def normalise(array: np.ndarray, rule: IntensityRule) -> np.ndarray:
+    """`array` (any shape, any real type) on its own scale by `rule`, as float32. Raises SpineError like `scale_of`."""
+    return scale_of(array, rule).of(array)
+
+
+_Numbers = tuple[float, float, float, float]
 """Lowest and highest value that is kept, the one that becomes 0, and how far from it is 1."""
 
 
-def _percentile_zscore(array: np.ndarray, rule: IntensityRule) -> _Scale:
-    foreground = array[foreground_mask(array)]
-    low, high = np.percentile(_sample(foreground), [rule.low, rule.high])
+def _percentile_zscore(array: np.ndarray, rule: IntensityRule) -> _Numbers:
+    sample = _sample(array)
+    foreground = sample[foreground_mask(sample)]
+    low, high = np.percentile(foreground, [rule.low, rule.high])
     inside = np.clip(foreground, low, high)
     return low, high, inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
 
 
-def _percentile_minmax(array: np.ndarray, rule: IntensityRule) -> _Scale:
-    low, high = np.percentile(_sample(array[foreground_mask(array)]), [rule.low, rule.high])
+def _percentile_minmax(array: np.ndarray, rule: IntensityRule) -> _Numbers:
+    sample = _sample(array)
+    low, high = np.percentile(sample[foreground_mask(sample)], [rule.low, rule.high])
     return low, high, low, high - low
 
 
-def _minmax(array: np.ndarray, rule: IntensityRule) -> _Scale:
+def _minmax(array: np.ndarray, rule: IntensityRule) -> _Numbers:
     _, _, _, contrast = _percentile_minmax(array, rule)
     low, high = float(array.min()), float(array.max())
     return low, high, low, (high - low) * (contrast > 0)
 
 
-def _zscore(array: np.ndarray, rule: IntensityRule) -> _Scale:
+def _zscore(array: np.ndarray, rule: IntensityRule) -> _Numbers:
     box = bounding_box(array != 0)
     return _zscore_of_all(array if box is None else array[box], rule)
 
 
-def _zscore_of_all(inside: np.ndarray, rule: IntensityRule) -> _Scale:
+def _zscore_of_all(inside: np.ndarray, rule: IntensityRule) -> _Numbers:
     return -np.inf, np.inf, inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
 
 
-def _fixed(array: np.ndarray, rule: IntensityRule) -> _Scale:
+def _fixed(array: np.ndarray, rule: IntensityRule) -> _Numbers:
     return rule.low, rule.high, rule.mean, rule.std
 
 
-_SCALES: dict[str, Callable[[np.ndarray, IntensityRule], _Scale]] = {
+_SCALES: dict[str, Callable[[np.ndarray, IntensityRule], _Numbers]] = {
     "percentile_zscore": _percentile_zscore,
     "percentile_minmax": _percentile_minmax,
     "minmax": _minmax,
@@ -90,10 +120,10 @@ def foreground_mask(array: np.ndarray) -> np.ndarray:
     return mask if mask.any() else np.ones(array.shape, bool)
 
 
-def _sample(values: np.ndarray, count: int = 2_000_000) -> np.ndarray:
-    # Percentiles need a sort; a regular subsample of two million voxels gives them to about 0.01 percentage points.
+def _sample(values: np.ndarray) -> np.ndarray:
+    # Percentiles need a sort; a regular subsample gives them to about 0.01 percentage points.
     flat = values.reshape(-1)
-    return flat[:: max(1, flat.size // count)]
+    return flat[:: max(1, flat.size // SAMPLE)]
 
 
 def thesis_normalise(array: np.ndarray, vertebrae: np.ndarray) -> np.ndarray:

@@ -58,7 +58,8 @@ def importResult(
     above the volume had moved it when it was segmented. Raises SpineError if the result lies on another
     grid than the volume, or the volume has a transform that is not rigid; then the scene is unchanged.
     """
-    device = f"{record.device.name} ({record.device.reason})"
+    why = [record.device.reason, record.device.engine] if record.device.engine else [record.device.reason]
+    device = f"{record.device.name} ({'; '.join(why)})"
     measurements = record.measurements
     bodies, structures = measurements["vertebrae"], measurements.get("structures", [])
     isSpine = bool(bodies) or not structures

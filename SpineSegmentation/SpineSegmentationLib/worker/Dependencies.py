@@ -19,25 +19,36 @@ _RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 REQUIREMENTS = _RESOURCES / "requirements.txt"
 GPU_REQUIREMENTS = _RESOURCES / "requirements-gpu.txt"
 
-_LINE = re.compile(r"(?P<name>[\w.-]+)>=(?P<lowest>[\d.]+)\s*#\s*about (?P<megabytes>\d+) MB")
+_PACKAGE = re.compile(r"(?P<name>[\w.-]+)>=(?P<lowest>[\d.]+)[\s,#]*about (?P<megabytes>\d+) MB")
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """One line of a requirements file."""
+    """One line of a requirements file; `instead`: what does as well."""
 
     name: str
     lowest: str
     megabytes: int
+    instead: "Requirement | None" = None
 
     def __str__(self) -> str:
         return f"{self.name}>={self.lowest}"
 
     def isInstalled(self) -> bool:
+        if self.instead is not None and self.instead.isInstalled():
+            return True
         try:
             return _versionTuple(version(self.name)) >= _versionTuple(self.lowest)
         except PackageNotFoundError:
             return False
+
+    def described(self) -> str:
+        text = _("{name}, about {megabytes} MB").format(name=self.name, megabytes=self.megabytes)
+        if self.instead is None:
+            return text
+        return _("{package} (where it cannot be installed: {other})").format(
+            package=text, other=self.instead.described()
+        )
 
 
 def ensureInstalled(device: str, confirm: Callable[[str], bool]) -> None:
@@ -52,16 +63,19 @@ def ensureInstalled(device: str, confirm: Callable[[str], bool]) -> None:
     missing = missingRequirements(needsGpu)
     if not missing or slicer.app.testingEnabled():
         return
-    names = "\n".join(
-        _("{name}, about {megabytes} MB").format(name=each.name, megabytes=each.megabytes) for each in missing
-    )
+    names = "\n".join(each.described() for each in missing)
     question = _(
         "Segmenting needs these Python packages, which are not installed yet:\n\n{names}\n\n"
         "Download and install them now? Packages that are already installed stay as they are."
     ).format(names=names)
     if not confirm(question):
         raise SpineError(_("nothing was segmented, because a package that it needs was not to be installed."))
-    _install([str(each) for each in missing])
+    try:
+        _install([str(each) for each in missing])
+    except SpineError:
+        if all(each.instead is None for each in missing):
+            raise
+        _install([str(each.instead or each) for each in missing])
 
 
 def missingRequirements(needsGpu: bool) -> list[Requirement]:
@@ -71,9 +85,14 @@ def missingRequirements(needsGpu: bool) -> list[Requirement]:
 
 
 def readRequirements(file: Path) -> list[Requirement]:
-    """The requirements in a file: lines such as "package>=1.2  # about 20 MB"."""
-    found = (_LINE.match(line) for line in file.read_text(encoding="utf-8").splitlines())
-    return [Requirement(m["name"], m["lowest"], int(m["megabytes"])) for m in found if m]
+    """The requirements in a file: lines such as "package>=1.2  # about 60 MB, or other>=3, about 20 MB"."""
+    requirements = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        requirement = None
+        for found in [] if line.startswith("#") else reversed(list(_PACKAGE.finditer(line))):
+            requirement = Requirement(found["name"], found["lowest"], int(found["megabytes"]), requirement)
+        requirements += [] if requirement is None else [requirement]
+    return requirements
 
 
 def availableDevice(device: str) -> str:

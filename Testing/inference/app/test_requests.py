@@ -95,7 +95,7 @@ def test_impossible_options_in_json_are_refused(request_, changes, says):
         ({"planes": ("diagonal",)}, "diagonal"),
         ({"planes": ()}, "not none"),
         ({"fusion": "median"}, "median"),
-        ({"precision": "int4"}, "use full or int8"),
+        ({"precision": "int4"}, "use auto or full"),
         ({"top_level": "X9"}, "X9"),
         ({"device": "abacus"}, "abacus"),
         ({"threads": -1}, "-1"),

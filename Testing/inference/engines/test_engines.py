@@ -1,4 +1,4 @@
-"""Engines: torch and onnxruntime give the same probabilities; a GPU that runs out of memory is survived.
+"""Engines: torch, OpenVINO and onnxruntime give the same probabilities; a GPU that runs out of memory is survived.
 
 No GPU is needed. What CUDA itself would do is stood in for by the CPU, so that the order of the passes, the halving
 and the change to the CPU are really run; streams and pinned memory are not.
@@ -10,27 +10,30 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 import torch
-from onnx import numpy_helper
 from small_packages import contents, fields, onnx_model, write_package
 
 from SegTraining.export.onnx_export import export_package
 from SpineInference import networks
 from SpineInference.engines import open_engine
-from SpineInference.engines.devices import Device, choose_device
+from SpineInference.engines.cpu_engine import CpuEngine, passes_at_a_time
+from SpineInference.engines.devices import Device
 from SpineInference.engines.engine_cache import EngineCache
-from SpineInference.engines.onnx_engine import PASSES_AT_A_TIME, OnnxEngine, passes_at_a_time
+from SpineInference.engines.onnx_engine import OnnxEngine
+from SpineInference.engines.openvino_engine import OpenVinoEngine, import_openvino
 from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
 from SpineInference.models.weights import read_weights
 from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
-from SpineInference.prediction.planes import note_precision
 
 CPU = Device("cpu", 0, "CPU", "test")
 GPU = Device("cuda", 0, "Test GPU", "test")
@@ -69,16 +72,17 @@ def test_a_library_that_is_missing_leaves_the_cpu(tmp_path, monkeypatch):
     folder = write_package(tmp_path / "p", fields(network={"family": "monai", "arguments": {}}))
     notes = []
     engine = open_engine(ModelPackage.open(folder), GPU, Monitor().collecting(notes), threads=1)
-    assert isinstance(engine, OnnxEngine)
+    assert isinstance(engine, CpuEngine)
     assert notes == [
         'The network of "small-sagittal" was made with monai, which is not installed: computing on the CPU.'
     ]
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (1, 64, 224), (3, 160, 96)])
-def test_torch_and_onnxruntime_agree(package, shape):
+@pytest.mark.parametrize("engine", [OnnxEngine, partial(OpenVinoEngine, precision="full")])
+def test_all_engines_agree(package, engine, shape):
     slices = noise(*shape)
-    onnx, torch_ = OnnxEngine(package, threads=1), TorchEngine(package, CPU)
+    onnx, torch_ = engine(package, threads=1), TorchEngine(package, CPU)
     found, expected = onnx.probabilities(slices), torch_.probabilities(slices)
     assert found.shape == expected.shape == (shape[0], 1, *shape[1:])
     assert expected.std() > 0.1, "constant output would agree too"
@@ -99,61 +103,62 @@ def test_torch_reads_packages_of_schema_1(package, tmp_path):
     )
 
 
-def test_the_cpu_gets_onnxruntime(package):
+def test_the_cpu_gets_openvino(package):
     engine = open_engine(package, CPU, threads=2)
-    assert isinstance(engine, OnnxEngine)
-    assert 1 <= engine.batch_size <= PASSES_AT_A_TIME
-    assert "onnxruntime" in engine.describe() and "2 threads" in engine.describe()
+    assert isinstance(engine, OpenVinoEngine) and engine.batch_size >= 2
+    assert "OpenVINO" in engine.describe() and "2 threads" in engine.describe()
     engine.close()
 
 
-# ---- int8
+def test_without_openvino_onnxruntime_computes(package, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "openvino" else object())
+    with closing(open_engine(package, CPU, threads=2)) as engine:
+        assert isinstance(engine, OnnxEngine) and "onnxruntime" in engine.describe()
 
 
-@pytest.fixture(scope="module")
-def package_with_int8(tmp_path_factory):
-    """Its int8 file answers 1 - p where the other answers p, so that one sees which of them computes."""
-    inverse = onnx_model()
-    kernel = -numpy_helper.to_array(inverse.graph.initializer[0])
-    inverse.graph.initializer[0].CopyFrom(numpy_helper.from_array(kernel, "kernel"))
-    files = contents() | {"model.int8.onnx": inverse.SerializeToString()}
-    return ModelPackage.open(write_package(tmp_path_factory.mktemp("models") / "p", files=files))
+def test_what_openvino_cannot_compute_goes_to_onnxruntime(package, monkeypatch):
+    def fail(*_):
+        raise SpineError("cannot be used by OpenVINO")
+
+    monkeypatch.setattr(OpenVinoEngine, "__init__", fail)
+    assert isinstance(open_engine(package, CPU, threads=1), OnnxEngine)
 
 
-def test_int8_computes_only_when_it_is_asked_for(package_with_int8):
-    slices = noise(1, 32, 32)
-    full, int8 = (
-        open_engine(package_with_int8, choose_device("cpu", precision), threads=1) for precision in ("full", "int8")
-    )
-    np.testing.assert_allclose(int8.probabilities(slices), 1 - full.probabilities(slices), atol=1e-6)
-    assert "int8" in int8.describe() and "int8" not in full.describe()
+# ---- precision
 
 
-def test_package_without_int8_computes_in_full(package):
-    engine = open_engine(package, choose_device("cpu", "int8"), threads=1)
-    slices = noise(1, 32, 32)
-    np.testing.assert_array_equal(engine.probabilities(slices), OnnxEngine(package, 1).probabilities(slices))
-    assert "int8" not in engine.describe()
+def with_bfloat16(package: ModelPackage, folder: Path, bears_it: bool) -> ModelPackage:
+    manifest = fields(network={"family": "unet", "arguments": TINY, "bfloat16": bears_it})
+    files = {name: package.read(name) for name in package.manifest.files}
+    return ModelPackage.open(write_package(folder, manifest, files))
 
 
-def notes_on(precision: str, device: Device, *packages: ModelPackage) -> list[str]:
-    notes: list[str] = []
-    note_precision(list(packages), SegmentationOptions(precision=precision), device, Monitor(on_note=notes.append))
-    return notes
+def test_half_the_digits_only_where_all_agree(package, tmp_path):
+    """The processor must have them, the network must bear them, and nobody may have asked for all of them."""
+    offered = "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    bears, does_not = (with_bfloat16(package, tmp_path / str(it), it) for it in (True, False))
+    assert ("bfloat16" in OpenVinoEngine(bears, 1).describe()) == offered
+    assert "float32" in OpenVinoEngine(bears, 1, "full").describe()
+    assert "float32" in OpenVinoEngine(does_not, 1).describe()
 
 
-def test_the_user_hears_when_int8_does_not_compute(package, package_with_int8):
-    cpu = choose_device("cpu", "int8")
-    assert notes_on("int8", cpu, package_with_int8) == notes_on("full", CPU, package) == []
-    (note,) = notes_on("int8", cpu, package, package_with_int8)
-    assert "no int8 version for the sagittal plane" in note and "full precision" in note
-    (note,) = notes_on("int8", GPU, package_with_int8)
-    assert "for the CPU only: Test GPU" in note
+def test_half_the_digits_are_enough(package):
+    slices = noise(2, 64, 96)
+    full, half = OpenVinoEngine(package, 1, "full"), OpenVinoEngine(package, 1)
+    np.testing.assert_allclose(half.probabilities(slices), full.probabilities(slices), atol=0.05)
 
 
 def test_a_precision_that_does_not_exist_is_refused():
-    with pytest.raises(SpineError, match='"int4" is not a precision: use full or int8'):
-        SegmentationOptions(precision="int4")
+    with pytest.raises(SpineError, match='"int8" is not a precision: use auto or full'):
+        SegmentationOptions(precision="int8")
+
+
+def test_a_gpu_computes_in_full_precision_when_asked(package, fake_cuda):
+    engine = TorchEngine(package, replace(GPU, precision="full"))
+    assert "float32" in engine.describe()
+    np.testing.assert_allclose(
+        engine.probabilities(noise(1, 32, 32)), OnnxEngine(package, 1).probabilities(noise(1, 32, 32)), atol=1e-3
+    )
 
 
 # ---- a GPU
@@ -239,10 +244,11 @@ def test_out_of_memory_ends_on_the_cpu(package, fake_cuda):
     engine = open_engine(package, GPU, Monitor(on_note=notes.append), threads=1)
     passes = short_of_memory(engine, 0)
     slices = noise(5, 32, 64)
-    np.testing.assert_array_equal(engine.probabilities(slices), OnnxEngine(package, 1).probabilities(slices))
+    expected = open_engine(package, CPU, threads=1).probabilities(slices)
+    np.testing.assert_array_equal(engine.probabilities(slices), expected)
     assert passes == [5, 4, 2, 1]
     assert "continuing on the CPU" in notes[-1]
-    assert "onnxruntime" in engine.describe() and engine.batch_size <= PASSES_AT_A_TIME
+    assert "on the CPU" in engine.describe() and isinstance(engine._cpu, CpuEngine)
     engine.close()
 
 
@@ -277,26 +283,28 @@ def test_weights_of_another_network(package, tmp_path):
         TorchEngine(ModelPackage.open(write_package(tmp_path / "p", other, files)), CPU)
 
 
-def test_onnx_that_onnxruntime_does_not_know(tmp_path):
+@pytest.mark.parametrize(("engine", "name"), [(OnnxEngine, "onnxruntime"), (OpenVinoEngine, "OpenVINO")])
+def test_onnx_that_an_engine_does_not_know(tmp_path, engine, name):
     model = onnx_model()
     model.graph.node[0].op_type = "Imagination"
     files = contents() | {"model.onnx": model.SerializeToString()}
-    with pytest.raises(SpineError, match="cannot be used by onnxruntime"):
-        OnnxEngine(ModelPackage.open(write_package(tmp_path / "p", files=files)))
+    with pytest.raises(SpineError, match=f"cannot be used by {name}"):
+        engine(ModelPackage.open(write_package(tmp_path / "p", files=files)))
 
 
-@pytest.mark.parametrize(("device", "missing"), [(CPU, "onnxruntime"), (GPU, "torch")])
+@pytest.mark.parametrize(("device", "missing"), [(CPU, "openvino"), (GPU, "torch")])
 def test_software_that_is_not_installed(package, monkeypatch, device, missing):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SpineError, match=f'package "{missing}" is not installed'):
         open_engine(package, device)
 
 
-def test_importing_needs_neither_torch_nor_onnxruntime():
+def test_importing_needs_no_engine():
     code = (
         "import sys, SpineInference.engines, SpineInference.models.catalog;"
         "import SpineInference.networks;"
-        "heavy = {'torch', 'onnxruntime', 'safetensors', 'segmentation_models_pytorch', 'SimpleITK', 'scipy'};"
+        "heavy = {'torch', 'onnxruntime', 'openvino', 'safetensors', 'segmentation_models_pytorch'};"
+        "heavy |= {'SimpleITK', 'scipy'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -337,7 +345,7 @@ def test_no_more_threads_idle_than_need_be(threads, passes):
     assert passes_at_a_time(threads) == passes
 
 
-def test_replaced_model_gets_a_new_engine(package, package_with_int8, tmp_path):
+def test_replaced_model_gets_a_new_engine(package, tmp_path):
     """A worker stays alive while a model is replaced: the new one must compute, not the one that is open."""
     place = tmp_path / "model"
     shutil.copytree(package.path, place)
@@ -345,14 +353,14 @@ def test_replaced_model_gets_a_new_engine(package, package_with_int8, tmp_path):
         first = cache.get(ModelPackage.open(place), CPU, 1, Monitor())
         assert cache.get(ModelPackage.open(place), CPU, 1, Monitor()) is first
         shutil.rmtree(place)
-        shutil.copytree(package_with_int8.path, place)
+        write_package(place)
         assert cache.get(ModelPackage.open(place), CPU, 1, Monitor()) is not first
         assert cache.get(package, CPU, 1, Monitor()) is first
 
 
 def test_cache_is_bounded_and_closes_what_it_drops(package, monkeypatch):
     closed = []
-    monkeypatch.setattr(OnnxEngine, "close", lambda self: closed.append(self))
+    monkeypatch.setattr(OpenVinoEngine, "close", lambda self: closed.append(self))
     cache = EngineCache(most_open=2)
     engines = [cache.get(package, CPU, threads, Monitor()) for threads in (1, 2)]
     cache.get(package, CPU, 1, Monitor())  # asked for again: the other one is the oldest
@@ -360,3 +368,15 @@ def test_cache_is_bounded_and_closes_what_it_drops(package, monkeypatch):
     assert closed == [engines[1]]
     cache.close()
     assert len(closed) == 3
+
+
+def test_networks_are_opened_beside_other_work(package, tmp_path):
+    """What cannot be opened is told to whoever asks for it, not to whoever prepares it, and can be tried again."""
+    broken = with_bfloat16(package, tmp_path / "broken", False)
+    (tmp_path / "broken" / "model.onnx").write_bytes(b"damaged")
+    with closing(EngineCache()) as cache:
+        cache.prepare([package, broken], CPU, 1, Monitor())
+        assert cache.get(package, CPU, 1, Monitor()) is cache.get(package, CPU, 1, Monitor())
+        for _ in range(2):
+            with pytest.raises(SpineError, match="is not the file that its manifest lists"):
+                cache.get(broken, CPU, 1, Monitor())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SegTraining.export.onnx_export import TOLERANCE, engine_difference
+from SegTraining.export.engine_agreement import TOLERANCE, engine_difference
 from SegTraining.synthetic.spine.phantom import make_phantom
 from SpineInference.files.reading import read_labels, read_volume
 from SpineInference.measuring.reference import compare

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SegTraining.config.levels import load_level_config
-from SegTraining.export.onnx_export import TOLERANCE, engine_difference
+from SegTraining.export.engine_agreement import TOLERANCE, engine_difference
 from SegTraining.levels.patches import phantom_scan
 from SpineInference.anatomy import LEVELS
 from SpineInference.engines import open_engine

@@ -25,6 +25,9 @@ class Taught:
 
     batch_size = 1
 
+    def describe(self) -> str:
+        return "taught"
+
     def probabilities(self, batch: np.ndarray) -> np.ndarray:
         return np.stack([self._answer(image) for image in batch[:, batch.shape[1] // 2]])[:, None]
 

@@ -1,0 +1,78 @@
+"""OpenVINO on the CPU: the fastest there, with half the digits where the processor computes them twice as fast."""
+
+import sys
+from queue import LifoQueue
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpineError
+from ..models.model_package import ONNX, ModelPackage
+from ..options import Precision
+from .cpu_engine import CpuEngine
+from .engine import require
+
+
+class OpenVinoEngine(CpuEngine):
+    """`model.onnx` in OpenVINO. The ONNX graph ends in probabilities.
+
+    `precision` "auto" is bfloat16 where the processor has it and the network bears it (see `NetworkSpec`), else, and
+    with "full", single precision.
+    """
+
+    def __init__(self, package: ModelPackage, threads: int | None = None, precision: Precision = "auto"):
+        require("openvino")
+        openvino = import_openvino()
+        super().__init__(threads)
+        core = openvino.Core()
+        wanted = precision == "auto" and package.manifest.network.bfloat16
+        half = wanted and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        settings = {
+            "INFERENCE_NUM_THREADS": self.threads,
+            "NUM_STREAMS": self.passes,
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+            # Pinned threads would take processors that this process was not given.
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            compiled = core.compile_model(core.read_model(package.read(ONNX)), "CPU", settings)
+        except RuntimeError as error:
+            raise SpineError(
+                f'{ONNX} of the model "{package.manifest.name}" cannot be used by OpenVINO '
+                f"{_release(openvino)} ({str(error).strip().splitlines()[-1]}): update OpenVINO or the model."
+            ) from error
+        self._requests: LifoQueue = LifoQueue()
+        for _ in range(self.passes):
+            self._requests.put(compiled.create_infer_request())
+        digits = "bfloat16" if half else "float32"
+        self._description = f"OpenVINO {_release(openvino)} on the CPU, {self.threads} threads, {digits}"
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """See CpuEngine."""
+        request = self._requests.get()
+        try:
+            return request.infer({0: batch}, share_inputs=True)[0]
+        finally:
+            self._requests.put(request)
+
+    def describe(self) -> str:
+        """See CpuEngine."""
+        return self._description
+
+    def close(self) -> None:
+        """See Engine."""
+        super().close()
+        self._requests = LifoQueue()
+
+
+def import_openvino() -> Any:
+    """OpenVINO without `openvino_telemetry`, which it brings along and which tells its makers of every import."""
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # so that it cannot be imported: OpenVINO then does without
+    import openvino
+
+    return openvino
+
+
+def _release(openvino: Any) -> str:
+    return openvino.__version__.split("-")[0]
