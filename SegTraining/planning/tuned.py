@@ -1,12 +1,13 @@
 """The configuration that goes on from a model package: its network and input, with what new cases ask for."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from SpineInference.errors import SpineError
 from SpineInference.models.manifest import Manifest
 from SpineInference.models.model_package import ModelPackage
+from SpineInference.specs import InputSpec
 
 from ..config.config import Config, changed, parse_config
 from ..config.data import Data, Input, Label
@@ -53,7 +54,7 @@ def tuned_config(
         },
         "data": data.model_dump(mode="json"),
         "input": spec,
-        "network": asdict(manifest.network),
+        "network": {"family": manifest.network.family, "arguments": manifest.network.arguments},
         "fine_tuning": {"package": str(_place(package))},
         "augmentation": {
             key: setting.value for key, setting in augmentations(survey, manifest.plane, spec["spacing_mm"]).items()
@@ -76,16 +77,16 @@ def tuned_config(
 
 
 def _input_of(manifest: Manifest) -> dict[str, Any]:
-    told = asdict(manifest.input)
-    default = Input.model_fields
+    told, known = asdict(manifest.input), Input.model_fields
     # What training does not know may be in a manifest only if it changes nothing.
-    unknown = {key for key, value in told.items() if key not in default and key != "orientation" and value}
+    usual = {field.name: field.default for field in fields(InputSpec)}
+    unknown = {key for key, value in told.items() if key not in known and value != usual[key]}
     if unknown:
         raise SpineError(
             f'The model "{manifest.name}" cannot be fine-tuned here: its slices are made with {min(unknown)}, which '
             "training does not know."
         )
-    return {key: value for key, value in told.items() if key in default}
+    return {key: value for key, value in told.items() if key in known}
 
 
 def _place(package: ModelPackage) -> Path:
