@@ -128,11 +128,14 @@ def test_what_cannot_be_used_is_refused_first(start, tmp_path, capsys):
     unlabelled = tmp_path / "unlabelled"
     write_case(unlabelled, "bare", image, np.zeros_like(labels))
     (tmp_path / "there").mkdir()
+    manifest = shutil.copytree(start, tmp_path / "turned") / "tiny" / "manifest.json"
+    manifest.write_text(manifest.read_text("utf-8").replace('"LPI"', '"RPI"'), "utf-8")
     good = ["--from", str(start), "--data", str(data)]
     for arguments, sentence in (
         ([*good[:2], "--data", str(tmp_path)], "has no folder imagesTr"),
         ([*good[:2], "--data", str(unlabelled)], 'Nothing is labelled in the case "bare"'),
         (["--from", "no-such-model", *good[2:]], 'There is no model "no-such-model"'),
+        (["--from", str(tmp_path / "turned"), *good[2:]], "made with orientation, which training does not know"),
         ([*good, "--planes", "axial"], "has no network for the axial plane"),
         ([*good, "--planes", "oblique"], '"oblique" is no plane'),
         ([*good, "--held-out", "z"], 'The case "z" is not in the folder'),
