@@ -130,12 +130,14 @@ class _Search:
         return max(best, surest, key=itemgetter(1))  # a slice that lies on its side may as well be turned either way
 
     def _surest_size(self, placement: SlicePlacement, sizes: list[tuple[float, float]]) -> Rated:
-        best, highest = replace(placement, spacing_mm=sizes[0]), 0.0
+        """The placement in its surest size, and how sure the network is of it in any size."""
+        best, highest, in_any = replace(placement, spacing_mm=sizes[0]), 0.0, 0.0
         for spacing_mm in sizes:
             sized = replace(placement, spacing_mm=spacing_mm)
             if (sureness := self._sureness(sized)) > MUCH_SURER * highest:
                 best, highest = sized, sureness
-        return best, highest
+            in_any = max(in_any, sureness)
+        return best, in_any
 
     def _sizes(self) -> Iterable[tuple[float, float]]:
         rows, columns = self.header.spacing_mm

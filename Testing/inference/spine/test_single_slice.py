@@ -174,6 +174,21 @@ def test_a_volume_takes_no_options_of_a_slice(models, options):
         run(models, volume, **options)
 
 
+def test_upright_counts_in_its_surest_size(models, monkeypatch):
+    """Seen from behind and upside down vertebrae may look surer than upright ones in the first size tried."""
+    longest_mm = {300: 80.0, 200: 100.0}
+
+    def sureness(self, placement):
+        position = placement.quarter_turns, placement.mirrored
+        if position == (0, False):
+            return longest_mm.get(round(280 * placement.spacing_mm[0]), 0.0)
+        return 110.0 if position == (2, True) else 0.0
+
+    monkeypatch.setattr("SpineInference.spine.single_slice._Search._sureness", sureness)
+    placement = run(models, as_slice(column()[0], PIXEL_SIZE, POSITION)).placement
+    assert (placement.quarter_turns, placement.mirrored) == (0, False)
+
+
 def test_a_picture_without_a_spine_stays_upright(models):
     image, truth = column()
     image[truth > 0] = 20
