@@ -2,6 +2,7 @@
 
 import sys
 from queue import LifoQueue
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from ..options import Precision
 from .cpu_engine import CpuEngine
 from .engine import require
 
+_first_pass = Lock()
+
 
 class OpenVinoEngine(CpuEngine):
     """`model.onnx` in OpenVINO. The ONNX graph ends in probabilities.
@@ -19,6 +22,8 @@ class OpenVinoEngine(CpuEngine):
     `precision` "auto" is bfloat16 where the processor has it and the network bears it (see `NetworkSpec`), else, and
     with "full", single precision.
     """
+
+    _is_set_up = False
 
     def __init__(self, package: ModelPackage, threads: int | None = None, precision: Precision = "auto"):
         require("openvino")
@@ -48,7 +53,19 @@ class OpenVinoEngine(CpuEngine):
         self._description = f"OpenVINO {_release(openvino)} on the CPU, {self.threads} threads, {digits}"
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        """See CpuEngine."""
+        """See CpuEngine.
+
+        The first pass of a process runs alone: OpenVINO's binding sets itself up in it, and two threads that do so at
+        the same time can wait for each other for ever, one with Python's lock and one with that of the binding.
+        """
+        if not OpenVinoEngine._is_set_up:
+            with _first_pass:
+                result = self._pass(batch)
+                OpenVinoEngine._is_set_up = True
+                return result
+        return self._pass(batch)
+
+    def _pass(self, batch: np.ndarray) -> np.ndarray:
         request = self._requests.get()
         try:
             return request.infer({0: batch}, share_inputs=True)[0]

@@ -110,6 +110,31 @@ def test_the_cpu_gets_openvino(package):
     engine.close()
 
 
+FIRST_PASSES = """
+import sys, threading
+import numpy as np
+from SpineInference.engines.openvino_engine import OpenVinoEngine
+from SpineInference.models.model_package import ModelPackage
+
+engine = OpenVinoEngine(ModelPackage.open(sys.argv[1]), threads=4)
+sys.setswitchinterval(1e-6)
+for _ in range(2):
+    threading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True).start()
+batch = np.zeros((8, int(sys.argv[2]), 32, 32), np.float32)
+print(len(engine.probabilities(batch)), flush=True)
+import os
+os._exit(0)
+"""
+"""Passes at the same time, while other threads want Python's lock as often as they can."""
+
+
+def test_first_passes_do_not_wait_for_each_other(package):
+    for _ in range(6):  # of twelve runs seven never came back where the first passes were not kept apart
+        arguments = [sys.executable, "-c", FIRST_PASSES, str(package.path), str(package.manifest.input.channels)]
+        said = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True)
+        assert said.stdout == "8\n"
+
+
 def test_without_openvino_onnxruntime_computes(package, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "openvino" else object())
     with closing(open_engine(package, CPU, threads=2)) as engine:
