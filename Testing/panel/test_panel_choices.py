@@ -151,7 +151,10 @@ def test_adjusted_postprocessing_starts_from_the_model(host, panel):
     choose(panel, "postprocessingSelector", "adjusted")
     assert panel.ui.postprocessingWidget.visible
     assert (panel.ui.islandSpinBox.value, panel.ui.smoothSpinBox.value) == (1000, 1.2)
+    panel._parameterNode.smoothMm = 0.0
+    assert panel.run._postprocessing().min_island_share == 0.2, "small bodies are kept as before"
     panel.ui.islandSpinBox.value = 250
+    assert panel.run._postprocessing().min_island_share == 0, "the limit that was asked for"
     panel.ui.fillHolesCheckBox.click()
     assert (panel._parameterNode.minIslandMm3, panel._parameterNode.fillHoles) == (250, False)
 

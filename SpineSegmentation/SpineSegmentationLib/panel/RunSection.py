@@ -153,8 +153,12 @@ class RunSection(PanelSection):
         parameters = self.parameters
         if parameters.postprocessing != ADJUSTED:
             return None
+        own = self.logic.manifestsOf(parameters.model)[0][0].postprocessing
+        # A limit that a person asks for holds however small the bodies are; the model's own is one of large bodies.
+        isOwn = parameters.minIslandMm3 == own.min_island_mm3
         return PostprocessingSpec(
             min_island_mm3=parameters.minIslandMm3,
+            min_island_share=own.min_island_share if isOwn else 0.0,
             fill_holes=parameters.fillHoles,
             smooth_mm=parameters.smoothMm,
             interpolate_slices=parameters.interpolateSlices,
