@@ -70,6 +70,10 @@ class ModelInfo(StrictModel):
         return self
 
 
+MOST_PARTLY_LABELLED = 6
+"""So many labels a model may have whose data sets do not all label them: as many bits a voxel has for that."""
+
+
 class Config(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     plane: Literal["sagittal", "coronal", "axial"]
@@ -95,8 +99,12 @@ class Config(StrictModel):
 
     @property
     def activation(self) -> Literal["sigmoid", "softmax"]:
-        """What makes probabilities of the network's output: softmax with a background channel for several labels."""
-        return "sigmoid" if len(self.model_info.labels) == 1 else "softmax"
+        """What makes probabilities of the network's output: softmax with a background channel for several labels.
+
+        Where a data set does not label all of them, each label has a sigmoid of its own.
+        """
+        alone = len(self.model_info.labels) == 1 or any(dataset.unlabelled for dataset in self.data.datasets)
+        return "sigmoid" if alone else "softmax"
 
     @property
     def classes(self) -> int:
@@ -120,6 +128,13 @@ class Config(StrictModel):
 
 def _check_values(dataset: Dataset, labels: tuple[Label, ...]) -> None:
     names = [label.name for label in labels]
+    if strange := sorted(set(dataset.unlabelled) - set(names)):
+        raise ValueError(
+            f'unlabelled of the data set "{dataset.name}" names "{strange[0]}", which is no label of model_info: '
+            f"{suggestion(strange[0], names)}"
+        )
+    if dataset.unlabelled and len(labels) > MOST_PARTLY_LABELLED:
+        raise ValueError(f"unlabelled is for models with up to {MOST_PARTLY_LABELLED} labels")
     if unknown_labels := sorted(set(dataset.label_values) - set(names)):
         raise ValueError(
             f'label_values of the data set "{dataset.name}" name "{unknown_labels[0]}", which is no label of '

@@ -76,6 +76,9 @@ class Dataset(StrictModel):
     label_values: dict[str, tuple[int, ...]] = {}
     """Of the labels of model_info, by name, those that have other values here than it says; [] is not labelled here,
     and background."""
+    unlabelled: tuple[str, ...] = ()
+    """Labels of model_info, by name, that the images show and nobody has labelled: what is background here says nothing
+    about them, and each label of the model is then learned by itself (sigmoid)."""
     ignore_labels: tuple[int, ...] = ()
     """Values whose voxels count neither as target nor as background."""
     background_labels: tuple[int, ...] = ()
@@ -100,7 +103,7 @@ class Dataset(StrictModel):
 
     def values_of(self, label: Label) -> tuple[int, ...]:
         """The values that stand for `label` in the label maps of this data set."""
-        return self.label_values.get(label.name, label.values)
+        return () if label.name in self.unlabelled else self.label_values.get(label.name, label.values)
 
     @property
     def patterns(self) -> tuple[str, str]:

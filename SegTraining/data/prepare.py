@@ -117,6 +117,7 @@ class Job:
             for rule in ("body_in_front_of", "known_labels", "channel")
             if getattr(self.case.dataset, rule) is not None
         }
+        rules |= {"unlabelled"} if self.case.dataset.unlabelled else set()
         settings = {
             "format": FORMAT,
             "spacing_mm": self.input.spacing_mm,
@@ -202,7 +203,7 @@ class Job:
             percentiles={f"{p:g}": float(value) for p, value in percentiles},
             background=float(np.float16(normalised.min())),
             voxels={
-                "background": int((target == 0).sum()),
+                "background": int(target.size - is_target(target).sum() - (target == IGNORE).sum()),
                 "target": int(is_target(target).sum()),
                 "ignored": int((target == IGNORE).sum()),
             },

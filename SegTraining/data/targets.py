@@ -3,12 +3,16 @@
 import numpy as np
 from scipy import ndimage
 
+from SpineInference.anatomy import VERTEBRA_CODE
 from SpineInference.errors import SpineError
 
 from ..config.data import Dataset, Label
 
 IGNORE = 255
 """Voxels of this value belong to no class and are no background: loss and metrics leave them out."""
+PARTLY_LABELLED = 128
+"""Background of a data set that does not label all classes: this, and the bit number - 1 for each class that nobody
+labelled there. Such a voxel belongs to no other class, and may belong to one of these."""
 
 _SURFACE_MM = 15.0
 """The outer surface of the topmost or lowest body lies at most this far from its outermost point."""
@@ -29,22 +33,35 @@ def training_target(
 ) -> np.ndarray:
     """uint8 [I, P, L]: 0 background, 1 to n the `classes`, 255 ignored, from a canonical label map [I, P, L].
 
+    Background is `PARTLY_LABELLED` and more where `dataset` does not label all classes.
+
     `spacing` in mm is in the order of the array axes. The rules are those of `dataset` (see `config.data.Dataset`);
     `canal` is where the spinal canal was drawn (bool), if `labels` does not show it. Raises SpineError for a value that
     no rule speaks of.
     """
     target = labelled_classes(labels, spacing, dataset, classes, canal)
-    body = is_target(target)
+    _ignore_beyond(target, spacing, dataset, classes)
+    if dataset.unlabelled:
+        bits = sum(1 << number for number, label in enumerate(classes) if label.name in dataset.unlabelled)
+        target[target == 0] = PARTLY_LABELLED + bits
+    return target
+
+
+def _ignore_beyond(
+    target: np.ndarray, spacing: tuple[float, float, float], dataset: Dataset, classes: tuple[Label, ...]
+) -> None:
+    """Make of the background beyond the labelled bodies, in place, what `dataset` says of it."""
+    taught = is_target(target)
+    body = np.isin(target, _numbers_of_vertebrae(classes))
     rows = np.flatnonzero(body.any(axis=(1, 2)))
     if not len(rows):
-        return target
+        return
     if dataset.unlabelled_above == "ignore":
-        above = np.arange(len(labels))[:, None, None] < _upper_surface(body, int(rows[0]), spacing)
-        target[above & ~body] = IGNORE
+        above = np.arange(len(target))[:, None, None] < _upper_surface(body, int(rows[0]), spacing)
+        target[above & ~taught] = IGNORE
     if dataset.ignore_below_mm > 0:
         last = int(rows[-1]) + round(dataset.ignore_below_mm / spacing[0])
-        target[: last + 1][below_the_lowest(body, spacing)[: last + 1]] = IGNORE
-    return target
+        target[: last + 1][(below_the_lowest(body, spacing) & ~taught)[: last + 1]] = IGNORE
 
 
 def labelled_classes(
@@ -60,9 +77,12 @@ def labelled_classes(
     """
     if dataset.body_in_front_of is None:
         return class_map(labels, dataset, classes)
-    bodies, unclear = _bodies_only(labels, labels == dataset.body_in_front_of if canal is None else canal, spacing)
-    result = class_map(bodies, dataset, classes)
-    result[unclear & is_target(result)] = IGNORE
+    canal = labels == dataset.body_in_front_of if canal is None else canal
+    behind, unclear = _behind_bodies(labels, canal, spacing)
+    result = class_map(labels, dataset, classes)
+    of_vertebrae = np.isin(result, _numbers_of_vertebrae(classes))
+    result[of_vertebrae & unclear] = IGNORE
+    result[of_vertebrae & behind] = 0
     return result
 
 
@@ -75,6 +95,8 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
     values = [dataset.values_of(label) for label in classes]
     named = {value: number for number, own in enumerate(values, start=1) for value in own}
     named |= dict.fromkeys(dataset.background_labels, 0) | dict.fromkeys(dataset.ignore_labels, IGNORE)
+    if dataset.body_in_front_of is not None:
+        named.setdefault(dataset.body_in_front_of, 0)
     known = None if dataset.known_labels is None else {*dataset.known_labels, dataset.body_in_front_of}
     result = np.zeros(labels.shape, np.uint8)
     for value in np.unique(labels[labels > 0]).tolist():
@@ -92,24 +114,29 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
     return result
 
 
-def _bodies_only(
+def _numbers_of_vertebrae(classes: tuple[Label, ...]) -> list[int]:
+    """The numbers of the `classes` that are vertebrae: all, where none says so."""
+    numbers = [number for number, label in enumerate(classes, start=1) if label.code == VERTEBRA_CODE[0]]
+    return numbers or list(range(1, len(classes) + 1))
+
+
+def _behind_bodies(
     labels: np.ndarray, canal: np.ndarray, spacing: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The label map [I, P, L] without the `canal` and what lies behind its front wall, and where that is not known.
+    """Where in the label map [I, P, L] the `canal` and what lies behind its front wall is, and where that is not known.
 
     The wall is where the canal begins in its row of a sagittal slice. Where no canal was drawn, at the pedicles above
     all, the wall of the nearest row and slice is taken; far from any it is not known.
     """
     known = canal.any(axis=1)
     if not known.any():
-        return labels, np.ones(labels.shape, bool)
+        return np.zeros(labels.shape, bool), np.ones(labels.shape, bool)
     distance, nearest = ndimage.distance_transform_edt(~known, sampling=(spacing[0], spacing[2]), return_indices=True)
     wall, distance = canal.argmax(axis=1)[tuple(nearest)][:, None, :], distance[:, None, :]
     column = np.arange(labels.shape[1])[None, :, None]
     within_reach = distance <= _WALL_REACH_MM
-    bodies = np.where(canal | ((column >= wall) & within_reach), 0, labels)
     uncertainty = np.minimum(distance, _WALL_MM) / spacing[1]
-    return bodies, ~within_reach | ((distance > 0) & (column >= wall - uncertainty))
+    return canal | ((column >= wall) & within_reach), ~within_reach | ((distance > 0) & (column >= wall - uncertainty))
 
 
 def below_the_lowest(body: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -124,9 +151,15 @@ def below_the_lowest(body: np.ndarray, spacing: tuple[float, float, float]) -> n
     return (np.arange(len(body))[:, None, None] >= len(body) - from_below) & ~body
 
 
+def is_known(target: np.ndarray, number: int) -> np.ndarray:
+    """Where (bool) a target tells whether class `number` is there."""
+    # All bits are set in what is ignored.
+    return (target < PARTLY_LABELLED) | ((target >> (number - 1)) & 1 == 0)
+
+
 def is_target(target: np.ndarray) -> np.ndarray:
     """Which voxels belong to a class (bool), whatever class it is."""
-    return (target > 0) & (target != IGNORE)
+    return (target > 0) & (target < PARTLY_LABELLED)
 
 
 def _upper_surface(body: np.ndarray, top: int, spacing: tuple[float, float, float]) -> np.ndarray:

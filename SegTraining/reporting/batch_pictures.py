@@ -11,7 +11,7 @@ from SpineInference.files.atomic import atomic
 from ..config.config import Config
 from ..data.cache import CachedCase
 from ..data.sampling import PatchDataset
-from ..data.targets import IGNORE
+from ..data.targets import IGNORE, is_target
 
 _COLOURS = ("red", "yellow", "cyan", "magenta", "lime", "orange")
 
@@ -55,7 +55,7 @@ def show(axis, image: np.ndarray, target: np.ndarray, aspect: float = 1.0) -> No
     axis.imshow(image, cmap="gray", aspect=aspect)
     if (target == IGNORE).any():
         axis.imshow(np.where(target == IGNORE, 1.0, np.nan), cmap="winter", vmin=0, vmax=2, alpha=0.25, aspect=aspect)
-    for value in np.unique(target[(target > 0) & (target != IGNORE)]).tolist():
+    for value in np.unique(target[is_target(target)]).tolist():
         axis.contour(target == value, [0.5], colors=_COLOURS[(value - 1) % len(_COLOURS)], linewidths=0.6)
     axis.axis("off")
 

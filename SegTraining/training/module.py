@@ -114,7 +114,7 @@ class SegmentationModule(LightningModule):
     def training_step(self, batch, batch_index: int) -> torch.Tensor:
         image, target = batch
         image = image.contiguous(memory_format=torch.channels_last)
-        loss = training_loss(self.network, image, target, self.config.loss)
+        loss = training_loss(self.network, image, target, self.config.loss, self.config.activation == "sigmoid")
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
@@ -163,12 +163,14 @@ def training_output(network: torch.nn.Module, image: torch.Tensor) -> torch.Tens
     return getattr(network, "deep_supervision_outputs", network)(image)
 
 
-def training_loss(network: torch.nn.Module, image: torch.Tensor, target: torch.Tensor, weights: Loss) -> torch.Tensor:
+def training_loss(
+    network: torch.nn.Module, image: torch.Tensor, target: torch.Tensor, weights: Loss, alone: bool = False
+) -> torch.Tensor:
     """What is minimised: the losses of `weights`, and that of the borders of a network with a boundary stream."""
     if hasattr(network, "boundary_outputs"):
         logits, borders = network.boundary_outputs(image)
-        return segmentation_loss(logits, target, weights) + weights.boundary * boundary_loss(borders, target)
-    return segmentation_loss(training_output(network, image), target, weights)
+        return segmentation_loss(logits, target, weights, alone) + weights.boundary * boundary_loss(borders, target)
+    return segmentation_loss(training_output(network, image), target, weights, alone)
 
 
 def start_network(config: Config) -> torch.nn.Module:

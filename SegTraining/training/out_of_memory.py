@@ -54,6 +54,6 @@ def _try_step(network: torch.nn.Module, config: Config, device: torch.device, sa
     target = torch.zeros(samples, rows, columns, dtype=torch.uint8, device=device)
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(config.training.precision)
     with torch.autocast(device.type, half, enabled=half is not None):
-        loss = training_loss(network, image, target, config.loss)
+        loss = training_loss(network, image, target, config.loss, config.activation == "sigmoid")
     loss.backward()
     network.zero_grad(set_to_none=True)

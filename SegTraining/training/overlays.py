@@ -4,7 +4,7 @@ import numpy as np
 from lightning.pytorch import Callback, Trainer
 from scipy import ndimage
 
-from ..data.targets import IGNORE
+from ..data.targets import IGNORE, is_target
 from .module import SegmentationModule
 from .validation import find_in_slice
 
@@ -40,8 +40,9 @@ def overlay(image: np.ndarray, target: np.ndarray, found: np.ndarray | None = No
     grey = np.clip((image.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
     picture = np.repeat(255 * grey[..., None], 3, axis=2)
     ignored = target == IGNORE
+    target = np.where(is_target(target), target, 0)
     picture[ignored] = 0.7 * picture[ignored] + 0.3 * np.array(_IGNORED)
-    truth = _outlines(np.where(ignored, 0, target))
+    truth = _outlines(target)
     drawn = np.zeros_like(truth) if found is None else _outlines(np.where(ignored, 0, found))
     for mask, colour in ((truth, _REFERENCE), (drawn, _PREDICTION), (truth & drawn, _BOTH)):
         picture[mask] = colour

@@ -13,7 +13,7 @@ from SpineInference.prediction.slices import tile_starts
 from ..config.config import Config
 from ..data.cache import CachedCase
 from ..data.sampling import crop_slices
-from ..data.targets import IGNORE, is_target
+from ..data.targets import IGNORE, is_known, is_target
 from .losses import segmentation_loss
 
 _MARGIN = 32
@@ -73,10 +73,10 @@ def validate(case: CachedCase, predict: Callable[[torch.Tensor], torch.Tensor], 
         probability = _probability(image, chunk, windows, case.record.background, predict, config)
         loss += len(chunk) / len(indices) * _loss(probability, truth, config)
         found = _classes(probability, config)
-        found[truth == IGNORE] = IGNORE
         for position, number in enumerate(numbers):
-            overlap[position] += np.count_nonzero((found == number) & (truth == number))
-            both[position] += np.count_nonzero(found == number) + np.count_nonzero(truth == number)
+            seen = (found == number) & is_known(truth, number)
+            overlap[position] += np.count_nonzero(seen & (truth == number))
+            both[position] += np.count_nonzero(seen) + np.count_nonzero(truth == number)
     dice = float(np.mean(2 * overlap[both > 0] / both[both > 0])) if both.any() else None
     return CaseResult(dice, loss)
 
@@ -95,15 +95,17 @@ def find_in_slice(
 
 def _classes(probability: np.ndarray, config: Config) -> np.ndarray:
     """The class of each pixel, uint8 [n, rows, cols]."""
-    likeliest = probability[:, 0] >= config.threshold if config.activation == "sigmoid" else probability.argmax(1)
-    return likeliest.astype(np.uint8)
+    if config.activation == "softmax":
+        return probability.argmax(1).astype(np.uint8)
+    return np.where(probability.max(1) >= config.threshold, probability.argmax(1) + 1, 0).astype(np.uint8)
 
 
 def _loss(probability: np.ndarray, truth: np.ndarray, config: Config) -> float:
     found = torch.from_numpy(probability)
     # The probabilities are means over tiles; these are logits that give them.
     logits = torch.logit(found, _LEAST) if config.activation == "sigmoid" else found.clamp(_LEAST).log()
-    return segmentation_loss(logits, torch.from_numpy(np.array(truth)), config.loss).item()
+    alone = config.activation == "sigmoid"
+    return segmentation_loss(logits, torch.from_numpy(np.array(truth)), config.loss, alone).item()
 
 
 def _windows(shape: tuple[int, int], config: Config) -> list[tuple[int, int, int, int]]:
