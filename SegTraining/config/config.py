@@ -82,6 +82,9 @@ class Config(StrictModel):
     """What is different from the publication whose experiment this repeats: sentences that its report shows."""
     data: Data
     input: Input = Input()
+    each_label_alone: bool = False
+    """Each label has a sigmoid of its own instead of a softmax over all and the background. Always so where a data set
+    does not label all of them."""
     network: Network
     fine_tuning: FineTuning | None = None
     augmentation: Augmentation = Augmentation()
@@ -99,11 +102,9 @@ class Config(StrictModel):
 
     @property
     def activation(self) -> Literal["sigmoid", "softmax"]:
-        """What makes probabilities of the network's output: softmax with a background channel for several labels.
-
-        Where a data set does not label all of them, each label has a sigmoid of its own.
-        """
-        alone = len(self.model_info.labels) == 1 or any(dataset.unlabelled for dataset in self.data.datasets)
+        """What makes probabilities of the network's output: softmax with a background channel for several labels."""
+        partly = any(dataset.unlabelled for dataset in self.data.datasets)
+        alone = self.each_label_alone or partly or len(self.model_info.labels) == 1
         return "sigmoid" if alone else "softmax"
 
     @property

@@ -207,7 +207,7 @@ class Job:
                 "target": int(is_target(target).sum()),
                 "ignored": int((target == IGNORE).sum()),
             },
-            evaluated_slices=list(evaluated_slices(target, self.case.dataset)),
+            evaluated_slices=list(evaluated_slices(target, self.case.dataset, self.labels)),
             class_pixels={
                 plane: [mask.sum(axis=tuple({0, 1, 2} - {axis})).tolist() for mask in each_class]
                 for plane, axis in SLICE_AXIS.items()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from SpineInference.anatomy import LEVELS, NUMBERED_OFFSET, VERTEBRA_CODE
+from SpineInference.anatomy import LEVELS, MOST_NUMBERED, VERTEBRA_CODE, numbered
 from SpineInference.errors import SpineError
 
 from ..config.data import Dataset, Label
@@ -12,7 +12,7 @@ from .structures import has_no_body, is_vertebra, values_by_label, words_of
 
 _SACRUM_AND_COCCYX = (LEVELS["S1"].label, 27)
 """They have no vertebral body in the models' sense: their voxels count neither for nor against."""
-_INSTANCES = (*range(1, 29), *range(NUMBERED_OFFSET + 1, 256))
+_INSTANCES = (*range(1, 29), *(numbered(number).label for number in range(1, MOST_NUMBERED + 1)))
 """The values of single bodies: those of levels, and of bodies that are only numbered."""
 
 
@@ -51,9 +51,16 @@ def _of_several(labels: tuple[Label, ...], names: dict[int, str], instances: boo
     """The rules for models with several labels, or with values of their own."""
     bodies = [label.name for label in labels if label.code == VERTEBRA_CODE[0]]
     if instances and len(bodies) == 1:
-        return {"label_values": {label.name: _INSTANCES if label.name in bodies else () for label in labels}}
+        others = tuple(label.name for label in labels if label.name not in bodies)
+        return {"label_values": {bodies[0]: _INSTANCES}, "unlabelled": others}
     values = values_by_label(labels, names)
     if not values:
         return {}
     meant = {value for own in values.values() for value in own}
-    return {"label_values": values, "background_labels": tuple(sorted(set(names) - meant))}
+    unlabelled = tuple(name for name, own in values.items() if not own)
+    rules = {"unlabelled": unlabelled, "background_labels": tuple(sorted(set(names) - meant))}
+    canal = next((value for value, name in names.items() if "canal" in words_of(name)), None)
+    whole = not any("body" in words_of(name) for name in names.values())
+    if canal is not None and whole and len(bodies) == 1 and "body" in words_of(bodies[0]):
+        rules["body_in_front_of"] = canal
+    return {"label_values": {name: own for name, own in values.items() if own}, **rules}

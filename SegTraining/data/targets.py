@@ -52,7 +52,7 @@ def _ignore_beyond(
 ) -> None:
     """Make of the background beyond the labelled bodies, in place, what `dataset` says of it."""
     taught = is_target(target)
-    body = np.isin(target, _numbers_of_vertebrae(classes))
+    body = np.isin(target, numbers_of_vertebrae(classes))
     rows = np.flatnonzero(body.any(axis=(1, 2)))
     if not len(rows):
         return
@@ -80,7 +80,7 @@ def labelled_classes(
     canal = labels == dataset.body_in_front_of if canal is None else canal
     behind, unclear = _behind_bodies(labels, canal, spacing)
     result = class_map(labels, dataset, classes)
-    of_vertebrae = np.isin(result, _numbers_of_vertebrae(classes))
+    of_vertebrae = np.isin(result, numbers_of_vertebrae(classes))
     result[of_vertebrae & unclear] = IGNORE
     result[of_vertebrae & behind] = 0
     return result
@@ -114,7 +114,7 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
     return result
 
 
-def _numbers_of_vertebrae(classes: tuple[Label, ...]) -> list[int]:
+def numbers_of_vertebrae(classes: tuple[Label, ...]) -> list[int]:
     """The numbers of the `classes` that are vertebrae: all, where none says so."""
     numbers = [number for number, label in enumerate(classes, start=1) if label.code == VERTEBRA_CODE[0]]
     return numbers or list(range(1, len(classes) + 1))
@@ -175,13 +175,17 @@ def _upper_surface(body: np.ndarray, top: int, spacing: tuple[float, float, floa
     return top + np.where(distance <= _OVERHANG_MM, first[tuple(nearest)], 0)
 
 
-def evaluated_slices(target: np.ndarray, dataset: Dataset) -> tuple[int, int]:
-    """First row (axis 0) that can be judged by `target` and the one after the last.
+def evaluated_slices(
+    target: np.ndarray, dataset: Dataset, classes: tuple[Label, ...] = (Label(),), number: int | None = None
+) -> tuple[int, int]:
+    """First row (axis 0) in which class `number`, by default vertebrae, can be judged, and the one after the last.
 
-    All rows, unless the data set shows bodies beyond the labelled ones: then those of the labelled ones; (0, 0) where
-    there is none.
+    All rows, unless the data set shows bodies beyond the labelled ones: then those of the labelled ones, and of another
+    class its own; (0, 0) where there is none.
     """
     if dataset.unlabelled_above == "background":
         return 0, len(target)
-    rows = np.flatnonzero(is_target(target).any(axis=(1, 2)))
+    vertebrae = numbers_of_vertebrae(classes)
+    judged = vertebrae if number is None or number in vertebrae else [number]
+    rows = np.flatnonzero(np.isin(target, judged).any(axis=(1, 2)))
     return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)

@@ -137,7 +137,7 @@ class _Scores:
         self._errors: list[Exception | None] = []
 
     def add(self, case: Case, scan: sitk.Image, reference: Reference, planes: str, prediction: Prediction) -> list[Row]:
-        """Score one prediction; its rows, one for each label."""
+        """Score one prediction; its rows, one for each label that the data set labels."""
         self._errors.append(prediction.error)
         scores = score_classes(prediction.classes, reference, len(self._labels))
         count = BodyCount()
@@ -147,6 +147,8 @@ class _Scores:
         along = (planes,) if planes in PLANES else PLANES
         rows = []
         for value, (label, score) in enumerate(zip(self._labels, scores, strict=True), start=1):
+            if label.name in case.dataset.unlabelled:
+                continue
             names = (case.name, case.patient, case.dataset.name, planes, label.name)
             rows.append(Row(*names, prediction.seconds, score, count, prediction.failure))
             place = {"case": case.name, "planes": planes, "label": label.name}
@@ -181,7 +183,7 @@ def _line(row: Row, with_label: bool) -> str:
 def labels_of(model_set: ModelSet) -> tuple[Label, ...]:
     """What the classes of the models are in a reference of which nothing else is known: a single one is everything
     labelled, and several have the values that the package gives them."""
-    own = model_set.packages[0].manifest.labels
+    own = model_set.recipe.labels
     return tuple(
         Label(
             name=label.name,

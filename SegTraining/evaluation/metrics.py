@@ -57,8 +57,8 @@ def score_classes(prediction: np.ndarray, reference: Reference, classes: int) ->
 
 def _masks(prediction: np.ndarray, reference: Reference, value: int) -> tuple[np.ndarray, np.ndarray]:
     """Where class `value` was predicted and where it is, in the rows and voxels that can be judged."""
-    known = ~reference.ignored[reference.rows]
-    return (prediction[reference.rows] == value) & known, (reference.classes[reference.rows] == value) & known
+    rows, known = reference.judged(value)
+    return (prediction[rows] == value) & known, (reference.classes[rows] == value) & known
 
 
 def _score(prediction: np.ndarray, reference: np.ndarray, spacing: Spacing) -> Score:
@@ -92,7 +92,7 @@ def score_slices(
         axis = SLICE_AXIS[plane]
         others = tuple({0, 1, 2} - {axis})
         counts = zip(*(mask.sum(axis=others).tolist() for mask in masks), strict=True)
-        first = reference.rows.start if axis == 0 else 0
+        first = reference.judged(value)[0].start if axis == 0 else 0
         for index, (predicted, true, common) in enumerate(counts, start=first):
             dice = 2 * common / (predicted + true) if predicted + true else None
             scores.append(SliceScore(plane, index + 1, index * reference.spacing[axis], true, predicted, dice))

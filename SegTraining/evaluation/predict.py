@@ -104,7 +104,7 @@ def _predict(
         raise SpineError(f"{path} exists already: remove it, or choose another folder with --output.")
     image = scan.read()
     found = predict(image, model_set, options, engines)
-    labels = model_set.packages[0].manifest.labels
+    labels = model_set.recipe.labels
     label_map = restore(_label_map(found.classes, labels, canonical(image)), image)
     if path.name.endswith(".seg.nrrd"):
         write_segmentation(label_map, [Segment(x.value, x.name, x.colour, x.code, x.meaning) for x in labels], path)

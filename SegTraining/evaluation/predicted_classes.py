@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from SpineInference.anatomy import DISC_OFFSET
 from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.errors import Implausible, SpineError
 from SpineInference.models.catalog import ModelSet
-from SpineInference.models.manifest import Manifest
 from SpineInference.options import SegmentationOptions
 from SpineInference.pipeline import Result, segment
 from SpineInference.volume.geometry import canonical
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """Canonical [I, P, L] on the scan's own voxels: `classes` uint8, 1, 2, ... in the order of the models' labels;
-    `instances` each body's own value, None where the models do not find bodies, or other structures too.
+    `instances` each body's own value, None where the models do not find bodies.
 
     `bodies` are the values of the bodies from the top of the spine down. `result` is that of the pipeline, or None
     where there is none; `error` is then why.
@@ -46,15 +46,17 @@ class Prediction:
 def predict(scan: sitk.Image, model_set: ModelSet, options: SegmentationOptions, engines: EngineCache) -> Prediction:
     """What `pipeline.segment` finds in `scan`, with its post-processing. Raises SpineError like it."""
     result = segment(scan, model_set, options, engines=engines)
-    recipe = model_set.packages[0].manifest
+    recipe = model_set.recipe
     values = sitk.GetArrayFromImage(canonical(result.labels))
     class_of = np.zeros(256, np.uint8)
     for number, structure in recipe.structures.items():
         class_of[structure.label] = number
+    if recipe.disc_class:
+        class_of[DISC_OFFSET:] = recipe.disc_class
     bodies = tuple(body.label for body in result.segments if body.is_vertebra)
     if recipe.vertebra_class:
         class_of[list(bodies)] = recipe.vertebra_class
-    instances = values if _finds_only_bodies(recipe) else None
+    instances = np.where(np.isin(values, bodies), values, 0) if recipe.vertebra_class else None
     return Prediction(class_of[values], instances, sum(result.timings.values()), bodies, result)
 
 
@@ -75,12 +77,8 @@ def predict_or_nothing(
         return predict(scan, model_set, options, engines)
     except tolerated as error:
         nothing = np.zeros(canonical(scan).GetSize()[::-1], np.uint8)
-        instances = nothing if _finds_only_bodies(model_set.packages[0].manifest) else None
+        instances = nothing if model_set.recipe.vertebra_class else None
         prediction = Prediction(nothing, instances, time.perf_counter() - start, error=error)
         unexpected = not isinstance(error, SpineError)
         _log.warning(f"{prediction.failure} It counts as nothing found.", exc_info=unexpected)
         return prediction
-
-
-def _finds_only_bodies(recipe: Manifest) -> bool:
-    return recipe.vertebra_class is not None and not recipe.structures

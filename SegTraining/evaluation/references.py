@@ -1,6 +1,7 @@
 """The reference of a case as the classes that models find."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +13,7 @@ from SpineInference.volume.geometry import canonical, spacing_ipl
 
 from ..config.data import Label
 from ..data.datasets import Case
-from ..data.targets import IGNORE, below_the_lowest, evaluated_slices, labelled_classes
+from ..data.targets import IGNORE, below_the_lowest, evaluated_slices, labelled_classes, numbers_of_vertebrae
 
 LEVEL_NAMES = {segment.label: name for name, segment in LEVELS.items()}
 
@@ -26,15 +27,22 @@ class Reference:
     classes: np.ndarray
     """uint8: 1, 2, ... in the order of the labels, 0 for none of them."""
     ignored: np.ndarray
-    """bool: voxels that cannot be judged."""
+    """bool: voxels in which vertebrae cannot be judged."""
     rows: slice
-    """The axial slices that can be judged: all, or those from the first to the last labelled one where the data set
-    shows bodies beyond that nobody labelled."""
+    """The axial slices in which vertebrae can be judged: all, or those from the first to the last labelled one where
+    the data set shows bodies beyond that nobody labelled."""
     spacing: tuple[float, float, float]
     has_bodies: bool = True
     """Whether `instances` tells single bodies apart."""
     levels_known: bool = False
     """Whether its values are those of levels."""
+    others: Mapping[int, tuple[slice, np.ndarray]] = field(default_factory=dict)
+    """Of classes that are no vertebrae, the `rows` and the `ignored` voxels of their own."""
+
+    def judged(self, number: int) -> tuple[slice, np.ndarray]:
+        """Where class `number` can be judged: rows, and in them a mask [I, P, L] (bool)."""
+        rows, ignored = self.others.get(number, (self.rows, self.ignored))
+        return rows, ~ignored[rows]
 
     @cached_property
     def cut_off(self) -> frozenset[int]:
@@ -58,13 +66,18 @@ def read_reference(
     canal = case.read_canal()
     drawn = None if canal is None else sitk.GetArrayFromImage(canonical(canal)) > 0
     classes = labelled_classes(values, spacing, case.dataset, labels, drawn)
-    rows = slice(*evaluated_slices(classes, case.dataset))
-    ignored = classes == IGNORE
-    classes[ignored] = 0
+    vertebrae = numbers_of_vertebrae(labels)
+    others = [number for number in range(1, len(labels) + 1) if number not in vertebrae]
+    rows = slice(*evaluated_slices(classes, case.dataset, labels))
+    rows_of_others = [slice(*evaluated_slices(classes, case.dataset, labels, number)) for number in others]
+    unclear = classes == IGNORE
+    classes[unclear] = 0
+    bodies, ignored = np.isin(classes, vertebrae), unclear
     if case.dataset.unlabelled_above == "ignore":
-        ignored |= below_the_lowest(classes > 0, spacing)
-    instances, has_bodies = np.where(classes > 0, values, 0), case.labels_are_instances
+        ignored = unclear | below_the_lowest(bodies, spacing)
+    instances, has_bodies = np.where(bodies, values, 0), case.labels_are_instances
     levels_known = has_bodies and set(np.unique(instances).tolist()) <= {0, *LEVEL_NAMES}
     if separate_bodies and not has_bodies and len(np.unique(instances)) <= 2:
-        instances, has_bodies = separate(classes > 0, spacing)[0], True
-    return scan, Reference(instances, classes, ignored, rows, spacing, has_bodies, levels_known)
+        instances, has_bodies = separate(bodies, spacing)[0], True
+    of_others = {number: (own, unclear) for number, own in zip(others, rows_of_others, strict=True)}
+    return scan, Reference(instances, classes, ignored, rows, spacing, has_bodies, levels_known, of_others)

@@ -54,6 +54,7 @@ def tuned_config(
         },
         "data": data.model_dump(mode="json"),
         "input": spec,
+        "each_label_alone": manifest.output.activation == "sigmoid",
         "network": {"family": manifest.network.family, "arguments": manifest.network.arguments},
         "fine_tuning": {"package": str(_place(package))},
         "augmentation": {

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from SpineInference.anatomy import VERTEBRA_CODE
 from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 from SpineInference.models.catalog import ModelSet, open_set
@@ -77,9 +78,9 @@ def finetune(wish: FineTuning) -> ModelSet:
     aside = held_out(cases, wish.seed, wish.held_out)
     found = survey([case for case in cases if case not in aside], labels)
     judged = [*aside, *_others(wish, labels, found)]
-    tuned = _packages_to_tune(start, wish, found)
-    data = Data(datasets=(dataset,), split=Split(test=tuple(sorted(case.name for case in aside))))
-    configs = [_config(wish, position, tuned, data, labels, found) for position in range(len(tuned))]
+    tuned = _packages_to_tune(start, wish, found, dataset)
+    split = Split(test=tuple(sorted(case.name for case in aside)))
+    configs = [_config(wish, position, tuned, dataset, split, labels, found) for position in range(len(tuned))]
     _tell(start, tuned, found, aside, judged)
     _check_work(wish.work, cases)
 
@@ -119,7 +120,8 @@ def gain_table(work: Path) -> str:
 
 def _dataset(wish: FineTuning, labels: tuple[Label, ...]) -> Dataset:
     dataset = describe_raw_folder(wish.folder.resolve(), labels)
-    beyond = {"ignore_below_mm": BEYOND_MM} if len(labels) == 1 else {}
+    of_vertebrae = any(label.code == VERTEBRA_CODE[0] for label in labels)
+    beyond = {"ignore_below_mm": BEYOND_MM} if len(labels) == 1 or of_vertebrae else {}
     pattern = {} if wish.patient_pattern is None else {"patient_pattern": wish.patient_pattern}
     try:
         return Dataset.model_validate(dataset.model_dump() | beyond | pattern)
@@ -156,8 +158,8 @@ def _others(wish: FineTuning, labels: tuple[Label, ...], found: Survey) -> list[
     return cases
 
 
-def _packages_to_tune(start: ModelSet, wish: FineTuning, found: Survey) -> list[ModelPackage]:
-    """Those of the planes asked for, or of the planes that the cases show well enough."""
+def _packages_to_tune(start: ModelSet, wish: FineTuning, found: Survey, dataset: Dataset) -> list[ModelPackage]:
+    """Those of the planes asked for, or of the planes that the cases show well enough, that know a label of them."""
     offered = [one.manifest.plane for one in start.packages]
     if missing := sorted(set(wish.planes or ()) - set(offered)):
         raise SpineError(f'The model "{start.name}" has no network for the {missing[0]} plane: correct --planes.')
@@ -166,15 +168,43 @@ def _packages_to_tune(start: ModelSet, wish: FineTuning, found: Survey) -> list[
         for plane, why in left_out.items():
             if plane in offered:
                 _log.info(f"The {plane} network stays as it is: {why}. --planes tunes it all the same.")
-    chosen = [one for one in start.packages if one.manifest.plane in (wish.planes or planes)]
+    chosen = [
+        one
+        for one in start.packages
+        if one.manifest.plane in (wish.planes or planes)
+        and any(label.name not in dataset.unlabelled for label in one.manifest.labels)
+    ]
     if not chosen:
         raise SpineError(f'The cases show no plane of "{start.name}" well enough: name one with --planes.')
     return chosen
 
 
+def _for_package(
+    package: ModelPackage, dataset: Dataset, labels: tuple[Label, ...]
+) -> tuple[Dataset, tuple[Label, ...]]:
+    """The data set and the `labels` as a package sees them that knows only some of these: others are background."""
+    names = {label.name for label in package.manifest.labels}
+    own, others = ([x for x in labels if (x.name in names) is is_own] for is_own in (True, False))
+    rest = sorted(value for label in others for value in dataset.values_of(label))
+    rules = {
+        "label_values": {name: values for name, values in dataset.label_values.items() if name in names},
+        "unlabelled": tuple(name for name in dataset.unlabelled if name in names),
+        "background_labels": tuple(sorted({*dataset.background_labels, *rest})),
+    }
+    return dataset.model_copy(update=rules), tuple(own)
+
+
 def _config(
-    wish: FineTuning, position: int, tuned: list[ModelPackage], data: Data, labels: tuple[Label, ...], found: Survey
+    wish: FineTuning,
+    position: int,
+    tuned: list[ModelPackage],
+    dataset: Dataset,
+    split: Split,
+    labels: tuple[Label, ...],
+    found: Survey,
 ) -> Config:
+    dataset, labels = _for_package(tuned[position], dataset, labels)
+    data = Data(datasets=(dataset,), split=split)
     plane = tuned[position].manifest.plane
     earlier = sum(one.manifest.plane == plane for one in tuned[:position])
     name = f"{wish.name}-{plane}" + (f"-{earlier + 1}" if earlier else "")

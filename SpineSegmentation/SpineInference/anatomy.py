@@ -1,10 +1,12 @@
 """Vertebral levels: VerSe label values, names, colours and SNOMED CT codes.
 
 Label values follow VerSe (C1-C7 = 1-7, T1-T12 = 8-19, L1-L6 = 20-25, S1 = 26). A vertebra whose level nobody
-knows is numbered from the top and gets the label value 100 + its number, which cannot be taken for a level.
+knows is numbered from the top and gets the label value 30 + its number, which cannot be taken for a level. A disc has
+100 + the value of the vertebra above it, the spinal canal 61 and the spinal cord 60, as in SPINEPS and TPTBox (Moeller
+et al. 2024, European Radiology, doi 10.1007/s00330-024-11155-y).
 
-What is no vertebra (a disc, an organ) keeps the value that its model gives it. Where the same model finds vertebrae,
-the value is 30 + that of the model: between 31 and 100 there is no vertebra.
+Whatever else a model finds beside vertebrae has the value 61 + that of the model, up to 100. Models that find no
+vertebrae keep theirs.
 """
 
 import colorsys
@@ -13,11 +15,20 @@ from typing import Literal
 
 from .errors import SpineError
 
-NUMBERED_OFFSET = 100
-STRUCTURE_OFFSET = 30
+NUMBERED_OFFSET = 30
+MOST_NUMBERED = 29
+"""A spine has 26."""
+STRUCTURE_OFFSET = 61
+DISC_OFFSET = 100
+CANAL_LABEL = 61
 VERTEBRA_CODE = ("51282000", "Vertebra")
 STRUCTURE_CODE = ("91723000", "Anatomical structure")
 """Of a structure of which nothing is known but its name."""
+
+DISC_CODE = ("360499006", "Intervertebral disc")
+CANAL_CODE = ("61853006", "Spinal canal")
+CORD_CODE = ("2748008", "Spinal cord")
+_OWN_LABELS = {CANAL_CODE[0]: CANAL_LABEL, CORD_CODE[0]: 60}
 
 _SNOMED = [
     *("14806007", "39976000", "113205007", "5329002", "36978003", "36054005", "87391001"),  # C1-C7
@@ -62,6 +73,12 @@ def _make_levels() -> dict[str, Segment]:
 
 LEVELS: dict[str, Segment] = _make_levels()
 """Every level by its name, from C1 down to S1."""
+
+
+def structure_beside_vertebrae(value: int, name: str, colour: tuple[int, int, int], code: str, meaning: str) -> Segment:
+    """The segment of a structure to which a model that also finds vertebrae gives the `value` (1, 2, ...)."""
+    label = _OWN_LABELS.get(code, STRUCTURE_OFFSET + value)
+    return Segment(label, name, colour, code, meaning, is_vertebra=False)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> one probability volume per label                              fusion.py
 -> clean classes                                                 postprocessing.py
 -> vertebrae: separated, ordered and named bodies                vertebrae.py
+-> discs: told apart by the bodies beside them                   discs.py
 -> exactly the scan's grid                                       regridding.py
 -> heights, volumes, agreement with a reference                  measurements.py
 -> deformities, slips and curves of the spine                    spine_measures.py
@@ -33,13 +34,13 @@ from .measuring.morphometry.spine_measures import on_scan, spine_measures
 from .measuring.reference import check_reference, check_values
 from .measuring.single_slice import told_of_slice
 from .measuring.slice_agreement import SliceAgreement, dice_per_slice
-from .models.catalog import ModelSet
+from .models.catalog import ModelSet, recipe_of
 from .models.manifest import Manifest
 from .models.model_package import ONNX, ModelPackage
 from .monitor import Monitor
 from .options import SegmentationOptions
 from .placement import SlicePlacement
-from .prediction.fusion import Fusion
+from .prediction.fusion import Fusion, shares_of
 from .prediction.lighting import even_where_it_helps, expects_shading, note_shading
 from .prediction.magnification import MOST, Look, look_closely, magnified
 from .prediction.planes import finest_first, packages_to_run, plane_weights
@@ -48,6 +49,7 @@ from .prediction.regridding import to_scan_grid
 from .prediction.whole_plane import add_prediction
 from .processors import available_processors
 from .spine import quality, vertebrae
+from .spine.discs import disc_segments, separate_discs
 from .spine.level_recognition import Proposal, propose_levels
 from .spine.naming import name_bodies
 from .spine.quality import needs_review
@@ -74,7 +76,7 @@ COLUMN_ENDS_MM = 8.0
 @dataclass(frozen=True)
 class Result:
     """What came out. `labels` is uint8 on exactly the scan's grid; `segments` are what was found: vertebrae from the
-    top to the bottom, then other structures in the order of the model.
+    top to the bottom, then discs likewise, then other structures in the order of the model.
 
     `partial` holds the label values of bodies cut off by the border of the scan; `timings` are seconds per stage;
     `notes` are sentences for the user; `dice_per_slice` is there where there was a reference, and `placement` where not
@@ -137,7 +139,7 @@ def segment(
     packages = packages_to_run(models, options, scan, monitor)
     levels = [models.levels] if models.levels else []
     engines.prepare([*finest_first(packages, scan), *levels], device, options.threads, monitor)
-    recipe = packages[0].manifest
+    recipe = recipe_of(packages)
     if reference is not None and recipe.vertebra_class is None:
         check_values(reference, list(recipe.structures.values()))
 
@@ -177,13 +179,15 @@ def segment(
     shape = tuple(reversed(region.GetSize()))
     fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels))
     used: dict[str, None] = {}
-    for package, weight in [] if nothing_there else plane_weights(packages, scan, look.factor):
+    members = [] if nothing_there else plane_weights(packages, scan, look.factor)
+    all_shares = shares_of([(package.manifest.labels, weight) for package, weight in members], recipe.labels)
+    for (package, _), shares in zip(members, all_shares, strict=True):
         with seconds(f"network, {package.manifest.plane}"):
             shown, engine = magnified(region, look.factor), engine_for(package)
             # Of the column alone every sagittal and coronal slice between its sides shows some; between two axial ones
             # of vertebrae lies a disc.
-            is_column = restricted and not recipe.structures and package.manifest.plane != "axial"
-            add_prediction(fusion, shown, package, weight, engine, monitor, COLUMN_ENDS_MM if is_column else None)
+            is_column = restricted and package.manifest.finds_only_the_column and package.manifest.plane != "axial"
+            add_prediction(fusion, shown, package, shares, engine, monitor, COLUMN_ENDS_MM if is_column else None)
             used[engine.describe()] = None
 
     with seconds("post-processing"):
@@ -199,6 +203,7 @@ def segment(
     naming: Naming | None = None
     qualities: list[float] | None = None
     partial: set[int] = set()
+    discs: list[Segment] = []
     if recipe.vertebra_class:
         with seconds("vertebrae"):
             monitor.progress("vertebrae", 0, 1)
@@ -221,13 +226,20 @@ def segment(
             label_of_body = np.zeros(256, np.uint8)
             label_of_body[1 : len(bodies) + 1] = [body.label for body in bodies]
             labels += label_of_body[instances]
+            if recipe.disc_class:
+                gaps = separate_discs(classes == recipe.disc_class, instances, spacing_ipl(region))
+                between = disc_segments(bodies, recipe.labels[recipe.disc_class - 1])
+                label_of_gap = np.zeros(256, np.uint8)
+                label_of_gap[1 : len(between) + 1] = [disc.label if disc else 0 for disc in between]
+                labels += label_of_gap[gaps]
+                discs = [disc for number, disc in enumerate(between, start=1) if disc and (gaps == number).any()]
 
     with seconds("back to the scan"):
         labels = dilated(to_scan_grid(labels, classes, fusion, region, scan), spec.dilate_mm)
 
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)
-        structures = list(recipe.structures.values())
+        structures = [*discs, *recipe.structures.values()]
         threads = options.threads or available_processors()
         measurements = measure(labels, bodies, partial, reference, structures, qualities, threads)
         slices = None if reference is None else dice_per_slice(labels, reference)

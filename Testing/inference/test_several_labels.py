@@ -65,12 +65,12 @@ def as_scan(canonical: np.ndarray, orientation: str = "LPS") -> sitk.Image:
 
 
 def spine(orientation: str = "LPS") -> tuple[sitk.Image, sitk.Image]:
-    """Three bodies with a canal behind them, in a trunk; and what is where: 20, 21, 22 and 31."""
+    """Three bodies with a canal behind them, in a trunk; and what is where: 20, 21, 22 and 60."""
     truth = np.zeros((120, 90, 60), np.uint8)
-    truth[:, 62:74, 24:36] = 31
+    truth[:, 62:74, 24:36] = 60
     for number in range(3):
         truth[8 + 36 * number : 34 + 36 * number, 22:52, 12:48] = 20 + number
-    grey = np.select([truth == 31, truth > 0], [500, 1000], 200).astype(np.int16)
+    grey = np.select([truth == 60, truth > 0], [500, 1000], 200).astype(np.int16)
     grey[:, :, :3] = 0
     return as_scan(grey, orientation), as_scan(truth, orientation)
 
@@ -98,11 +98,11 @@ def test_bodies_are_named_and_the_canal_stays_whole(spine_models, fusion, orient
     result = segment(scan, spine_models, SegmentationOptions(top_level="L1", fusion=fusion, threads=1))
     assert [(s.label, s.name, s.is_vertebra) for s in result.segments] == [
         *((20 + n, f"L{n + 1}", True) for n in range(3)),
-        (31, "Canal", False),
+        (60, "Canal", False),
     ]
     assert result.segments[3].code == "2748008" and result.segments[3].colour == (200, 60, 40)
     assert Grid.of(result.labels) == Grid.of(scan)
-    assert all(dice(result.labels, truth, value) > 0.99 for value in (20, 21, 22, 31))
+    assert all(dice(result.labels, truth, value) > 0.99 for value in (20, 21, 22, 60))
     assert result.notes == []
 
 
@@ -110,7 +110,7 @@ def test_reference_with_bodies_and_canal(spine_models):
     scan, truth = spine()
     result = segment(scan, spine_models, SegmentationOptions(top_level="L1", threads=1), reference=truth)
     (canal,) = result.measurements.structures
-    assert canal.dice > 0.99 and canal.reference_label == 31 and canal.volume_mm3 == pytest.approx(120 * 144, rel=0.02)
+    assert canal.dice > 0.99 and canal.reference_label == 60 and canal.volume_mm3 == pytest.approx(120 * 144, rel=0.02)
     assert [body.reference_label for body in result.measurements.vertebrae] == [20, 21, 22]
     assert result.measurements.reference.n_missed == result.measurements.reference.n_false == 0
 
@@ -123,9 +123,9 @@ def test_reference_with_bodies_and_canal(spine_models):
 
 def test_a_structure_that_is_not_there_is_told(spine_models):
     scan, truth = spine()
-    scan = sitk.Mask(scan, truth != 31, 200)
+    scan = sitk.Mask(scan, truth != 60, 200)
     result = segment(scan, spine_models, SegmentationOptions(threads=1), reference=truth)
-    assert [s.label for s in result.segments] == [101, 102, 103]
+    assert [s.label for s in result.segments] == [31, 32, 33]
     assert any("Not found in this scan: Canal" in note for note in result.notes)
     (canal,) = result.measurements.structures
     assert (canal.volume_mm3, canal.dice, canal.centroid_lps_mm) == (0, 0, None)

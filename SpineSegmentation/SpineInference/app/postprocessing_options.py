@@ -45,4 +45,4 @@ def postprocessing_of(arguments: argparse.Namespace, model: str) -> Postprocessi
         changes["min_island_share"] = 0.0  # what a person asks for is the limit, however small the bodies are
     from ..models.catalog import open_set
 
-    return replace(open_set(model).packages[0].manifest.postprocessing, **changes)
+    return replace(open_set(model).recipe.postprocessing, **changes)

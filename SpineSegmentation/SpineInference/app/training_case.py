@@ -41,11 +41,15 @@ from ..volume.slice_placement import placed
 BODY = "vertebral_body"
 """What dataset.json calls the voxels of all vertebrae."""
 
+DISC = "intervertebral_disc"
+"""And those of all discs, which are told apart by the vertebrae beside them."""
+
 _DESCRIPTION = "dataset.json"
 _IMAGES, _LABELS, _INSTANCES, _PROVENANCE = "imagesTr", "labelsTr", "instancesTr", "provenanceTr"
 _ANONYMOUS = re.compile(r"case_(\d+)")
 _NUMBERED = re.compile(r"Vertebra (\d+)")
-_RESERVED = ("background", "ignore", BODY)
+_DISC = re.compile(r"Disc (above |below )?([CTLS]?\d+)(-[CTLS]?\d+)?")
+_RESERVED = ("background", "ignore", BODY, DISC)
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,9 @@ def _description_in(folder: Path) -> dict[str, Any] | None:
 
 
 def _kind_of(segment: CaseSegment) -> str:
-    return BODY if segment.is_vertebra else segment.name
+    if segment.is_vertebra:
+        return BODY
+    return DISC if _DISC.fullmatch(segment.name) else segment.name
 
 
 def _label_values(description: dict[str, Any] | None, folder: Path, segments: Sequence[CaseSegment]) -> dict[str, int]:

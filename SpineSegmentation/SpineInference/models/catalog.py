@@ -6,6 +6,7 @@ internet but `download`.
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -30,9 +31,19 @@ class ModelSet:
     levels: ModelPackage | None = None
 
     @property
+    def recipe(self) -> Manifest:
+        """The manifest that knows all labels of the set: those of the others are among them."""
+        return recipe_of(self.packages)
+
+    @property
     def all_packages(self) -> list[ModelPackage]:
         """Those that segment, and the one that recognises levels."""
         return [*self.packages, *([self.levels] if self.levels else [])]
+
+
+def recipe_of(packages: Sequence[ModelPackage]) -> Manifest:
+    """The manifest of the package that knows most labels, the first of those."""
+    return max((package.manifest for package in packages), key=lambda manifest: len(manifest.labels))
 
 
 @dataclass(frozen=True)
@@ -273,9 +284,18 @@ def _as_set(name: str, title: str, packages: list[ModelPackage]) -> ModelSet:
         raise SpineError(f'"{name}" recognises levels but segments nothing: use a set of models that brings it along.')
     if len(levels) > 1:
         raise SpineError(f'The model "{name}" has two networks that recognise levels: keep one of them.')
-    first = segmenting[0].manifest
-    for other in (package.manifest for package in segmenting[1:]):
-        if (other.labels, other.output.activation) != (first.labels, first.output.activation):
+    first = recipe_of(segmenting)
+    for other in (package.manifest for package in segmenting):
+        # What softmax leaves for the background is what no label of its own has.
+        alike = all(label in first.labels for label in other.labels) and other.output.activation == (
+            first.output.activation
+        )
+        fewer = len(other.labels) < len(first.labels)
+        if (
+            not alike
+            or (other.vertebra_class is None) != (first.vertebra_class is None)
+            or (fewer and first.output.activation == "softmax")
+        ):
             raise SpineError(
                 f'"{first.name}" and "{other.name}" of the model "{name}" find different labels: they cannot be fused.'
             )

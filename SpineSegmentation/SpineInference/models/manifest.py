@@ -3,7 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..anatomy import NUMBERED_OFFSET, STRUCTURE_OFFSET, VERTEBRA_CODE, Segment
+from ..anatomy import (
+    CANAL_CODE,
+    CORD_CODE,
+    DISC_CODE,
+    DISC_OFFSET,
+    STRUCTURE_OFFSET,
+    VERTEBRA_CODE,
+    Segment,
+    structure_beside_vertebrae,
+)
 from ..errors import SpineError
 from ..networks import check_family
 from ..schema import load_json, parse
@@ -13,6 +22,7 @@ SCHEMA_VERSION = 2
 """1: weights as `model.safetensors` beside the graph. 2: all of them in `model.onnx`."""
 LEVELS_TASK = "levels"
 """The task of a network that does not segment but recognises levels: see `level_recognition`."""
+_COLUMN = {code for code, _ in (VERTEBRA_CODE, DISC_CODE, CANAL_CODE, CORD_CODE)}
 _SEPARATORS = "^~|"
 """What separates the parts of a segment's description in 3D Slicer's files."""
 
@@ -71,17 +81,33 @@ class Manifest:
         return numbers[0] if len(numbers) == 1 else None
 
     @property
-    def structures(self) -> dict[int, Segment]:
-        """By number of the label the one segment that it becomes, unless it is that of all vertebrae.
+    def disc_class(self) -> int | None:
+        """The number of the label that stands for all intervertebral discs, which are told apart by their vertebrae.
 
-        For the values see `levels`.
+        None where vertebrae are not looked for too, or several labels have the code of discs.
         """
-        offset = 0 if self.vertebra_class is None else STRUCTURE_OFFSET
-        return {
-            number: Segment(offset + label.value, label.name, label.colour, label.code, label.meaning, False)
+        numbers = [number for number, label in enumerate(self.labels, start=1) if label.code == DISC_CODE[0]]
+        return numbers[0] if len(numbers) == 1 and self.vertebra_class is not None else None
+
+    @property
+    def finds_only_the_column(self) -> bool:
+        """Whether all that it finds are vertebrae, discs, the spinal canal or the cord."""
+        return {label.code for label in self.labels} <= _COLUMN
+
+    @property
+    def structures(self) -> dict[int, Segment]:
+        """By number of the label the one segment that it becomes, unless it is that of all vertebrae or all discs.
+
+        For the values see `anatomy`.
+        """
+        whole = {
+            number: (label.value, label.name, label.colour, label.code, label.meaning)
             for number, label in enumerate(self.labels, start=1)
-            if number != self.vertebra_class
+            if number not in (self.vertebra_class, self.disc_class)
         }
+        if self.vertebra_class is None:
+            return {number: Segment(*about, is_vertebra=False) for number, about in whole.items()}
+        return {number: structure_beside_vertebrae(*about) for number, about in whole.items()}
 
 
 def read_manifest(text: str | bytes, what: str) -> Manifest:
@@ -112,7 +138,7 @@ def check_schema_version(raw: Any, what: str) -> None:
 def _check(manifest: Manifest, what: str) -> None:
     """What types cannot say."""
     spec, rule = manifest.input, manifest.input.intensity
-    highest = 255 if manifest.vertebra_class is None else NUMBERED_OFFSET
+    highest = 255 if manifest.vertebra_class is None else DISC_OFFSET
     wrong = [
         (manifest.schema_version < 1, "schema_version must be at least 1"),
         (not is_plain_name(manifest.name), "name must be letters, digits, dots, dashes and underscores"),
@@ -141,7 +167,7 @@ def _check(manifest: Manifest, what: str) -> None:
         (any(not 0 < label.value < 256 for label in manifest.labels), "labels must have values of 1 to 255"),
         (
             any(structure.label > highest for structure in manifest.structures.values()),
-            f"labels beside vertebrae must have values of 1 to {NUMBERED_OFFSET - STRUCTURE_OFFSET}",
+            f"labels beside vertebrae must have values of 1 to {DISC_OFFSET - STRUCTURE_OFFSET}",
         ),
         (
             any(

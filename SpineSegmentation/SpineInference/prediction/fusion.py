@@ -1,8 +1,10 @@
 """Several opinions, one volume: planes and models are fused as they arrive, in one half-precision volume per label."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ..specs import OutputSpec
+from ..specs import LabelSpec, OutputSpec
 from ..volume.boxes import Box
 
 NEGLIGIBLE = 1e-3
@@ -15,7 +17,7 @@ MAJORITY = 0.51
 class Fusion:
     """For each label its mean probability, or the share of members that vote for it (pixel-wise majority vote).
 
-    Members count by their weights, whose sum is 1.
+    Members count by their weights, whose sum is 1 for each label: not every member knows all of them.
 
     A voxel belongs to the label that is ahead of all others and of the background. What the background has: with the
     mean, the threshold of the model; of a softmax over several labels, its own probability (what the labels leave);
@@ -29,14 +31,18 @@ class Fusion:
         self._background = MAJORITY if rule == "vote" else own
         self._voting, self._background_of_member = rule == "vote", own
 
-    def add(self, probability: np.ndarray, axis: int, index: int | slice, weight: float) -> None:
-        """Add the slice `[labels, rows, columns]`, or slices `[labels, n, rows, columns]`, of a member along `axis`."""
+    def add(self, probability: np.ndarray, axis: int, index: int | slice, shares: Sequence[tuple[int, float]]) -> None:
+        """Add the slice `[labels, rows, columns]`, or slices `[labels, n, rows, columns]`, of a member along `axis`.
+
+        `shares` holds for each of the member's labels which one it is here, from 0, and what the opinion weighs.
+        """
         if self._voting:
             choice = _classes(probability, self._background_of_member)
             probability = np.stack([choice == number for number in range(1, len(probability) + 1)])
-        target = np.moveaxis(self.class_probabilities, axis + 1, 1)[:, index]
-        share = np.where(probability < NEGLIGIBLE, np.float32(0), probability) * np.float32(weight)
-        np.add(target, share, out=target, casting="same_kind")
+        for opinion, (place, weight) in zip(probability, shares, strict=True):
+            target = np.moveaxis(self.class_probabilities[place], axis, 0)[index]
+            share = np.where(opinion < NEGLIGIBLE, np.float32(0), opinion) * np.float32(weight)
+            np.add(target, share, out=target, casting="same_kind")
 
     def classes(self) -> np.ndarray:
         """uint8 `[I, P, L]`: the number (1, 2, ...) of the label that each voxel belongs to, 0 for the background."""
@@ -61,6 +67,17 @@ class Fusion:
         for other in of_all[1:]:
             np.maximum(highest, other, out=highest)
         return own - highest
+
+
+def shares_of(
+    members: Sequence[tuple[Sequence[LabelSpec], float]], labels: Sequence[LabelSpec]
+) -> list[list[tuple[int, float]]]:
+    """The `shares` of `Fusion.add` for each of the `members`, which know these labels and have these weights.
+
+    All of them are among `labels`. The weights of those that know a label become 1 together.
+    """
+    total = {label.value: sum(weight for known, weight in members if label in known) for label in labels}
+    return [[(labels.index(label), weight / total[label.value]) for label in known] for known, weight in members]
 
 
 def _classes(shares: np.ndarray, background: float | None) -> np.ndarray:

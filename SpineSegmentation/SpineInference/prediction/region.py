@@ -109,7 +109,7 @@ def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Mon
     volume, spacing = sitk.GetArrayViewFromImage(image), spacing_ipl(image)
     step = max(1, round(COARSE_STEP_MM / spacing[axis]))
     looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
-    likely = _likely(volume, manifest, engine, monitor, looked_at)
+    likely, of_vertebrae = _likely(volume, manifest, engine, monitor, looked_at)
     foreground = likely > ROI_THRESHOLD
     # Each slice stands for the step, and small parts are judged as the islands of a result are.
     steps = tuple(step * mm if other == axis else mm for other, mm in enumerate(spacing))
@@ -126,12 +126,14 @@ def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Mon
         start, stop = math.floor((first - beyond) * scale), math.ceil((last + 1 + beyond) * scale)
         box.append(slice(max(0, start), min(shape[other], stop)))
     pixel = tuple(mm for other, mm in enumerate(spacing) if other != axis)
-    bodies = np.moveaxis((likely > CERTAIN)[found], axis, 0)
+    bodies = np.moveaxis((of_vertebrae > CERTAIN)[found], axis, 0)
     return Region(tuple(box), _shorter_side_mm(bodies, pixel) / LUMBAR_MM[manifest.plane])
 
 
-def _likely(volume: np.ndarray, manifest: Manifest, engine: Engine, monitor: Monitor, looked_at: range) -> np.ndarray:
-    """How likely each pixel of the slices `looked_at` shows anything, as `[I, P, L]` with these slices only.
+def _likely(
+    volume: np.ndarray, manifest: Manifest, engine: Engine, monitor: Monitor, looked_at: range
+) -> tuple[np.ndarray, np.ndarray]:
+    """How likely each pixel of the slices `looked_at` shows anything, and a vertebra: `[I, P, L]`, these slices only.
 
     Every second slice is looked at, and then those beside one that shows something: a column is seen in all sagittal
     and coronal slices between its sides, so that those far from it need not be computed. Of axial slices, of which some
@@ -141,13 +143,16 @@ def _likely(volume: np.ndarray, manifest: Manifest, engine: Engine, monitor: Mon
     shape = list(volume.shape)
     shape[axis] = len(looked_at)
     likely = np.zeros(shape, np.float32)
-    by_slice, shows = np.moveaxis(likely, axis, 0), np.zeros(len(looked_at), bool)
+    of_vertebrae = likely if len(manifest.labels) == 1 else likely.copy()
+    by_slice, vertebrae_by_slice = np.moveaxis(likely, axis, 0), np.moveaxis(of_vertebrae, axis, 0)
+    shows = np.zeros(len(looked_at), bool)
 
     def look(places: Sequence[int]) -> None:
         indices = [looked_at[place] for place in places]
         slices = predict_plane(volume, manifest, engine, monitor, indices, stage="region")
         for place, (_, probability) in zip(places, slices, strict=True):
             by_slice[place] = probability.max(axis=0)
+            vertebrae_by_slice[place] = probability[manifest.vertebra_class - 1]
             shows[place] = (by_slice[place] > ROI_THRESHOLD).any()
 
     every_second = range(0, len(looked_at), 2)
@@ -155,7 +160,7 @@ def _likely(volume: np.ndarray, manifest: Manifest, engine: Engine, monitor: Mon
     beside = ndimage.binary_dilation(shows) if manifest.plane != "axial" and shows.any() else np.ones_like(shows)
     beside[every_second] = False
     look(np.flatnonzero(beside).tolist())
-    return likely
+    return likely, of_vertebrae
 
 
 def _shorter_side_mm(slices: np.ndarray, spacing: tuple[float, float]) -> float:

@@ -1,6 +1,7 @@
 """Every slice of one plane of the region through one network, and its opinion into the fusion."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import SimpleITK as sitk
@@ -17,12 +18,12 @@ def add_prediction(
     fusion: Fusion,
     region: sitk.Image,
     package: ModelPackage,
-    weight: float,
+    shares: Sequence[tuple[int, float]],
     engine: Engine,
     monitor: Monitor,
     ends_after_mm: float | None,
 ) -> None:
-    """Run every slice of the package's plane over `region` and add the probabilities to `fusion`.
+    """Run every slice of the package's plane over `region` and add the probabilities to `fusion`, by `shares`.
 
     With `ends_after_mm`, slices are left out beyond so much that shows nothing.
     """
@@ -40,7 +41,7 @@ def add_prediction(
                 predicted.CopyInformation(source)
                 on_region.append(sitk.GetArrayFromImage(resample(predicted, target)))
             probabilities = np.moveaxis(np.stack(on_region), axis + 1, 1)
-        fusion.add(probabilities, axis, span, weight)
+        fusion.add(probabilities, axis, span, shares)
 
 
 def _slab(image: sitk.Image, axis: int, span: slice) -> sitk.Image:

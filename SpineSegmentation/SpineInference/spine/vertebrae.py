@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..anatomy import LEVELS, NUMBERED_OFFSET, Segment, numbered, parse_level
+from ..anatomy import LEVELS, MOST_NUMBERED, Segment, numbered, parse_level
 from ..errors import Implausible, SpineError
 from ..volume.boxes import Box, bounding_box
 from .body_sizes import BodyHeights
@@ -18,8 +18,6 @@ THICKNESS_PER_BEND = 2.8
 """The column may bend once for every so many thicknesses of its length, which is about every other body."""
 BESIDE_IN_THICKNESSES = 2.0
 """A part whose centre is farther than this from the curve does not belong to the column."""
-MOST_BODIES = 255 - NUMBERED_OFFSET
-"""More could not be numbered in a label map of 8 bits; a spine has 26."""
 MIN_PART_SHARE = 0.002
 """Parts of less than this share of the largest one are no fragments of a vertebra: at most 80 mm3 beside a lumbar
 body."""
@@ -52,7 +50,7 @@ def separate(
     Connected parts that hold several bodies are cut (`instance_separation`), fragments of one body are put together
     again, and what is clearly no vertebra is dropped: parts far beside the column, and tiny fragments. The order is
     that along a curve through the column (`spine_curve`), so that curved, scoliotic and oblique spines come out right.
-    Raises Implausible where there are more than MOST_BODIES.
+    Raises Implausible where there are more than MOST_NUMBERED.
     """
     instances = np.zeros(mask.shape, np.uint8)
     box = bounding_box(mask, margin=1)
@@ -67,7 +65,7 @@ def separate(
 
     fragments, heights = _cut_touching(parts, position, depth, spacing_ipl)
     fragments = join_fragments(fragments, heights, parts.shape)
-    if len(fragments) > MOST_BODIES:
+    if len(fragments) > MOST_NUMBERED:
         raise Implausible(
             f"The mask falls into {len(fragments)} bodies, more than any spine has: check that the scan is of the kind "
             "that the model was made for."

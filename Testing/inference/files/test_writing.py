@@ -19,7 +19,7 @@ OBLIQUE = sitk.Euler3DTransform((0, 0, 0), 0.2, -0.7, 0.1).GetMatrix()
 
 @pytest.fixture
 def labels() -> sitk.Image:
-    values = np.random.default_rng(1).choice([0, 20, 26, 101], (6, 7, 8)).astype(np.uint8)
+    values = np.random.default_rng(1).choice([0, 20, 26, 31], (6, 7, 8)).astype(np.uint8)
     image = sitk.GetImageFromArray(values)
     image.SetSpacing((0.5, 0.75, 4.0))
     image.SetOrigin((10, -20, 30))
@@ -134,7 +134,7 @@ def test_segmentation_header(labels, tmp_path):
     header = path.read_bytes().split(b"\n\n")[0].decode()
     fields = dict(line.split(":=", 1) for line in header.splitlines() if ":=" in line)
     assert fields["Segment1_Name"] == "S1" and fields["Segment2_Name"] == "Vertebra 1"
-    assert [fields[f"Segment{n}_LabelValue"] for n in range(3)] == ["20", "26", "101"]
+    assert [fields[f"Segment{n}_LabelValue"] for n in range(3)] == ["20", "26", "31"]
     assert fields["Segment0_Extent"] == "0 7 0 6 0 5"
     assert fields["Segment0_Tags"].split("~")[2] == "SCT^66794005^L1 vertebra"
     assert not any(key.startswith(("Segment3", "Segment9")) for key in fields)

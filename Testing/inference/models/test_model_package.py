@@ -301,7 +301,7 @@ def label(value: int, code: str = "39607008") -> dict:
     ("labels", "vertebra_class", "values"),
     [
         ([label(1, "51282000")], 1, {}),
-        ([label(1), label(4, "51282000"), label(70)], 2, {1: 31, 3: 100}),  # between those of the vertebrae
+        ([label(1), label(4, "51282000"), label(39)], 2, {1: 62, 3: 100}),  # between those of the vertebrae
         ([label(1), label(255)], None, {1: 1, 2: 255}),
         ([label(1, "51282000"), label(2, "51282000")], None, {1: 1, 2: 2}),  # told apart already
     ],

@@ -265,7 +265,7 @@ def test_levels_from_the_top_and_from_the_bottom():
     assert names(4, None, "s1") == ["L3", "L4", "L5", "S1"]
     assert names(2, "L4", "L5") == ["L4", "L5"]
     assert names(3) == ["Vertebra 1", "Vertebra 2", "Vertebra 3"]
-    assert [segment.label for segment in assign_levels(2)] == [101, 102]
+    assert [segment.label for segment in assign_levels(2)] == [31, 32]
     assert names(0, "C2") == names(0, "L1", "L5") == names(0) == []
 
 
