@@ -247,6 +247,10 @@ def segment(
 
     measurements = replace(measurements, naming=naming)
 
+    if unknown := [label for label in models.recipe.labels if label not in recipe.labels]:
+        known = next(each.manifest.plane for each in models.packages if unknown[0] in each.manifest.labels)
+        names = ", ".join(label.name for label in unknown)
+        monitor.note(f"Not looked for: {names}, which only the network of the {known} plane knows.")
     _explain(measurements, recipe, monitor)
     absent = {measured.label for measured in measurements.structures if measured.centroid_lps_mm is None}
     segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]

@@ -42,10 +42,12 @@ def onnx_model(weight: float = 0.5, offset: float = 0.0) -> onnx.ModelProto:
     return _model([np.full(CHANNELS, weight)], [offset], helper.make_node("Sigmoid", ["logits"], ["p"]))
 
 
-def brightness_model(slopes: tuple[float, ...], offsets: tuple[float, ...]) -> onnx.ModelProto:
-    """Softmax over slope * value of the middle channel + offset, for each output: classes of brightness."""
+def brightness_model(slopes: tuple[float, ...], offsets: tuple[float, ...], alone: bool = False) -> onnx.ModelProto:
+    """Of slope * value of the middle channel + offset, for each output, the softmax: classes of brightness. If `alone`,
+    the sigmoid of each."""
     kernels = [np.array([0.0, slope, 0.0]) for slope in slopes]
-    return _model(kernels, offsets, helper.make_node("Softmax", ["logits"], ["p"], axis=1))
+    activation = ("Sigmoid", {}) if alone else ("Softmax", {"axis": 1})
+    return _model(kernels, offsets, helper.make_node(activation[0], ["logits"], ["p"], **activation[1]))
 
 
 def _model(kernels: Sequence[np.ndarray], offsets: Sequence[float], activation: onnx.NodeProto) -> onnx.ModelProto:

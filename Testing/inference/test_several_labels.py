@@ -132,6 +132,74 @@ def test_a_structure_that_is_not_there_is_told(spine_models):
     assert result.measurements.reference.n_missed == 1
 
 
+COLUMN = (
+    {"name": "Body"} | VERTEBRA,
+    {"name": "Disc", "code": "360499006", "meaning": "Intervertebral disc"},
+    {"name": "Spinal canal", "code": "61853006", "meaning": "Spinal canal"},
+)
+"""From the darkest to the brightest; each is found by itself, and the brighter one is surer."""
+
+
+def write_column_model(folder: Path, plane: str, labels: int) -> None:
+    described = [{"value": n, "colour": [200, 60 * n, 40]} | label for n, label in enumerate(COLUMN[:labels], 1)]
+    manifest = fields(f"column-{plane}", plane, labels=described, output={"activation": "sigmoid", "threshold": 0.6})
+    manifest["input"]["intensity"] = {"rule": "minmax", "low": 0.0, "high": 100.0}
+    model = brightness_model((1.62, 8.6, 30)[:labels], (0.315, -3.7, -22)[:labels], alone=True)
+    write_package(folder / plane, manifest, contents() | {"model.onnx": model.SerializeToString()})
+
+
+@pytest.fixture(scope="module")
+def column_models(tmp_path_factory) -> ModelSet:
+    """The sagittal network knows bodies, discs and canal, the axial one bodies only."""
+    folder = tmp_path_factory.mktemp("models") / "column"
+    write_column_model(folder, "sagittal", 3)
+    write_column_model(folder, "axial", 1)
+    return open_set(folder)
+
+
+def spine_with_discs(orientation: str = "LPS") -> tuple[sitk.Image, sitk.Image]:
+    truth = np.zeros((150, 90, 60), np.uint8)
+    truth[:, 60:74, 24:36] = 61
+    for number in range(4):
+        truth[4 + 36 * number : 30 + 36 * number, 22:52, 12:48] = 20 + number
+    for number in range(3):
+        truth[30 + 36 * number : 40 + 36 * number, 24:50, 14:46] = 120 + number
+    grey = np.select([truth == 61, truth > 100, truth > 0], [300, 200, 100], 0).astype(np.int16)
+    return as_scan(grey, orientation), as_scan(truth, orientation)
+
+
+@pytest.mark.parametrize("fusion", ["mean", "vote"])
+@pytest.mark.parametrize("orientation", ["LPS", "SRA"])
+def test_discs_are_named_by_their_vertebrae(column_models, fusion, orientation):
+    scan, truth = spine_with_discs(orientation)
+    result = segment(scan, column_models, SegmentationOptions(top_level="L1", fusion=fusion, threads=1), truth)
+    assert [(s.label, s.name) for s in result.segments] == [
+        *((20 + n, f"L{n + 1}") for n in range(4)),
+        *((120 + n, f"Disc L{n + 1}-L{n + 2}") for n in range(3)),
+        (61, "Spinal canal"),
+    ]
+    assert all(dice(result.labels, truth, segment.label) > 0.97 for segment in result.segments)
+    rows = {row.level: row.dice for row in result.measurements.rows}
+    assert len(rows) == 8 and all(value > 0.97 for value in rows.values())
+    assert result.measurements.reference.n_missed == result.measurements.reference.n_false == 0
+
+
+def test_what_no_chosen_plane_knows_is_told(column_models):
+    scan, _ = spine_with_discs()
+    result = segment(scan, column_models, SegmentationOptions(top_level="L1", planes=("axial",), threads=1))
+    assert [s.label for s in result.segments] == [20, 21, 22, 23]
+    assert any(note.startswith("Not looked for: Disc, Spinal canal") for note in result.notes)
+
+
+def test_planes_without_a_common_label_are_refused(tmp_path):
+    write_column_model(tmp_path / "set", "sagittal", 1)
+    label = {"value": 1, "colour": [1, 2, 3]} | COLUMN[2]
+    manifest = fields("canal-axial", "axial", labels=[label], output={"activation": "sigmoid"})
+    write_package(tmp_path / "set" / "axial", manifest, contents())
+    with pytest.raises(SpineError, match="find different labels"):
+        open_set(tmp_path / "set")
+
+
 def test_radiograph_keeps_values_of_the_model(chest_models):
     scan, truth = radiograph()
     result = segment(scan, chest_models, SegmentationOptions(threads=1), reference=truth)
