@@ -77,7 +77,10 @@ def labelled_classes(
     """
     if dataset.body_in_front_of is None:
         return class_map(labels, dataset, classes)
-    canal = labels == dataset.body_in_front_of if canal is None else canal
+    if canal is None:
+        canal = labels == dataset.body_in_front_of
+        if not any(dataset.body_in_front_of in dataset.values_of(label) for label in classes):
+            labels = np.where(canal, 0, labels)
     behind, unclear = _behind_bodies(labels, canal, spacing)
     result = class_map(labels, dataset, classes)
     of_vertebrae = np.isin(result, numbers_of_vertebrae(classes))
@@ -95,8 +98,6 @@ def class_map(labels: np.ndarray, dataset: Dataset, classes: tuple[Label, ...]) 
     values = [dataset.values_of(label) for label in classes]
     named = {value: number for number, own in enumerate(values, start=1) for value in own}
     named |= dict.fromkeys(dataset.background_labels, 0) | dict.fromkeys(dataset.ignore_labels, IGNORE)
-    if dataset.body_in_front_of is not None:
-        named.setdefault(dataset.body_in_front_of, 0)
     known = None if dataset.known_labels is None else {*dataset.known_labels, dataset.body_in_front_of}
     result = np.zeros(labels.shape, np.uint8)
     for value in np.unique(labels[labels > 0]).tolist():

@@ -44,6 +44,7 @@ def manifest(
     return SimpleNamespace(
         plane=plane,
         labels=[None] * labels,
+        vertebra_class=1,
         classes=labels + (activation == "softmax"),
         input=InputSpec(context, 1.0, IntensityRule(), canvas=canvas, **spec),
         output=SimpleNamespace(activation=activation),
@@ -382,7 +383,7 @@ def test_mean_fusion_weighs_members(weights):
     fusion = Fusion((4, 5, 6), "mean", OutputSpec(threshold=0.4), labels=2)
     for axis, member in enumerate(members):
         for index in range(member.shape[axis + 1]):
-            fusion.add(np.take(member, index, axis + 1), axis, index, weights[axis])
+            fusion.add(np.take(member, index, axis + 1), axis, index, [(0, weights[axis]), (1, weights[axis])])
     assert fusion.class_probabilities.dtype == np.float16
     assert np.allclose(fusion.class_probabilities, np.average(members, axis=0, weights=weights), atol=2e-3)
 
@@ -392,7 +393,7 @@ def test_a_vote_needs_more_than_half(count):
     for votes in range(count + 1):
         fusion = Fusion((1, 1, 1), "vote", OutputSpec(threshold=0.4))
         for member in range(count):
-            fusion.add(np.full((1, 1, 1), 0.41 if member < votes else 0.39, np.float32), 0, 0, 1 / count)
+            fusion.add(np.full((1, 1, 1), 0.41 if member < votes else 0.39, np.float32), 0, 0, [(0, 1 / count)])
         assert fusion.classes()[0, 0, 0] == (votes > count / 2)
 
 
@@ -400,7 +401,9 @@ def decided(rule: str, output: OutputSpec, *members: tuple[float, ...]) -> int:
     """The class of a voxel to whose labels the members give these probabilities."""
     fusion = Fusion((1, 1, 1), rule, output, len(members[0]))
     for member in members:
-        fusion.add(np.array(member, np.float32)[:, None, None], 0, 0, 1 / len(members))
+        fusion.add(
+            np.array(member, np.float32)[:, None, None], 0, 0, [(n, 1 / len(members)) for n in range(len(member))]
+        )
     return int(fusion.classes()[0, 0, 0])
 
 

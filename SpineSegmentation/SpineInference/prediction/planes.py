@@ -75,7 +75,7 @@ _RULES = (
 def plane_weights(
     packages: list[ModelPackage], scan: sitk.Image, shown_larger: float
 ) -> list[tuple[ModelPackage, float]]:
-    """The packages with what each of their opinions weighs, at most 1: coarse pixels hide what makes a border.
+    """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border.
 
     Bodies that are `shown_larger` to the networks, by this factor, have so many fewer pixels in the scan. Several
     networks of a plane, as cross-validation leaves them, share the weight of that plane.
@@ -85,7 +85,7 @@ def plane_weights(
         min(1.0, COARSE / (shown_larger * _coarseness(package, scan))) / sharing[package.manifest.plane]
         for package in packages
     ]
-    return list(zip(packages, weights, strict=True))
+    return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
 
 
 def finest_first(packages: list[ModelPackage], scan: sitk.Image) -> list[ModelPackage]:

@@ -1,6 +1,10 @@
 """What the status line says when a run has ended: what was found, or why nothing may have been found."""
 
+from collections.abc import Sequence
+
 from slicer.i18n import tr as _
+
+from SpineInference.anatomy import DISC_CODE, Segment
 
 from ..scene.ResultImport import SegmentationResult
 from .UserMessages import asSentence, durationText
@@ -27,7 +31,7 @@ def summaryOf(result: SegmentationResult) -> str:
             )
         return "\n".join([*lines, *notes])
     bodies = [segment.name for segment in result.segments if segment.is_vertebra]
-    others = ", ".join(segment.name for segment in result.segments if not segment.is_vertebra)
+    others = ", ".join(_otherNames(result.segments))
     if not bodies:
         text = _("Found in {time}: {names}.").format(time=time, names=others)
     elif len(bodies) == 1:
@@ -39,6 +43,15 @@ def summaryOf(result: SegmentationResult) -> str:
     if bodies and others:
         text = " ".join([text, _("Also found: {names}.").format(names=others)])
     return text
+
+
+def _otherNames(segments: Sequence[Segment]) -> list[str]:
+    """What is no vertebra, discs by their number if there are several."""
+    names = [segment.name for segment in segments if not segment.is_vertebra]
+    discs = [segment.name for segment in segments if segment.code == DISC_CODE[0]]
+    if len(discs) < 2:
+        return names
+    return [_("{count} discs").format(count=len(discs)), *(name for name in names if name not in discs)]
 
 
 def _singleSliceText(plane: str) -> str:

@@ -328,7 +328,7 @@ def test_the_only_label_coded_as_a_vertebra_is_separated(tmp_path, labels, verte
         ({"labels": []}, "at least one label"),
         ({"labels": fields()["labels"] * 2}, "different values"),
         ({"labels": [label(256)]}, "values of 1 to 255"),
-        ({"labels": [label(1, "51282000"), label(71)]}, "beside vertebrae must have values of 1 to 70"),
+        ({"labels": [label(1, "51282000"), label(40)]}, "beside vertebrae must have values of 1 to 39"),
         ({"labels": [label(1) | {"name": "a|b"}]}, "plain text without"),
         ({"labels": [label(1) | {"meaning": "two\nlines"}]}, "plain text without"),
         ({"labels": [label(1) | {"colour": [0, 0, 300]}]}, "three numbers from 0 to 255"),

@@ -111,7 +111,7 @@ def fused(*probabilities: np.ndarray) -> Fusion:
     """A single member's opinion: one probability `[I, P, L]` for each label."""
     output = OutputSpec("sigmoid" if len(probabilities) == 1 else "softmax")
     fusion = Fusion(probabilities[0].shape, "mean", output, len(probabilities))
-    fusion.add(np.stack(probabilities), 0, slice(None), 1.0)
+    fusion.add(np.stack(probabilities), 0, slice(None), [(number, 1.0) for number in range(len(probabilities))])
     return fusion
 
 
