@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
+from ..anatomy import DISC_CODE
 from ..files.atomic import atomic
 from ..measuring.measurements import ReferenceSummary, StructureMeasurement, VertebraMeasurement
 from ..spine.quality import needs_review
@@ -121,8 +122,10 @@ def _draw_facts(canvas: Canvas, left: float, top: float, result: "Result", scan:
     if names or not structures:
         facts["Vertebral bodies"] = f"{len(names)}"
         facts["Levels"] = "counted from the top" if levels.startswith("Vertebra") else levels
-    if structures:
-        facts["Structures"] = f"{len(result.segments) - len(names)} of {structures}"
+    if discs := sum(segment.code == DISC_CODE[0] for segment in result.segments):
+        facts["Discs"] = f"{discs}"
+    if structures > discs:
+        facts["Structures"] = f"{len(result.segments) - len(names) - discs} of {structures - discs}"
     has_scale = result.placement is None or result.placement.has_scale
     facts |= {
         "Voxels": " × ".join(f"{count}" for count in scan.GetSize()),
