@@ -140,13 +140,24 @@ def apply(
 
     What a step adds to a class never takes voxels that another one holds. What encloses something in the picture of a
     projection, as ribs do, does not enclose it in the body: in a single slice only vertebral bodies have holes to fill.
+    What lies beside vertebrae, discs above all, is as small as they are.
     """
     monitor = monitor or Monitor()
     cleaned = classes.copy()
+    beside = vertebra_class is not None
+
+    def scale(mask: np.ndarray) -> float:
+        return scale_of_bodies(cleaned == vertebra_class, spacing_ipl) if beside else 1.0
+
     steps = {
-        number: _steps(spec, spacing_ipl, number == vertebra_class, is_single_slice=1 in classes.shape)
+        number: _steps(spec, spacing_ipl, beside, scale, is_single_slice=1 in classes.shape)
         for number in range(1, int(classes.max()) + 1)
     }
+    if vertebra_class in steps:  # the first ones: their size is that of all
+        of_vertebrae = _steps(
+            spec, spacing_ipl, True, lambda mask: scale_of_bodies(mask, spacing_ipl), of_vertebrae=True
+        )
+        steps = {vertebra_class: of_vertebrae} | {n: own for n, own in steps.items() if n != vertebra_class}
     done, total = 0, sum(map(len, steps.values()))
     for number, steps_of_class in steps.items():
         mask = before = classes == number
@@ -161,9 +172,14 @@ def apply(
 
 
 def _steps(
-    spec: PostprocessingSpec, spacing_ipl: Spacing, is_vertebrae: bool, is_single_slice: bool
+    spec: PostprocessingSpec,
+    spacing_ipl: Spacing,
+    beside_vertebrae: bool,
+    scale: Callable[[np.ndarray], float],
+    is_single_slice: bool = False,
+    of_vertebrae: bool = False,
 ) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """What is done with a mask, in this order.
+    """What is done with a mask, in this order; `scale` gives the size of the bodies in it or beside it.
 
     Slices that dropped out come first, because every later step would take their place for background; small islands
     go before the smoothing, which else might glue them to a body.
@@ -175,20 +191,16 @@ def _steps(
             lambda mask: interpolate_slices(mask, spacing_ipl, SAGITTAL_AXIS),
             lambda mask: interpolate_slices(mask, spacing_ipl, CORONAL_AXIS),
         ]
-    share = spec.min_island_share if is_vertebrae else 0.0
+    share = spec.min_island_share if beside_vertebrae else 0.0
     if spec.min_island_mm3 > 0:
         steps.append(lambda mask: remove_small_islands(mask, spacing_ipl, spec.min_island_mm3, share))
-    if spec.fill_holes and is_vertebrae:
+    if spec.fill_holes and of_vertebrae:
         steps.append(lambda mask: fill_holes(mask, spacing_ipl))
     elif spec.fill_holes and not is_single_slice:
         steps.append(fill_cavities)
     if spec.smooth_mm > 0:
         # What is roughness on a lumbar body are the corners of a small one.
-        steps.append(
-            lambda mask: smooth_border(
-                mask, spacing_ipl, spec.smooth_mm * (scale_of_bodies(mask, spacing_ipl) if is_vertebrae else 1)
-            )
-        )
+        steps.append(lambda mask: smooth_border(mask, spacing_ipl, spec.smooth_mm * scale(mask)))
     return steps
 
 

@@ -135,6 +135,14 @@ def test_structures_have_values_of_their_own(tmp_path):
     assert values == [{0, 1, 2}, {0, 2, 3}]
 
 
+def test_all_discs_are_of_one_kind(tmp_path):
+    body = CaseSegment(20, "L1", True)
+    discs = [CaseSegment(120, "Disc L1-L2", False), CaseSegment(119, "Disc above 3", False)]
+    save_case(case(tmp_path, segments=(body, *discs, CaseSegment(61, "Spinal canal", False))))
+    labels = {"background": 0, "vertebral_body": 1, "intervertebral_disc": 2, "Spinal canal": 3}
+    assert json.loads((tmp_path / "set" / "dataset.json").read_text("utf-8"))["labels"] == labels
+
+
 def test_structures_do_not_join_a_set_of_bodies(tmp_path):
     save_case(case(tmp_path))
     with pytest.raises(SpineError, match='vertebral bodies only, this one has "Disc" too'):

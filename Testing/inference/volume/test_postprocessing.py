@@ -275,3 +275,15 @@ def test_specks_alone_are_no_bodies():
     mask = np.zeros((60, 60, 1), bool)
     mask[5:55:10, 10:16] = True
     assert not postprocessing.remove_small_islands(mask, (1.0, 1.0, 4.0), 1000.0, 0.1).any()
+
+
+def test_discs_are_as_small_as_the_bodies_beside_them():
+    classes = np.zeros((80, 30, 30), np.uint8)
+    for number in range(4):
+        classes[3 + 19 * number : 17 + 19 * number, 8:22, 8:22] = 1  # bodies of a neck: 14 mm
+        classes[18 + 19 * number : 22 + 19 * number, 9:21, 9:21] = 2
+    spec = replace(NOTHING, min_island_mm3=1000, min_island_share=0.2, smooth_mm=1.2)
+    cleaned = postprocessing.apply(classes, spec, ISO, 1)
+    kept = (cleaned == 2) & (classes == 2)
+    assert ndimage.label(cleaned == 2)[1] == 4 and kept.sum() > 0.93 * (classes == 2).sum()
+    assert not (postprocessing.apply(classes, spec, ISO) == 2).any()  # of anything else they would be specks
