@@ -157,13 +157,15 @@ def _draw_contour(axes: "Axes", view: View, segment: Segment) -> None:
 
 
 def _draw_names(axes: "Axes", view: View, shown: list[Segment], pixels_per_mm: float) -> list[tuple[float, float]]:
-    """The name of each body on its left, small enough for the narrowest gap.
+    """The name of each body on its left, small enough for the narrowest gap; of other things where there is no body.
 
-    Returns points on the names, as fractions of the axes.
+    Discs are named by the bodies beside them, and where the canal is everybody sees. Returns points on the names, as
+    fractions of the axes.
     """
     down, across = view.pixel_mm
     places = {}
-    for segment in shown:
+    bodies = [segment for segment in shown if segment.is_vertebra]
+    for segment in bodies or shown:
         rows, columns = np.nonzero(view.labels == segment.label)
         places[segment] = (columns.min() * across, (rows.mean() + 0.5) * down)
     gaps = [below - above for above, below in pairwise(sorted(y for _, y in places.values()))]

@@ -62,7 +62,7 @@ def draw_overview(scan: sitk.Image, result: "Result", name: str) -> Canvas:
     for view, place in zip(main, places, strict=True):
         canvas.view(place, view, result.segments, scale_bar=has_scale and place is places[0])
     side = _draw_axial_and_facts(canvas, axial, side, result, scan)
-    if result.measurements.rows:
+    if _rows(result):
         side = _draw_table(canvas, side, result)
     _draw_notes(canvas, side, result.notes)
     return canvas
@@ -101,7 +101,7 @@ def _draw_axial_and_facts(
         bottom = _draw_facts(canvas, side.left, side.top + CAPTION, result, scan)
     else:
         least, most = AXIAL_HEIGHT
-        table_height = HEAD_HEIGHT + len(result.measurements.rows) * ROW_HEIGHT + SUMMARY_HEIGHT
+        table_height = HEAD_HEIGHT + len(_rows(result)) * ROW_HEIGHT + SUMMARY_HEIGHT
         height = min(most, max(least, side.height - CAPTION - GAP - table_height))
         height_mm, width_mm = view.size_mm
         width = min(side.width - FACTS_WIDTH - GAP, max(NARROWEST, height * width_mm / height_mm))
@@ -172,9 +172,15 @@ _COLUMNS = (
 )
 
 
+def _rows(result: "Result") -> list[VertebraMeasurement | StructureMeasurement]:
+    """What the table shows: all but discs, whose measures are in a picture of their own."""
+    discs = {segment.label for segment in result.segments if segment.code == DISC_CODE[0]}
+    return [row for row in result.measurements.rows if row.label not in discs]
+
+
 def _draw_table(canvas: Canvas, side: Rectangle, result: "Result") -> Rectangle:
     """The measurements from the top of `side` on, in rows as high as they fit; returns the rest."""
-    rows, reference = result.measurements.rows, result.measurements.reference
+    rows, reference = _rows(result), result.measurements.reference
     columns = [column for column in _COLUMNS if any(column.value(row) is not None for row in rows)]
     step = (side.width - NAME_WIDTH) / max(len(columns), FEWEST_COLUMNS)
     right = [side.left + NAME_WIDTH + step * (number + 1) for number in range(len(columns))]
