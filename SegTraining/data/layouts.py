@@ -16,6 +16,7 @@ from .description import DESCRIPTION
 DESCRIBED_LAYOUTS = ("nnunet", "msd")
 """Those with a dataset.json."""
 
+_MOST_NAMES = 6
 _CHANNEL = re.compile(r"_\d{4}$")
 _DETACHED = (".raw", ".zraw", ".raw.gz")
 """The voxels of a header that is a file of its own."""
@@ -66,7 +67,13 @@ def left_out(dataset: Dataset, folder: Path) -> list[str]:
     for path in sorted(_neighbours(dataset, folder, used)):
         if path not in used and not (dataset.layout == "nnunet" and _nnunet_labels_of(path) in cases):
             why.setdefault(_reason(dataset, path), []).append(path.relative_to(folder).as_posix())
-    return [f'Left out of "{dataset.name}", {reason}: {", ".join(names)}.' for reason, names in why.items()]
+    return [f'Left out of "{dataset.name}", {reason}: {_some(names)}.' for reason, names in why.items()]
+
+
+def _some(names: list[str]) -> str:
+    """As many of the names as anybody reads."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:_MOST_NAMES])} and {more} more"
 
 
 def _neighbours(dataset: Dataset, folder: Path, used: set[Path]) -> Iterator[Path]:
