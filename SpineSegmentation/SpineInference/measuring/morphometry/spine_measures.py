@@ -17,6 +17,7 @@ from .deformity import Deformity, deformities, is_graded
 from .frames import DENS, Body, Scan, axes_of_spine
 from .landmarks import SACRUM, Heights, Landmarks, PlacedEndplate, landmarks_of
 from .measure import CUT_OFF, DOUBTFUL_BODY, UNSURE_ENDPLATE, Measure, line
+from .soft_measures import soft_measures
 
 _IMPLAUSIBLE_RATIO = 1.25
 """Of the height of a body and that which its neighbours promise: no disease makes bodies higher."""
@@ -61,12 +62,16 @@ class _Measured:
 
 
 def spine_measures(
-    labels: sitk.Image, vertebrae: Sequence[VertebraMeasurement], has_scale: bool = True
+    labels: sitk.Image,
+    vertebrae: Sequence[VertebraMeasurement],
+    has_scale: bool = True,
+    picture: sitk.Image | None = None,
 ) -> list[Measure]:
-    """The measures of bodies, then those of levels from top to bottom, then those of curves.
+    """The measures of bodies, then those of levels from top to bottom, of curves, of discs and of the canal.
 
     `labels` are unsigned integers in any orientation, in several components where segments overlap; `vertebrae` are
-    what `measurements.measure` has measured of them. Without a scale there are no millimetres.
+    what `measurements.measure` has measured of them. Without a scale there are no millimetres. `picture`, the scan on
+    the grid of `labels`, tells the signal of discs; without it there is none.
     """
     bodies, scan = _bodies(labels, vertebrae), Scan.of(labels)
     if not bodies:
@@ -74,14 +79,15 @@ def spine_measures(
     spine = axes_of_spine(bodies, scan)
     measured = [_Measured(body.row, landmarks_of(bodies, index, spine, scan)) for index, body in enumerate(bodies)]
     measured = [replace(body, shape=shape) for body, shape in zip(measured, _shapes(measured), strict=True)]
-    measures = []
+    measures, soft = [], []
     if scan.sees(spine[0]) and scan.sees(spine[2]):
         pairs = [(a, b) for a, b in pairwise(measured) if _are_neighbours(a.row, b.row)]
         measures += [*_of_bodies(measured), *(measure for pair in pairs for measure in _of_level(*pair, spine))]
         measures += _of_curves(measured, spine)
+        soft = soft_measures(labels, bodies, measured, pairs, spine, picture)
     if scan.sees(spine[1]) and scan.sees(spine[2]):
         measures += _of_coronal_curve(measured, spine)
-    return [measure for measure in measures if has_scale or measure.definition.unit != "mm"]
+    return [measure for measure in (*measures, *soft) if has_scale or not measure.definition.unit.startswith("mm")]
 
 
 def on_scan(measures: Sequence[Measure], placed: sitk.Image, scan: sitk.Image) -> list[Measure]:

@@ -12,8 +12,14 @@ from .measure import DEFINITIONS, Measure
 
 RESEARCH_USE = "For research only: not for clinical use."
 _COLUMNS = ("kind", "at", "measure", "value", "unit", "error", "marks", "normal_from", "normal_to", "source")
-_UNITS = {"deg": "°", "ratio": "", "grade": ""}
-_TITLES = {"body": "Vertebral bodies", "level": "Levels", "curve": "Curves"}
+_UNITS = {"deg": "°", "ratio": "", "grade": "", "mm2": " mm²", "mm3": " mm³"}
+_TITLES = {
+    "body": "Vertebral bodies",
+    "level": "Levels",
+    "disc": "Discs",
+    "canal": "Spinal canal",
+    "curve": "Curves",
+}
 
 
 def as_rows(measures: Sequence[Measure]) -> list[dict[str, Any]]:
