@@ -17,8 +17,8 @@ from SegTraining.synthetic.spine.structures import Structure
 from SegTraining.synthetic.spine.truth import SpineTruth, truth_of
 from SpineInference.anatomy import CANAL_LABEL, DISC_OFFSET
 
-_FINE_MM = 0.05
-_AREA_MM = 0.2
+_FINE_MM = 0.1
+_AREA_MM = 0.4
 _THIRDS = ((0.1, 0.233), (0.433, 0.567), (0.767, 0.9))
 
 
@@ -58,7 +58,7 @@ def generated_column(
     sac = DuralSac.draw(person, spine, course)
     counts = tuple(max(1, round(length / step)) for length, step in zip(field_of_view, spacing, strict=True))
     # Further back than the middle of the bodies, so that the canal is in the scan where the spine is bent.
-    grid = PhantomGrid(np.asarray(spine.middle) + (0, 8, 0), spacing, counts, (0, 0, 0))
+    grid = PhantomGrid(spine.middle + np.array([0, 8, 0]), spacing, counts, (0, 0, 0))
     canvas = VoxelCanvas(person, grid)
     canvas.mark(sac.distance(*canvas.coordinates), Structure.FLUID, CANAL_LABEL)
     for disc in spine.discs:
@@ -75,7 +75,9 @@ def generated_column(
                 distance = whole
                 for node in body.nodes:
                     dent = node_distance(body, node, *local)
-                    canvas.mark(np.maximum(whole, dent), Structure.DISC, DISC_OFFSET + (above if node.top else body.label))
+                    canvas.mark(
+                        np.maximum(whole, dent), Structure.DISC, DISC_OFFSET + (above if node.top else body.label)
+                    )
                     distance = np.maximum(distance, -dent)
                 canvas.mark(distance, Structure.BODY, body.label)
         above = body.label
@@ -111,7 +113,9 @@ def true_soft_measures(column: Column, wanted: Container[str]) -> dict[tuple[str
 
 def _places(bodies: dict) -> Iterator[tuple[str, np.ndarray]]:
     for body in bodies.values():
-        if body.name != "C2":
+        if body.name == "S1":  # what its lower end is, nobody can tell
+            yield body.name, body.centre
+        elif body.name != "C2":
             yield body.name, (body.corners["posterior_superior"] + body.corners["posterior_inferior"]) / 2
     for above, below in pairwise(bodies.values()):
         middle = (above.corners["posterior_inferior"] + below.corners["posterior_superior"]) / 2

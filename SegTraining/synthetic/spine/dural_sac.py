@@ -37,7 +37,7 @@ class DuralSac:
     def section(
         self, x: np.ndarray, y: np.ndarray, z: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Of places (LPS, mm): to the left and behind its middle, as if it were not flat, and its half width and depth."""
+        """Of places (LPS, mm): to the left and behind its middle, were it not flat, and its half width and depth."""
         course, closing = self.course, self.closing(z)
         dx = x - course.at(course.canal_x, z)
         dy = (y - course.at(course.canal_y, z)) * course.at(course.canal_slant, z)

@@ -97,7 +97,9 @@ class Canal:
         alone = np.array(self.scan.shape) == 1
         index = self.scan.index_of(places.reshape(-1, 3)) - np.where(alone, 0, np.array(self.first) - 1)
         padded = np.pad(self.mask, [(0, 0) if one else (1, 1) for one in alone]).astype(np.float32)
-        density = ndimage.map_coordinates(padded, index.T, order=1, mode="constant").reshape(grid.shape[:3]).mean(axis=2)
+        density = (
+            ndimage.map_coordinates(padded, index.T, order=1, mode="constant").reshape(grid.shape[:3]).mean(axis=2)
+        )
         if density.max() < 0.5:
             return None
         density = _largest_part(density)

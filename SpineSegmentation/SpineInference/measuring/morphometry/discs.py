@@ -1,9 +1,9 @@
 """The size of a disc from its own mask: three heights and the volume.
 
-Heights are taken as radiologists do on a mid-sagittal slice, in front, in the middle and behind (Fyllos et al. 2018), but
-as means over the middles of the three thirds of the depth and a slab around the middle of the width: a disc has no
-corners, and its edges are round. Its axis is the normal of its middle surface, halfway between both endplates. Its front
-and back are those of the endplates beside it, so that a bulge makes a disc neither deeper nor lower.
+Heights are taken as radiologists do on a mid-sagittal slice, in front, in the middle and behind (Fyllos et al. 2018),
+but as means over the middles of the three thirds of the depth and a slab around the middle of the width: a disc has no
+corners, and its edges are round. Its axis is the normal of its middle surface, halfway between both endplates. Its
+front and back are those of the endplates beside it, so that a bulge makes a disc neither deeper nor lower.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ _SLAB = 0.2
 """Heights are taken in a slab through the middle of this fraction of the width."""
 _INNER = 0.6
 """The middle part of depth and width that tells the axis."""
-_REFINEMENTS = 3
+_REFINEMENTS = 2
 _STEEPEST = np.cos(np.radians(60))
 """A disc's axis is within this of the spine's."""
 _FEWEST_VOXELS = 20
-_MOST_MISSING = 0.5
+_MOST_MISSING = 0.25
 """There is no height where more of the columns than this are empty."""
 
 Point = np.ndarray
@@ -109,7 +109,7 @@ def disc_shape(
 
 
 def _flat_axis(offsets: np.ndarray, spine: np.ndarray) -> np.ndarray:
-    """The direction in the sagittal plane in which the disc is thinnest: upwards, or the spine's own where it is none."""
+    """The direction in the sagittal plane in which the disc is thinnest, upwards; or else the spine's own."""
     flat = np.einsum("vx,ax->va", offsets, spine[[0, 2]])
     axis = np.linalg.eigh(np.einsum("va,vb->ab", flat, flat))[1][:, 0] @ spine[[0, 2]]
     axis = axis * np.sign(axis @ spine[2])
@@ -150,7 +150,7 @@ def _height(
     rows = away <= max((high - low) / 2, away.min())
     columns = np.sort(thickness[rows][:, slab].ravel())
     filled = disc.density[rows][:, slab].sum(axis=(0, 1))
-    if np.count_nonzero(columns) <= _MOST_MISSING * len(columns):
+    if np.count_nonzero(columns == 0) > _MOST_MISSING * len(columns):
         return None, at, 0.0
     # A node or a gap is not what a height is.
     outer = len(columns) // 4

@@ -82,9 +82,10 @@ DEFINITIONS: dict[str, Definition] = {
 class Measure:
     """One number, or word, of `kind` "body", "level" (two neighbouring bodies), "curve", "disc" or "canal".
 
-    `name` is one of `DEFINITIONS`; `at` the body ("L3"), the level or disc ("L4-L5") or both ends of a curve. `value` is None
-    where it cannot be told, and `marks` say why, or what speaks against a value that is there. `error` is its standard
-    error in the same unit, as far as the fit of the endplates knows it. `lines` are where it was taken, LPS mm.
+    `name` is one of `DEFINITIONS`; `at` the body ("L3"), the level or disc ("L4-L5") or both ends of a curve. `value`
+    is None where it cannot be told, and `marks` say why, or what speaks against a value that is there. `error` is its
+    standard error in the same unit, as far as the fit of the endplates knows it. `lines` are where it was taken, LPS
+    mm.
     """
 
     kind: str

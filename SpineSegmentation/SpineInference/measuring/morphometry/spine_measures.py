@@ -12,12 +12,14 @@ from ...spine.quality import needs_review
 from ..matching import find_labels, layers_of
 from ..measurements import VertebraMeasurement
 from .alignment import coronal_angle, lordosis, meyerding_grade, slip
+from .canal import find_canal
+from .canal_measures import canal_measures
 from .coronal import largest_curve
 from .deformity import Deformity, deformities, is_graded
+from .disc_measures import disc_measures, find_discs, signals_of
 from .frames import DENS, Body, Scan, axes_of_spine
 from .landmarks import SACRUM, Heights, Landmarks, PlacedEndplate, landmarks_of
 from .measure import CUT_OFF, DOUBTFUL_BODY, UNSURE_ENDPLATE, Measure, line
-from .soft_measures import soft_measures
 
 _IMPLAUSIBLE_RATIO = 1.25
 """Of the height of a body and that which its neighbours promise: no disease makes bodies higher."""
@@ -84,10 +86,24 @@ def spine_measures(
         pairs = [(a, b) for a, b in pairwise(measured) if _are_neighbours(a.row, b.row)]
         measures += [*_of_bodies(measured), *(measure for pair in pairs for measure in _of_level(*pair, spine))]
         measures += _of_curves(measured, spine)
-        soft = soft_measures(labels, bodies, measured, pairs, spine, picture)
+        soft = _of_soft_tissue(labels, bodies, measured, pairs, spine, picture)
     if scan.sees(spine[1]) and scan.sees(spine[2]):
         measures += _of_coronal_curve(measured, spine)
     return [measure for measure in (*measures, *soft) if has_scale or not measure.definition.unit.startswith("mm")]
+
+
+def _of_soft_tissue(
+    labels: sitk.Image,
+    bodies: Sequence[Body],
+    measured: Sequence[_Measured],
+    neighbours: Sequence[tuple[_Measured, _Measured]],
+    spine: np.ndarray,
+    picture: sitk.Image | None,
+) -> list[Measure]:
+    canal, discs = find_canal(labels, spine), find_discs(labels, measured, spine)
+    signals, reason = (None, []) if picture is None else signals_of(discs, canal, bodies, picture)
+    measures = disc_measures(discs, Scan.of(labels), spine, signals) + reason
+    return measures if canal is None else measures + canal_measures(canal, measured, neighbours, discs)
 
 
 def on_scan(measures: Sequence[Measure], placed: sitk.Image, scan: sitk.Image) -> list[Measure]:
