@@ -128,7 +128,9 @@ def _draw_tables(canvas: Canvas, left: float, measures: Sequence[Measure]) -> No
     tables = []
     for kinds, columns in _TABLES:
         places = list(dict.fromkeys(each.at for kind in kinds for each in single if each.kind == kind))
-        names = {each.name for each in single if each.at in places}
+        # A narrow scan cuts off the canal at all levels.
+        told = [each for each in single if each.at in places and (each.value is not None or each.kind != "canal")]
+        names = {each.name for each in told}
         shown = {title: name for title, name in columns.items() if name in names}
         if shown:
             tables.append((places, shown))

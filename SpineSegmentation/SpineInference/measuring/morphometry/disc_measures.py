@@ -89,7 +89,8 @@ def _of_shape(disc: MeasuredDisc, grid: Scan, spine: np.ndarray, doubts: tuple[s
         lacks = (CUT_OFF,) if is_cut else (INCOMPLETE,) if height is None else ()
         value, lines = (None, ()) if lacks else (height, (line(*ends),))
         yield Measure("disc", disc.at, name, value, marks=lacks + doubts, lines=lines)
-    heights = [np.mean(body.heights.values) for body in disc.beside if body.heights is not None]
+    whole = [body for body in disc.beside if body.heights is not None and not body.row.partial]
+    heights = [np.mean(body.heights.values) for body in whole]
     if shape.mean_height is not None and heights and not is_cut:
         index = shape.mean_height / float(np.mean(heights))
         yield Measure("disc", disc.at, "disc_height_index", index, marks=doubts)
