@@ -166,6 +166,8 @@ def test_what_a_narrow_scan_cuts_off_is_not_told():
         assert found[key].value is None and found[key].marks == (CUT_OFF,)
     for key in (("L3", "canal_diameter"), ("L2-L3", "posterior_disc_height")):
         assert found[key].value == pytest.approx(whole[key].value, abs=0.1) and not found[key].marks
+    text = tables.as_text([each for each in found.values() if each.at == "L2-L3" and each.kind == "disc"])
+    assert text.rstrip().endswith("; not measured Disc volume (cut off by the scan)")
 
 
 def test_a_disc_at_the_border_has_no_height():

@@ -63,6 +63,11 @@ class Canal:
         position = self._course.position_of(self._turned(self.points[:: max(1, len(self.points) // 20_000)]))
         return float(position.min()), float(position.max())
 
+    @cached_property
+    def _padded(self) -> np.ndarray:
+        """The mask with nothing around it: beyond the scan there is none, but a single slice is taken to go on."""
+        return np.pad(self.mask, [(0, 0) if length == 1 else (1, 1) for length in self.scan.shape]).astype(np.float32)
+
     def _turned(self, points: np.ndarray) -> np.ndarray:
         """Points in the order of `SpineCurve`: inferior, posterior, left of the spine."""
         return np.einsum("vx,ax->va", points, np.stack([-self.axes[2], self.axes[0], self.axes[1]]))
@@ -76,7 +81,8 @@ class Canal:
 
     def centreline(self, step_mm: float) -> np.ndarray:
         """Points [n, 3] (LPS mm) of the course from top to bottom."""
-        along = np.linspace(*np.percentile(self._turned(self.points)[:, 0], (0, 100)), 1000)
+        heights = self._turned(self.points)[:, 0]
+        along = np.linspace(heights.min(), heights.max(), 1000)
         line = self._back(self._course.at(along)[0])
         length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
         at = np.linspace(0, length[-1], max(2, round(length[-1] / step_mm) + 1))
@@ -93,13 +99,10 @@ class Canal:
         along = np.array([-0.5, 0.0, 0.5]) * _THICKNESS_MM
         grid = np.stack(np.meshgrid(across, across, along, indexing="ij"), axis=-1)
         places = foot + np.einsum("uvwa,ax->uvwx", grid, axes)
-        # Nothing lies beyond the scan, but a single slice is taken to go on.
-        alone = np.array(self.scan.shape) == 1
-        index = self.scan.index_of(places.reshape(-1, 3)) - np.where(alone, 0, np.array(self.first) - 1)
-        padded = np.pad(self.mask, [(0, 0) if one else (1, 1) for one in alone]).astype(np.float32)
-        density = (
-            ndimage.map_coordinates(padded, index.T, order=1, mode="constant").reshape(grid.shape[:3]).mean(axis=2)
-        )
+        first = np.where(np.array(self.scan.shape) == 1, 0, np.array(self.first) - 1)
+        index = self.scan.index_of(places.reshape(-1, 3)) - first
+        filled = ndimage.map_coordinates(self._padded, index.T, order=1, mode="constant")
+        density = filled.reshape(grid.shape[:3]).mean(axis=2)
         if density.max() < 0.5:
             return None
         density = _largest_part(density)

@@ -17,6 +17,8 @@ _FLUID = 80
 """The fluid is this percentile of the canal: cord and roots in it are darker, and the largest values are noise."""
 _NEAR_MM = 20.0
 """The fluid as far as this along the canal counts."""
+_ENOUGH_VOXELS = 50_000
+"""As many of the canal tell its brightness along it."""
 _NUCLEUS = 0.5
 """The middle half of depth, width and height, which is the nucleus."""
 _T2_CONTRAST = 1.5
@@ -29,8 +31,9 @@ class DiscSignals:
     def __init__(self, scan: sitk.Image, canal: Canal, bodies: Sequence[Body]):
         self._grid = Scan.of(scan)
         self._array = sitk.GetArrayViewFromImage(scan)
-        self._fluid = self._cut(canal.mask, canal.first)[canal.mask]
-        self._position = canal.position_of(canal.points)
+        every = max(1, len(canal.points) // _ENOUGH_VOXELS)
+        self._fluid = self._cut(canal.mask, canal.first)[canal.mask][::every]
+        self._position = canal.position_of(canal.points[::every])
         self._canal = canal
         marrow = [np.median(self._cut(body.mask, body.first)[body.mask]) for body in bodies]
         self._marrow = float(np.median(marrow))
