@@ -12,7 +12,7 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> discs: told apart by the bodies beside them                   discs.py
 -> exactly the scan's grid                                       regridding.py
 -> heights, volumes, agreement with a reference                  measurements.py
--> deformities, slips and curves of the spine                    spine_measures.py
+-> deformities, slips, curves, discs and canal                   spine_measures.py
 """
 
 import math
@@ -243,7 +243,8 @@ def segment(
         threads = options.threads or available_processors()
         measurements = measure(labels, bodies, partial, reference, structures, qualities, threads)
         slices = None if reference is None else dice_per_slice(labels, reference)
-        morphometry = spine_measures(labels, measurements.vertebrae, placement is None or placement.has_scale)
+        has_scale = placement is None or placement.has_scale
+        morphometry = spine_measures(labels, measurements.vertebrae, has_scale, scan)
 
     measurements = replace(measurements, naming=naming)
 

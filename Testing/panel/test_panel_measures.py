@@ -48,6 +48,26 @@ def test_rows_of_levels_curves_and_deformed_bodies(panel):
     assert panel.ui.measuresTable.item(0, 0).toolTip() == CUT_OFF
 
 
+def test_discs_and_canal_share_the_row_of_their_level(panel):
+    from SpineSegmentationLib.scene.SpineMeasures import setMeasures
+
+    added = [
+        Measure("disc", "L4-L5", "middle_disc_height", 8.12, lines=(LINE,)),
+        Measure("disc", "L4-L5", "disc_volume", None, marks=(CUT_OFF,)),
+        Measure("disc", "L5-S1", "middle_disc_height", 7.0),
+        Measure("canal", "L4", "canal_diameter", 15.0),
+        Measure("canal", "L4-L5", "canal_diameter", 11.96),
+        Measure("canal", "L4 to L5", "narrowest_level", "L4-L5"),
+    ]
+    setMeasures(panel._parameterNode.result, as_json([*MEASURES[3:6], *added]))
+    panel.updatePanel()
+    assert rows(panel) == [
+        ["L4-L5", "3.0", "9", "11.3", "", "8.1", "12.0"],
+        ["L5-S1", "", "", "", "", "7.0", ""],
+        ["L4 to L5", "Narrowest canal L4-L5"],
+    ]
+
+
 def lines() -> list:
     import slicer
 

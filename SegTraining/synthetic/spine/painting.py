@@ -4,37 +4,31 @@ import numpy as np
 
 from .anatomy import Disc, PhantomBody, Spine
 from .curve import Course
+from .dural_sac import DuralSac
 from .image import Tissue, Tissues, VoxelCanvas, paint_bone, paint_cortex
 from .pathology import Lesion
-from .shapes import body_distance, node_distance, outline, posterior_elements, tube
+from .shapes import body_distance, disc_distances, node_distance, posterior_elements, tube
 from .structures import Structure
 
 
 def paint_canal(canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, course: Course, tissues: Tissues) -> None:
     """Epidural fat, dural sac, cord and nerve roots."""
-    flat = rng.uniform(0.1, 0.45)
+    sac = DuralSac.draw(rng, spine, course)
     points = np.stack([course.canal_x, course.canal_y, course.z], axis=1)
     with canvas.box(list(points), 18.0) as seen:
         if not seen:
             return
-        x, y, z = canvas.coordinates
-        dx = x - course.at(course.canal_x, z)
-        dy = (y - course.at(course.canal_y, z)) * course.at(course.canal_slant, z)
-        closing = np.clip((z - spine.height("S3")) / 55, 0.02, 1) ** 0.5
-        neck = np.clip((z - spine.height("T3")) / 40, 0, 1)
-        half_width = (8.0 + 0.1 * course.at(course.half_width, z) + 3.6 * neck) * closing * rng.uniform(0.9, 1.1)
-        half_depth = (6.0 + 0.08 * course.at(course.half_depth, z)) * closing * rng.uniform(0.85, 1.1)
-        # Flat in front, and no further up than the foramen magnum, where the skull's cavity begins.
-        dy = dy + flat * half_depth * (dx / half_width) ** 2
-        end = z - spine.height("C2") - 32
-        sac = np.maximum(tube(dx, dy, half_width, half_depth), end)
+        z = canvas.coordinates[2]
+        dx, dy, half_width, half_depth = sac.section(*canvas.coordinates)
+        closing, end = sac.closing(z), z - sac.top
+        inside = sac.distance(*canvas.coordinates)
         space = tube(dx, dy - 1.5, half_width + 1.5 + 4 * (1 - closing), half_depth + 2.5 + 4 * (1 - closing))
         space = np.maximum(space, end + 4)
         epidural = Tissue((tissues["fat"].signal + tissues["inner fat"].signal) / 2)
         canvas.paint(canvas.cover(space), epidural)
-        canvas.paint(0.8 * canvas.cover(np.abs(sac - 0.4) - 0.5), tissues["ligament"])
-        canvas.paint(canvas.cover(sac), tissues["fluid"])
-        canvas.mark(sac, Structure.FLUID)
+        canvas.paint(0.8 * canvas.cover(np.abs(inside - 0.4) - 0.5), tissues["ligament"])
+        canvas.paint(canvas.cover(inside), tissues["fluid"])
+        canvas.mark(inside, Structure.FLUID)
 
         conus = spine.height("L1") + rng.uniform(-15, 15)
         taper = np.clip((z - conus + 5) / 30, 0.02, 1) ** 0.6
@@ -43,7 +37,7 @@ def paint_canal(canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, cou
         cord = np.maximum(cord, end - 5)
         cord = np.maximum(cord, conus - z)
         canvas.paint(0.95 * canvas.cover(cord), tissues["cord"])
-        canvas.mark(np.maximum(cord, sac), Structure.CORD)
+        canvas.mark(np.maximum(cord, inside), Structure.CORD)
         roots = z < conus + 25
         for _ in range(24):
             start, end = rng.uniform(-0.75, 0.75, 2)
@@ -51,7 +45,7 @@ def paint_canal(canvas: VoxelCanvas, rng: np.random.Generator, spine: Spine, cou
             across = half_width * (start * (1 - along) + end * along)
             deep = half_depth * (rng.uniform(0.1, 0.8) - 0.35 * along + 0.15 * np.sin(z / rng.uniform(15, 40)))
             thread = np.hypot(dx - across, dy - deep) - rng.uniform(0.3, 0.7)
-            canvas.paint(0.45 * roots * canvas.cover(thread) * (sac < 0), tissues["cord"])
+            canvas.paint(0.45 * roots * canvas.cover(thread) * (inside < 0), tissues["cord"])
 
 
 def paint_posterior_elements(canvas: VoxelCanvas, body: PhantomBody, tissues: Tissues) -> None:
@@ -73,13 +67,7 @@ def paint_disc(canvas: VoxelCanvas, disc: Disc, tissues: Tissues) -> None:
         if not seen:
             return
         left, back, up = canvas.local(disc.centre, disc.axes)
-        ratio = np.maximum(outline(left, back, 1.03 * disc.width, 1.03 * disc.depth), 1e-3)
-        # It reaches under the hollow endplates of the bodies, which are painted over it.
-        side, end = np.hypot(left, back) * (1 - 1 / ratio), np.abs(up) - disc.thickness / 2
-        distance = np.maximum(side, end - disc.reach)
-        if disc.bulge[1]:
-            lump = np.sqrt(((left - disc.bulge[0]) / 2) ** 2 + (back - 0.44 * disc.depth) ** 2 + up**2)
-            distance = np.minimum(distance, np.maximum(lump - 2 - disc.bulge[1], end - 1.5))
+        side, end, distance = disc_distances(disc, left, back, up)
         canvas.paint(0.8 * canvas.cover(np.maximum(side - 1.2, end - 0.5)), tissues["ligament"])
         if disc.bone:
             canvas.paint(canvas.cover(distance), tissues["marrow"])

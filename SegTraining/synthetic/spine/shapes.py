@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .anatomy import PhantomBody
+from .anatomy import Disc, PhantomBody
 from .pathology import Node
 
 
@@ -76,6 +76,22 @@ def body_distance(body: PhantomBody, left: np.ndarray, back: np.ndarray, up: np.
         dens = Rod((0, -1, 0.3 * body.height), (0, -1, half + 14), 0.26 * body.width, 0.2 * body.width)
         distance = np.minimum(distance, dens.distance(left, back, up))
     return distance
+
+
+def disc_distances(
+    disc: Disc, left: np.ndarray, back: np.ndarray, up: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signed distances (mm) from the sides and the flat ends of a disc, and from the whole with its bulge.
+
+    It reaches under the hollow endplates of the bodies, which lie over it.
+    """
+    ratio = np.maximum(outline(left, back, 1.03 * disc.width, 1.03 * disc.depth), 1e-3)
+    side, end = np.hypot(left, back) * (1 - 1 / ratio), np.abs(up) - disc.thickness / 2
+    distance = np.maximum(side, end - disc.reach)
+    if disc.bulge[1]:
+        lump = np.sqrt(((left - disc.bulge[0]) / 2) ** 2 + (back - 0.44 * disc.depth) ** 2 + up**2)
+        distance = np.minimum(distance, np.maximum(lump - 2 - disc.bulge[1], end - 1.5))
+    return side, end, distance
 
 
 def node_distance(body: PhantomBody, node: Node, left: np.ndarray, back: np.ndarray, up: np.ndarray) -> np.ndarray:

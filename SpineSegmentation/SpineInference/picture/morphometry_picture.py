@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HEIGHT, MARGIN, GAP, TOP = 1080, 36, 28, 110
 VIEW_WIDTH, TABLE_WIDTH, ROW_HEIGHT = 300, 760, 26
 _ENDPLATE_COLOUR, _SLIP_COLOUR, _CURVE_COLOUR = "#5fd0ff", "#ff7a6b", "#f2e36b"
+_CANAL_COLOUR = "#7be08f"
 _EXTENSION = 0.35
 """The lines of a curve reach so far beyond the endplate, in its own lengths."""
 _BODY = {
@@ -39,6 +40,18 @@ _LEVEL = {
     "Disc °": "disc_angle",
     "Segment °": "segmental_angle",
 }
+_DISC = {
+    "Disc ant. mm": "anterior_disc_height",
+    "Mid. mm": "middle_disc_height",
+    "Post. mm": "posterior_disc_height",
+    "Index": "disc_height_index",
+    "Signal": "disc_signal",
+}
+_CANAL = {"Canal mm": "canal_diameter", "Canal mm²": "canal_area"}
+_TABLES = ((("body",), _BODY | _CANAL), (("level",), _LEVEL), (("disc", "level"), _DISC | _CANAL))
+"""The kinds of measures whose places are the rows of a table, and its columns."""
+_FOR_ALL = "narrowest_level", "disc_signal"
+"""What is told of several levels together, where it is."""
 
 
 def write_morphometry_picture(scan: sitk.Image, result: "Result", name: str, path: Path) -> None:
@@ -88,6 +101,9 @@ def _draw_lines(
         if measure.name == "disc_angle":
             for start, end in measure.lines:
                 _line(axes, at(start), at(end), _ENDPLATE_COLOUR)
+        elif measure.name == "canal_diameter":
+            for start, end in measure.lines:
+                _line(axes, at(start), at(end), _CANAL_COLOUR)
         elif measure.name == "slip_percent" and measure.lines and _is_slipped(measures, measure.at):
             start, end = measure.lines[1]
             _line(axes, at(start), at(end), _SLIP_COLOUR, 3.0)
@@ -107,16 +123,23 @@ def _line(axes: "Axes", start: tuple[float, float], end: tuple[float, float], co
 
 
 def _draw_tables(canvas: Canvas, left: float, measures: Sequence[Measure]) -> None:
-    kinds = {kind: [measure for measure in measures if measure.kind == kind] for kind in ("body", "level", "curve")}
-    places = {kind: list(dict.fromkeys(measure.at for measure in found)) for kind, found in kinds.items()}
-    curves = [measure for measure in kinds["curve"] if measure.value is not None]
-    rows = len(places["body"]) + len(places["level"]) + len(curves) + 6
+    single = [measure for measure in measures if not _is_of_all(measure)]
+    together = [each for each in measures if _is_of_all(each) and (each.value is not None or each.kind != "curve")]
+    tables = []
+    for kinds, columns in _TABLES:
+        places = list(dict.fromkeys(each.at for kind in kinds for each in single if each.kind == kind))
+        # A narrow scan cuts off the canal at all levels.
+        told = [each for each in single if each.at in places and (each.value is not None or each.kind != "canal")]
+        names = {each.name for each in told}
+        shown = {title: name for title, name in columns.items() if name in names}
+        if shown:
+            tables.append((places, shown))
+    rows = sum(len(places) + 2.5 for places, _ in tables) + len(together)
     height = min(ROW_HEIGHT, (HEIGHT - TOP - MARGIN) / max(rows, 1))
     y = TOP + height
-    for kind, columns in (("body", _BODY), ("level", _LEVEL)):
-        shown = {title: field for title, field in columns.items() if any(each.name == field for each in kinds[kind])}
-        y = _draw_table(canvas, left, y, height, places[kind], kinds[kind], shown) + height
-    for measure in curves:
+    for places, shown in tables:
+        y = _draw_table(canvas, left, y, height, places, single, shown) + height
+    for measure in together:
         colour = WARNING if measure.marks else TEXT
         text = f"{measure.definition.title} {measure.at}: {value_text(measure)}"
         canvas.text(left, y, text, 0.6 * height, colour)
@@ -124,6 +147,10 @@ def _draw_tables(canvas: Canvas, left: float, measures: Sequence[Measure]) -> No
     if any(measure.marks for measure in measures):
         words = "; ".join(sorted({mark for measure in measures for mark in measure.marks}))
         canvas.text(left, HEIGHT - MARGIN, f"In this colour: {words}.", 14, WARNING)
+
+
+def _is_of_all(measure: Measure) -> bool:
+    return measure.kind == "curve" or (measure.name in _FOR_ALL and " to " in measure.at)
 
 
 def _draw_table(
@@ -136,8 +163,6 @@ def _draw_table(
     columns: dict[str, str],
 ) -> float:
     """Rows by place and columns by measure, from `y` on; returns where it ends."""
-    if not columns:
-        return y
     size, name_width = 0.6 * height, 120
     step = (TABLE_WIDTH - name_width) / max(len(columns), 1)
     for number, title in enumerate(columns):

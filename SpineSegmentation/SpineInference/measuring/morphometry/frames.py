@@ -21,6 +21,9 @@ LEFT = np.array([1.0, 0.0, 0.0])  # LPS
 _LEAST_ELONGATION = 0.04
 """How much longer than deep bodies must be in the mean, by their moments, to tell left: about 4 % of their width."""
 
+_OUTERMOST = 0.3
+"""Between voxels the surface of a segment is halfway: one that ends in the outermost voxels is not within this."""
+
 ALONG_SPINE = np.cos(np.radians(35))
 """A body's axis is within this of the line through the centres of its neighbours."""
 
@@ -49,11 +52,26 @@ class Scan:
         """Rows: unit vectors (LPS) along the array axes."""
         return self.steps / self.spacing[:, None]
 
+    def index_of(self, points: np.ndarray) -> np.ndarray:
+        """The continuous array indices [n, 3] of `points` [n, 3] (LPS); 0 along a single slice."""
+        index = np.einsum("pa,ax->px", points - self.origin, np.linalg.inv(self.steps))
+        return np.where(np.array(self.shape) == 1, 0.0, index)
+
+    def shows_beyond(self, points: np.ndarray) -> np.ndarray:
+        """Which of the `points` [n, 3] (LPS), on the surface of a segment, do not lie in an outermost slice."""
+        index = self.index_of(points)
+        inside = (index > _OUTERMOST) & (index < np.array(self.shape) - 1 - _OUTERMOST)
+        return (inside | (np.array(self.shape) == 1)).all(axis=1)
+
     def holds(self, points: np.ndarray) -> np.ndarray:
         """Which of the `points` [n, 3] (LPS) lie in the voxels; along a single slice everything does."""
-        index = np.einsum("pa,ax->px", points - self.origin, np.linalg.inv(self.steps))
+        index = self.index_of(points)
         inside = (index > -0.5) & (index < np.array(self.shape) - 0.5)
         return (inside | (np.array(self.shape) == 1)).all(axis=1)
+
+    def axis_along(self, direction: np.ndarray) -> int:
+        """The array axis that is nearest to a direction (LPS)."""
+        return int(np.argmax(np.abs(self.directions @ direction)))
 
     def sees(self, direction: np.ndarray) -> bool:
         """Whether anything can be measured along a direction: not across a single slice."""
@@ -109,7 +127,7 @@ def axes_of_spine(bodies: Sequence[Body], scan: Scan) -> np.ndarray:
     """Rows: posterior, left and superior (LPS) of the spine that the `bodies`, from top to bottom, are."""
     superior = np.sum([axis_of(bodies, index) for index in range(len(bodies))], axis=0)
     superior /= np.linalg.norm(superior)
-    grid_axis = int(np.argmax(np.abs(scan.directions @ LEFT)))
+    grid_axis = scan.axis_along(LEFT)
     grid_left = scan.directions[grid_axis] * np.sign(scan.directions[grid_axis] @ LEFT)
     whole = [body for body in bodies if not body.reaches_side(scan, grid_axis)]
     if 1 in scan.shape or 2 * len(whole) < len(bodies):

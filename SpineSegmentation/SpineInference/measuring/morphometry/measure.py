@@ -14,13 +14,18 @@ DOUBTFUL_BODY = "doubtful body"
 UNSURE_ENDPLATE = "unsure endplate"
 """The marks: no value because the scan ends there; a value that rests on a body of low quality, or on an endplate that
 does not tell its direction to 4 degrees."""
+INCOMPLETE = "incomplete disc"
+NOT_T2 = "fluid not brighter than bone"
+NO_FLUID = "no canal to compare with"
+"""Why there is no height of a disc whose mask does not reach there, and no signal of discs."""
 
 Line = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A kind of measure: its `title`, the `unit` ("mm", "deg", "%", "ratio", "grade" or "" for a word), its `source`,
+    """A kind of measure: its `title`, the `unit` ("mm", "mm2", "mm3", "deg", "%", "ratio", "grade" or "" for a
+    word), its `source`,
     and the range that the source calls normal, where it states one."""
 
     title: str
@@ -35,6 +40,11 @@ MEYERDING = "Meyerding 1932, Surg Gynecol Obstet 54:371"
 COBB = "Cobb 1948, Instr Course Lect 5:261"
 LENKE = "Lenke et al. 2001, J Bone Joint Surg Am 83:1169"
 VIALLE = "Vialle et al. 2005, J Bone Joint Surg Am 87:260"
+FYLLOS = "Fyllos et al. 2018, Surg Radiol Anat 40:1055"
+MASUDA = "Masuda et al. 2005, Spine 30:5"
+PFIRRMANN = "Pfirrmann et al. 2006, J Orthop Res 24:1086"
+LUOMA = "Luoma et al. 2001, Spine 26:680"
+STEURER = "Steurer et al. 2011, BMC Musculoskelet Disord 12:175"
 
 DEFINITIONS: dict[str, Definition] = {
     "anterior_height": Definition("Anterior height", "mm", GENANT),
@@ -55,17 +65,27 @@ DEFINITIONS: dict[str, Definition] = {
     "cervical_lordosis": Definition("Cervical lordosis", "deg", COBB),
     "coronal_cobb": Definition("Coronal Cobb angle", "deg", COBB, (None, 10.0)),
     "coronal_apex": Definition("Apex of the coronal curve", "", COBB),
+    "anterior_disc_height": Definition("Anterior disc height", "mm", FYLLOS),
+    "middle_disc_height": Definition("Middle disc height", "mm", FYLLOS),
+    "posterior_disc_height": Definition("Posterior disc height", "mm", FYLLOS),
+    "disc_height_index": Definition("Disc height / that of the bodies", "ratio", MASUDA),
+    "disc_volume": Definition("Disc volume", "mm3", PFIRRMANN),
+    "disc_signal": Definition("Disc signal / that of fluid", "ratio", LUOMA),
+    "canal_diameter": Definition("Canal diameter", "mm", STEURER),
+    "canal_area": Definition("Canal area", "mm2", STEURER),
+    "narrowest_level": Definition("Narrowest canal", "", STEURER),
 }
 """Every measure by its name."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number, or word, of `kind` "body", "level" (two neighbouring bodies) or "curve".
+    """One number, or word, of `kind` "body", "level" (two neighbouring bodies), "curve", "disc" or "canal".
 
-    `name` is one of `DEFINITIONS`; `at` the body ("L3"), the level ("L4-L5") or both ends of a curve. `value` is None
-    where it cannot be told, and `marks` say why, or what speaks against a value that is there. `error` is its standard
-    error in the same unit, as far as the fit of the endplates knows it. `lines` are where it was taken, LPS mm.
+    `name` is one of `DEFINITIONS`; `at` the body ("L3"), the level or disc ("L4-L5") or both ends of a curve. `value`
+    is None where it cannot be told, and `marks` say why, or what speaks against a value that is there. `error` is its
+    standard error in the same unit, as far as the fit of the endplates knows it. `lines` are where it was taken, LPS
+    mm.
     """
 
     kind: str

@@ -12,8 +12,11 @@ from ...spine.quality import needs_review
 from ..matching import find_labels, layers_of
 from ..measurements import VertebraMeasurement
 from .alignment import coronal_angle, lordosis, meyerding_grade, slip
+from .canal import find_canal
+from .canal_measures import canal_measures
 from .coronal import largest_curve
 from .deformity import Deformity, deformities, is_graded
+from .disc_measures import disc_measures, find_discs, signals_of
 from .frames import DENS, Body, Scan, axes_of_spine
 from .landmarks import SACRUM, Heights, Landmarks, PlacedEndplate, landmarks_of
 from .measure import CUT_OFF, DOUBTFUL_BODY, UNSURE_ENDPLATE, Measure, line
@@ -61,12 +64,16 @@ class _Measured:
 
 
 def spine_measures(
-    labels: sitk.Image, vertebrae: Sequence[VertebraMeasurement], has_scale: bool = True
+    labels: sitk.Image,
+    vertebrae: Sequence[VertebraMeasurement],
+    has_scale: bool = True,
+    picture: sitk.Image | None = None,
 ) -> list[Measure]:
-    """The measures of bodies, then those of levels from top to bottom, then those of curves.
+    """The measures of bodies, then those of levels from top to bottom, of curves, of discs and of the canal.
 
     `labels` are unsigned integers in any orientation, in several components where segments overlap; `vertebrae` are
-    what `measurements.measure` has measured of them. Without a scale there are no millimetres.
+    what `measurements.measure` has measured of them. Without a scale there are no millimetres. `picture`, the scan on
+    the grid of `labels`, tells the signal of discs; without it there is none.
     """
     bodies, scan = _bodies(labels, vertebrae), Scan.of(labels)
     if not bodies:
@@ -74,14 +81,29 @@ def spine_measures(
     spine = axes_of_spine(bodies, scan)
     measured = [_Measured(body.row, landmarks_of(bodies, index, spine, scan)) for index, body in enumerate(bodies)]
     measured = [replace(body, shape=shape) for body, shape in zip(measured, _shapes(measured), strict=True)]
-    measures = []
+    measures, soft = [], []
     if scan.sees(spine[0]) and scan.sees(spine[2]):
         pairs = [(a, b) for a, b in pairwise(measured) if _are_neighbours(a.row, b.row)]
         measures += [*_of_bodies(measured), *(measure for pair in pairs for measure in _of_level(*pair, spine))]
         measures += _of_curves(measured, spine)
+        soft = _of_soft_tissue(labels, bodies, measured, pairs, spine, picture)
     if scan.sees(spine[1]) and scan.sees(spine[2]):
         measures += _of_coronal_curve(measured, spine)
-    return [measure for measure in measures if has_scale or measure.definition.unit != "mm"]
+    return [measure for measure in (*measures, *soft) if has_scale or not measure.definition.unit.startswith("mm")]
+
+
+def _of_soft_tissue(
+    labels: sitk.Image,
+    bodies: Sequence[Body],
+    measured: Sequence[_Measured],
+    neighbours: Sequence[tuple[_Measured, _Measured]],
+    spine: np.ndarray,
+    picture: sitk.Image | None,
+) -> list[Measure]:
+    canal, discs = find_canal(labels, spine), find_discs(labels, measured, spine)
+    signals, reason = (None, []) if picture is None else signals_of(discs, canal, bodies, picture)
+    measures = disc_measures(discs, Scan.of(labels), spine, signals) + reason
+    return measures if canal is None else measures + canal_measures(canal, measured, neighbours, discs)
 
 
 def on_scan(measures: Sequence[Measure], placed: sitk.Image, scan: sitk.Image) -> list[Measure]:

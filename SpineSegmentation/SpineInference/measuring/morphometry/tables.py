@@ -12,8 +12,14 @@ from .measure import DEFINITIONS, Measure
 
 RESEARCH_USE = "For research only: not for clinical use."
 _COLUMNS = ("kind", "at", "measure", "value", "unit", "error", "marks", "normal_from", "normal_to", "source")
-_UNITS = {"deg": "°", "ratio": "", "grade": ""}
-_TITLES = {"body": "Vertebral bodies", "level": "Levels", "curve": "Curves"}
+_UNITS = {"deg": "°", "ratio": "", "grade": "", "mm2": " mm²", "mm3": " mm³"}
+_TITLES = {
+    "body": "Vertebral bodies",
+    "level": "Levels",
+    "disc": "Discs",
+    "canal": "Spinal canal",
+    "curve": "Curves",
+}
 
 
 def as_rows(measures: Sequence[Measure]) -> list[dict[str, Any]]:
@@ -101,10 +107,19 @@ def as_text(measures: Sequence[Measure]) -> str:
             lines += ["", title]
         for at in dict.fromkeys(measure.at for measure in of_kind):
             here = [measure for measure in of_kind if measure.at == at]
-            shown = [f"{each.definition.title} {value_text(each)}" for each in here if each.value is not None]
-            marks = sorted({mark for each in here for mark in each.marks})
-            lines.append(f"{at}: {', '.join(shown) or 'not measured'}{' (' + ', '.join(marks) + ')' if marks else ''}")
+            told, lacking = ([each for each in here if (each.value is None) is absent] for absent in (False, True))
+            shown = ", ".join(f"{each.definition.title} {value_text(each)}" for each in told)
+            parts = [f"{shown}{_marks_text(told)}"] if told else []
+            if lacking:
+                names = f" {', '.join(each.definition.title for each in lacking)}" if told else ""
+                parts.append(f"not measured{names}{_marks_text(lacking)}")
+            lines.append(f"{at}: {'; '.join(parts)}")
     return "\n".join(lines) + "\n"
+
+
+def _marks_text(measures: Sequence[Measure]) -> str:
+    marks = sorted({mark for each in measures for mark in each.marks})
+    return f" ({', '.join(marks)})" if marks else ""
 
 
 def _rounded(value: float | int | str | None, digits: int) -> float | int | str | None:

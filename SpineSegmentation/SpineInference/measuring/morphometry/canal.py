@@ -1,0 +1,144 @@
+"""The spinal canal along its own course: centreline and cross-sections.
+
+A section is perpendicular to the canal, not to the patient or the slices, as the cross-section of the cord is measured.
+The course is a smooth curve through the middles of the sections.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from ...anatomy import CANAL_LABEL
+from ...spine.spine_curve import SpineCurve, fit_spine_curve
+from ..body_shape import POSTERIOR, SUPERIOR, walls
+from ..matching import find_labels, layers_of
+from .frames import LEFT, Scan, axes_along
+
+_MM_PER_BEND = 35.0
+"""The canal may bend once in about a body and its disc."""
+_FEWEST_VOXELS = 50
+_REACH_MM, _STEP_MM = 25.0, 0.5
+"""A section is sampled so far from the course."""
+_THICKNESS_MM = 2.0
+"""Sections are means over so much of the course."""
+_SLAB_MM = 3.0
+"""The diameter is that of the middle of the width, as wide as this."""
+_PATIENT = np.stack([POSTERIOR, LEFT, SUPERIOR])
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A cut through the canal; None for what the scan cuts off. `front` and `back`: where the diameter was taken."""
+
+    diameter_mm: float | None
+    area_mm2: float | None
+    front: np.ndarray
+    back: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Canal:
+    """The canal in the array `mask`, cut out of the scan's array at index `first`. `axes` are those of the spine: in
+    rows posterior, left and superior (LPS)."""
+
+    mask: np.ndarray
+    first: tuple[int, ...]
+    scan: Scan
+    axes: np.ndarray
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """Its voxels [n, 3], LPS mm."""
+        return self.scan.origin + np.einsum("va,ax->vx", np.argwhere(self.mask) + self.first, self.scan.steps)
+
+    @cached_property
+    def _course(self) -> SpineCurve:
+        return fit_spine_curve(self._turned(self.points), _MM_PER_BEND)
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        position = self._course.position_of(self._turned(self.points[:: max(1, len(self.points) // 20_000)]))
+        return float(position.min()), float(position.max())
+
+    @cached_property
+    def _padded(self) -> np.ndarray:
+        """The mask with nothing around it: beyond the scan there is none, but a single slice is taken to go on."""
+        return np.pad(self.mask, [(0, 0) if length == 1 else (1, 1) for length in self.scan.shape]).astype(np.float32)
+
+    def _turned(self, points: np.ndarray) -> np.ndarray:
+        """Points in the order of `SpineCurve`: inferior, posterior, left of the spine."""
+        return np.einsum("vx,ax->va", points, np.stack([-self.axes[2], self.axes[0], self.axes[1]]))
+
+    def _back(self, turned: np.ndarray) -> np.ndarray:
+        return np.einsum("va,ax->vx", turned, np.stack([-self.axes[2], self.axes[0], self.axes[1]]))
+
+    def position_of(self, points: np.ndarray) -> np.ndarray:
+        """How far along the course, downwards in mm, the `points` [n, 3] (LPS) lie."""
+        return self._course.position_of(self._turned(points))
+
+    def centreline(self, step_mm: float) -> np.ndarray:
+        """Points [n, 3] (LPS mm) of the course from top to bottom."""
+        heights = self._turned(self.points)[:, 0]
+        along = np.linspace(heights.min(), heights.max(), 1000)
+        line = self._back(self._course.at(along)[0])
+        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+        at = np.linspace(0, length[-1], max(2, round(length[-1] / step_mm) + 1))
+        return np.stack([np.interp(at, length, line[:, axis]) for axis in range(3)], axis=1)
+
+    def section_at(self, place: np.ndarray) -> Section | None:
+        """The section that goes through a `place` (LPS) beside the canal; None where there is no canal."""
+        turned = self._turned(place[None])
+        if not self._ends[0] <= self._course.position_of(turned)[0] <= self._ends[1]:
+            return None
+        foot, down = (self._back(found)[0] for found in self._course.at(self._course.foot_of(turned)))
+        axes = axes_along(-down, self.axes[1])
+        across = np.arange(-_REACH_MM, _REACH_MM + _STEP_MM / 2, _STEP_MM)
+        along = np.array([-0.5, 0.0, 0.5]) * _THICKNESS_MM
+        grid = np.stack(np.meshgrid(across, across, along, indexing="ij"), axis=-1)
+        places = foot + np.einsum("uvwa,ax->uvwx", grid, axes)
+        first = np.where(np.array(self.scan.shape) == 1, 0, np.array(self.first) - 1)
+        index = self.scan.index_of(places.reshape(-1, 3)) - first
+        filled = ndimage.map_coordinates(self._padded, index.T, order=1, mode="constant")
+        density = filled.reshape(grid.shape[:3]).mean(axis=2)
+        if density.max() < 0.5:
+            return None
+        density = _largest_part(density)
+        middle = float(density.sum(axis=0) @ across / density.sum())
+        slab = np.abs(across - middle) <= _SLAB_MM / 2
+        found = walls(across, density[:, slab].mean(axis=1))
+        if found is None:
+            return None
+        front, back = (foot + np.array([end, middle, 0.0]) @ axes for end in found)
+        diameter = found[1] - found[0] if self.scan.shows_beyond(np.stack([front, back])).all() else None
+        whole = self.scan.shows_beyond(places[:, :, 1][density >= 0.5]).all()
+        return Section(diameter, float(density.sum()) * _STEP_MM**2 if whole else None, front, back)
+
+
+def find_canal(labels: sitk.Image, axes: np.ndarray = _PATIENT) -> Canal | None:
+    """The canal of a label map in the `axes` of the spine; None where there is none."""
+    places = find_labels(layers_of(labels))
+    if CANAL_LABEL not in places:
+        return None
+    array, box = places[CANAL_LABEL]
+    mask = array[box] == CANAL_LABEL
+    if np.count_nonzero(mask) < _FEWEST_VOXELS:
+        return None
+    return Canal(mask, tuple(side.start for side in box), Scan.of(labels), axes)
+
+
+def canal_centreline(labels: sitk.Image, step_mm: float = 5.0) -> list[tuple[float, float, float]]:
+    """The course of the canal in a label map: points (LPS mm) from top to bottom, none where there is no canal."""
+    canal = find_canal(labels)
+    return [] if canal is None else [tuple(map(float, point)) for point in canal.centreline(step_mm)]
+
+
+def _largest_part(density: np.ndarray) -> np.ndarray:
+    """Without what lies apart from the canal in the section."""
+    parts, count = ndimage.label(density > 0)
+    if count < 2:
+        return density
+    sizes = ndimage.sum_labels(density, parts, np.arange(1, count + 1))
+    return np.where(parts == 1 + int(np.argmax(sizes)), density, 0)

@@ -1,0 +1,111 @@
+"""The discs of a label map, and what is measured of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from ...anatomy import DISC_OFFSET, LEVELS, MOST_NUMBERED, NUMBERED_OFFSET
+from ..matching import find_labels, layers_of
+from .canal import Canal
+from .disc_signal import DiscSignals
+from .discs import DiscMask, DiscShape, disc_shape
+from .frames import Body, Scan
+from .measure import CUT_OFF, INCOMPLETE, NO_FLUID, NOT_T2, Measure, line
+from .measured_body import MeasuredBody, doubts_about
+
+_HEIGHTS = "anterior_disc_height", "middle_disc_height", "posterior_disc_height"
+_NAMED = {segment.label: name for name, segment in LEVELS.items()}
+_WITHOUT_DISC = {LEVELS[name].label for name in ("C1", "S1")}
+_HAVE_DISC = {*_NAMED, *range(NUMBERED_OFFSET, NUMBERED_OFFSET + MOST_NUMBERED + 1)} - _WITHOUT_DISC
+"""The labels of vertebrae, and one above the first numbered one, under which a disc may lie."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredDisc:
+    """A disc `at` a level ("L4-L5"), and the bodies beside it that are known, one or both."""
+
+    at: str
+    mask: DiscMask
+    shape: DiscShape
+    beside: tuple[MeasuredBody, ...]
+
+
+def find_discs(labels: sitk.Image, bodies: Sequence[MeasuredBody], spine: np.ndarray) -> list[MeasuredDisc]:
+    """The discs of a label map from top to bottom, but for handfuls of voxels and those without any body beside them.
+
+    `spine` has in its rows the directions posterior, left and superior (LPS).
+    """
+    grid, by_label, discs = Scan.of(labels), {body.row.label: body for body in bodies}, []
+    for value, (array, box) in sorted(find_labels(layers_of(labels)).items()):
+        label = value - DISC_OFFSET
+        if label not in _HAVE_DISC:
+            continue
+        following = _below(label, by_label)
+        above, below = by_label.get(label), by_label.get(following)
+        beside = tuple(body for body in (above, below) if body is not None)
+        around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
+        mask = DiscMask(array[around] == value, tuple(side.start for side in around))
+        endplates = [above and above.inferior, below and below.superior]
+        corners = [(plate.anterior, plate.posterior) for plate in endplates if plate is not None]
+        fronts, backs = ([pair[end] for pair in corners if pair[end] is not None] for end in range(2))
+        shape = disc_shape(mask, spine, grid, fronts, backs) if beside else None
+        if shape is not None:
+            discs.append(MeasuredDisc(_level(label, following, above, below), mask, shape, beside))
+    return discs
+
+
+def _below(label: int, present: dict[int, MeasuredBody]) -> int:
+    """The label of the vertebra below: under L5 is S1 where there is no L6."""
+    return LEVELS["S1"].label if _NAMED.get(label) == "L5" and LEVELS["L6"].label not in present else label + 1
+
+
+def _level(label: int, following: int, above: MeasuredBody | None, below: MeasuredBody | None) -> str:
+    names = above.row.level if above else _NAMED.get(label), below.row.level if below else _NAMED.get(following)
+    if None not in names:
+        return "-".join(names)
+    return f"above {names[1]}" if above is None else f"below {names[0]}"
+
+
+def disc_measures(
+    discs: Sequence[MeasuredDisc], grid: Scan, spine: np.ndarray, signals: DiscSignals | None
+) -> list[Measure]:
+    """Heights, height index, volume and, where `signals` can tell it, the signal of each disc."""
+    measures = []
+    for disc in discs:
+        doubts = doubts_about(disc.beside)
+        measures += _of_shape(disc, grid, spine, doubts)
+        if signals is not None and (value := signals.of_disc(disc.mask, disc.shape)) is not None:
+            measures.append(Measure("disc", disc.at, "disc_signal", value, marks=doubts))
+    return measures
+
+
+def _of_shape(disc: MeasuredDisc, grid: Scan, spine: np.ndarray, doubts: tuple[str, ...]) -> Iterator[Measure]:
+    cut, shape = disc.mask.cut_along(grid), disc.shape
+    # What lies beside the slices of a narrow scan does not matter to heights.
+    is_cut = any(axis != grid.axis_along(spine[1]) for axis in cut)
+    for name, height, ends in zip(_HEIGHTS, shape.heights, shape.lines, strict=True):
+        lacks = (CUT_OFF,) if is_cut else (INCOMPLETE,) if height is None else ()
+        value, lines = (None, ()) if lacks else (height, (line(*ends),))
+        yield Measure("disc", disc.at, name, value, marks=lacks + doubts, lines=lines)
+    whole = [body for body in disc.beside if body.heights is not None and not body.row.partial]
+    heights = [np.mean(body.heights.values) for body in whole]
+    if shape.mean_height is not None and heights and not is_cut:
+        index = shape.mean_height / float(np.mean(heights))
+        yield Measure("disc", disc.at, "disc_height_index", index, marks=doubts)
+    if 1 not in grid.shape:
+        volume = None if cut else float(np.count_nonzero(disc.mask.mask) * np.prod(grid.spacing))
+        yield Measure("disc", disc.at, "disc_volume", volume, marks=((CUT_OFF,) if cut else ()) + doubts)
+
+
+def signals_of(
+    discs: Sequence[MeasuredDisc], canal: Canal | None, bodies: Sequence[Body], scan: sitk.Image
+) -> tuple[DiscSignals | None, list[Measure]]:
+    """What tells the signal of the discs in a `scan` on the grid of their masks, or else why nothing does."""
+    signals = None if canal is None else DiscSignals(scan, canal, bodies)
+    if not discs or (signals is not None and signals.is_t2_weighted):
+        return signals, []
+    # One row for all: the reason lies in the scan.
+    at = discs[0].at if len(discs) == 1 else f"{discs[0].at} to {discs[-1].at}"
+    return None, [Measure("disc", at, "disc_signal", None, marks=(NO_FLUID if canal is None else NOT_T2,))]
