@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
+from ..anatomy import DISC_CODE
 from ..errors import Cancelled, NotAScan, SpineError
 from .display import Display
 from .postprocessing_options import add_postprocessing, postprocessing_of
@@ -173,7 +174,9 @@ def _sentence(request: "Request", error: SpineError) -> str:
 
 def _found(segments: "Sequence[Segment]") -> str:
     bodies = [segment.name for segment in segments if segment.is_vertebra]
-    found = [segment.name for segment in segments if not segment.is_vertebra]
+    discs = [segment.name for segment in segments if segment.code == DISC_CODE[0]]
+    found = [segment.name for segment in segments if not segment.is_vertebra and segment.name not in discs]
+    found[:0] = discs if len(discs) < 2 else [f"{len(discs)} discs"]
     if len(bodies) == 1:
         found.insert(0, f"1 vertebral body ({bodies[0]})")
     elif bodies:

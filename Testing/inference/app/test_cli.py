@@ -539,3 +539,8 @@ def test_line_about_a_scan_names_other_structures():
     assert cli._found([]) == "nothing was found"
     assert cli._found([*bodies, canal]) == "2 vertebral bodies (L4 to L5), Spinal canal"
     assert cli._found([bodies[0]]) == "1 vertebral body (L4)"
+    discs = [
+        Segment(n, f"Disc {n}", (1, 2, 3), "360499006", "Intervertebral disc", is_vertebra=False) for n in (122, 123)
+    ]
+    assert cli._found([*bodies, *discs, canal]) == "2 vertebral bodies (L4 to L5), 2 discs, Spinal canal"
+    assert cli._found([bodies[0], discs[0]]) == "1 vertebral body (L4), Disc 122"
