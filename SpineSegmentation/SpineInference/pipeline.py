@@ -8,8 +8,7 @@ canonical orientation, working grid, bias field, intensities    preprocessing.py
 -> every slice of every plane through its network                whole_plane.py, engines.py
 -> one probability volume per label                              fusion.py
 -> clean classes                                                 postprocessing.py
--> vertebrae: separated, ordered and named bodies                vertebrae.py
--> discs: told apart by the bodies beside them                   discs.py
+-> vertebrae: separated, ordered, named; the discs beside them   column.py
 -> exactly the scan's grid                                       regridding.py
 -> heights, volumes, agreement with a reference                  measurements.py
 -> deformities, slips, curves, discs and canal                   spine_measures.py
@@ -24,7 +23,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import SimpleITK as sitk
 
-from .anatomy import Naming, Segment
+from .anatomy import Segment
 from .engines.devices import Device, choose_device
 from .engines.engine import Engine
 from .engines.engine_cache import EngineCache
@@ -48,10 +47,8 @@ from .prediction.region import Region, clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.whole_plane import add_prediction
 from .processors import available_processors
-from .spine import quality, vertebrae
-from .spine.discs import disc_segments, separate_discs
+from .spine.column import find_column
 from .spine.level_recognition import Proposal, propose_levels
-from .spine.naming import name_bodies
 from .spine.quality import needs_review
 from .spine.single_slice import place_slice
 from .volume import postprocessing
@@ -199,56 +196,40 @@ def segment(
             label_of[number] = structure.label
         labels = label_of[classes]
 
-    bodies: list[Segment] | None = None
-    naming: Naming | None = None
-    qualities: list[float] | None = None
-    partial: set[int] = set()
-    discs: list[Segment] = []
+    column = None
     if recipe.vertebra_class:
         with seconds("vertebrae"):
             monitor.progress("vertebrae", 0, 1)
             mask = classes == recipe.vertebra_class
             clear_inner_faces(mask, box, volume.shape)
+            discs = classes == recipe.disc_class if recipe.disc_class else None
             probability = fusion.class_probabilities[recipe.vertebra_class - 1]
-            instances, found = vertebrae.separate(mask, spacing_ipl(region), probability)
-            qualities = quality.estimate(instances, len(found), probability, recipe.output, spacing_ipl(region))
 
-            def proposal() -> Proposal | None:
+            def propose(centres: np.ndarray) -> Proposal | None:
                 if models.levels is None:
                     return None
-                centres = np.array([body.centroid for body in found]) + [s.start for s in box]
-                engine = engine_for(models.levels)
+                engine, centres = engine_for(models.levels), centres + [s.start for s in box]
                 return propose_levels(volume, spacing_ipl(working), centres, models.levels.manifest, engine)
 
-            bodies, naming = name_bodies(qualities, options, proposal, monitor)
-            found, qualities = found[: len(bodies)], qualities[: len(bodies)]
-            partial = {named.label for named, body in zip(bodies, found, strict=True) if body.touches_border}
-            label_of_body = np.zeros(256, np.uint8)
-            label_of_body[1 : len(bodies) + 1] = [body.label for body in bodies]
-            labels += label_of_body[instances]
-            if recipe.disc_class:
-                gaps = separate_discs(classes == recipe.disc_class, instances, spacing_ipl(region))
-                between = disc_segments(bodies, recipe.labels[recipe.disc_class - 1])
-                label_of_gap = np.zeros(256, np.uint8)
-                label_of_gap[1 : len(between) + 1] = [disc.label if disc else 0 for disc in between]
-                labels += label_of_gap[gaps]
-                discs = [disc for number, disc in enumerate(between, start=1) if disc and (gaps == number).any()]
+            column = find_column(mask, discs, probability, recipe, spacing_ipl(region), propose, options, monitor)
+            labels += column.labels
 
     with seconds("back to the scan"):
         labels = dilated(to_scan_grid(labels, classes, fusion, region, scan), spec.dilate_mm)
 
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)
+        bodies, discs, partial = (column.bodies, column.discs, column.partial) if column else (None, [], set())
         structures = [*discs, *recipe.structures.values()]
         threads = options.threads or available_processors()
-        measurements = measure(labels, bodies, partial, reference, structures, qualities, threads)
+        measurements = measure(labels, bodies, partial, reference, structures, column and column.qualities, threads)
         slices = None if reference is None else dice_per_slice(labels, reference)
         has_scale = placement is None or placement.has_scale
         morphometry = spine_measures(labels, measurements.vertebrae, has_scale, scan)
 
-    measurements = replace(measurements, naming=naming)
+    measurements = replace(measurements, naming=column and column.naming)
 
-    if unknown := [label for label in models.recipe.labels if label not in recipe.labels]:
+    if unknown := [label for label in recipe_of(models.packages).labels if label not in recipe.labels]:
         known = next(each.manifest.plane for each in models.packages if unknown[0] in each.manifest.labels)
         names = ", ".join(label.name for label in unknown)
         monitor.note(f"Not looked for: {names}, which only the network of the {known} plane knows.")
