@@ -9,6 +9,8 @@ share of each stage; where torch finds CUDA, the same for the GPU.
 
 The naive loop runs twice: on the slices as they are, which is what the thesis does, and on the volume resampled to the
 spacing that the networks were trained at, which is cheaper and reaches the pipeline's Dice: the fair comparison.
+
+With `--nnunet`, what a user would pick instead runs too: nnU-Net v2 (see `nnunet.py`), without and with mirroring.
 """
 
 import argparse
@@ -52,8 +54,9 @@ def main() -> int:
                 name: _measure("naive", common | {"slices": slices, "at_model_spacing": at_model_spacing})
                 for name, at_model_spacing in (("naive, slices as they are", False), ("naive, resampled", True))
             }
-            _report(naive | {"pipeline": ours}, slices)
-            results.append({"device": device, "naive_slices_per_plane": slices} | naive | {"pipeline": ours})
+            others = naive | (_nnunet(options, folder) if device == "cpu" else {})
+            _report(others | {"pipeline": ours}, slices)
+            results.append({"device": device, "naive_slices_per_plane": slices} | others | {"pipeline": ours})
     if load and load > BUSY:
         print(
             f"\nThe machine was busy (load {load:.1f}): trust neither the times nor the ratio, which is the larger the"
@@ -80,6 +83,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--naive-slices", type=int, default=8, metavar="N", help="else so many a plane (%(default)s)")
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 240), help="voxels of the volume")
     parser.add_argument("--seed", type=int, default=1, help="of the phantom (%(default)s)")
+    parser.add_argument(
+        "--nnunet",
+        metavar="PYTHON",
+        nargs="?",
+        const=sys.executable,
+        help="nnU-Net too, by the Python of an environment that has nnunetv2; without PYTHON this one",
+    )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave scan.nrrd and truth.nrrd there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     return parser.parse_args()
@@ -91,8 +101,21 @@ def _measure(arm: str, arguments: dict) -> dict:
 
 
 def _run(arm: str, arguments: dict) -> dict:
-    order = json.dumps({"arm": arm} | arguments)
-    done = subprocess.run([sys.executable, str(HERE / "arms.py"), order], stdout=subprocess.PIPE, text=True, check=True)
+    return _told_by(sys.executable, "arms.py", json.dumps({"arm": arm} | arguments))
+
+
+def _nnunet(options: argparse.Namespace, folder: str) -> dict[str, dict]:
+    """The arms of nnU-Net by their names, of one plane; none where it was not asked for."""
+    arms = {}
+    for name, mirroring in (("nnU-Net", []), ("nnU-Net, mirroring", ["--mirroring"])) if options.nnunet else ():
+        _say(f"Running {name} ...")
+        arms[name] = _told_by(options.nnunet, "nnunet.py", folder, "--threads", str(options.threads), *mirroring)
+    return arms
+
+
+def _told_by(python: str, script: str, *arguments: str) -> dict:
+    """The line of JSON that a script beside this one prints last."""
+    done = subprocess.run([python, str(HERE / script), *arguments], stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -108,12 +131,15 @@ def _report(evaluation_rows: dict[str, dict], slices: int | None) -> None:
     for title, key in (("seconds", "wall_seconds"), ("processor seconds", "processor_seconds")):
         row(title, lambda arm, key=key: f"{arm[key]:.1f} ({arm[key] / ours[key]:.1f} x)")
     row("slices per second", lambda arm: f"{arm['slices'] / arm['wall_seconds']:.2f}")
-    row("peak memory, MB", lambda arm: f"{arm['peak_megabytes']:.0f}")
+    peak = "peak_megabytes"
+    row("peak memory, MB", lambda arm: f"{arm[peak]:.0f} ({arm[peak] / ours[peak]:.1f} x)")
     row("Dice", lambda arm: f"{arm['dice']:.4f}" if "dice" in arm else "-")
     if ours["warm_wall_seconds"]:
         print(f"The pipeline's second scan: {ours['warm_wall_seconds']:.1f} seconds")
     for name, arm in evaluation_rows.items():
-        total = sum(arm["timings"].values())
+        total = sum(arm.get("timings", {}).values())
+        if not total:
+            continue
         shares = ", ".join(f"{stage} {100 * part / total:.0f} %" for stage, part in arm["timings"].items())
         print(f"{name}: {shares}")
     sys.stdout.flush()

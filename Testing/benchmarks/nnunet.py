@@ -1,9 +1,9 @@
 """What a user would pick instead: nnU-Net v2, 2D, on the volume of `inference.py`, in an environment of its own.
 
-    python Testing/benchmarks/inference.py --keep FOLDER           # the volume, and the pipeline's own numbers
-    nnunet/bin/pip install nnunetv2
-    nnunet/bin/python Testing/benchmarks/nnunet.py FOLDER --threads 2
-    nnunet/bin/python Testing/benchmarks/nnunet.py FOLDER --threads 2 --mirroring
+    python -m venv nnunet && nnunet/bin/pip install nnunetv2
+    python Testing/benchmarks/inference.py --nnunet nnunet/bin/python    # both ways, beside the pipeline
+
+That runs, for each way, `nnunet/bin/python Testing/benchmarks/nnunet.py FOLDER [--mirroring]`.
 
 The network is the plain 2D U-Net that nnU-Net's planner makes for slices of 1 mm of this size, with random weights:
 what it finds is nothing, what it costs is what it costs. nnU-Net's own code resamples to 1 mm, normalises, predicts
@@ -40,7 +40,7 @@ def main() -> None:
         "wall_seconds": time.perf_counter() - wall,
         "processor_seconds": time.process_time() - processor,
         "peak_megabytes": _peak_megabytes(),
-        "shape": list(labels.shape),
+        "slices": len(labels),
     }
     print(json.dumps(outcome))
 

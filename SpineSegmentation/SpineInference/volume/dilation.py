@@ -15,10 +15,12 @@ def dilated(labels: sitk.Image, reach_mm: float) -> sitk.Image:
     Distances are those between the middles of voxels, in mm along every axis, so that thick slices are left alone by
     less than their thickness. No label loses a voxel to another.
     """
+    if reach_mm <= 0:
+        return labels
     array = sitk.GetArrayViewFromImage(labels)
     spacing = tuple(reversed(labels.GetSpacing()))
     box = bounding_box(array > 0, margin=tuple(math.ceil(reach_mm / mm) for mm in spacing))
-    if box is None or reach_mm <= 0:
+    if box is None:
         return labels
     grown = array.copy()
     distance, nearest = ndimage.distance_transform_edt(array[box] == 0, sampling=spacing, return_indices=True)

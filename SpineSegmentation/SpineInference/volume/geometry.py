@@ -27,6 +27,7 @@ SAME_SPACING = 0.15
 """Spacings that differ by less than this fraction are taken as equal: resampling would cost more than it gives."""
 
 _CANONICAL = "LPI"
+_SLICES_AT_A_TIME = 32
 _SHEARED = 1e-3
 """How much the products of direction cosines may differ from those at right angles, in whatever file they stand."""
 
@@ -202,15 +203,28 @@ def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image
         return sitk.Resample(
             image, grid.size, sitk.Transform(), sitk.sitkNearestNeighbor, grid.origin, grid.spacing, grid.direction
         )
-    columns, rows, slices = _axis_weights(image, grid)
-    array = sitk.GetArrayViewFromImage(image)
-    in_plane = np.empty((len(array), rows.shape[0], columns.shape[0]), np.float32)
-    for source, target in zip(array, in_plane, strict=True):
-        target[:] = (columns @ (rows @ source.astype(np.float32)).T).T
-    resampled = sitk.GetImageFromArray((slices @ in_plane.reshape(len(array), -1)).reshape(grid.size[::-1]))
+    resampled = sitk.GetImageFromArray(_on_grid(image, grid))
     resampled.SetOrigin(grid.origin)
     resampled.SetSpacing(grid.spacing)
     resampled.SetDirection(grid.direction)
+    return resampled
+
+
+def _on_grid(image: sitk.Image, grid: Grid) -> np.ndarray:
+    """The voxels `[k, j, i]` of `image` on `grid`, linear, as float32.
+
+    Some slices at a time, so that never all of them are held that were resampled in their plane only.
+    """
+    columns, rows, slices = _axis_weights(image, grid)
+    array = sitk.GetArrayViewFromImage(image)
+    resampled = np.empty(grid.size[::-1], np.float32)
+    for start in range(0, len(resampled), _SLICES_AT_A_TIME):
+        target, weights = (whole[start : start + _SLICES_AT_A_TIME] for whole in (resampled, slices))
+        first, last = weights.indices.min(), weights.indices.max() + 1
+        in_plane = np.empty((last - first, *target.shape[1:]), np.float32)
+        for source, plane in zip(array[first:last], in_plane, strict=True):
+            plane[:] = (columns @ (rows @ source.astype(np.float32)).T).T
+        target[:] = (weights[:, first:last] @ in_plane.reshape(len(in_plane), -1)).reshape(target.shape)
     return resampled
 
 
