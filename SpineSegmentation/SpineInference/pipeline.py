@@ -46,7 +46,7 @@ from .prediction.planes import finest_first, packages_to_run, plane_weights
 from .prediction.region import Region, clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.whole_plane import add_prediction
-from .processors import available_processors
+from .processors import use_processors
 from .spine.column import find_column
 from .spine.level_recognition import Proposal, propose_levels
 from .spine.quality import needs_review
@@ -120,6 +120,7 @@ def segment(
     monitor = (monitor or Monitor()).collecting(notes)
     seconds = _Stopwatch()
 
+    threads = use_processors(options.threads)
     check_geometry(scan)
     if reference is not None:
         check_reference(reference, scan)
@@ -221,7 +222,6 @@ def segment(
         monitor.progress("measuring", 0, 1)
         bodies, discs, partial = (column.bodies, column.discs, column.partial) if column else (None, [], set())
         structures = [*discs, *recipe.structures.values()]
-        threads = options.threads or available_processors()
         measurements = measure(labels, bodies, partial, reference, structures, column and column.qualities, threads)
         slices = None if reference is None else dice_per_slice(labels, reference)
         has_scale = placement is None or placement.has_scale

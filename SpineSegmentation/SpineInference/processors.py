@@ -2,9 +2,11 @@
 
 import math
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
-_CGROUP = Path("/sys/fs/cgroup")
+_CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def available_processors() -> int:
@@ -13,17 +15,64 @@ def available_processors() -> int:
     At least 1. A quota of 2.5 processors counts as 3.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _container_quota(_CGROUP)
+    quota = _container_quota(_CGROUPS, _OWN_CGROUPS)
     return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
 
 
-def _container_quota(root: Path) -> float | None:
-    """Processors that the control group mounted at `root` grants (version 2, else 1); None without a limit."""
+def use_processors(threads: int | None = None) -> int:
+    """Let ITK use no more than so many threads from now on, `available_processors` by default; returns their number.
+
+    By itself ITK takes those of the whole computer, whatever a container grants.
+    """
+    import SimpleITK as sitk  # not before there is something to do
+
+    threads = threads or available_processors()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    return threads
+
+
+def use_one_thread_for_algebra() -> None:
+    """Keep numpy, which must not be imported yet, from starting a thread for each processor of the computer.
+
+    There is no product of matrices here that is large enough for several.
+    """
+    for name in _BLAS_THREADS:
+        os.environ.setdefault(name, "1")
+
+
+def _container_quota(mount: Path, own: Path) -> float | None:
+    """Processors that the control groups of this process grant, the strictest of all above it; None without a limit.
+
+    `mount` is where the groups are (version 2, or 1), and the file `own` lists those of this process.
+    """
+    quotas = [quota for group in _groups(mount, own) if (quota := _quota_of(group)) is not None]
+    return min(quotas, default=None)
+
+
+def _groups(mount: Path, own: Path) -> Iterator[Path]:
+    """The folders of the groups that may limit this process, those of version 1 in the folder of their controller.
+
+    In a container `mount` shows its own group as the topmost one, and the paths in `own` need not lie below it.
+    """
+    yield from (mount, mount / "cpu")
     try:
-        quota, period = (root / "cpu.max").read_text("ascii").split()
+        lines = own.read_text("utf-8").splitlines()
+    except (OSError, ValueError):
+        return
+    for line in lines:
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        below = PurePosixPath(path.lstrip("/"))
+        yield from (mount / ("cpu" if controllers else "") / group for group in (below, *below.parents))
+
+
+def _quota_of(group: Path) -> float | None:
+    try:
+        quota, period = (group / "cpu.max").read_text("ascii").split()
     except (OSError, ValueError):
         try:
-            quota, period = ((root / "cpu" / f"cpu.cfs_{part}_us").read_text("ascii") for part in ("quota", "period"))
+            quota, period = ((group / f"cpu.cfs_{part}_us").read_text("ascii") for part in ("quota", "period"))
         except (OSError, ValueError):
             return None
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from ..anatomy import DISC_CODE
 from ..errors import Cancelled, NotAScan, SpineError
+from ..processors import use_one_thread_for_algebra
 from .display import Display
 from .postprocessing_options import add_postprocessing, postprocessing_of
 from .streams import unread_output_allowed
@@ -54,6 +55,7 @@ Not for clinical use.
 
 def main(arguments: Sequence[str] | None = None, run: Callable | None = None) -> int:
     """Do what the command line asks for; returns the exit code. `run` stands in for `runner.Runner().run`."""
+    use_one_thread_for_algebra()
     with unread_output_allowed():
         return _main(_parse(arguments), run)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..files.result_folder import RECORD_SUFFIX
 from ..memory import enough_memory
 from ..monitor import Monitor
-from ..processors import available_processors
+from ..processors import use_processors
 from .record import Record
 from .requests import Request
 
@@ -48,8 +48,6 @@ class Runner:
     def _run(self, request: Request, monitor: Monitor) -> WrittenResult:
         started = time.perf_counter()
         # Everything heavy is imported here, and not before there is something to do.
-        import SimpleITK as sitk
-
         from ..engines.engine_cache import EngineCache
         from ..files.dicom_seg import check_source
         from ..files.reading import read_labels, read_volume
@@ -58,7 +56,7 @@ class Runner:
         from .results import write_result
 
         options = request.options
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads or available_processors())
+        use_processors(options.threads)
         models = open_set(options.model)
         notes: list[str] = []
         scan = read_volume(request.input, monitor.collecting(notes))
