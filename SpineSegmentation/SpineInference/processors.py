@@ -60,7 +60,7 @@ def _groups(mount: Path, own: Path) -> Iterator[Path]:
     except (OSError, ValueError):
         return
     for line in lines:
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers and "cpu" not in controllers.split(","):
             continue
         below = PurePosixPath(path.lstrip("/"))

@@ -22,7 +22,6 @@ from itertools import product
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
-from scipy.optimize import linear_sum_assignment
 
 FOUND_IOU = 0.5
 """A reference instance is found when the predicted one that it is matched with has a larger intersection over union."""
@@ -88,6 +87,8 @@ def match_instances(prediction: Labels, reference: Labels, rows: slice | None = 
     `rows` are the indices along the first axis that can be judged: what was predicted with its centre of mass
     elsewhere is never false. All, where it is None.
     """
+    from scipy.optimize import linear_sum_assignment  # takes a fifth of a second, and is for references only
+
     prediction, reference = layers_of(prediction), layers_of(reference)
     sizes, true_sizes = (np.bincount(np.concatenate([x.ravel() for x in layers])) for layers in (prediction, reference))
     values, true_values = (1 + np.flatnonzero(counts[1:]) for counts in (sizes, true_sizes))
