@@ -23,6 +23,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..volume.boxes import bounding_box
+
 FOUND_IOU = 0.5
 """A reference instance is found when the predicted one that it is matched with has a larger intersection over union."""
 
@@ -73,12 +75,17 @@ Places = dict[int, tuple[np.ndarray, tuple[slice, ...]]]
 
 def find_labels(labels: Labels) -> Places:
     """For each value above 0 the label map that holds it, and the smallest box around it there."""
-    return {
-        value: (layer, box)
-        for layer in layers_of(labels)
-        for value, box in enumerate(ndimage.find_objects(layer), start=1)
-        if box is not None
-    }
+    places = {}
+    for layer in layers_of(labels):
+        around = bounding_box(layer) or (slice(0, 1),) * layer.ndim
+        for value, box in enumerate(ndimage.find_objects(layer[around]), start=1):
+            if box is not None:
+                shifted = (
+                    slice(side.start + first.start, side.stop + first.start)
+                    for side, first in zip(box, around, strict=True)
+                )
+                places[value] = layer, tuple(shifted)
+    return places
 
 
 def match_instances(prediction: Labels, reference: Labels, rows: slice | None = None) -> Matching:

@@ -43,7 +43,9 @@ def to_scan_grid(
     if not same_grid(inside, grid):
         classes = np.where(labels > 0, classes[box], 0)
         inside = _refined(labels, classes, partial(fusion.margin, box=box), fusion.border, on_axes_of_scan, grid)
-    return sitk.Paste(whole, inside, inside.GetSize(), [0, 0, 0], start)
+    x, y, z = (slice(first, first + count) for first, count in zip(start, inside.GetSize(), strict=True))
+    whole[x, y, z] = inside  # in place, where a filter would make another volume
+    return whole
 
 
 def _refined(

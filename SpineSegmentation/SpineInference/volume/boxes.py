@@ -6,15 +6,19 @@ Box = tuple[slice, ...]
 
 
 def bounding_box(mask: np.ndarray, margin: int | tuple[int, ...] = 0) -> Box | None:
-    """The smallest box that holds the true voxels of `mask`, or None when there are none.
+    """The smallest box that holds the voxels of `mask` (or of a label map) that are not 0, or None without any.
 
     The box is widened by `margin` voxels (one number, or one per axis) as far as the array reaches.
     """
     margins = (margin,) * mask.ndim if isinstance(margin, int) else margin
-    box = []
-    for axis, width in enumerate(margins):
-        occupied = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+    box = [slice(None)] * mask.ndim
+    for axis in range(mask.ndim):  # each time within the box so far
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        occupied = np.flatnonzero(mask[tuple(box)].any(axis=others))
         if not len(occupied):
             return None
-        box.append(slice(max(0, int(occupied[0]) - width), min(mask.shape[axis], int(occupied[-1]) + 1 + width)))
-    return tuple(box)
+        box[axis] = slice(int(occupied[0]), int(occupied[-1]) + 1)
+    return tuple(
+        slice(max(0, side.start - width), min(length, side.stop + width))
+        for side, width, length in zip(box, margins, mask.shape, strict=True)
+    )
