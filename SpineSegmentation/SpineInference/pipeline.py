@@ -63,7 +63,7 @@ from .volume.geometry import (
 from .volume.preprocessing import normalised, on_working_grid
 from .volume.slice_placement import placed
 
-LOOKED_AT_AGAIN = 100_000_000
+LOOKED_AT_AGAIN = 32_000_000
 """Voxels that a scan may have, shown twice as large, to be looked at so where nothing was seen before: bodies that
 cannot be seen as they are lie in small children, whose scans are small."""
 COLUMN_ENDS_MM = 8.0

@@ -54,7 +54,7 @@ def main() -> int:
                 name: _measure("naive", common | {"slices": slices, "at_model_spacing": at_model_spacing})
                 for name, at_model_spacing in (("naive, slices as they are", False), ("naive, resampled", True))
             }
-            others = naive | (_nnunet(options, folder) if device == "cpu" else {})
+            others = naive | (_nnunet(options, slices, folder) if device == "cpu" else {})
             _report(others | {"pipeline": ours}, slices)
             results.append({"device": device, "naive_slices_per_plane": slices} | others | {"pipeline": ours})
     if load and load > BUSY:
@@ -79,7 +79,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=DEFAULT_MODEL, help="set of the catalog, or package (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="processor threads of both (%(default)s)")
-    parser.add_argument("--full", action="store_true", help="let the naive loop compute every slice")
+    parser.add_argument("--full", action="store_true", help="let the others compute every slice")
     parser.add_argument("--naive-slices", type=int, default=8, metavar="N", help="else so many a plane (%(default)s)")
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 240), help="voxels of the volume")
     parser.add_argument("--seed", type=int, default=1, help="of the phantom (%(default)s)")
@@ -104,12 +104,12 @@ def _run(arm: str, arguments: dict) -> dict:
     return _told_by(sys.executable, "arms.py", json.dumps({"arm": arm} | arguments))
 
 
-def _nnunet(options: argparse.Namespace, folder: str) -> dict[str, dict]:
+def _nnunet(options: argparse.Namespace, slices: int | None, folder: str) -> dict[str, dict]:
     """The arms of nnU-Net by their names, of one plane; none where it was not asked for."""
-    arms = {}
+    arms, some = {}, ["--slices", str(slices)] if slices else []
     for name, mirroring in (("nnU-Net", []), ("nnU-Net, mirroring", ["--mirroring"])) if options.nnunet else ():
         _say(f"Running {name} ...")
-        arms[name] = _told_by(options.nnunet, "nnunet.py", folder, "--threads", str(options.threads), *mirroring)
+        arms[name] = _told_by(options.nnunet, "nnunet.py", folder, "--threads", str(options.threads), *mirroring, *some)
     return arms
 
 
@@ -122,7 +122,7 @@ def _told_by(python: str, script: str, *arguments: str) -> dict:
 def _report(evaluation_rows: dict[str, dict], slices: int | None) -> None:
     ours = evaluation_rows["pipeline"]
     how = f"extrapolated from {slices} slices per plane" if slices else "every slice"
-    print(f"\n{ours['device']}; naive loops: {how}\n")
+    print(f"\n{ours['device']}; the others: {how}\n")
     print(" " * 24 + "".join(f"{name:>32}" for name in evaluation_rows))
 
     def row(title: str, cell: Callable[[dict], str]) -> None:
@@ -132,7 +132,7 @@ def _report(evaluation_rows: dict[str, dict], slices: int | None) -> None:
         row(title, lambda arm, key=key: f"{arm[key]:.1f} ({arm[key] / ours[key]:.1f} x)")
     row("slices per second", lambda arm: f"{arm['slices'] / arm['wall_seconds']:.2f}")
     peak = "peak_megabytes"
-    row("peak memory, MB", lambda arm: f"{arm[peak]:.0f} ({arm[peak] / ours[peak]:.1f} x)")
+    row("peak memory, MB", lambda arm: f"{arm[peak]:.0f} ({arm[peak] / ours[peak]:.1f} x)" if peak in arm else "-")
     row("Dice", lambda arm: f"{arm['dice']:.4f}" if "dice" in arm else "-")
     if ours["warm_wall_seconds"]:
         print(f"The pipeline's second scan: {ours['warm_wall_seconds']:.1f} seconds")

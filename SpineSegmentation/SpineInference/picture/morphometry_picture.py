@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from ..files.atomic import atomic
 from ..measuring.morphometry.measure import Measure
 from ..measuring.morphometry.tables import RESEARCH_USE, value_text
-from ..volume.geometry import canonical
+from ..volume.geometry import Grid, oriented_view
 from ..volume.slice_placement import placed
 from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
 from .views import View, make_views
@@ -77,7 +77,7 @@ def draw_morphometry(scan: sitk.Image, result: "Result", name: str) -> Canvas:
     has_scale = result.placement is None or result.placement.has_scale
     axes = canvas.view(Rectangle(MARGIN, TOP, width, height), view, bodies, scale_bar=has_scale)
     if view.plane == "sagittal":
-        _draw_lines(axes, view, result.morphometry, grid, canonical(scan), scan)
+        _draw_lines(axes, view, result.morphometry, grid, oriented_view(scan)[1], scan)
     _draw_tables(canvas, MARGIN + width + GAP, result.morphometry)
     return canvas
 
@@ -87,13 +87,13 @@ def _draw_lines(
     view: View,
     measures: Sequence[Measure],
     grid: sitk.Image,
-    shown: sitk.Image,
+    shown: Grid,
     scan: sitk.Image,
 ) -> None:
     def at(point: tuple[float, float, float]) -> tuple[float, float]:
         # A single slice is shown where it was placed, and its measures are in its own coordinates.
         index = grid.TransformPhysicalPointToContinuousIndex(point)
-        index = shown.TransformPhysicalPointToContinuousIndex(scan.TransformContinuousIndexToPhysicalPoint(index))
+        index = shown.index_of(scan.TransformContinuousIndexToPhysicalPoint(index))
         row, column = (index[2 - axis] + 0.5 - first for axis, first in zip(view.axes, view.first, strict=True))
         return column * view.pixel_mm[1], row * view.pixel_mm[0]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
-from ..volume.geometry import PLANES, SLICE_AXIS, canonical, spacing_ipl
+from ..measuring.matching import find_labels
+from ..volume.geometry import PLANES, SLICE_AXIS, oriented_view
 
 AROUND_MM = (22.0, 55.0, 55.0)
 """How much of the scan is shown around the bodies along I, P and L: enough to know where one is."""
@@ -46,11 +46,9 @@ def make_views(scan: sitk.Image, labels: sitk.Image, partial: set[int]) -> list[
 
     A plane in which the scan is a single row or column is left out. `partial`: bodies that the axial view avoids.
     """
-    spacing = spacing_ipl(canonical_scan := canonical(scan))
-    grey = sitk.GetArrayViewFromImage(canonical_scan)
-    canonical_labels = canonical(labels)
-    values = sitk.GetArrayViewFromImage(canonical_labels)
-    boxes = {value: box for value, box in enumerate(ndimage.find_objects(values), start=1) if box is not None}
+    (grey, grid), (values, _) = oriented_view(scan), oriented_view(labels)
+    spacing = tuple(reversed(grid.spacing))
+    boxes = {value: box for value, (_, box) in find_labels(values).items()}
     index, shown = _slice_indices(values, boxes, partial)
     around = dict.fromkeys(PLANES, _surroundings(list(boxes.values()), AROUND_MM, grey.shape, spacing))
     if shown is not None:
