@@ -11,6 +11,7 @@ volumes keep their direction cosines: each axis is named after the anatomical ax
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,25 +96,30 @@ def reorient(image: sitk.Image, orientation: str) -> sitk.Image:
 def oriented_view(image: sitk.Image, orientation: str = _CANONICAL) -> tuple[np.ndarray, "Grid"]:
     """What `reorient` makes of a 3D `image`, without a copy: its voxels `[k, j, i]`, and where they lie.
 
-    The array is not to be changed, and is there as long as the image is. SimpleITK's filter says what to do with one
-    voxel; numpy does it with all of them at once.
+    The array is not to be changed, and is there as long as the image is.
+    """
+    return _oriented(sitk.GetArrayViewFromImage(image), Grid.of(image), orientation)
+
+
+def _oriented(array: np.ndarray, grid: "Grid", orientation: str) -> tuple[np.ndarray, "Grid"]:
+    """A view of the `array` on `grid`, and where it lies; components stay last.
+
+    SimpleITK's filter says what to do with one voxel; numpy does it with all of them at once.
     """
     orient = sitk.DICOMOrientImageFilter()
     orient.SetDesiredCoordinateOrientation(orientation)
-    corner = orient.Execute(image[:1, :1, :1])
+    voxel = _image_on(grid, np.zeros((1, 1, 1), np.uint8))
+    corner = orient.Execute(voxel)
     order, flipped = orient.GetPermuteOrder(), orient.GetFlipAxes()
     # Axes of arrays count backwards: x is the last one.
-    array = sitk.GetArrayViewFromImage(image)
-    components = range(3, array.ndim)  # they stay last
-    array = array.transpose([*(2 - axis for axis in reversed(order)), *components])
+    array = array.transpose([*(2 - axis for axis in reversed(order)), *range(3, array.ndim)])
     array = np.flip(array, [2 - axis for axis in range(3) if flipped[axis]])
     first = [0, 0, 0]
     for axis in range(3):
         if flipped[axis]:
-            first[order[axis]] = image.GetSize()[order[axis]] - 1
-    size = array.shape[2::-1]
-    origin = image.TransformIndexToPhysicalPoint(first)
-    return array, Grid(size, corner.GetSpacing(), origin, corner.GetDirection())
+            first[order[axis]] = grid.size[order[axis]] - 1
+    origin = voxel.TransformIndexToPhysicalPoint(first)
+    return array, Grid(array.shape[2::-1], corner.GetSpacing(), origin, corner.GetDirection())
 
 
 def _image_on(grid: "Grid", array: np.ndarray, has_components: bool = False) -> sitk.Image:
@@ -224,21 +230,33 @@ def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image
     return _image_on(grid, _on_grid(image, grid))
 
 
+def canonical_resampled(image: sitk.Image, grid: "Grid") -> sitk.Image:
+    """`canonical` of `image` on `grid` (linear), without another volume on the way."""
+    if same_grid(image, grid):
+        return canonical(image)
+    array, oriented = _oriented(_on_grid(image, grid), grid, _CANONICAL)
+    return _image_on(oriented, np.ascontiguousarray(array))
+
+
 def _on_grid(image: sitk.Image, grid: Grid) -> np.ndarray:
-    """The voxels `[k, j, i]` of `image` on `grid`, linear, as float32.
+    """The voxels `[k, j, i]` of `image` on `grid`, linear, as float32; in as many threads as ITK may use.
 
     Some slices at a time, so that never all of them are held that were resampled in their plane only.
     """
     columns, rows, slices = _axis_weights(image, grid)
     array = sitk.GetArrayViewFromImage(image)
     resampled = np.empty(grid.size[::-1], np.float32)
-    for start in range(0, len(resampled), _SLICES_AT_A_TIME):
+
+    def resample_some(start: int) -> None:
         target, weights = (whole[start : start + _SLICES_AT_A_TIME] for whole in (resampled, slices))
         first, last = weights.indices.min(), weights.indices.max() + 1
         in_plane = np.empty((last - first, *target.shape[1:]), np.float32)
         for source, plane in zip(array[first:last], in_plane, strict=True):
             plane[:] = (columns @ (rows @ source.astype(np.float32)).T).T
         target[:] = (weights[:, first:last] @ in_plane.reshape(len(in_plane), -1)).reshape(target.shape)
+
+    with ThreadPoolExecutor(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()) as pool:
+        list(pool.map(resample_some, range(0, len(resampled), _SLICES_AT_A_TIME)))
     return resampled
 
 

@@ -4,7 +4,7 @@ import SimpleITK as sitk
 
 from ..monitor import Monitor
 from ..specs import IntensityRule
-from .geometry import canonical, resample, working_grid
+from .geometry import canonical_resampled, working_grid
 from .intensity import normalise
 
 
@@ -27,7 +27,7 @@ def on_working_grid(
     The bias field is estimated after the resampling: it is smooth, so nothing is lost, and it costs a fraction.
     """
     monitor = monitor or Monitor()
-    working = canonical(resample(image, working_grid(image, spacing_mm)))
+    working = canonical_resampled(image, working_grid(image, spacing_mm))
     monitor.check()
     if bias_correction:
         from .bias_field import correct_bias_field
