@@ -13,12 +13,15 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import sparse
 
 from ..errors import SpineError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array  # what reads a header need not wait for it
 
 PLANES = ("sagittal", "coronal", "axial")
 SLICE_AXIS = {"sagittal": 2, "coronal": 1, "axial": 0}
@@ -260,12 +263,14 @@ def _on_grid(image: sitk.Image, grid: Grid) -> np.ndarray:
     return resampled
 
 
-def _axis_weights(image: sitk.Image, grid: Grid) -> list[sparse.csr_array]:
+def _axis_weights(image: sitk.Image, grid: Grid) -> list["csr_array"]:
     """For x, y and z the weights [voxels of `grid`, voxels of `image`] of the voxels along that axis.
 
     Each is a mean weighted by a triangle as wide as the coarser voxels: with a half-width of one voxel of the image
     this is linear interpolation; wider, it also keeps fine detail from aliasing.
     """
+    from scipy.sparse import csr_array
+
     first = image.TransformPhysicalPointToContinuousIndex(grid.origin)
     weights = []
     for start, voxels, old, wanted, new in zip(
@@ -273,7 +278,7 @@ def _axis_weights(image: sitk.Image, grid: Grid) -> list[sparse.csr_array]:
     ):
         positions = np.clip(start + np.arange(wanted) * new / old, 0, voxels - 1)
         dense = np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(voxels)) / max(1.0, new / old))
-        weights.append(sparse.csr_array((dense / dense.sum(axis=1, keepdims=True)).astype(np.float32)))
+        weights.append(csr_array((dense / dense.sum(axis=1, keepdims=True)).astype(np.float32)))
     return weights
 
 

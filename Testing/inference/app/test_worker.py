@@ -250,6 +250,30 @@ def test_bad_request_imports_nothing_heavy(request_line):
     assert not modules & {"SimpleITK", "scipy", "torch", "onnxruntime", "matplotlib"}
 
 
+FIRST_PROGRESS = """
+import os
+from SpineInference.app import worker
+from SpineInference.app.runner import Runner
+
+def run(request, monitor):
+    told = monitor.progress
+    def progress(*what):
+        told(*what)
+        os.write(2, " ".join(sys.modules).encode())
+        os._exit(0)
+    monitor.progress = progress
+    return Runner().run(request, monitor)
+"""
+
+
+def test_first_progress_waits_for_nothing_heavy(request_line):
+    client = Client(FIRST_PROGRESS, stderr=subprocess.PIPE)
+    client.send(request_line())
+    assert client.event("progress")["stage"] == "reading"
+    modules = set(client.process.stderr.read().split())
+    assert "SpineInference.app.runner" in modules and not modules & {"numpy", "SimpleITK", "scipy", "openvino"}
+
+
 def test_unexpected_failure_carries_its_traceback(request_line, tmp_path):
     client = Client(OBEDIENT)
     client.send(request_line(model="breaks"))
