@@ -31,7 +31,7 @@ SAME_SPACING = 0.15
 """Spacings that differ by less than this fraction are taken as equal: resampling would cost more than it gives."""
 
 _CANONICAL = "LPI"
-_SLICES_AT_A_TIME = 32
+_SLICES_AT_A_TIME = 16
 _SHEARED = 1e-3
 """How much the products of direction cosines may differ from those at right angles, in whatever file they stand."""
 
