@@ -304,3 +304,12 @@ def test_who_wants_all_of_a_scan_gets_all_of_it(models, monkeypatch, whole):
     scan = scan if whole else scan[middle : middle + 1, :, :]
     options = SegmentationOptions(planes=("sagittal",), restrict_to_spine=not whole)
     assert len(segment(scan, models, options).segments) == BODIES
+
+
+@pytest.mark.parametrize(("most_voxels", "looks"), [(10**9, 2), (1000, 1)])
+def test_large_scan_without_a_spine_is_not_looked_at_again(models, monkeypatch, most_voxels, looks):
+    sizes = []
+    monkeypatch.setattr("SpineInference.pipeline.find_region", lambda image, *_: sizes.append(image.GetSize()))
+    monkeypatch.setattr("SpineInference.pipeline.LOOKED_AT_AGAIN", most_voxels)
+    assert segment(column().scan, models, SegmentationOptions(planes=("sagittal",))).segments == []
+    assert len(sizes) == looks
