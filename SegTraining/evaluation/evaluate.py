@@ -25,6 +25,7 @@ from SpineInference.volume.geometry import PLANES, canonical
 
 from ..config.data import Label
 from ..data.datasets import Case
+from ..data.targets import numbers_of_vertebrae
 from ..export.package import package
 from .bodies import BodyCount, score_bodies
 from .body_summary import body_summaries
@@ -145,12 +146,13 @@ class _Scores:
             bodies, count = score_bodies(prediction.instances, prediction.bodies, reference)
             self.bodies += [BodyRow(case.dataset.name, case.name, case.patient, planes, body) for body in bodies]
         along = (planes,) if planes in PLANES else PLANES
-        rows = []
+        rows, vertebrae = [], numbers_of_vertebrae(self._labels)
         for value, (label, score) in enumerate(zip(self._labels, scores, strict=True), start=1):
             if label.name in case.dataset.unlabelled:
                 continue
             names = (case.name, case.patient, case.dataset.name, planes, label.name)
-            rows.append(Row(*names, prediction.seconds, score, count, prediction.failure))
+            bodies_of_label = count if value in vertebrae else BodyCount()
+            rows.append(Row(*names, prediction.seconds, score, bodies_of_label, prediction.failure))
             place = {"case": case.name, "planes": planes, "label": label.name}
             self._slices += [place | asdict(s) for s in score_slices(prediction.classes, reference, along, value)]
         grey = sitk.GetArrayFromImage(canonical(scan))
