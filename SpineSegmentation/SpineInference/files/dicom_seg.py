@@ -18,6 +18,7 @@ from .atomic import atomic
 from .dicom import SOURCE_KEY
 
 if TYPE_CHECKING:
+    from highdicom.seg import Segmentation
     from pydicom.dataset import Dataset
 
 _CATEGORY = ("123037004", "SCT", "Anatomical Structure")
@@ -45,11 +46,16 @@ def check_source(scan: sitk.Image) -> None:
             )
 
 
-def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.Image, path: Path | str) -> None:
+def write_dicom_seg(
+    labels: sitk.Image, segments: Sequence[Segment], scan: sitk.Image, path: Path | str
+) -> "Segmentation":
     """Write `labels`, on the grid of `scan` as it was read, as a binary segmentation with a segment for each of
-    `segments`. It refers to every image of the series. Raises SpineError."""
+    `segments`, numbered from 1 in their order. It refers to every image of the series. Returns what was written.
+
+    Raises SpineError."""
     import highdicom
     import pydicom
+    from highdicom.color import CIELabColor
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom.sr.coding import Code
 
@@ -73,6 +79,7 @@ def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.
             segmented_property_type=Code(segment.code, "SCT", segment.meaning),
             algorithm_type="AUTOMATIC",
             algorithm_identification=algorithm,
+            display_color=CIELabColor.from_rgb(*segment.colour),
         )
         for number, segment in enumerate(segments, start=1)
     ]
@@ -99,3 +106,4 @@ def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.
         ) from error
     with atomic(path) as temporary:
         result.save_as(temporary)
+    return result
