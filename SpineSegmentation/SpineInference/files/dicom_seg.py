@@ -32,7 +32,7 @@ def check_source(scan: sitk.Image) -> None:
     if not scan.HasMetaDataKey(SOURCE_KEY):
         raise SpineError(
             "a DICOM segmentation belongs to a DICOM series, but the scan is none, or does not say how it lies in the "
-            "body: choose another format."
+            "body: choose another format, and no structured report."
         )
     import pydicom
 
@@ -42,7 +42,7 @@ def check_source(scan: sitk.Image) -> None:
         if missing:
             raise SpineError(
                 f"{file}: a DICOM segmentation refers to the series by identifiers that its header lacks "
-                f"({', '.join(missing)}): choose another format."
+                f"({', '.join(missing)}): choose another format, and no structured report."
             )
 
 
@@ -102,7 +102,8 @@ def write_dicom_seg(
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SpineError(
-            f"the headers of the series lack what a DICOM segmentation needs ({error}): choose another format."
+            f"the headers of the series lack what a DICOM segmentation needs ({error}): choose another format, and no "
+            "structured report."
         ) from error
     with atomic(path) as temporary:
         result.save_as(temporary)

@@ -77,19 +77,16 @@ def draw_morphometry(scan: sitk.Image, result: "Result", name: str) -> Canvas:
     has_scale = result.placement is None or result.placement.has_scale
     axes = canvas.view(Rectangle(MARGIN, TOP, width, height), view, bodies, scale_bar=has_scale)
     if view.plane == "sagittal":
-        _draw_lines(axes, view, result.morphometry, grid, canonical(scan), scan)
+        draw_lines(axes, view, result.morphometry, grid, scan)
     _draw_tables(canvas, MARGIN + width + GAP, result.morphometry)
     return canvas
 
 
-def _draw_lines(
-    axes: "Axes",
-    view: View,
-    measures: Sequence[Measure],
-    grid: sitk.Image,
-    shown: sitk.Image,
-    scan: sitk.Image,
-) -> None:
+def draw_lines(axes: "Axes", view: View, measures: Sequence[Measure], grid: sitk.Image, scan: sitk.Image) -> None:
+    """Draw the endplates, slips and ends of curves of `measures` over a sagittal `view` of the `scan`, which was placed
+    where a single slice lies. `grid` is the scan as it was read, whose coordinates the measures have."""
+    shown = canonical(scan)
+
     def at(point: tuple[float, float, float]) -> tuple[float, float]:
         # A single slice is shown where it was placed, and its measures are in its own coordinates.
         index = grid.TransformPhysicalPointToContinuousIndex(point)

@@ -16,7 +16,7 @@ from ..files.atomic import atomic
 from ..files.dicom import SOURCE_KEY
 from ..pipeline import Result
 from .sr_codes import PRIVATE, Coded
-from .sr_groups import Group, Number, groups_of
+from .sr_groups import Number, groups_of
 
 if TYPE_CHECKING:
     from highdicom.sr import (

@@ -1,8 +1,8 @@
 """Codes of measures, units and places in a structured report: (value, scheme, meaning).
 
-SNOMED CT (SCT), DICOM (DCM) and UCUM where these have a code that says exactly what was measured; else a code of our own
-in the scheme `PRIVATE`, whose value is the name of the measure without underscores, most often the 16 letters that every
-reader shows.
+SNOMED CT (SCT), DICOM (DCM) and UCUM where these have a code that says exactly what was measured; else a code of our
+own in the scheme `PRIVATE`, whose value is the name of the measure without underscores, most often the 16 letters that
+every reader shows.
 """
 
 import re
@@ -20,7 +20,11 @@ EXPECTED_DICE: Coded = ("expecteddice", PRIVATE, "Expected Dice coefficient")
 RESERVATION: Coded = ("reservation", PRIVATE, "Reservation")
 NOT_MEASURED: Coded = ("notmeasured", PRIVATE, "Not measured")
 
-_NAMES: dict[str, Coded] = {"coronal_cobb": ("285285000", "SCT", "Cobb angle")}
+_NAMES: dict[str, Coded] = {
+    "coronal_cobb": ("285285000", "SCT", "Cobb angle"),
+    "disc_volume": VOLUME,
+    "canal_area": AREA,
+}
 _UNITS: dict[str, Coded] = {
     "mm": ("mm", "UCUM", "mm"),
     "mm2": ("mm2", "UCUM", "mm2"),
