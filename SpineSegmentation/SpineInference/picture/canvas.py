@@ -4,7 +4,6 @@ A thin layer over matplotlib without pyplot: no window, no global state, any thr
 """
 
 import io
-import io
 import math
 import warnings
 from dataclasses import dataclass
@@ -63,14 +62,6 @@ class Canvas:
             warnings.simplefilter("ignore")  # a letter that the font lacks is shown as a box
             # Level 3 is three times faster than the usual 6, for a file that is hardly larger.
             self.figure.savefig(path, format="png", facecolor=BACKGROUND, pil_kwargs={"compress_level": 3})
-
-    def jpeg(self, scale: float = 1.0) -> bytes:
-        """The picture as JPEG, `scale` times as large."""
-        file = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self.figure.savefig(file, format="jpeg", facecolor=BACKGROUND, dpi=scale * DOTS_PER_INCH)
-        return file.getvalue()
 
     def jpeg(self, scale: float = 1.0) -> bytes:
         """The picture as JPEG, `scale` times as large."""
