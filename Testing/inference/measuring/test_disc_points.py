@@ -90,4 +90,4 @@ def test_values_are_those_of_sct(above, value):
 def test_discs_without_a_level_or_outside_have_no_voxel():
     grid = sitk.Image(10, 10, 10, sitk.sitkUInt8)
     points = [DiscPoint("1-2", numbered(1).label, (4, 5, 6), False), DiscPoint("L1-L2", 20, (4, 5, 60), False)]
-    assert not sitk.GetArrayViewFromImage(level_image(points, grid)).any()
+    assert not sitk.GetArrayFromImage(level_image(points, grid)).any()
