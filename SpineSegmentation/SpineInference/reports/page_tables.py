@@ -21,11 +21,10 @@ _SHORT = {
     "disc_height_index": "Height / bodies",
     "disc_volume": "Volume",
     "disc_signal": "Signal / fluid",
-    "canal_diameter": "Diameter",
-    "canal_area": "Area",
+    "canal_diameter": "Canal",
+    "canal_area": "Canal",
 }
-_UNITS = {"deg": "°", "mm2": "mm²", "mm3": "mm³"}
-_TITLES = {"body": "Vertebral bodies", "level": "Levels", "disc": "Discs", "canal": "Spinal canal"}
+_UNITS = {"deg": "°", "mm2": "mm²", "mm3": "cm³"}
 _SIGNS = "*†‡§¶#"
 """A letter behind a degree would be another unit."""
 _OF_ALL = {"narrowest_level"}
@@ -64,16 +63,16 @@ class Marks:
         return "".join(sign for mark, sign in self.signs.items() if mark in marks)
 
 
-def table_of(kind: str, measures: Sequence[Measure], marks: Marks, places: Sequence[str] = ()) -> Table:
-    """The table of all measures of a `kind`, with rows for `places` and for whatever else was measured."""
-    here = [measure for measure in measures if measure.kind == kind and measure.name not in _OF_ALL]
+def table_of(title: str, measures: Sequence[Measure], marks: Marks, places: Sequence[str] = ()) -> Table:
+    """The table of `measures`, with rows for `places` and for whatever else was measured."""
+    here = [measure for measure in measures if measure.name not in _OF_ALL]
     names = [name for name in DEFINITIONS if any(measure.name == name for measure in here)]
     found = {(measure.at, measure.name): measure for measure in here}
     rows = [
         (_short(at), [_cell(found.get((at, name)), marks) for name in names])
         for at in dict.fromkeys([*places, *(measure.at for measure in here)])
     ]
-    return Table(_TITLES[kind], [(_SHORT.get(name, DEFINITIONS[name].title), _unit(name)) for name in names], rows)
+    return Table(title, [(_SHORT.get(name, DEFINITIONS[name].title), _unit(name)) for name in names], rows)
 
 
 def curve_table(measures: Sequence[Measure], marks: Marks) -> Table | None:
@@ -106,7 +105,8 @@ def _cell(measure: Measure | None, marks: Marks, with_unit: bool = False) -> Cel
         return Cell("")
     text = value_text(measure)
     if isinstance(measure.value, float) and not with_unit:
-        text = text.split(" ")[0].rstrip("°")
+        is_volume = measure.definition.unit == "mm3"
+        text = f"{measure.value / 1000:.1f}" if is_volume else text.split(" ")[0].rstrip("°")
     return Cell("–" if measure.value is None else text, marks.of(measure.marks), _is_notable(measure))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from ..anatomy import DISC_OFFSET
+from ..anatomy import CANAL_LABEL, DISC_OFFSET
 from ..files.atomic import atomic
 from ..measuring.measurements import Measurements, StructureMeasurement, VertebraMeasurement
 from ..measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY
@@ -81,20 +81,26 @@ def write_report(scan: sitk.Image, result: Result, name: str, path: Path, thumbn
 
 
 def _tables(result: Result, marks: Marks) -> list[Table]:
-    """Bodies, levels, discs, canal and what else was found."""
+    """Bodies and levels with the canal behind them, discs, and what else was found."""
     measures, measured = result.morphometry, result.measurements
-    of_bodies = table_of("body", measures, marks, [row.level for row in measured.vertebrae])
-    tables = [_with_size(of_bodies, measured.vertebrae, result.partial, marks)]
-    tables += [table_of(kind, measures, marks) for kind in ("level", "disc", "canal")]
-    is_measured = {each.kind for each in measures}
-    others = [
-        row
-        for row in measured.structures
-        if row.centroid_lps_mm is not None and not (row.label > DISC_OFFSET and "disc" in is_measured)
+    bodies = [row.level for row in measured.vertebrae]
+    behind = [each for each in measures if each.kind == "canal"]
+    of_bodies = [each for each in measures if each.kind == "body"] + [each for each in behind if each.at in bodies]
+    of_levels = [each for each in measures if each.kind == "level"] + [each for each in behind if each.at not in bodies]
+    of_discs = [each for each in measures if each.kind == "disc"]
+    told = ({CANAL_LABEL} if behind else set()) | ({DISC_OFFSET} if of_discs else set())
+    others = [row for row in measured.structures if row.centroid_lps_mm and _family(row.label) not in told]
+    tables = [
+        _with_size(table_of("Vertebral bodies", of_bodies, marks, bodies), measured.vertebrae, result.partial, marks),
+        table_of("Levels", of_levels, marks),
+        table_of("Discs", of_discs, marks),
+        _with_size(Table("Other structures", [], [(row.level, []) for row in others]), others, result.partial, marks),
     ]
-    rows = [(row.level, []) for row in others]
-    tables.append(_with_size(Table("Other structures", [], rows), others, result.partial, marks))
     return [table for table in tables if table.rows and table.columns]
+
+
+def _family(label: int) -> int:
+    return DISC_OFFSET if label > DISC_OFFSET else label
 
 
 def _with_size(table: Table, rows: Sequence[Row], partial: set[int], marks: Marks) -> Table:

@@ -79,7 +79,7 @@ def test_grades_and_values_out_of_range_stand_out():
 
 def test_tables_show_what_cannot_be_told():
     marks = Marks()
-    table = table_of("body", small_measures(), marks, ["T12"])
+    table = table_of("Bodies", small_measures()[:3], marks, ["T12"])
     assert [name for name, _ in table.rows] == ["T12", "L1", "L2"]
     assert [cell.text for cell in table.rows[2][1]] == ["–", "0"] and table.rows[2][1][0].marks == "*"
     curves = curve_table(small_measures(), marks)
