@@ -27,8 +27,6 @@ _SHORT = {
 _UNITS = {"deg": "°", "mm2": "mm²", "mm3": "cm³"}
 _SIGNS = "*†‡§¶#"
 """A letter behind a degree would be another unit."""
-_OF_ALL = {"narrowest_level"}
-"""A word about the whole of a kind: no column of its own."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,10 @@ class Marks:
 
 def table_of(title: str, measures: Sequence[Measure], marks: Marks, places: Sequence[str] = ()) -> Table:
     """The table of `measures`, with rows for `places` and for whatever else was measured."""
-    here = [measure for measure in measures if measure.name not in _OF_ALL]
-    names = [name for name in DEFINITIONS if any(measure.name == name for measure in here)]
+    here = [measure for measure in measures if not _is_of_all(measure)]
+    # A narrow scan cuts off the canal at all levels.
+    told = {measure.name for measure in here if measure.value is not None or measure.kind != "canal"}
+    names = [name for name in DEFINITIONS if name in told]
     found = {(measure.at, measure.name): measure for measure in here}
     rows = [
         (_short(at), [_cell(found.get((at, name)), marks) for name in names])
@@ -79,7 +79,7 @@ def curve_table(measures: Sequence[Measure], marks: Marks) -> Table | None:
     """What belongs to no single place: a row for each, with its value, error and normal range."""
     rows = []
     for measure in measures:
-        if measure.kind != "curve" and measure.name not in _OF_ALL:
+        if not _is_of_all(measure):
             continue
         definition = measure.definition
         error = "" if measure.error is None else f"± {measure.error:.{measure.digits}f}"
@@ -98,6 +98,11 @@ def notable(measures: Sequence[Measure]) -> list[str]:
             title = measure.definition.title.removesuffix(" (suggested)")
             found.append(f"{measure.at}: {title} {value_text(measure)}" + " (unsure)" * bool(measure.marks))
     return found
+
+
+def _is_of_all(measure: Measure) -> bool:
+    """Whether a measure belongs to several levels together."""
+    return measure.kind == "curve" or " to " in measure.at
 
 
 def _cell(measure: Measure | None, marks: Marks, with_unit: bool = False) -> Cell:
