@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _CATEGORY = ("123037004", "SCT", "Anatomical Structure")
 _SERIES_NUMBER = 1000
 _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+_MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
+)
+"""Must be there (type 2), but anonymisation often removes them."""
 _MAKER = "SpineSegmentation"
 
 
@@ -36,14 +41,28 @@ def check_source(scan: sitk.Image) -> None:
         )
     import pydicom
 
+    needed = (*_IDENTIFIERS, "Modality")
     for file in json.loads(scan.GetMetaData(SOURCE_KEY))["files"]:
-        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_IDENTIFIERS))
-        missing = [name for name in _IDENTIFIERS if not header.get(name)]
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(needed))
+        missing = [name for name in needed if not header.get(name)]
         if missing:
             raise SpineError(
-                f"{file}: a DICOM segmentation refers to the series by identifiers that its header lacks "
+                f"{file}: a DICOM segmentation refers to the series by elements that its header lacks "
                 f"({', '.join(missing)}): choose another format, and no structured report."
             )
+
+
+def source_images(scan: sitk.Image, with_pixels: bool = True) -> "list[Dataset]":
+    """The files of a `scan` that `check_source` has accepted, in the order of its slices."""
+    import pydicom
+
+    files = json.loads(scan.GetMetaData(SOURCE_KEY))["files"]
+    images = [pydicom.dcmread(file, stop_before_pixels=not with_pixels) for file in files]
+    for image in images:
+        for name in _MAY_BE_EMPTY:
+            if name not in image:
+                setattr(image, name, "")
+    return images
 
 
 def write_dicom_seg(
@@ -54,18 +73,16 @@ def write_dicom_seg(
 
     Raises SpineError."""
     import highdicom
-    import pydicom
     from highdicom.color import CIELabColor
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom.sr.coding import Code
 
     check_source(scan)
-    source = json.loads(scan.GetMetaData(SOURCE_KEY))
-    images: list[Dataset] = [pydicom.dcmread(file) for file in source["files"]]
+    images = source_images(scan)
     array = sitk.GetArrayViewFromImage(labels)
     if len(images) == 1 and len(array) > 1:
         # The frames of one file were sorted along the slices: back to its own order.
-        array = array[np.argsort(source["order"])]
+        array = array[np.argsort(json.loads(scan.GetMetaData(SOURCE_KEY))["order"])]
     numbers = np.zeros(256, np.uint8)
     numbers[[segment.label for segment in segments]] = np.arange(1, len(segments) + 1)
     algorithm = highdicom.AlgorithmIdentificationSequence(

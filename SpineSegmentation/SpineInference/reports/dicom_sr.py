@@ -3,7 +3,6 @@
 Needs highdicom (the extra `dicom`), which is imported only where it is used.
 """
 
-import json
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import SimpleITK as sitk
 from .. import __version__
 from ..errors import SpineError
 from ..files.atomic import atomic
-from ..files.dicom import SOURCE_KEY
+from ..files.dicom_seg import source_images
 from ..pipeline import Result
 from .sr_codes import PRIVATE, Coded
 from .sr_groups import Number, groups_of
@@ -41,11 +40,9 @@ def write_dicom_sr(result: Result, segmentation: "Dataset", scan: sitk.Image, pa
     """Write the measures of `result` to `path`. They refer to the segments of `segmentation`, which
     `dicom_seg.write_dicom_seg` made of the same result, and to all images of the `scan`. Raises SpineError."""
     import highdicom
-    import pydicom
     from highdicom.sr import EnhancedSR, MeasurementReport
 
-    files = json.loads(scan.GetMetaData(SOURCE_KEY))["files"]
-    images = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+    images = source_images(scan, with_pixels=False)
     procedure = _PROCEDURES.get(images[0].get("Modality"), _OTHER_PROCEDURE)
     try:
         report = MeasurementReport(

@@ -70,3 +70,19 @@ def test_a_series_without_identifiers_is_refused(tmp_path):
         image.save_as(file)
     with pytest.raises(SpineError, match="FrameOfReferenceUID"):
         check_source(read_volume(str(folder)))
+
+
+def test_an_anonymised_series_is_accepted(tmp_path):
+    folder = small_series(tmp_path / "series")
+    for file in folder.iterdir():
+        image = pydicom.dcmread(file)
+        for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "AccessionNumber"):
+            delattr(image, name)
+        image.save_as(file)
+    scan = read_volume(str(folder))
+    array = np.zeros(sitk.GetArrayViewFromImage(scan).shape, np.uint8)
+    array[1:4, 2:8, 3:9] = LEVELS["L4"].label
+    labels = sitk.GetImageFromArray(array)
+    labels.CopyInformation(scan)
+    written = write_dicom_seg(labels, [LEVELS["L4"]], scan, tmp_path / "a.dcm")
+    assert written.PatientID == "" and highdicom.seg.segread(tmp_path / "a.dcm").number_of_segments == 1
