@@ -12,11 +12,12 @@ import SimpleITK as sitk
 from .. import __version__
 from ..files.atomic import atomic
 from ..files.dicom_seg import write_dicom_seg
-from ..files.markups import Point, write_points
+from ..files.markups import Point, write_curve, write_points
 from ..files.result_folder import PROGRAM, RECORD_SUFFIX, result_folder, sha256
 from ..files.writing import write_labelmap, write_segmentation
 from ..measuring.measurements import as_json, write_csv
 from ..measuring.morphometry import tables
+from ..measuring.morphometry.canal import canal_centreline
 from ..measuring.morphometry.disc_points import disc_points, level_image
 from ..monitor import Monitor
 from ..pipeline import Result
@@ -113,6 +114,8 @@ def _write_points(files: _Files, result: Result, monitor: Monitor) -> list[str]:
             write_labelmap(levels, files["level_points", "_disc_points.nii.gz"])
         else:
             monitor.note("There is no label map of disc points: it needs levels, and the vertebrae are only numbered.")
+    if centreline := canal_centreline(result.labels):
+        write_curve("Canal", centreline, files["canal_line", "_canal.mrk.json"])
     if derived := [point.at for point in points if point.of_bodies]:
         monitor.note(
             f"Not segmented: the discs {', '.join(derived)}. Their posterior tips are taken in the middle between the "
