@@ -53,7 +53,7 @@ PACKAGES = {
     "SpineInference": Package(
         "SpineSegmentation/SpineInference/**/*.py",
         BUNDLED,
-        BUNDLED | HEAVY - {"lightning"} | {"tqdm", "ray", "pydicom", "highdicom"},
+        BUNDLED | HEAVY - {"lightning"} | {"tqdm", "ray", "pydicom", "highdicom", "jinja2"},
     ),
     "SpineSegmentationLib": Package(
         "SpineSegmentation/SpineSegmentationLib/**/*.py",
@@ -263,6 +263,7 @@ LAYERS = {
         ["measuring"],
         ["pipeline"],
         ["picture"],
+        ["reports"],
         ["app"],
     ],
     "SpineSegmentationLib": [["__init__"], ["scene"], ["worker"], ["panel"], ["SelfTest"]],

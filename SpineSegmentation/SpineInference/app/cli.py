@@ -15,6 +15,7 @@ from ..anatomy import DISC_CODE
 from ..errors import Cancelled, NotAScan, SpineError
 from ..processors import use_one_thread_for_algebra
 from .display import Display
+from .output_options import add_outputs, outputs_of
 from .postprocessing_options import add_postprocessing, postprocessing_of
 from .streams import unread_output_allowed
 
@@ -34,11 +35,13 @@ examples:
   spine-segment picture.png -o results --spacing 0.7
   spine-segment folder-of-scans -o results --planes sagittal --device cpu
   spine-segment scan.nii.gz -o results --reference drawn.nii.gz --smooth 2 --remove-below 500
+  spine-segment dicom-folder -o results --sr --points
+  spine-segment archive -o results --report
   spine-segment archive -o shared/results --cluster head-node:6379 --threads 4
 
 For every scan OUT gets a folder named after it, with the label map (.nii.gz), the same as a segmentation for
 3D Slicer (.seg.nrrd), the measurements and the measures of the spine (.csv, .json), the centres of the bodies
-(.mrk.json), a record of the run (.json) and pictures (.png).
+(.mrk.json), a record of the run (.json) and pictures (.png), and what the options below add.
 The folder of an earlier run is replaced if its files have not been changed since; any other is refused.
 
 With --cluster each scan takes as many processor cores as it has --threads (default: up to 4), 4 GB of memory and, if
@@ -79,7 +82,9 @@ def _main(options: argparse.Namespace, run: Callable | None) -> int:
 
 def _segment_all(arguments: argparse.Namespace, run: Callable | None, display: Display) -> int:
     from ..models.catalog import open_set
+    from ..reports.batch_page import check_batch_page
     from .batch import found_in_folder, plan
+    from .batch_report import write_batch
     from .runner import Runner
 
     template = _request_template(arguments)
@@ -89,22 +94,28 @@ def _segment_all(arguments: argparse.Namespace, run: Callable | None, display: D
     if run is None:
         open_set(template.options.model)  # a mistake in its name is worth one sentence, not one for each scan
         run = Runner().run
+    batch_page = template.report and len(requests) > 1
+    if batch_page:
+        check_batch_page(Path(arguments.output))
+    problems = [str(failure) for failure in failures]
     exit_codes = [EXIT_BAD_INPUT] * len(failures)
     found = [request for request in requests if found_in_folder(request, arguments.scans)]
     if arguments.cluster:
-        exit_codes += _segment_on_cluster(requests, found, arguments.cluster, display)
+        exit_codes += _segment_on_cluster(requests, found, arguments.cluster, display, problems)
     else:
-        exit_codes += [_segment(request, request in found, run, display) for request in requests]
+        exit_codes += [_segment(request, request in found, run, display, problems) for request in requests]
     exit_codes = [code for code in exit_codes if code != _PASSED_OVER]
     if not exit_codes:
         display.error(f"{', '.join(arguments.scans)}: nothing in there is a scan.")
         return EXIT_BAD_INPUT
+    if batch_page:
+        display.line(f"Report of all scans: {write_batch(Path(arguments.output), problems)}")
     if len(exit_codes) > 1:
         display.line(f"{exit_codes.count(EXIT_OK)} of {len(exit_codes)} scans done.")
     return EXIT_UNEXPECTED if EXIT_UNEXPECTED in exit_codes else max(exit_codes)
 
 
-def _segment(request: "Request", found: bool, run: Callable, display: Display) -> int:
+def _segment(request: "Request", found: bool, run: Callable, display: Display, problems: list[str]) -> int:
     from .requests import check_request
 
     def work() -> "WrittenResult":
@@ -112,11 +123,11 @@ def _segment(request: "Request", found: bool, run: Callable, display: Display) -
         with display.scan(_title(request)) as monitor:
             return run(request, monitor)
 
-    return _attempt(request, found, work, display)
+    return _attempt(request, found, work, display, problems)
 
 
 def _segment_on_cluster(
-    requests: "Sequence[Request]", found: "Sequence[Request]", address: str, display: Display
+    requests: "Sequence[Request]", found: "Sequence[Request]", address: str, display: Display, problems: list[str]
 ) -> list[int]:
     from .batch import segment_on_cluster
     from .cluster import connected
@@ -128,7 +139,8 @@ def _segment_on_cluster(
             check_request(request)
             sound[_title(request)] = request
         except SpineError as error:
-            display.error(_sentence(request, error))
+            problems.append(_sentence(request, error))
+            display.error(problems[-1])
             exit_codes.append(EXIT_BAD_INPUT)
     if sound:
         with display.scan("cluster") as monitor, connected(address) as cluster:
@@ -136,12 +148,15 @@ def _segment_on_cluster(
                 for note in finished.notes:
                     display.note(f"{finished.name}: {note}")
                 request = sound[finished.name]
-                exit_codes.append(_attempt(request, request in found, finished.outcome, display))
+                exit_codes.append(_attempt(request, request in found, finished.outcome, display, problems))
     return exit_codes
 
 
-def _attempt(request: "Request", found: bool, work: "Callable[[], WrittenResult]", display: Display) -> int:
-    """Do the work for one request; whatever goes wrong with it is told and does not stop the others.
+def _attempt(
+    request: "Request", found: bool, work: "Callable[[], WrittenResult]", display: Display, problems: list[str]
+) -> int:
+    """Do the work for one request; whatever goes wrong with it is told, kept among the `problems`, and does not stop
+    the others.
 
     `found`: in a folder, where what is no scan is passed over.
     """
@@ -151,13 +166,15 @@ def _attempt(request: "Request", found: bool, work: "Callable[[], WrittenResult]
         if found and isinstance(error, NotAScan):
             display.note(f"Passed over: {_sentence(request, error)}")
             return _PASSED_OVER
-        display.error(_sentence(request, error))
+        problems.append(_sentence(request, error))
+        display.error(problems[-1])
         return EXIT_BAD_INPUT
     except Cancelled:
         raise
     except Exception as error:
         display.error(traceback.format_exc())
-        display.error(f"{request.input}: failed unexpectedly ({type(error).__name__}: {error}), please report it.")
+        problems.append(f"{request.input}: failed unexpectedly ({type(error).__name__}: {error}), please report it.")
+        display.error(problems[-1])
         return EXIT_UNEXPECTED
     record = written.record
     told = f"{_found(record.segments)}{_agreement(record)} in {record.total_seconds:.0f} s"
@@ -215,7 +232,7 @@ def _request_template(arguments: argparse.Namespace) -> "Request":
         precision=arguments.precision,
         threads=arguments.threads,
     )
-    return Request("", "", options, format=arguments.format, overview=not arguments.no_overview)
+    return Request("", "", options, **outputs_of(arguments))
 
 
 def _asks_for_models_only(options: argparse.Namespace) -> bool:
@@ -300,14 +317,9 @@ def _parser() -> argparse.ArgumentParser:
         help="correct uneven brightness with N4, or never (default: where a surface coil hides vertebrae)",
     )
     add_postprocessing(parser)
+    add_outputs(parser)
     parser.add_argument(
         "--reference", metavar="MASK", help="mask to compare with; for several scans a folder with masks of their names"
-    )
-    parser.add_argument(
-        "--format",
-        choices=("nii.gz", "nrrd", "dicom-seg"),
-        default="nii.gz",
-        help="of the label map; dicom-seg adds a segmentation that belongs to the DICOM series (%(default)s)",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all)")
     parser.add_argument(
@@ -315,7 +327,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help="spread the scans over the Ray cluster at host:port or ray://host:port, or over this computer (local)",
     )
-    parser.add_argument("--no-overview", action="store_true", help="write no pictures")
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     parser.add_argument("--list-models", action="store_true", help="list the models and stop")
     parser.add_argument("--verify-models", action="store_true", help="check the files of all models and stop")

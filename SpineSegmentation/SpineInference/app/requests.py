@@ -25,7 +25,10 @@ class Request:
 
     `output` becomes a folder with the files of the result, which are named after it; see `result_folder` for what
     happens to a folder that exists. `reference`: a mask of the same scan to compare with. `format`: of the label map;
-    "dicom-seg" adds a DICOM segmentation to one in NIfTI. `overview`: whether a picture of the result is drawn.
+    "dicom-seg" adds a DICOM segmentation to one in NIfTI. `structured_report`: whether the measures are written as a
+    DICOM structured report, together with the DICOM segmentation that it refers to. `points`: whether the tips of the
+    discs and the line of the canal are written. `overview`: whether a picture of the result is drawn. `report`: whether
+    a page about the result is written.
     `own_folder`: a folder that was made for this request alone, with `input` and `output` in it; the worker removes it
     where the request is cancelled.
     """
@@ -35,8 +38,16 @@ class Request:
     options: SegmentationOptions = field(default_factory=SegmentationOptions)
     reference: str | None = None
     format: Literal["nii.gz", "nrrd", "dicom-seg"] = "nii.gz"
+    structured_report: bool = False
+    points: bool = False
     overview: bool = True
+    report: bool = False
     own_folder: str | None = None
+
+    @property
+    def dicom(self) -> bool:
+        """Whether anything is written as DICOM."""
+        return self.format == "dicom-seg" or self.structured_report
 
 
 def read_request(line: str | bytes) -> Request:
@@ -57,16 +68,18 @@ def check_request(request: Request) -> None:
         # "folder#series" names one of several DICOM series in a folder (see `dicom.split_selector`).
         if path is not None and not os.path.exists(path) and not os.path.exists(path.rpartition("#")[0]):
             raise SpineError(f"the {what} {path} does not exist: check the path.")
-    if request.format == "dicom-seg":
-        _check_highdicom()
+    if request.dicom:
+        _check_installed("highdicom", "DICOM segmentations and structured reports are written", "without them")
+    if request.report:
+        for package in ("jinja2", "matplotlib"):
+            _check_installed(package, "the report is written", "without it")
     check_output(Path(request.output))
     if request.own_folder is not None:
         check_owned(request.own_folder, (request.input, request.output), "input and output")
 
 
-def _check_highdicom() -> None:
-    if importlib.util.find_spec("highdicom") is None:
+def _check_installed(package: str, what: str, otherwise: str) -> None:
+    if importlib.util.find_spec(package) is None:
         raise SpineError(
-            "a DICOM segmentation is written with highdicom, which is not installed: pip install highdicom, or choose "
-            "another format."
+            f"{what} with {package}, which is not installed: pip install {package}, or run it again {otherwise}."
         )

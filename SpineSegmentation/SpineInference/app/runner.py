@@ -60,7 +60,7 @@ class Runner:
         models = open_set(options.model)
         notes: list[str] = []
         scan = read_volume(request.input, monitor.collecting(notes))
-        if request.format == "dicom-seg":
+        if request.dicom:
             check_source(scan)
         told = monitor.collecting(notes)
         reference = read_labels(request.reference, told, overlapping=True) if request.reference else None
@@ -70,4 +70,4 @@ class Runner:
         result = dataclasses.replace(result, timings={"reading": reading, **result.timings}, notes=notes + result.notes)
         monitor.progress("writing", 0, 1)
         folder = Path(os.path.abspath(request.output))
-        return WrittenResult(folder, write_result(result, scan, folder, request))
+        return WrittenResult(folder, write_result(result, scan, folder, request, monitor))

@@ -18,11 +18,17 @@ from .atomic import atomic
 from .dicom import SOURCE_KEY
 
 if TYPE_CHECKING:
+    from highdicom.seg import Segmentation
     from pydicom.dataset import Dataset
 
 _CATEGORY = ("123037004", "SCT", "Anatomical Structure")
 _SERIES_NUMBER = 1000
 _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+_MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
+)
+"""Must be there (type 2), but anonymisation often removes them."""
 _MAKER = "SpineSegmentation"
 
 
@@ -31,35 +37,52 @@ def check_source(scan: sitk.Image) -> None:
     if not scan.HasMetaDataKey(SOURCE_KEY):
         raise SpineError(
             "a DICOM segmentation belongs to a DICOM series, but the scan is none, or does not say how it lies in the "
-            "body: choose another format."
+            "body: choose another format, and no structured report."
         )
     import pydicom
 
+    needed = (*_IDENTIFIERS, "Modality")
     for file in json.loads(scan.GetMetaData(SOURCE_KEY))["files"]:
-        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_IDENTIFIERS))
-        missing = [name for name in _IDENTIFIERS if not header.get(name)]
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(needed))
+        missing = [name for name in needed if not header.get(name)]
         if missing:
             raise SpineError(
-                f"{file}: a DICOM segmentation refers to the series by identifiers that its header lacks "
-                f"({', '.join(missing)}): choose another format."
+                f"{file}: a DICOM segmentation refers to the series by elements that its header lacks "
+                f"({', '.join(missing)}): choose another format, and no structured report."
             )
 
 
-def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.Image, path: Path | str) -> None:
-    """Write `labels`, on the grid of `scan` as it was read, as a binary segmentation with a segment for each of
-    `segments`. It refers to every image of the series. Raises SpineError."""
-    import highdicom
+def source_images(scan: sitk.Image, with_pixels: bool = True) -> "list[Dataset]":
+    """The files of a `scan` that `check_source` has accepted, in the order of its slices."""
     import pydicom
+
+    files = json.loads(scan.GetMetaData(SOURCE_KEY))["files"]
+    images = [pydicom.dcmread(file, stop_before_pixels=not with_pixels) for file in files]
+    for image in images:
+        for name in _MAY_BE_EMPTY:
+            if name not in image:
+                setattr(image, name, "")
+    return images
+
+
+def write_dicom_seg(
+    labels: sitk.Image, segments: Sequence[Segment], scan: sitk.Image, path: Path | str
+) -> "Segmentation":
+    """Write `labels`, on the grid of `scan` as it was read, as a binary segmentation with a segment for each of
+    `segments`, numbered from 1 in their order. It refers to every image of the series. Returns what was written.
+
+    Raises SpineError."""
+    import highdicom
+    from highdicom.color import CIELabColor
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom.sr.coding import Code
 
     check_source(scan)
-    source = json.loads(scan.GetMetaData(SOURCE_KEY))
-    images: list[Dataset] = [pydicom.dcmread(file) for file in source["files"]]
+    images = source_images(scan)
     array = sitk.GetArrayViewFromImage(labels)
     if len(images) == 1 and len(array) > 1:
         # The frames of one file were sorted along the slices: back to its own order.
-        array = array[np.argsort(source["order"])]
+        array = array[np.argsort(json.loads(scan.GetMetaData(SOURCE_KEY))["order"])]
     numbers = np.zeros(256, np.uint8)
     numbers[[segment.label for segment in segments]] = np.arange(1, len(segments) + 1)
     algorithm = highdicom.AlgorithmIdentificationSequence(
@@ -73,6 +96,7 @@ def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.
             segmented_property_type=Code(segment.code, "SCT", segment.meaning),
             algorithm_type="AUTOMATIC",
             algorithm_identification=algorithm,
+            display_color=CIELabColor.from_rgb(*segment.colour),
         )
         for number, segment in enumerate(segments, start=1)
     ]
@@ -95,7 +119,9 @@ def write_dicom_seg(labels: sitk.Image, segments: Sequence[Segment], scan: sitk.
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SpineError(
-            f"the headers of the series lack what a DICOM segmentation needs ({error}): choose another format."
+            f"the headers of the series lack what a DICOM segmentation needs ({error}): choose another format, and no "
+            "structured report."
         ) from error
     with atomic(path) as temporary:
         result.save_as(temporary)
+    return result

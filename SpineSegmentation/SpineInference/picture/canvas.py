@@ -3,6 +3,7 @@
 A thin layer over matplotlib without pyplot: no window, no global state, any thread. Importing it needs no matplotlib.
 """
 
+import io
 import math
 import warnings
 from dataclasses import dataclass
@@ -62,6 +63,14 @@ class Canvas:
             # Level 3 is three times faster than the usual 6, for a file that is hardly larger.
             self.figure.savefig(path, format="png", facecolor=BACKGROUND, pil_kwargs={"compress_level": 3})
 
+    def jpeg(self, scale: float = 1.0) -> bytes:
+        """The picture as JPEG, `scale` times as large."""
+        file = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.figure.savefig(file, format="jpeg", facecolor=BACKGROUND, dpi=scale * DOTS_PER_INCH)
+        return file.getvalue()
+
     def text(self, x: float, y: float, text: str, size: float = 16, colour: str = TEXT, **style) -> None:
         """Write `text` with its baseline at y; `size` in pixels. A $ is a $, not mathematics."""
         x, y = x / self.width, 1 - y / self.height
@@ -118,7 +127,9 @@ class Canvas:
         shown = [segment for segment in segments if (view.labels == segment.label).any()]
         for segment in shown:
             _draw_contour(axes, view, segment)
-        names = _draw_names(axes, view, shown, pixels_per_mm)
+        # Discs and canal are known by the vertebrae beside them.
+        named = [segment for segment in shown if segment.is_vertebra] or shown
+        names = _draw_names(axes, view, named, pixels_per_mm)
         _draw_letters(axes, place, view, names)
         if scale_bar:
             _draw_scale_bar(axes, place, pixels_per_mm)

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from ..files.atomic import atomic
 from ..measuring.morphometry.measure import Measure
 from ..measuring.morphometry.tables import RESEARCH_USE, value_text
-from ..volume.geometry import Grid, oriented_view
+from ..volume.geometry import oriented_view
 from ..volume.slice_placement import placed
 from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
 from .views import View, make_views
@@ -77,19 +77,16 @@ def draw_morphometry(scan: sitk.Image, result: "Result", name: str) -> Canvas:
     has_scale = result.placement is None or result.placement.has_scale
     axes = canvas.view(Rectangle(MARGIN, TOP, width, height), view, bodies, scale_bar=has_scale)
     if view.plane == "sagittal":
-        _draw_lines(axes, view, result.morphometry, grid, oriented_view(scan)[1], scan)
+        draw_lines(axes, view, result.morphometry, grid, scan)
     _draw_tables(canvas, MARGIN + width + GAP, result.morphometry)
     return canvas
 
 
-def _draw_lines(
-    axes: "Axes",
-    view: View,
-    measures: Sequence[Measure],
-    grid: sitk.Image,
-    shown: Grid,
-    scan: sitk.Image,
-) -> None:
+def draw_lines(axes: "Axes", view: View, measures: Sequence[Measure], grid: sitk.Image, scan: sitk.Image) -> None:
+    """Draw the endplates, slips and ends of curves of `measures` over a sagittal `view` of the `scan`, which was placed
+    where a single slice lies. `grid` is the scan as it was read, whose coordinates the measures have."""
+    _, shown = oriented_view(scan)
+
     def at(point: tuple[float, float, float]) -> tuple[float, float]:
         # A single slice is shown where it was placed, and its measures are in its own coordinates.
         index = grid.TransformPhysicalPointToContinuousIndex(point)

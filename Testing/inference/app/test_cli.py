@@ -101,7 +101,7 @@ def test_a_terminal_gets_a_progress_bar(run, out, tmp_path, capsys, monkeypatch)
 def test_every_option_arrives(run, out, tmp_path):
     scan, mask = write_scan(tmp_path / "a.nii.gz"), write_scan(tmp_path / "mask.nii.gz")
     options = "--model m --planes axial,Sagittal --fusion vote --device cuda:1 --bottom-level L5 --no-n4 --format nrrd"
-    options += " --plane Axial --spacing 0.7x0.6"
+    options += " --plane Axial --spacing 0.7x0.6 --sr --points --report"
     assert call(run, scan, "-o", out, *options.split(), "--threads", 2, "--no-overview", "--reference", mask) == 0
     assert run.requests == [
         Request(
@@ -120,9 +120,29 @@ def test_every_option_arrives(run, out, tmp_path):
             ),
             reference=str(mask),
             format="nrrd",
+            structured_report=True,
+            points=True,
             overview=False,
+            report=True,
         )
     ]
+
+
+def test_a_batch_has_a_page(run, out, tmp_path, capsys):
+    scans = [write_scan(tmp_path / name) for name in ("a.nii.gz", "broken.nii.gz")]
+    assert call(run, scans[0], "-o", out, "--report") == 0
+    assert names_in(out) == ["a"]  # one scan is no batch
+    assert call(run, *scans, "-o", out / "2", "--report", "-q") == 2
+    assert "broken.nii.gz: this scan cannot be used." in (out / "2" / "index.html").read_text("utf-8")
+
+
+def test_a_page_of_somebody_else_stops_before_work(run, out, tmp_path, capsys):
+    out.mkdir()
+    (out / "index.html").write_text("mine")
+    scans = [write_scan(tmp_path / name) for name in ("a.nii.gz", "b.nii.gz")]
+    assert call(run, *scans, "-o", out, "--report") == 2
+    assert run.requests == [] and (out / "index.html").read_text() == "mine"
+    assert "not a page of an earlier run" in capsys.readouterr().err
 
 
 def test_postprocessing_is_the_models_but_for_what_is_given(run, out, tmp_path):
@@ -460,11 +480,13 @@ def spine(tmp_path: Path) -> Path:
 def test_the_whole_way_from_a_scan_to_the_files(model, spine, tmp_path, capsys):
     out = tmp_path / "Ergebnisse ß"
     arguments = [spine, "-o", out, "--model", model, "--bottom-level", "L5", "--reference", spine.parent / "mask.nrrd"]
+    arguments += ["--points", "--report"]
     done = spine_segment(*arguments, "--device", "cpu", "--threads", 1)
     assert done.returncode == 0, done.stderr
     assert "3 vertebral bodies (L3 to L5)" in done.stdout
     folder = out / "scan ö"
     measures = ("_morphometry.csv", "_morphometry.json", "_centres.mrk.json")
+    measures += ("_disc_points.mrk.json", "_disc_points.nii.gz", "_report.html", "_thumbnail.jpg")
     pictures = ("_overview.png", "_morphometry.png")
     kinds = ("_labels.nii.gz", ".seg.nrrd", "_measurements.csv", "_result.json", *measures, *pictures)
     assert names_in(folder) == sorted(f"scan ö{kind}" for kind in kinds)
@@ -474,6 +496,13 @@ def test_the_whole_way_from_a_scan_to_the_files(model, spine, tmp_path, capsys):
     assert labels.GetSize() == scan.GetSize() and labels.GetDirection() == scan.GetDirection()
     segmentation = sitk.ReadImage(folder / "scan ö.seg.nrrd")
     assert {segmentation.GetMetaData(f"Segment{n}_Name") for n in range(3)} == {"L3", "L4", "L5"}
+    points = json.loads((folder / "scan ö_disc_points.mrk.json").read_text("utf-8"))["markups"][0]["controlPoints"]
+    assert [(point["label"], "corners of the bodies" in point["description"]) for point in points] == [
+        ("L3-L4", True),
+        ("L4-L5", True),
+    ]
+    tips = sitk.ReadImage(folder / "scan ö_disc_points.nii.gz")
+    assert tips[tips.TransformPhysicalPointToIndex(points[0]["position"])] == 23
     rows = list(csv.DictReader((folder / "scan ö_measurements.csv").open(encoding="utf-8")))
     assert [row["level"] for row in rows] == ["L3", "L4", "L5"]
 
@@ -494,6 +523,11 @@ def test_the_whole_way_from_a_scan_to_the_files(model, spine, tmp_path, capsys):
     assert call(None, *arguments) == 2
     assert "scan ö.seg.nrrd" in capsys.readouterr().err
     assert (folder / "scan ö.seg.nrrd").read_bytes() == b"corrected by hand"
+
+
+def test_a_structured_report_needs_a_dicom_series(model, spine, tmp_path, capsys):
+    assert call(None, spine, "-o", tmp_path / "out", "--model", model, "--sr", "--device", "cpu") == 2
+    assert "belongs to a DICOM series" in capsys.readouterr().err and names_in(tmp_path / "out") == []
 
 
 def test_the_worker_with_the_real_pipeline(model, spine, tmp_path):

@@ -1,5 +1,6 @@
 """Requests are refused before any work; result folders appear whole and never cost a person a file."""
 
+import importlib.util
 import json
 import os
 from dataclasses import replace
@@ -35,11 +36,28 @@ def test_json_and_back(request_):
         postprocessing=PostprocessingSpec(min_island_mm3=5.0),
         threads=2,
     )
-    full = replace(request_, options=options, reference=request_.input, format="nrrd", overview=False)
+    full = replace(request_, options=options, reference=request_.input, format="nrrd", overview=False, report=True)
     for request in (request_, full):
         line = to_json(request)
         assert "\n" not in line and line.isascii()
         assert read_request(line) == request
+
+
+@pytest.mark.parametrize(
+    ("wanted", "package"),
+    [
+        ({"format": "dicom-seg"}, "highdicom"),
+        ({"structured_report": True}, "highdicom"),
+        ({"report": True}, "jinja2"),
+        ({"report": True}, "matplotlib"),
+    ],
+)
+def test_what_is_not_installed_is_told_before_work(request_, wanted, package, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else find(name))
+    check_request(request_)
+    with pytest.raises(SpineError, match=f"pip install {package}"):
+        check_request(replace(request_, **wanted))
 
 
 def test_no_name_breaks_the_line(request_, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from dicom_series import write_series
 
 from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
@@ -17,38 +18,19 @@ pydicom = pytest.importorskip("pydicom")
 SEGMENTS = [LEVELS["L4"], LEVELS["L5"], numbered(3)]
 
 
-def write_series(folder: Path, oblique: bool = True) -> Path:
-    """Six sagittal MR slices, whose files are not in the order of their places."""
-    folder.mkdir()
-    tilt = np.radians(10 if oblique else 0)
+def small_series(folder: Path) -> Path:
+    """Six oblique sagittal slices of noise."""
+    tilt = np.radians(10)
     rows, columns = np.array([0.0, np.cos(tilt), -np.sin(tilt)]), np.array([0.0, -np.sin(tilt), -np.cos(tilt)])
-    study, series, frame = (pydicom.uid.generate_uid() for _ in range(3))
-    for number, place in enumerate((3, 0, 5, 1, 4, 2)):
-        image = pydicom.Dataset()
-        image.file_meta = pydicom.dataset.FileMetaDataset()
-        image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
-        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
-        image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = study, series, frame
-        image.PatientID, image.PatientName, image.Modality = "p1", "Mustermann^Erika", "MR"
-        image.PatientBirthDate = image.PatientSex = image.StudyDate = image.StudyTime = image.StudyID = ""
-        image.AccessionNumber = image.ReferringPhysicianName = ""
-        image.SeriesNumber, image.InstanceNumber = 1, number + 1
-        image.Rows, image.Columns, image.SamplesPerPixel = 20, 16, 1
-        image.PhotometricInterpretation = "MONOCHROME2"
-        image.BitsAllocated = image.BitsStored = 16
-        image.HighBit, image.PixelRepresentation = 15, 0
-        image.PixelSpacing, image.SliceThickness = [0.9, 0.8], 4.0
-        image.ImageOrientationPatient = [round(float(x), 8) for x in (*rows, *columns)]
-        image.ImagePositionPatient = [4.0 * place, 10.0, 30.0]
-        pixels = np.random.default_rng(place).integers(0, 1000, (20, 16)).astype(np.uint16)
-        image.PixelData = pixels.tobytes()
-        image.save_as(folder / f"{number}.dcm", enforce_file_format=True)
-    return folder
+    volume = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 1000, (6, 20, 16)).astype(np.uint16))
+    volume.SetSpacing((0.8, 0.9, 4.0))
+    volume.SetOrigin((0.0, 10.0, 30.0))
+    volume.SetDirection(np.stack([rows, columns, np.cross(rows, columns)], axis=1).ravel().tolist())
+    return write_series(volume, folder)
 
 
 def test_read_back(tmp_path):
-    scan = read_volume(str(write_series(tmp_path / "series")))
+    scan = read_volume(str(small_series(tmp_path / "series")))
     array = np.zeros(sitk.GetArrayViewFromImage(scan).shape, np.uint8)
     array[1:4, 2:8, 3:9], array[0:5, 10:17, 3:9], array[5, 1:3, 1:3] = (segment.label for segment in SEGMENTS)
     labels = sitk.GetImageFromArray(array)
@@ -65,6 +47,7 @@ def test_read_back(tmp_path):
         described = result.get_segment_description(number)
         assert described.segment_label == segment.name
         assert described.segmented_property_type.value == segment.code
+        assert "RecommendedDisplayCIELabValue" in described
         volume = result.get_volume(segment_numbers=[number], combine_segments=True)
         # Voxel for voxel at its place in the patient, whatever the order of the frames.
         found = np.argwhere(volume.array == 1) if volume.array.max() == 1 else np.argwhere(volume.array == number)
@@ -80,10 +63,26 @@ def test_what_is_no_series_is_refused():
 
 
 def test_a_series_without_identifiers_is_refused(tmp_path):
-    folder = write_series(tmp_path / "series")
+    folder = small_series(tmp_path / "series")
     for file in folder.iterdir():
         image = pydicom.dcmread(file)
         del image.FrameOfReferenceUID
         image.save_as(file)
     with pytest.raises(SpineError, match="FrameOfReferenceUID"):
         check_source(read_volume(str(folder)))
+
+
+def test_an_anonymised_series_is_accepted(tmp_path):
+    folder = small_series(tmp_path / "series")
+    for file in folder.iterdir():
+        image = pydicom.dcmread(file)
+        for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "AccessionNumber"):
+            delattr(image, name)
+        image.save_as(file)
+    scan = read_volume(str(folder))
+    array = np.zeros(sitk.GetArrayViewFromImage(scan).shape, np.uint8)
+    array[1:4, 2:8, 3:9] = LEVELS["L4"].label
+    labels = sitk.GetImageFromArray(array)
+    labels.CopyInformation(scan)
+    written = write_dicom_seg(labels, [LEVELS["L4"]], scan, tmp_path / "a.dcm")
+    assert written.PatientID == "" and highdicom.seg.segread(tmp_path / "a.dcm").number_of_segments == 1
