@@ -137,9 +137,22 @@ def test_several_labels_are_read_as_they_are(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"vertebra": 1, "disc": 2, "canal": 3}}))
     assert describe_raw_folder(tmp_path).body_in_front_of == 3
     assert describe_raw_folder(tmp_path).background_labels == (2, 3)
-    several = describe_raw_folder(tmp_path, (Label(values=(9,)), Label(name="Disc", values=(8,))))
-    assert several.body_in_front_of is None and several.background_labels == (3,)
+    disc = Label(name="Disc", values=(8,))
+    several = describe_raw_folder(tmp_path, (Label(values=(9,)), disc))
+    assert several.body_in_front_of == 3 and several.background_labels == (3,)
     assert several.label_values == {"Vertebral body": (1,), "Disc": (2,)}
+    whole = describe_raw_folder(tmp_path, (Label(name="Vertebra", values=(9,)), disc))
+    assert whole.body_in_front_of is None and whole.unlabelled == ()
+
+
+def test_what_a_data_set_does_not_name_is_unlabelled(tmp_path):
+    (tmp_path / "imagesTr").mkdir()
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"vertebral_body": 1}}))
+    labels = (Label(values=(9,)), Label(name="Disc", values=(8,)))
+    assert describe_raw_folder(tmp_path, labels).unlabelled == ("Disc",)
+    (tmp_path / "instancesTr").mkdir()
+    several = describe_raw_folder(tmp_path, labels)
+    assert several.unlabelled == ("Disc",) and 24 in several.label_values["Vertebral body"]
 
 
 def test_mistakes_are_told_before_the_work(data, model, tmp_path, capsys):
