@@ -21,6 +21,8 @@ SUPERIOR, POSTERIOR = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])  # LP
 _FEWEST_VOXELS = 50
 _FEWEST_COLUMNS = 10
 _REFINEMENTS = 2
+ALIKE = math.cos(math.radians(0.5))
+"""Lengths along two axes that are nearer to each other are the same, so that a body need not be sampled again."""
 _LYING_DEGREES = 1.0
 _ENDPLATE = 0.6
 """The middle part of depth and width in which the endplates are taken for planes."""
@@ -60,15 +62,19 @@ def shape_of(mask: np.ndarray, steps: np.ndarray, upwards: np.ndarray) -> BodySh
     if _is_lying(axis):
         return BodyShape()
     frame = _frame(axis)
+    body = sample_body(mask, steps, frame)
     for _ in range(0 if _is_cut_across(mask, steps, axis) else _REFINEMENTS):
-        axis = _axis_by_endplates(sample_body(mask, steps, frame), frame)
+        axis = _axis_by_endplates(body, frame)
         if _is_lying(axis):
             return BodyShape()
+        if axis @ frame[2] > ALIKE:
+            break
         frame = _frame(axis)
+        body = sample_body(mask, steps, frame)
     # Nothing can be measured along an axis of the scan that has one slice only.
     flat = [steps[i] / np.linalg.norm(steps[i]) for i in range(3) if mask.shape[i] == 1]
     in_view = [all(abs(direction @ normal) < math.sqrt(0.5) for normal in flat) for direction in frame]
-    depth, width = _depth_and_width(sample_body(mask, steps, frame))
+    depth, width = _depth_and_width(body)
     if not in_view[0]:
         depth = None
     if not in_view[1]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..body_shape import SampledBody, sample_body, walls
+from ..body_shape import ALIKE, SampledBody, sample_body, walls
 from .endplates import Endplate, fit_endplates
 from .frames import ALONG_SPINE, DENS, Body, Scan, axes_along, axes_of_spine, axis_of
 
@@ -99,18 +99,19 @@ def landmarks_of(bodies: Sequence[Body], index: int, spine: np.ndarray, scan: Sc
     centroid = np.array(body.row.centroid_lps_mm)
     start = axis_of(bodies, index)
     axes = axes_along(start, spine[1])
-    for _ in range(_REFINEMENTS):
+    for trial in range(_REFINEMENTS + 1):
         sampled = sample_body(body.mask, scan.steps, axes)
-        endplates = fit_endplates(sampled, axes, centroid, scan)
-        normals = [_normal(endplate, axes) for endplate in _used(endplates, body) if endplate is not None]
+        both = fit_endplates(sampled, axes, centroid, scan)
+        normals = [_normal(endplate, axes) for endplate in _used(both, body) if endplate is not None]
         if not normals:
             return None
         axis = np.sum(normals, axis=0)
-        axes = axes_along(axis / np.linalg.norm(axis), spine[1])
-        if axes[2] @ start < ALONG_SPINE:
+        axis /= np.linalg.norm(axis)
+        if axis @ start < ALONG_SPINE:
             return None
-    sampled = sample_body(body.mask, scan.steps, axes)
-    both = fit_endplates(sampled, axes, centroid, scan)
+        if trial == _REFINEMENTS or axis @ axes[2] > ALIKE:
+            break
+        axes = axes_along(axis, spine[1])
     is_whole, endplates = None not in both, _used(both, body)
     middle = _middle_of_width(sampled)
     ends = [
