@@ -145,6 +145,8 @@ def _fit(
     kept = np.flatnonzero(weights > _LEAST_WEIGHT)
     kept = kept[:: -(-len(kept) // _MOST_COLUMNS)]
     coefficients, covariance = _generalised(terms[kept], heights[kept], weights[kept])
+    # How it leans is told by the lumps; how high it is by the mean of the whole rim, however hollow.
+    coefficients[0] = np.average(heights - terms[:, 1:] @ coefficients[1:], weights=weights)
     return Endplate(centre, coefficients, covariance, fitted, places[seen], ends[seen])
 
 
