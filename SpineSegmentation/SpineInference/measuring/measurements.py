@@ -144,10 +144,10 @@ def measure(
     places = find_labels(layers_of(labels))
     masks = [_mask(places.get(body.label), body.label, labels) for body in bodies]
     centroids = [centroid for _, centroid in masks]
-    steps = _steps(labels)
+    scan = Scan.of(labels)
     with ThreadPoolExecutor(threads) as pool:
         upwards = (_upwards(centroids, index) for index in range(len(bodies)))
-        shapes = list(pool.map(shape_of, (mask for mask, _ in masks), repeat(steps), upwards))
+        shapes = list(pool.map(shape_of, (mask for mask, _ in masks), repeat(scan.steps), upwards))
         vertebrae = [
             VertebraMeasurement(
                 level=body.name,
@@ -162,7 +162,7 @@ def measure(
             )
             for index, (body, (mask, centroid)) in enumerate(zip(bodies, masks, strict=True))
         ]
-        vertebrae = _with_heights(vertebrae, labels, pool)
+        vertebrae = _with_heights(vertebrae, labels, scan, pool)
     others = []
     for structure in structures:
         mask, centroid = _mask(places.get(structure.label), structure.label, labels)
@@ -238,11 +238,11 @@ def _mask(
 
 
 def _with_heights(
-    vertebrae: list[VertebraMeasurement], labels: sitk.Image, pool: ThreadPoolExecutor
+    vertebrae: list[VertebraMeasurement], labels: sitk.Image, scan: Scan, pool: ThreadPoolExecutor
 ) -> list[VertebraMeasurement]:
     """The rows with the landmarks of their bodies, and the heights between these."""
     bodies = bodies_of(labels, vertebrae)
-    found = find_landmarks(bodies, Scan.of(labels), pool)
+    found = find_landmarks(bodies, scan, pool)
     landmarks = {body.row.label: each for body, each in zip(bodies, found, strict=True) if each is not None}
     rows = []
     for row in vertebrae:
@@ -258,12 +258,6 @@ def _size(mask: np.ndarray, image: sitk.Image) -> dict[str, float | None]:
         return {"volume_mm3": voxels * math.prod(spacing), "area_mm2": None}
     del spacing[image.GetSize().index(1)]
     return {"volume_mm3": None, "area_mm2": voxels * math.prod(spacing)}
-
-
-def _steps(image: sitk.Image) -> np.ndarray:
-    """Rows: the step in LPS mm from voxel to voxel along each array axis."""
-    directions = np.array(image.GetDirection()).reshape(3, 3).T
-    return (directions * np.array(image.GetSpacing())[:, None])[::-1]
 
 
 def _upwards(centroids: list[tuple[float, float, float] | None], index: int) -> np.ndarray:
