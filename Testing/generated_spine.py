@@ -1,5 +1,7 @@
 """Label maps of generated spines with the truth of their measures: bodies only, without a picture, in a second."""
 
+import itertools
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +15,7 @@ from SegTraining.synthetic.spine.structures import Structure
 from SegTraining.synthetic.spine.truth import SpineTruth, truth_of
 from SpineInference.anatomy import LEVELS, Segment
 from SpineInference.measuring.measurements import measure
+from SpineInference.measuring.morphometry.coronal import CoronalCurve, largest_curve
 from SpineInference.measuring.morphometry.measure import Measure
 from SpineInference.measuring.morphometry.spine_measures import spine_measures
 
@@ -84,3 +87,31 @@ def true_measures(truth: SpineTruth) -> dict[tuple[str, str], float]:
     values["T5-T12", "thoracic_kyphosis"] = lean(by_name["T5"].superior_normal) - lean(by_name["T12"].inferior_normal)
     values["C2-C7", "cervical_lordosis"] = lean(by_name["C7"].inferior_normal) - lean(by_name["C2"].inferior_normal)
     return values
+
+
+def true_coronal_curve(truth: SpineTruth, names: Collection[str]) -> tuple[CoronalCurve, list[str]] | None:
+    """The largest curve in the coronal plane of the bodies `names`, and their names from top to bottom, which its
+    indices count."""
+    bodies = [body for body in truth.bodies if body.name in names]
+
+    def leans(normals: Iterable[np.ndarray]) -> list[float]:
+        return [float(np.degrees(np.arctan2(normal @ truth.axes[1], normal @ truth.axes[2]))) for normal in normals]
+
+    centres = np.array([body.centre for body in bodies]).reshape(-1, 3) @ truth.axes[1:].T
+    superior, inferior = (body.superior_normal for body in bodies), (body.inferior_normal for body in bodies)
+    curve = largest_curve(leans(superior), leans(inferior), centres)
+    return None if curve is None else (curve, [body.name for body in bodies])
+
+
+def scoliotic_seeds(region: str, first: int, count: int, least_deg: float = 12.0) -> list[int]:
+    """The first `count` seeds from `first` on of which `generated_bodies` makes a spine with such a Cobb angle."""
+    found = []
+    for seed in itertools.count(first):
+        person, _ = np.random.default_rng(seed).spawn(2)
+        spine = build_spine(person, region, 1.0)
+        near = {body.name for body in spine.bodies if np.abs(body.centre - spine.middle)[2] < 90}
+        true = true_coronal_curve(truth_of(spine, np.eye(3)), near)
+        if true and true[0].angle >= least_deg:
+            found.append(seed)
+        if len(found) == count:
+            return found

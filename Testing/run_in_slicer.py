@@ -200,6 +200,7 @@ for _name in (
     "single_slice",
     "surfaces",
     "segment_statistics",
+    "spine_measures",
     "interruptions",
 ):
     CHECKS[_name] = partial(_with_model, _name)

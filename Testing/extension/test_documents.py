@@ -348,7 +348,8 @@ def fields_of(*types: type) -> list[str]:
 
 def measured_columns() -> list[str]:
     centroid = [f"centroid_{direction}_mm" for direction in ("left", "posterior", "superior")]
-    return [name for name in fields_of(VertebraMeasurement) if name != "centroid_lps_mm"] + centroid
+    not_columns = ("centroid_lps_mm", "landmarks")
+    return [name for name in fields_of(VertebraMeasurement) if name not in not_columns] + centroid
 
 
 REFERENCE = {

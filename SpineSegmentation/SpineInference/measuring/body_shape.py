@@ -21,6 +21,8 @@ SUPERIOR, POSTERIOR = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])  # LP
 _FEWEST_VOXELS = 50
 _FEWEST_COLUMNS = 10
 _REFINEMENTS = 2
+ALIKE = math.cos(math.radians(0.5))
+"""Lengths along two axes that are nearer to each other are the same, so that a body need not be sampled again."""
 _LYING_DEGREES = 1.0
 _ENDPLATE = 0.6
 """The middle part of depth and width in which the endplates are taken for planes."""
@@ -28,8 +30,6 @@ _SLAB = 0.2
 """A length is averaged in a slab through the middle, of this fraction of the body's size across it."""
 _MIDDLE_HEIGHT = 0.5
 """Depth and width are averaged over the middle half of the height."""
-_THIRDS = ((0.1, 0.233), (0.433, 0.567), (0.767, 0.9))
-"""Where in the anterior, middle and posterior third of the depth a height is measured; round edges stay outside."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,13 @@ class BodyShape:
     """Lengths in mm and angles in degrees; None where the scan cannot tell: a single slice, a handful of voxels, a
     body that lies on its back.
 
-    Heights are mean distances between the endplates along the body axis, in a slab of a fifth of the width around the
-    body's mid-sagittal plane, in the middle of the anterior, middle and posterior third of its depth. Depth and width
-    are the distances between the walls at middle height, in such a slab around the centre.
+    Depth and width are the distances between the walls at middle height, in a slab of a fifth of the body's size around
+    the centre. Heights, which need both endplates, are those of `morphometry.landmarks`.
 
     The tilts are the angles between the body axis and the patient's superior axis, seen in the sagittal plane
     (positive: the top leans forwards) and in the coronal plane (positive: the top leans to the patient's left).
     """
 
-    anterior_height_mm: float | None = None
-    middle_height_mm: float | None = None
-    posterior_height_mm: float | None = None
     depth_mm: float | None = None
     width_mm: float | None = None
     sagittal_tilt_deg: float | None = None
@@ -66,23 +62,26 @@ def shape_of(mask: np.ndarray, steps: np.ndarray, upwards: np.ndarray) -> BodySh
     if _is_lying(axis):
         return BodyShape()
     frame = _frame(axis)
+    body = sample_body(mask, steps, frame)
     for _ in range(0 if _is_cut_across(mask, steps, axis) else _REFINEMENTS):
-        axis = _axis_by_endplates(sample_body(mask, steps, frame), frame)
+        axis = _axis_by_endplates(body, frame)
         if _is_lying(axis):
             return BodyShape()
+        if axis @ frame[2] > ALIKE:
+            break
         frame = _frame(axis)
+        body = sample_body(mask, steps, frame)
     # Nothing can be measured along an axis of the scan that has one slice only.
     flat = [steps[i] / np.linalg.norm(steps[i]) for i in range(3) if mask.shape[i] == 1]
     in_view = [all(abs(direction @ normal) < math.sqrt(0.5) for normal in flat) for direction in frame]
-    heights, depth, width = _lengths(sample_body(mask, steps, frame))
+    depth, width = _depth_and_width(body)
     if not in_view[0]:
-        heights, depth = (None, heights[1], None), None
+        depth = None
     if not in_view[1]:
         width = None
     if not in_view[2]:
         return BodyShape(depth_mm=depth, width_mm=width)
     return BodyShape(
-        *heights,
         depth,
         width,
         sagittal_tilt_deg=math.degrees(math.atan2(-axis[1], axis[2])) if in_view[0] else None,
@@ -189,21 +188,11 @@ def _axis_by_endplates(body: SampledBody, frame: np.ndarray) -> np.ndarray:
     return normals.sum(axis=0) @ frame / np.linalg.norm(normals.sum(axis=0))
 
 
-def _lengths(body: SampledBody) -> tuple[tuple[float | None, ...], float | None, float | None]:
-    """Anterior, middle and posterior height, depth and width in mm."""
+def _depth_and_width(body: SampledBody) -> tuple[float | None, float | None]:
     mid_height = body.middle(2, _MIDDLE_HEIGHT)
     front_and_back = walls(body.grid[0], body.density[:, body.middle(1, _SLAB)][:, :, mid_height].mean(axis=(1, 2)))
     sides = walls(body.grid[1], body.density[body.middle(0, _SLAB)][:, :, mid_height].mean(axis=(0, 2)))
-    width = sides and sides[1] - sides[0]
-    columns = body.density[:, body.middle(1, _SLAB)].sum(axis=2).mean(axis=1) * body.step_mm
-    if front_and_back is None:
-        return (None, float(columns[body.middle(0, _SLAB)].mean()), None), None, width
-    front, back = front_and_back
-    heights = tuple(
-        float(np.interp(front + np.linspace(*third, 20) * (back - front), body.grid[0], columns).mean())
-        for third in _THIRDS
-    )
-    return heights, back - front, width
+    return front_and_back and front_and_back[1] - front_and_back[0], sides and sides[1] - sides[0]
 
 
 def walls(positions: np.ndarray, density: np.ndarray) -> tuple[float, float] | None:

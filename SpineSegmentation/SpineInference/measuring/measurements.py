@@ -4,7 +4,7 @@ import csv
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 
@@ -16,19 +16,23 @@ from ..files.atomic import atomic
 from ..volume.geometry import canonical, spacing_ipl
 from .body_shape import SUPERIOR, BodyShape, shape_of
 from .matching import find_labels, layers_of
+from .morphometry.frames import Scan, bodies_of
+from .morphometry.landmarks import Landmarks, find_landmarks
 from .reference import Comparison, check_reference, compare
 
+HEIGHTS = "anterior_height_mm", "middle_height_mm", "posterior_height_mm"
 Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
 class VertebraMeasurement:
-    """One vertebral body. Lengths in mm and tilts in degrees are those of `body_shape.BodyShape`; `centroid_lps_mm` is
-    in the coordinates of the scan.
+    """One vertebral body. Depth and width in mm and tilts in degrees are those of `body_shape.BodyShape`, the heights
+    those of its `landmarks`: None without two endplates in the scan. `centroid_lps_mm` is in the coordinates of the
+    scan.
 
-    `partial`: cut off by the border of the scan, so that volume and lengths are those of the part inside. `quality` is
-    the Dice coefficient that `quality.estimate` expects. None stands for what cannot be told: the volume in a scan of a
-    single slice, which has an `area_mm2` instead.
+    `partial`: cut off by the border of the scan, so that volume, depth and width are those of the part inside.
+    `quality` is the Dice coefficient that `quality.estimate` expects. None stands for what cannot be told: the volume
+    in a scan of a single slice, which has an `area_mm2` instead.
     `reference_label` is the value of the body in the reference that it shares most with (see `matching`), if any; the
     agreement with it is None where there is no reference, or none that reaches this level.
     """
@@ -51,6 +55,7 @@ class VertebraMeasurement:
     dice: float | None = None
     hd95_mm: float | None = None
     assd_mm: float | None = None
+    landmarks: Landmarks | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -139,23 +144,25 @@ def measure(
     places = find_labels(layers_of(labels))
     masks = [_mask(places.get(body.label), body.label, labels) for body in bodies]
     centroids = [centroid for _, centroid in masks]
-    steps = _steps(labels)
+    scan = Scan.of(labels)
     with ThreadPoolExecutor(threads) as pool:
         upwards = (_upwards(centroids, index) for index in range(len(bodies)))
-        shapes = list(pool.map(shape_of, (mask for mask, _ in masks), repeat(steps), upwards))
-    vertebrae = [
-        VertebraMeasurement(
-            level=body.name,
-            label=body.label,
-            partial=body.label in partial,
-            quality=None if quality is None else quality[index],
-            **_size(mask, labels),
-            centroid_lps_mm=centroid,
-            **asdict(shapes[index]),
-            **_agreement(comparison, body.label),
-        )
-        for index, (body, (mask, centroid)) in enumerate(zip(bodies, masks, strict=True))
-    ]
+        shapes = list(pool.map(shape_of, (mask for mask, _ in masks), repeat(scan.steps), upwards))
+        vertebrae = [
+            VertebraMeasurement(
+                level=body.name,
+                label=body.label,
+                partial=body.label in partial,
+                quality=None if quality is None else quality[index],
+                **_size(mask, labels),
+                **dict.fromkeys(HEIGHTS),
+                centroid_lps_mm=centroid,
+                **asdict(shapes[index]),
+                **_agreement(comparison, body.label),
+            )
+            for index, (body, (mask, centroid)) in enumerate(zip(bodies, masks, strict=True))
+        ]
+        vertebrae = _with_heights(vertebrae, labels, scan, pool)
     others = []
     for structure in structures:
         mask, centroid = _mask(places.get(structure.label), structure.label, labels)
@@ -169,7 +176,7 @@ def measure(
 def columns(measurements: Measurements) -> list[str]:
     """The names of the columns of the table; those about a reference or a single slice only where there is one."""
     centroid = [f"centroid_{direction}_mm" for direction in ("left", "posterior", "superior")]
-    shape = list(BodyShape.__dataclass_fields__)
+    shape = [*HEIGHTS, *BodyShape.__dataclass_fields__]
     area = ["area_mm2"] if any(row.area_mm2 is not None for row in measurements.rows) else []
     reference = ["reference_label", "dice", "hd95_mm", "assd_mm"] if measurements.reference is not None else []
     naming = ["level_source", "level_confidence"] if measurements.naming is not None else []
@@ -181,7 +188,7 @@ def as_rows(measurements: Measurements) -> list[dict[str, Cell]]:
     """One row per vertebra and per structure, by column: plain values for tables, rounded to what they are worth."""
     rows, names = [], columns(measurements)
     for row in measurements.rows:
-        values = asdict(row)
+        values = dict(vars(row))
         if measurements.naming is not None and isinstance(row, VertebraMeasurement):
             values |= {"level_source": measurements.naming.source, "level_confidence": measurements.naming.confidence}
         for axis, direction in enumerate(("left", "posterior", "superior")):
@@ -230,18 +237,27 @@ def _mask(
     return mask, image.TransformContinuousIndexToPhysicalPoint([float(c) for c in reversed(centre)])
 
 
+def _with_heights(
+    vertebrae: list[VertebraMeasurement], labels: sitk.Image, scan: Scan, pool: ThreadPoolExecutor
+) -> list[VertebraMeasurement]:
+    """The rows with the landmarks of their bodies, and the heights between these."""
+    bodies = bodies_of(labels, vertebrae)
+    found = find_landmarks(bodies, scan, pool)
+    landmarks = {body.row.label: each for body, each in zip(bodies, found, strict=True) if each is not None}
+    rows = []
+    for row in vertebrae:
+        own = landmarks.get(row.label)
+        heights = {} if own is None or own.heights is None else dict(zip(HEIGHTS, own.heights.values, strict=True))
+        rows.append(replace(row, landmarks=own, **heights))
+    return rows
+
+
 def _size(mask: np.ndarray, image: sitk.Image) -> dict[str, float | None]:
     voxels, spacing = int(np.count_nonzero(mask)), list(image.GetSpacing())
     if 1 not in image.GetSize():
         return {"volume_mm3": voxels * math.prod(spacing), "area_mm2": None}
     del spacing[image.GetSize().index(1)]
     return {"volume_mm3": None, "area_mm2": voxels * math.prod(spacing)}
-
-
-def _steps(image: sitk.Image) -> np.ndarray:
-    """Rows: the step in LPS mm from voxel to voxel along each array axis."""
-    directions = np.array(image.GetDirection()).reshape(3, 3).T
-    return (directions * np.array(image.GetSpacing())[:, None])[::-1]
 
 
 def _upwards(centroids: list[tuple[float, float, float] | None], index: int) -> np.ndarray:

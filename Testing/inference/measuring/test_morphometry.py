@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from generated_spine import generated_bodies, measured, true_measures
+from generated_spine import generated_bodies, measured, scoliotic_seeds, true_coronal_curve, true_measures
 
 from SegTraining.synthetic.spine.grid import rotation
 from SpineInference.anatomy import LEVELS
@@ -53,6 +53,19 @@ def test_heights_angles_and_slips(region, worse, spacing, most_mm, most_deg):
         assert len(off) >= 4 and np.mean(off) < worse * most, (names, np.round(off, 2))
 
 
+@pytest.mark.parametrize("region", ["lumbar", "cervical"])
+def test_the_table_has_the_same_heights(region):
+    labels = spine(region)[0]
+    bodies = [level for level in LEVELS.values() if (sitk.GetArrayViewFromImage(labels) == level.label).any()]
+    rows = measure(labels, bodies, set()).vertebrae
+    found = measures(region)
+    assert any(row.anterior_height_mm for row in rows)
+    for row in rows:
+        for name in ("anterior_height", "middle_height", "posterior_height"):
+            own = found.get((row.level, name))
+            assert getattr(row, f"{name}_mm") == (own and own.value)
+
+
 def test_lordosis_of_the_loins():
     found = measured(generated_bodies(8, (1.0, 1.0, 1.0), (120.0, 270.0, 72.0), "lumbar", 0.0)[0])
     truth = spine("lumbar", seed=8, disease=0.0)[1]
@@ -76,7 +89,7 @@ def test_a_turned_person_has_the_same_measures():
     turned = sitk.Image(labels)
     turned.SetDirection((turn @ np.reshape(labels.GetDirection(), (3, 3))).ravel().tolist())
     turned.SetOrigin((turn @ labels.GetOrigin()).tolist())
-    same(measures("lumbar"), measured(turned))
+    same(measures("lumbar"), measured(turned), mm=0.2, deg=0.5)
 
 
 def test_axes_of_the_array_do_not_matter():
@@ -210,6 +223,19 @@ def test_the_largest_coronal_curve():
     curve = largest_curve(list(tilts), list(tilts), centres)
     assert (curve.upper, curve.lower, curve.angle) == (1, 4, 23)
     assert curve.apex in (2, 3) and curve.convex_to_left
+
+
+def test_the_curve_of_a_scoliotic_spine():
+    [seed] = scoliotic_seeds("thoracolumbar", 100, 1)
+    labels, truth = generated_bodies(seed, region="thoracolumbar", disease=1.0)
+    found = measured(labels)
+    whole = {at for (at, name), each in found.items() if name == "middle_height" and each.value is not None}
+    curve, names = true_coronal_curve(truth, whole)
+    [cobb] = [each for each in found.values() if each.name == "coronal_cobb"]
+    assert curve.angle > 10 and cobb.value == pytest.approx(curve.angle, abs=2.5)
+    apex, side = found[cobb.at, "coronal_apex"].value.split(", convex to the ")
+    assert apex in names[curve.apex - 1 : curve.apex + 2]
+    assert side == ("left" if curve.convex_to_left else "right")
 
 
 def test_tables_tell_the_same(tmp_path):

@@ -41,14 +41,19 @@ class Deformity:
 
     @property
     def grade(self) -> int:
-        # A loss of exactly a fifth must not depend on the last bit.
-        return int(sum(1 - self._worst[1] >= least - 1e-9 for least in GRADES))
+        return grade_of(1 - self.ratio)
 
     @property
     def _worst(self) -> tuple[str, float]:
         # A crushed body may be wedged as well: what is lower than its neighbours behind, too, is crushed.
         ratios = {"wedge": self.wedge, "biconcave": self.biconcave, "crush": self.crush}
         return min(((kind, ratio) for kind, ratio in ratios.items() if ratio is not None), key=lambda pair: pair[1])
+
+
+def grade_of(loss: float) -> int:
+    """The grade of a loss of height (0 to 1)."""
+    # A loss of exactly a fifth must not depend on the last bit.
+    return int(sum(loss >= least - 1e-9 for least in GRADES))
 
 
 def is_graded(level: str) -> bool:

@@ -3,8 +3,9 @@
 A body is cut into columns along its axis; their ends are the points of an endplate. Endplates are hollow, some deeply
 and not in the middle, but their rim lies in a plane: that through the columns a little inside the outline of the body,
 in front and behind. What is no rim, such as a Schmorl node, is left out by a fit that begins with what most columns
-agree on (RANSAC, Fischler & Bolles 1981) and ends with Tukey's biweight (Beaton & Tukey 1974). How sure the fit is
-tells the jackknife over patches of the rim (Künsch 1989): neighbouring columns err together, patches do not.
+agree on (RANSAC, Fischler & Bolles 1981) and goes on with Tukey's biweight (Beaton & Tukey 1974). The columns that are
+left are unequal witnesses: bone and masks are uneven in lumps, which raise neighbouring columns together. Generalised
+least squares (Aitken 1935) count a lump once, whatever its columns, and say how sure the plane is.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from scipy import ndimage
 from ..body_shape import SampledBody
 from .frames import Scan
 
-RIM = 0.08, 0.22
+RIM = 0.06, 0.22
 """The rim: columns that stand so many depths inside the outline. Nearer to it edges are round."""
-INNER_WIDTH = 0.6
+INNER_WIDTH = 0.7
 """The middle part of the width in which columns are taken; uncinate processes lie outside."""
 _SECTION = 0.5
 """The outline of the body is that of the middle half of its height, where no osteophytes are."""
@@ -30,25 +31,28 @@ _ROUNDS = 7
 _TUKEY, _TO_SIGMA = 4.685, 1.4826
 _LEAST_SIGMA_MM = 0.2
 """What the stairs of voxels leave at best."""
-_ERRORS_TOGETHER = 2.3
-"""By how much the errors of generated spines are larger than the jackknife says: patches are not quite independent."""
+_LUMP_MM, _LUMP_SIZE_MM = 0.35, 4.0
+"""How uneven an endplate is, and the length along which that is alike: as in generated spines and in drawn masks."""
+_STAIR_MM = 0.3
+"""What voxels add to each column: the standard deviation of a step of 1 mm."""
+_LEAST_WEIGHT = 0.02
+_MOST_COLUMNS = 150
+"""More do not tell more: they stand closer than the lumps."""
 _LEAST_ERROR_MM = 0.15
 """How exactly voxels of 1 mm tell where a plane is at best; over half a depth also how it leans."""
-_PATCHES = 4
-"""The endplate is divided into as many strips front to back and side to side."""
 
 
 @dataclass(frozen=True, eq=False)
 class Endplate:
     """The plane of its rim along the body's axis, w = a + b u + c v in mm, u posterior and v left of its `centre`.
 
-    `coefficients` are a to c; `replicates` [patches, 3] those without one patch each, for the jackknife. `fitted` is
-    the share of the rim's columns that follow. `places` [n, 2] and `ends` [n] are all columns inside the outline.
+    `coefficients` are a to c, and `covariance` [3, 3] is that of their errors. `fitted` is the share of the rim's
+    columns that follow. `places` [n, 2] and `ends` [n] are all columns inside the outline.
     """
 
     centre: tuple[float, float]
     coefficients: np.ndarray
-    replicates: np.ndarray
+    covariance: np.ndarray
     fitted: float
     places: np.ndarray
     ends: np.ndarray
@@ -62,7 +66,7 @@ class Endplate:
     def slope_errors(self) -> np.ndarray:
         """Standard errors of the slopes."""
         half = max(np.ptp(self.places[:, 0]) / 2, 1.0)
-        return np.hypot(_jackknife(self.replicates[:, 1:]), _LEAST_ERROR_MM / half)
+        return np.hypot(np.sqrt(np.diag(self.covariance)[1:]), _LEAST_ERROR_MM / half)
 
     def rim(self, back: float | np.ndarray, left: float) -> float | np.ndarray:
         """w of the plane of the rim at a place (mm)."""
@@ -71,8 +75,8 @@ class Endplate:
 
     def rim_error(self, back: float, left: float) -> float:
         """The standard error of `rim` at a place (mm)."""
-        error = _jackknife(self.replicates @ [1.0, back - self.centre[0], left - self.centre[1]])
-        return float(np.hypot(error, _LEAST_ERROR_MM))
+        place = np.array([1.0, back - self.centre[0], left - self.centre[1]])
+        return float(np.hypot(np.sqrt(place @ self.covariance @ place), _LEAST_ERROR_MM))
 
     def level(self, back: float, left: float, radius: float) -> float:
         """w of the bone itself around a place (mm): the mean of the middle half of the columns there, by their ends."""
@@ -137,15 +141,27 @@ def _fit(
         sigma = max(_LEAST_SIGMA_MM, _TO_SIGMA * float(np.median(near)) if len(near) else 0.0)
         weights = np.square(np.clip(1 - np.square(residuals / (_TUKEY * sigma)), 0, None))
         coefficients = _solved(terms, heights, weights)
-    patches = _strips(terms[:, 1]) * _PATCHES + _strips(terms[:, 2])
-    replicates = [_solved(terms, heights, np.where(patches == patch, 0, weights)) for patch in np.unique(patches)]
-    return Endplate(centre, coefficients, np.array(replicates), float((weights > 0).mean()), places[seen], ends[seen])
+    fitted = float((weights > 0).mean())
+    kept = np.flatnonzero(weights > _LEAST_WEIGHT)
+    kept = kept[:: -(-len(kept) // _MOST_COLUMNS)]
+    coefficients, covariance = _generalised(terms[kept], heights[kept], weights[kept])
+    # How it leans is told by the lumps; how high it is by the mean of the whole rim, however hollow.
+    coefficients[0] = np.average(heights - terms[:, 1:] @ coefficients[1:], weights=weights)
+    return Endplate(centre, coefficients, covariance, fitted, places[seen], ends[seen])
 
 
-def _strips(places: np.ndarray) -> np.ndarray:
-    """Which of as many strips with equally many columns each place is in; in a single slice there is one across it."""
-    edges = np.quantile(places, np.arange(1, _PATCHES) / _PATCHES)
-    return np.searchsorted(edges, places, side="left") if np.ptp(places) else np.zeros(len(places), int)
+def _generalised(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Generalised least squares of columns at `terms`[:, 1:]: the coefficients, and the covariance of their errors."""
+    places = terms[:, 1:]
+    away = np.sqrt(3) * np.sqrt(np.square(places[:, None] - places).sum(axis=2)) / _LUMP_SIZE_MM
+    noise = _LUMP_MM**2 * (1 + away) * np.exp(-away) + np.diag(_STAIR_MM**2 / weights)  # lumps: Matern 3/2
+    told = np.linalg.solve(noise, terms)
+    # The pseudo-inverse: in a single slice nothing tells the slope across it, which is then 0.
+    covariance = np.linalg.pinv(np.einsum("ni,nj->ij", terms, told), rcond=1e-10)
+    coefficients = covariance @ np.einsum("ni,n->i", told, ends)
+    residuals = ends - terms @ coefficients
+    uneven = residuals @ np.linalg.solve(noise, residuals) / max(len(ends) - terms.shape[1], 1)
+    return coefficients, covariance * max(1.0, uneven)
 
 
 def _consensus(terms: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -163,8 +179,3 @@ def _solved(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> np.ndar
     weighted = terms * weights[:, None]
     normal = np.einsum("ni,nj->ij", weighted, terms)
     return np.linalg.pinv(normal, rcond=1e-10) @ np.einsum("ni,n->i", weighted, ends)
-
-
-def _jackknife(replicates: np.ndarray) -> np.ndarray:
-    count = len(replicates)
-    return _ERRORS_TOGETHER * np.sqrt((count - 1) / count * np.square(replicates - replicates.mean(axis=0)).sum(axis=0))

@@ -7,12 +7,16 @@ the sides of the bodies lie outside the scan, left is taken from its slices, whi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..body_shape import POSTERIOR, SUPERIOR
-from ..measurements import VertebraMeasurement
+from ..matching import find_labels, layers_of
+
+if TYPE_CHECKING:  # the table takes its heights from the landmarks
+    from ..measurements import VertebraMeasurement
 
 DENS = "C2"
 """The body that carries the dens."""
@@ -83,7 +87,7 @@ class Scan:
 class Body:
     """One body of the result: its row of the table, and its voxels in the array `mask`, cut out at index `first`."""
 
-    row: VertebraMeasurement
+    row: "VertebraMeasurement"
     mask: np.ndarray
     first: tuple[int, ...]
 
@@ -97,6 +101,20 @@ class Body:
         last = self.first[axis] + self.mask.shape[axis] == scan.shape[axis]
         ends = [0] * (self.first[axis] == 0) + [-1] * last
         return bool(ends) and bool(np.take(self.mask, ends, axis=axis).any())
+
+
+def bodies_of(labels: sitk.Image, vertebrae: "Sequence[VertebraMeasurement]") -> list[Body]:
+    """The bodies of a label map, in one or several components, that the rows of the table tell of, without those that
+    are not there."""
+    places = find_labels(layers_of(labels))
+    bodies = []
+    for row in vertebrae:
+        if row.label not in places or row.centroid_lps_mm is None:
+            continue
+        array, box = places[row.label]
+        around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
+        bodies.append(Body(row, array[around] == row.label, tuple(side.start for side in around)))
+    return bodies
 
 
 def axes_along(axis: np.ndarray, left: np.ndarray) -> np.ndarray:

@@ -7,18 +7,20 @@ osteophytes and rounded edges stay outside. The middle points lie on the endplat
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..body_shape import SampledBody, sample_body, walls
+from ..body_shape import ALIKE, SampledBody, sample_body, walls
 from .endplates import Endplate, fit_endplates
-from .frames import ALONG_SPINE, DENS, Body, Scan, axes_along, axis_of
+from .frames import ALONG_SPINE, DENS, Body, Scan, axes_along, axes_of_spine, axis_of
 
 SACRUM = "S1"
 """Below it there is no disc: its lower end is no endplate, and neither is the upper one of C2, which carries the
 dens."""
 
+WITHOUT_HEIGHTS = DENS, SACRUM
 _SLAB = 0.2
 """Corners are taken in a slab through the middle of this fraction of the width."""
 _BELOW_ENDPLATE = 0.1, 0.25
@@ -83,24 +85,33 @@ class Landmarks:
     heights: Heights | None
 
 
+def find_landmarks(bodies: Sequence[Body], scan: Scan, pool: Executor) -> list[Landmarks | None]:
+    """The landmarks of the `bodies` of one spine, from top to bottom, several at the same time."""
+    if not bodies:
+        return []
+    spine = axes_of_spine(bodies, scan)
+    return list(pool.map(lambda index: landmarks_of(bodies, index, spine, scan), range(len(bodies))))
+
+
 def landmarks_of(bodies: Sequence[Body], index: int, spine: np.ndarray, scan: Scan) -> Landmarks | None:
     """The landmarks of a body in the `spine`'s axes; None for a handful of voxels or one without an endplate."""
     body = bodies[index]
     centroid = np.array(body.row.centroid_lps_mm)
     start = axis_of(bodies, index)
     axes = axes_along(start, spine[1])
-    for _ in range(_REFINEMENTS):
+    for trial in range(_REFINEMENTS + 1):
         sampled = sample_body(body.mask, scan.steps, axes)
-        endplates = fit_endplates(sampled, axes, centroid, scan)
-        normals = [_normal(endplate, axes) for endplate in _used(endplates, body) if endplate is not None]
+        both = fit_endplates(sampled, axes, centroid, scan)
+        normals = [_normal(endplate, axes) for endplate in _used(both, body) if endplate is not None]
         if not normals:
             return None
         axis = np.sum(normals, axis=0)
-        axes = axes_along(axis / np.linalg.norm(axis), spine[1])
-        if axes[2] @ start < ALONG_SPINE:
+        axis /= np.linalg.norm(axis)
+        if axis @ start < ALONG_SPINE:
             return None
-    sampled = sample_body(body.mask, scan.steps, axes)
-    both = fit_endplates(sampled, axes, centroid, scan)
+        if trial == _REFINEMENTS or axis @ axes[2] > ALIKE:
+            break
+        axes = axes_along(axis, spine[1])
     is_whole, endplates = None not in both, _used(both, body)
     middle = _middle_of_width(sampled)
     ends = [
@@ -111,7 +122,8 @@ def landmarks_of(bodies: Sequence[Body], index: int, spine: np.ndarray, scan: Sc
         endplate and _placed(endplate, wall, middle, axes, centroid, is_whole)
         for endplate, wall in zip(endplates, ends, strict=True)
     ]
-    heights = _heights(endplates, ends, middle, axes, centroid) if all(ends) else None
+    is_seen = all(ends) and scan.sees(spine[0]) and scan.sees(spine[2])
+    heights = _heights(endplates, ends, middle, axes, centroid) if is_seen else None
     return Landmarks(axes, centroid, placed[0], placed[1], heights)
 
 

@@ -9,7 +9,6 @@ import SimpleITK as sitk
 
 from ...anatomy import LEVELS, NUMBERED_OFFSET
 from ...spine.quality import needs_review
-from ..matching import find_labels, layers_of
 from ..measurements import VertebraMeasurement
 from .alignment import coronal_angle, lordosis, meyerding_grade, slip
 from .canal import find_canal
@@ -17,8 +16,8 @@ from .canal_measures import canal_measures
 from .coronal import largest_curve
 from .deformity import Deformity, deformities, is_graded
 from .disc_measures import disc_measures, find_discs, signals_of
-from .frames import DENS, Body, Scan, axes_of_spine
-from .landmarks import SACRUM, Heights, Landmarks, PlacedEndplate, landmarks_of
+from .frames import Body, Scan, axes_of_spine, bodies_of
+from .landmarks import SACRUM, WITHOUT_HEIGHTS, Heights, Landmarks, PlacedEndplate
 from .measure import CUT_OFF, DOUBTFUL_BODY, UNSURE_ENDPLATE, Measure, line
 
 _IMPLAUSIBLE_RATIO = 1.25
@@ -49,7 +48,7 @@ class _Measured:
 
     @property
     def heights(self) -> Heights | None:
-        return self.found.heights if self.is_standard and self.found is not None else None
+        return None if self.found is None else self.found.heights
 
     @property
     def is_doubtful(self) -> bool:
@@ -60,7 +59,7 @@ class _Measured:
     @property
     def is_standard(self) -> bool:
         """Whether it has two endplates, so that it has heights."""
-        return self.row.level not in (DENS, SACRUM)
+        return self.row.level not in WITHOUT_HEIGHTS
 
 
 def spine_measures(
@@ -75,11 +74,11 @@ def spine_measures(
     what `measurements.measure` has measured of them. Without a scale there are no millimetres. `picture`, the scan on
     the grid of `labels`, tells the signal of discs; without it there is none.
     """
-    bodies, scan = _bodies(labels, vertebrae), Scan.of(labels)
+    bodies, scan = bodies_of(labels, vertebrae), Scan.of(labels)
     if not bodies:
         return []
     spine = axes_of_spine(bodies, scan)
-    measured = [_Measured(body.row, landmarks_of(bodies, index, spine, scan)) for index, body in enumerate(bodies)]
+    measured = [_Measured(body.row, body.row.landmarks) for body in bodies]
     measured = [replace(body, shape=shape) for body, shape in zip(measured, _shapes(measured), strict=True)]
     measures, soft = [], []
     if scan.sees(spine[0]) and scan.sees(spine[2]):
@@ -113,18 +112,6 @@ def on_scan(measures: Sequence[Measure], placed: sitk.Image, scan: sitk.Image) -
         return scan.TransformContinuousIndexToPhysicalPoint(placed.TransformPhysicalPointToContinuousIndex(at))
 
     return [replace(each, lines=tuple(line(point(a), point(b)) for a, b in each.lines)) for each in measures]
-
-
-def _bodies(labels: sitk.Image, vertebrae: Sequence[VertebraMeasurement]) -> list[Body]:
-    places = find_labels(layers_of(labels))
-    bodies = []
-    for row in vertebrae:
-        if row.label not in places or row.centroid_lps_mm is None:
-            continue
-        array, box = places[row.label]
-        around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
-        bodies.append(Body(row, array[around] == row.label, tuple(side.start for side in around)))
-    return bodies
 
 
 def _are_neighbours(above: VertebraMeasurement, below: VertebraMeasurement) -> bool:
