@@ -313,3 +313,14 @@ def test_reference_masks_of_real_scans(case, thickened_mm):
     spacing = image.GetSpacing()[::-1]
     instances, bodies = separate(dilated(labels > 0, spacing, thickened_mm), spacing)
     assert_separated(instances, bodies, labels, least=0.97)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "first", "partial"), [(1.0, 1, True), (1.0, 2, False), (0.5, 2, True), (4.0, 1, False)]
+)
+def test_what_ends_at_the_border_may_go_on_beyond_it(spacing, first, partial):
+    """Smoothing moves ends by a voxel or two."""
+    mask = np.zeros((40, 30, 30), bool)
+    mask[first : first + 14, 8:22, 8:22] = True
+    body = separate(mask, (spacing, 2.0, 2.0))[1][0]
+    assert body.touches_border == partial

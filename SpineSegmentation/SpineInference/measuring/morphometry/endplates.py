@@ -23,6 +23,9 @@ INNER_WIDTH = 0.7
 _SECTION = 0.5
 """The outline of the body is that of the middle half of its height, where no osteophytes are."""
 _FEWEST_COLUMNS = 6
+_BEYOND_MM = 3.0
+"""By so much the scan goes on beyond an endplate that is seen: nearer to its border a network sees half a picture, and
+smoothing may have moved the end."""
 _LEAST_SEEN = 0.6
 """An endplate is cut off by the scan when fewer of its columns end inside."""
 _TRIALS, _TOLERANCE_MM = 200, 0.5
@@ -66,7 +69,7 @@ class Endplate:
     def slope_errors(self) -> np.ndarray:
         """Standard errors of the slopes."""
         half = max(np.ptp(self.places[:, 0]) / 2, 1.0)
-        return np.hypot(np.sqrt(np.diag(self.covariance)[1:]), _LEAST_ERROR_MM / half)
+        return np.hypot(np.sqrt(np.diag(self.covariance)[1:].clip(min=0)), _LEAST_ERROR_MM / half)
 
     def rim(self, back: float | np.ndarray, left: float) -> float | np.ndarray:
         """w of the plane of the rim at a place (mm)."""
@@ -109,7 +112,7 @@ def fit_endplates(
     columns = body.density[chosen]
     rim = (inside >= RIM[0]) & (inside <= RIM[1])
     # An end is seen where the scan goes on beyond it.
-    beyond = 0.75 * np.abs(axes[2] @ scan.directions.T) @ scan.spacing
+    beyond = max(_BEYOND_MM, 0.75 * np.abs(axes[2] @ scan.directions.T) @ scan.spacing)
     endplates = []
     for outwards in (1, -1):
         ends = _crossings(columns[:, ::-outwards], body.grid[2][::-outwards])
