@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -92,7 +92,8 @@ def evaluate(
         case = replace(case, patient=images.patient_of(case, scan))
         for planes, chosen in _choices(model_set, each_plane, options):
             prediction = predict_or_nothing(scan, model_set, replace(options, planes=chosen), engines, tolerated)
-            for row in scores.add(case, scan, reference, planes, prediction):
+            known = _known_labels(model_set, chosen)
+            for row in scores.add(case, scan, reference, planes, prediction, known):
                 _log.info(f"{number} of {len(cases)}: {_line(row, len(labels) > 1)}")
         if keep_results and prediction.result is not None:
             folder = _result_folder(keep_results, case)
@@ -137,8 +138,17 @@ class _Scores:
         self._labels = labels
         self._errors: list[Exception | None] = []
 
-    def add(self, case: Case, scan: sitk.Image, reference: Reference, planes: str, prediction: Prediction) -> list[Row]:
-        """Score one prediction; its rows, one for each label that the data set labels."""
+    def add(
+        self,
+        case: Case,
+        scan: sitk.Image,
+        reference: Reference,
+        planes: str,
+        prediction: Prediction,
+        known: Collection[int],
+    ) -> list[Row]:
+        """Score one prediction; its rows, one for each label that the data set labels and the planes know: the numbers
+        `known`."""
         self._errors.append(prediction.error)
         scores = score_classes(prediction.classes, reference, len(self._labels))
         count = BodyCount()
@@ -148,7 +158,7 @@ class _Scores:
         along = (planes,) if planes in PLANES else PLANES
         rows, vertebrae = [], numbers_of_vertebrae(self._labels)
         for value, (label, score) in enumerate(zip(self._labels, scores, strict=True), start=1):
-            if label.name in case.dataset.unlabelled:
+            if label.name in case.dataset.unlabelled or value not in known:
                 continue
             names = (case.name, case.patient, case.dataset.name, planes, label.name)
             bodies_of_label = count if value in vertebrae else BodyCount()
@@ -196,6 +206,13 @@ def labels_of(model_set: ModelSet) -> tuple[Label, ...]:
         )
         for label in own
     )
+
+
+def _known_labels(model_set: ModelSet, planes: tuple[str, ...] | None) -> set[int]:
+    """The numbers (1, 2, ...) of the labels that the networks of these planes, None for all, know."""
+    packages = [one.manifest for one in model_set.packages if planes is None or one.manifest.plane in planes]
+    known = [label for manifest in packages for label in manifest.labels]
+    return {number for number, label in enumerate(model_set.recipe.labels, start=1) if label in known}
 
 
 def _result_folder(folder: Path, case: Case) -> Path:
