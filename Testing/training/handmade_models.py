@@ -24,6 +24,8 @@ class Rule:
     offsets: tuple[float, ...]
     vertebrae: bool = False
     """Whether the labels are coded as vertebrae, and as tissue otherwise."""
+    alone: bool = False
+    """Whether each label is found by itself; a single one always is."""
 
     @property
     def code(self) -> dict[str, str]:
@@ -32,7 +34,7 @@ class Rule:
 
     @property
     def activation(self) -> str:
-        return "sigmoid" if len(self.labels) == 1 else "softmax"
+        return "sigmoid" if self.alone or len(self.labels) == 1 else "softmax"
 
 
 BRIGHT = Rule(("Block",), (16.0,), (-8.0,), vertebrae=True)
@@ -40,6 +42,11 @@ BRIGHT = Rule(("Block",), (16.0,), (-8.0,), vertebrae=True)
 
 ORGAN = Rule(("Organ",), (16.0,), (-8.0,))
 """The same, but nothing to be separated."""
+
+BOTH_ALONE = Rule(("Disc", "Canal"), (8.0, 32.0), (-2.0, -24.0), alone=True)
+"""The same, each found by itself; canal is surer where both are."""
+DISC_ALONE = Rule(("Disc",), (8.0,), (-2.0,))
+"""What BOTH_ALONE says of the first of its labels."""
 
 LEVELS = Rule(("Disc", "Canal"), (0.0, 16.0, 32.0), (0.0, -4.0, -16.0))
 """Disc above a quarter, Canal above three quarters of the way from the darkest to the brightest voxel."""

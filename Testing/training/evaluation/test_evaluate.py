@@ -2,12 +2,13 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from handmade_models import BRIGHT, LEVELS, ORGAN, write_model
+from handmade_models import BOTH_ALONE, BRIGHT, DISC_ALONE, LEVELS, ORGAN, write_model
 from tiny_training import DATASET, as_image, make_case, make_dataset, write_case
 
 from SegTraining.cli import main
@@ -153,6 +154,25 @@ def test_several_labels_have_scores_of_their_own(tmp_path):
     assert {row["bodies"] for row in rows(tmp_path / "scores" / "cases.csv")} == {""}
     labels_of_slices = {row["label"] for row in rows(tmp_path / "scores" / "slices.csv")}
     assert labels_of_slices == {"Disc", "Canal"}
+
+
+def test_planes_are_judged_on_the_labels_they_know(tmp_path):
+    image, labels = three_levels((20, 40, 36))
+    write_case(tmp_path / DATASET, "a", image, labels)
+    write_model(tmp_path / "models" / "sagittal", "sagittal", BOTH_ALONE)
+    write_model(tmp_path / "models" / "axial", "axial", DISC_ALONE)
+    cases = find_cases(Dataset(name=DATASET, unlabelled=()), tmp_path)
+    classes = (Label(name="Disc", values=(5,)), Label(name="Canal", values=(7,)))
+    options = SegmentationOptions(threads=1)
+    evaluate(open_set(tmp_path / "models"), cases, tmp_path / "scores", classes, True, options)
+    found = {(row["planes"], row["label"]): float(row["dice"]) for row in rows(tmp_path / "scores" / "cases.csv")}
+    assert set(found) == {(p, "Disc") for p in ("sagittal", "axial", "fused")} | {
+        (p, "Canal") for p in ("sagittal", "fused")
+    }
+    assert min(found["sagittal", "Disc"], found["sagittal", "Canal"], found["fused", "Canal"]) > 0.95
+    unlabelled = [replace(cases[0], dataset=Dataset(name=DATASET, unlabelled=("Canal",), background_labels=(7,)))]
+    evaluate(open_set(tmp_path / "models"), unlabelled, tmp_path / "fewer", classes, False, options)
+    assert {row["label"] for row in rows(tmp_path / "fewer" / "cases.csv")} == {"Disc"}
 
 
 def test_a_radiograph_has_no_bodies(tmp_path):
