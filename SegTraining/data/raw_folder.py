@@ -30,10 +30,10 @@ def describe_raw_folder(folder: Path, labels: tuple[Label, ...] = (Label(),)) ->
     description = read_description(folder)
     names = {} if description is None else {value: name for value, name in description.names.items() if value}
     instances = (folder / "instancesTr").is_dir()
-    if len(labels) > 1 or labels[0].values:
-        return dataset.model_copy(update=_of_several(labels, names, instances))
     # A saved case has a body for S1; what others call S1 is the sacrum.
     no_body = () if description is not None and description.is_own else _SACRUM_AND_COCCYX
+    if len(labels) > 1 or labels[0].values:
+        return dataset.model_copy(update=_of_several(labels, names, instances, no_body))
     canal = next((value for value, name in names.items() if "canal" in words_of(name)), None)
     if instances:
         return dataset.model_copy(update={"body_in_front_of": canal, "ignore_labels": no_body})
@@ -47,12 +47,15 @@ def _names_vertebrae(names: dict[int, str]) -> bool:
     return any(is_vertebra(name) for name in names.values())
 
 
-def _of_several(labels: tuple[Label, ...], names: dict[int, str], instances: bool) -> dict[str, Any]:
-    """The rules for models with several labels, or with values of their own."""
+def _of_several(
+    labels: tuple[Label, ...], names: dict[int, str], instances: bool, no_body: tuple[int, ...]
+) -> dict[str, Any]:
+    """The rules for models with several labels, or with values of their own; instances of `no_body` do not count."""
     bodies = [label.name for label in labels if label.code == VERTEBRA_CODE[0]]
     if instances and len(bodies) == 1:
         others = tuple(label.name for label in labels if label.name not in bodies)
-        return {"label_values": {bodies[0]: _INSTANCES}, "unlabelled": others}
+        values = tuple(value for value in _INSTANCES if value not in no_body)
+        return {"label_values": {bodies[0]: values}, "ignore_labels": no_body, "unlabelled": others}
     values = values_by_label(labels, names)
     if not values:
         return {}
