@@ -40,6 +40,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         result = self._segment(volumeNode, topLevel="T6", onProgress=progress.append)
         segmentation = result.segmentationNode.GetSegmentation()
         segments = [segmentation.GetNthSegment(index) for index in range(segmentation.GetNumberOfSegments())]
+        segments = [segment for segment in segments if segment.GetName() in LEVELS]  # beside them are discs and canal
         names = [segment.GetName() for segment in segments]
         first = list(LEVELS).index("T6")
         self.assertGreaterEqual(len(names), 4)  # there are six, two of them cut off
@@ -53,8 +54,8 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.assertEqual(result.segmentationNode.GetNodeReference(role), volumeNode)
         table = result.tableNode.GetTable()
         levels = [table.GetColumnByName("level").GetValue(row) for row in range(table.GetNumberOfRows())]
-        self.assertEqual(levels, names)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 1)
+        self.assertEqual([level for level in levels if level in LEVELS], names)
+        self.assertGreaterEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 1)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLLabelMapVolumeNode"), 0)
         self._checkVoxels(result, volumeNode)
 
@@ -64,6 +65,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         chosen = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "chosen")
         chosen.GetSegmentation().AddEmptySegment("drawn", "drawn by hand")
         first = self._segment(volumeNode, planes=("sagittal",))
+        charts = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode")
         second = self._segment(
             volumeNode,
             planes=("sagittal",),
@@ -73,7 +75,8 @@ class SelfTest(ScriptedLoadableModuleTest):
         dice = second.tableNode.GetTable().GetColumnByName("dice")
         count = first.segmentationNode.GetSegmentation().GetNumberOfSegments()
         self.assertEqual([dice.GetValue(row) for row in range(dice.GetNumberOfTuples())], [1] * count)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 3)
+        # Those of the second result, and one of its agreement.
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 2 * charts + 1)
         self.assertEqual(second.segmentationNode, chosen)
         self.assertEqual(chosen.GetSegmentation().GetNumberOfSegments(), count)
         second.replacement.swap()

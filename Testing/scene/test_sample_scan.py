@@ -104,4 +104,7 @@ def test_bundled_models_segment_the_sample(sample):
     dice = {body.reference_label: body.dice for body in result.measurements.vertebrae}
     whole = [LEVELS[name].label for name in ("T12", "L1", "L2", "L3", "L4", "L5")]
     assert all(dice.get(label, 0) > 0.85 for label in whole), dice
-    assert result.segments[0].name == "T11" and 7 <= len(result.segments) <= 9
+    bodies = [segment.name for segment in result.segments if segment.is_vertebra]
+    assert bodies[0] == "T11" and 7 <= len(bodies) <= 9
+    others = {segment.name for segment in result.segments if not segment.is_vertebra}
+    assert {"Disc L1-L2", "Disc L2-L3", "Disc L3-L4", "Disc L4-L5", "Spinal canal"} <= others

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import slicer
-from session import StallProbe, arguments, label_array, nodes, panel, run, segment_names
+from session import StallProbe, arguments, body_names, label_array, nodes, panel, run, segment_names
 from windows import grab_panel, grab_window, prepare_window, press_cell
 
 EXPECTED = ["T12", "L1", "L2", "L3", "L4", "L5"]
@@ -67,7 +67,8 @@ def steps(facts):
     facts["longest stall when importing, ms"] = str(probe)
 
     [resultNode] = [node for node in nodes("vtkMRMLSegmentationNode") if node is not truthNode]
-    facts["bodies"] = segment_names(resultNode)
+    facts["bodies"] = body_names(resultNode)
+    facts["beside them"] = [name for name in segment_names(resultNode) if name not in facts["bodies"]]
     facts["levels"] = ui.resultLabel.text
     assert facts["bodies"][0] == "T11" and "confidence" in facts["levels"]
     facts["Dice"] = _check_result(resultNode, truthNode, volumeNode)

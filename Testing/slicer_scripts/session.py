@@ -138,6 +138,13 @@ def segmentation_of(volumeNode):
     return found
 
 
+def body_names(segmentationNode) -> list:
+    """The names of the vertebral bodies, in their order."""
+    from SpineInference.anatomy import LEVELS
+
+    return [name for name in segment_names(segmentationNode) if name in LEVELS or name.startswith("Vertebra ")]
+
+
 def segment_names(segmentationNode) -> list:
     """The names of the segments, in their order."""
     segmentation = segmentationNode.GetSegmentation()
