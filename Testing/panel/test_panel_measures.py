@@ -5,7 +5,7 @@ import json
 import pytest
 from synthetic_result import with_result
 
-from SpineInference.measuring.morphometry.measure import CUT_OFF, Measure
+from SpineInference.measuring.morphometry.measure import CUT_OFF, NOT_T2, Measure
 from SpineInference.measuring.morphometry.tables import as_json
 
 LINE = ((0.0, 0.0, 0.0), (30.0, 0.0, 0.0))
@@ -32,8 +32,8 @@ def panel(host, small_models, tmp_path):
     return panel
 
 
-def rows(panel) -> list[list[str]]:
-    table = panel.ui.measuresTable
+def rows(panel, name: str = "measuresTable") -> list[list[str]]:
+    table = getattr(panel.ui, name)
     items = [[table.item(row, column) for column in range(table.columnCount)] for row in range(table.rowCount)]
     return [[item.text() for item in row if item is not None] for row in items]
 
@@ -48,24 +48,55 @@ def test_rows_of_levels_curves_and_deformed_bodies(panel):
     assert panel.ui.measuresTable.item(0, 0).toolTip() == CUT_OFF
 
 
-def test_discs_and_canal_share_the_row_of_their_level(panel):
+OF_DISCS = [
+    Measure("disc", "T12-L1", "middle_disc_height", 7.0),
+    Measure("disc", "L4-L5", "middle_disc_height", 8.12, lines=(((0.0, 50.0, 0.0), (0.0, 50.0, 8.0)),)),
+    Measure("disc", "L4-L5", "disc_volume", None, marks=(CUT_OFF,)),
+    Measure("canal", "L4", "canal_diameter", 15.0),
+    Measure("canal", "L4-L5", "canal_diameter", 11.96, lines=(((0.0, 60.0, 4.0), (0.0, 71.96, 4.0)),)),
+    Measure("canal", "L4-L5", "canal_area", None, marks=(CUT_OFF,)),
+    Measure("canal", "L5-S1", "canal_diameter", None, marks=(CUT_OFF,)),
+    Measure("canal", "L4 to L5", "narrowest_level", "L4-L5"),
+    Measure("disc", "T12-L1 to L4-L5", "disc_signal", None, marks=(NOT_T2,)),
+]
+
+
+def show(panel, measures: list[Measure]) -> None:
     from SpineSegmentationLib.scene.SpineMeasures import setMeasures
 
-    added = [
-        Measure("disc", "L4-L5", "middle_disc_height", 8.12, lines=(LINE,)),
-        Measure("disc", "L4-L5", "disc_volume", None, marks=(CUT_OFF,)),
-        Measure("disc", "L5-S1", "middle_disc_height", 7.0),
-        Measure("canal", "L4", "canal_diameter", 15.0),
-        Measure("canal", "L4-L5", "canal_diameter", 11.96),
-        Measure("canal", "L4 to L5", "narrowest_level", "L4-L5"),
-    ]
-    setMeasures(panel._parameterNode.result, as_json([*MEASURES[3:6], *added]))
+    setMeasures(panel._parameterNode.result, as_json(measures))
     panel.updatePanel()
-    assert rows(panel) == [
-        ["L4-L5", "3.0", "9", "11.3", "", "8.1", "12.0"],
-        ["L5-S1", "", "", "", "", "7.0", ""],
+
+
+def test_discs_and_canal_have_a_table_of_their_own(panel):
+    assert not panel.ui.discsTable.visible, "there are none"
+    show(panel, [*MEASURES, *OF_DISCS])
+    assert rows(panel)[0] == ["L4-L5 !", "3.0", "9", "11.3", "-"], "the table of levels is as it was"
+    table = panel.ui.discsTable
+    titles = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
+    assert titles == ["Disc", "Mid.\nmm", "Canal\nmm"], "no column for an area that is cut off everywhere"
+    assert rows(panel, "discsTable") == [
+        ["T12-L1", "7.0", ""],
+        ["L4-L5", "8.1", "12.0"],
+        ["L5-S1 !", "", "-"],
         ["L4 to L5", "Narrowest canal L4-L5"],
+        ["T12-L1 to L4-L5 !", f"Disc signal / that of fluid: not measured ({NOT_T2})"],
     ]
+
+
+def test_a_disc_draws_its_lines_and_one_text_behind_them(host, panel):
+    show(panel, [*MEASURES, *OF_DISCS])
+    panel.ui.measuresTable.selectRow(0)
+    host.process()
+    panel.ui.discsTable.selectRow(1)
+    host.process()
+    assert len(lines()) == 2 and not panel.ui.measuresTable.selectedItems()
+    told = {node.GetName(): node.GetDisplayNode().GetPropertiesLabelVisibility() for node in lines()}
+    assert told == {"Middle disc height 8.1 mm": False, "Middle disc height 8.1 mm\nCanal diameter 12.0 mm": True}
+    assert "Canal diameter 12.0 mm" in panel.ui.statusLabel.text
+    panel.ui.measuresTable.selectRow(0)
+    host.process()
+    assert [node.GetName() for node in lines()] == ["Slip 3.0 mm, Slip 9 %"], "a click on a row that was clicked before"
 
 
 def lines() -> list:

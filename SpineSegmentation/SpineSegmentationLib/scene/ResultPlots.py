@@ -1,33 +1,101 @@
-"""Charts of a result as Slicer's own plot nodes: heights from level to level, and agreement from slice to slice."""
+"""Charts of a result as Slicer's own plot nodes: bodies, discs and canal along the spine, and agreement from slice to
+slice."""
+
+import math
+from collections.abc import Sequence
 
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .MeasurementTable import DICE_CHART_ROLE, HEIGHT_CHART_ROLE
+from SpineInference.measuring.morphometry.measure import Measure
+
+from .MeasurementTable import CANAL_CHART_ROLE, DICE_CHART_ROLE, DISC_CHART_ROLE, HEIGHT_CHART_ROLE
 
 _COLOURS = [(0.84, 0.37, 0.0), (0.0, 0.45, 0.70), (0.0, 0.62, 0.45)]
 """Vermilion, blue, green: distinguishable with any colour vision deficiency."""
+_PARTS = "anterior", "middle", "posterior"
 
 
-def addHeightChart(tableNode: "slicer.vtkMRMLTableNode") -> "list[slicer.vtkMRMLNode]":
-    """The anterior, middle and posterior heights over the levels; returns the new nodes."""
+def addHeightChart(tableNode: "slicer.vtkMRMLTableNode", bodies: int) -> "list[slicer.vtkMRMLNode]":
+    """The anterior, middle and posterior heights over the levels, which are the first rows of the table, as many as
+    there are `bodies`; returns the new nodes."""
     chartNode = _addChart(tableNode, HEIGHT_CHART_ROLE, _("Heights of the vertebral bodies"), _("Height (mm)"))
     chartNode.SetXAxisTitle(_("Level"))
-    parts = [
-        (_("Anterior"), "anterior_height_mm"),
-        (_("Middle"), "middle_height_mm"),
-        (_("Posterior"), "posterior_height_mm"),
-    ]
+    columns = [f"{part}_height_mm" for part in _PARTS]
+    seriesNodes = _addLines(chartNode, tableNode, dict(zip(columns, _partTitles(), strict=True)))
+    _leaveRoomForLegend(chartNode, bodies - 1)
+    return [chartNode, *seriesNodes]
+
+
+def addDiscChart(measures: Sequence[Measure], tableNode: "slicer.vtkMRMLTableNode") -> "list[slicer.vtkMRMLNode]":
+    """The three heights over the discs; returns the new nodes, none where no disc was measured."""
+    columns = [f"{part}_disc_height" for part in _PARTS]
+    titles = dict(zip(columns, _partTitles(), strict=True))
+    return _addMeasureChart(measures, tableNode, DISC_CHART_ROLE, _("Heights of the discs"), _("Height (mm)"), titles)
+
+
+def addCanalChart(measures: Sequence[Measure], tableNode: "slicer.vtkMRMLTableNode") -> "list[slicer.vtkMRMLNode]":
+    """The diameter of the canal over bodies and discs; returns the new nodes, none where it was not measured."""
+    titles = {"canal_diameter": _("Canal")}
+    return _addMeasureChart(
+        measures, tableNode, CANAL_CHART_ROLE, _("Diameter of the spinal canal"), _("Diameter (mm)"), titles
+    )
+
+
+def _partTitles() -> list[str]:
+    return [_("Anterior"), _("Middle"), _("Posterior")]
+
+
+def _addMeasureChart(
+    measures: Sequence[Measure],
+    tableNode: "slicer.vtkMRMLTableNode",
+    role: str,
+    title: str,
+    yTitle: str,
+    titles: dict[str, str],
+) -> "list[slicer.vtkMRMLNode]":
+    """A line for each measure that `titles` names, from place to place, whose numbers get a table of their own."""
+    shown = [each for each in measures if each.name in titles]
+    if all(each.value is None for each in shown):
+        return []
+    places = list(dict.fromkeys(each.at for each in shown))
+    values = {(each.at, each.name): each.value for each in shown if each.value is not None}
+    chartNode = _addChart(tableNode, role, title, yTitle)
+    chartNode.SetXAxisTitle(_("Level"))
+    dataNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", chartNode.GetName())
+    names = vtk.vtkStringArray()
+    names.SetName("level")
+    for place in places:
+        names.InsertNextValue(_short(place))
+    dataNode.AddColumn(names)
+    for name in titles:
+        dataNode.AddColumn(_numbers(name, [values.get((place, name), math.nan) for place in places]))
+    dataNode.SetLocked(True)
+    seriesNodes = _addLines(chartNode, dataNode, titles)
+    _leaveRoomForLegend(chartNode, len(places) - 1)
+    return [chartNode, dataNode, *seriesNodes]
+
+
+def _short(place: str) -> str:
+    """The name of a disc as narrow as the axis needs it: "L4/5", "L5/S1". A body between two discs goes without."""
+    above, _dash, below = place.partition("-")
+    kind = above.rstrip("0123456789")
+    return f"{above}/{below.removeprefix(kind)}" if below else ""
+
+
+def _addLines(
+    chartNode: "slicer.vtkMRMLPlotChartNode", tableNode: "slicer.vtkMRMLTableNode", titles: dict[str, str]
+) -> "list[slicer.vtkMRMLPlotSeriesNode]":
+    """A line for each column of a table that `titles` names, over its column "level"."""
     seriesNodes = []
-    for (name, column), colour in zip(parts, _COLOURS, strict=True):
-        seriesNode = _addSeries(chartNode, tableNode, name, colour, column)
+    for (column, title), colour in zip(titles.items(), _COLOURS, strict=False):
+        seriesNode = _addSeries(chartNode, tableNode, title, colour, column)
         seriesNode.SetPlotType(seriesNode.PlotTypeLine)
         seriesNode.SetLabelColumnName("level")
         seriesNode.SetMarkerStyle(seriesNode.MarkerStyleCircle)
         seriesNodes.append(seriesNode)
-    _leaveRoomForLegend(chartNode, tableNode.GetNumberOfRows() - 1)
-    return [chartNode, *seriesNodes]
+    return seriesNodes
 
 
 def addDiceChart(

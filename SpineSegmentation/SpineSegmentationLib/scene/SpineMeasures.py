@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import slicer
 
-from SpineInference.measuring.morphometry.measure import Measure
+from SpineInference.measuring.morphometry.measure import Line, Measure
 from SpineInference.measuring.morphometry.tables import from_json, value_text
 
 from .MeasurementTable import pointInWorld
@@ -31,23 +31,39 @@ def showLines(measures: Sequence[Measure], tableNode: "slicer.vtkMRMLTableNode")
     """Draw the lines along which `measures` were taken in place of those drawn before; returns their middle (RAS, mm).
 
     They are locked and, because they belong to a click, not saved with the scene. Each line is drawn once, and named
-    after all that was measured along it.
+    after all that was measured along it. What the lines say stands at one of them, so that no text covers another: of
+    those from side to side at the first, and of the others at the rearmost, behind all that is measured.
     """
     removeLines()
-    names: dict[tuple, list[str]] = {}
+    names: dict[Line, list[str]] = {}
     for measure in measures:
         for number, line in enumerate(measure.lines):
             names.setdefault(line, [])
             if number == 0 and measure.value is not None:
                 names[line].append(f"{measure.definition.title} {value_text(measure)}")
-    points = []
+    ends = {line: [pointInWorld(point, tableNode) for point in line] for line in names}
+    points = [point for both in ends.values() for point in both]
+    if not points or None in points:
+        return None
+    aside = [line for line in names if _runsAside(line)]
+    along = sorted((line for line in names if line not in aside), key=_rearmost, reverse=True)
+    told = {
+        group[0]: "\n".join(", ".join(texts) for line, texts in names.items() if line in group and texts)
+        for group in (aside, along)
+        if group
+    }
     for line, texts in names.items():
-        ends = [pointInWorld(point, tableNode) for point in line]
-        if None in ends:
-            return None
-        _addLine(ends, ", ".join(texts))
-        points += ends
-    return tuple(sum(values) / len(points) for values in zip(*points, strict=True)) if points else None
+        _addLine(ends[line], ", ".join(texts), told.get(line, ""))
+    return tuple(sum(values) / len(points) for values in zip(*points, strict=True))
+
+
+def _runsAside(line: Line) -> bool:
+    left, posterior, superior = (abs(end - start) for start, end in zip(*line, strict=True))
+    return left > max(posterior, superior)
+
+
+def _rearmost(line: Line) -> float:
+    return max(posterior for _left, posterior, _superior in line)
 
 
 def removeLines() -> None:
@@ -60,9 +76,10 @@ def removeLines() -> None:
                 slicer.mrmlScene.RemoveNode(display)
 
 
-def _addLine(ends: "list[tuple[float, ...]]", text: str) -> None:
+def _addLine(ends: "list[tuple[float, ...]]", name: str, text: str) -> None:
+    """A line of this name; the `text` is drawn beside it."""
     node = slicer.vtkMRMLMarkupsLineNode()
-    node.SetName(text or " ")
+    node.SetName(text or name or " ")  # Slicer draws the name
     node.SetAttribute(_LINE_ATTRIBUTE, "yes")
     node.SetSaveWithScene(False)
     node.SetHideFromEditors(True)
