@@ -78,10 +78,12 @@ def _addMeasureChart(
 
 
 def _short(place: str) -> str:
-    """The name of a disc as narrow as the axis needs it: "L4/5", "L5/S1". A body between two discs goes without."""
+    """The name of a disc as narrow as the axis needs it: "L4/5", "L5/S1"; "3/4" of numbered vertebrae. A body between
+    two discs goes without."""
     above, _dash, below = place.partition("-")
     kind = above.rstrip("0123456789")
-    return f"{above}/{below.removeprefix(kind)}" if below else ""
+    isNumbered = kind.endswith(" ")
+    return f"{above.removeprefix(kind) if isNumbered else above}/{below.removeprefix(kind)}" if below else ""
 
 
 def _addLines(

@@ -16,7 +16,7 @@ from .ResultNodes import structuresOf
 from .SegmentationLabels import labelsOfSegmentation
 from .SegmentationScene import removeNode
 from .SegmentShapes import isUpToDate
-from .SpineMeasures import measuresOf
+from .SpineMeasures import measuresOf, placeText
 from .VolumeExchange import moved
 
 _COLOURS = {"centres": (1.0, 0.85, 0.2), "discs": (0.3, 0.85, 1.0), "canal": (0.35, 0.9, 0.45)}
@@ -39,7 +39,9 @@ def addPoints(result: "slicer.vtkMRMLNode") -> "list[slicer.vtkMRMLMarkupsNode]"
     segments = [Segment(value, name, (0, 0, 0), "", "", name not in structures) for value, name in names.items()]
     rows = [row for row in measurementsOf(result) if row["level"] not in structures]
     centres = {row["level"]: centreOf(row, result) for row in rows}
-    tips = {each.at: pointInWorld(each.tip, result) for each in disc_points(labels, segments, measuresOf(result))}
+    tips = {
+        placeText(each.at): pointInWorld(each.tip, result) for each in disc_points(labels, segments, measuresOf(result))
+    }
     line = [pointInWorld(point, result) for point in canal_centreline(labels)]
     centres = {name: point for name, point in centres.items() if point is not None}
     if not centres and not tips and not line:
@@ -75,7 +77,7 @@ def _add(
     display.SetSelectedColor(*_COLOURS[colour])
     display.SetPropertiesLabelVisibility(False)
     display.SetPointLabelsVisibility(kind == "Fiducial")
-    display.SetGlyphScale(1.5)
+    display.SetGlyphScale(1.5 if kind == "Fiducial" else 0.8)
     display.SetTextScale(2.5)
     _moveBeside(node, result)
     return node

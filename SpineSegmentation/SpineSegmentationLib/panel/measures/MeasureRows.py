@@ -28,8 +28,8 @@ def discRows(measures: Sequence[Measure]) -> tuple[Rows, Rows]:
     discs, canal = (
         [each for each in measures if each.kind == kind and each not in ofAll] for kind in ("disc", "canal")
     )
-    bodies = {each.at for each in measures if each.kind == "body"}
-    canal = [each for each in canal if each.at not in bodies]
+    levels = {each.at for each in (*discs, *measures) if each.kind in ("disc", "level")}
+    canal = [each for each in canal if each.at in levels]
     places = _inOrder(_placesOf(discs), _placesOf(canal))
     return [[each for each in (*discs, *canal) if each.at == place] for place in places], _byPlace(ofAll)
 

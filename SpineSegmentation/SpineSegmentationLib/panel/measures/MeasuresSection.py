@@ -11,7 +11,7 @@ from ...scene.MeasurementTable import segmentationOf
 from ...scene.PointNodes import keepWithResults
 from ...scene.ResultPoints import addPoints
 from ...scene.ResultViews import jumpTo, showResult
-from ...scene.SpineMeasures import measuresOf, removeLines, showLines
+from ...scene.SpineMeasures import measuresOf, placeText, removeLines, showLines
 from .. import Dialogs
 from ..PanelSection import PanelSection
 from ..UserMessages import asSentence
@@ -57,7 +57,7 @@ class MeasuresSection(PanelSection):
         middle = showLines(row, result)
         if middle is not None:
             told = [f"{each.definition.title} {value_text(each)}" for each in row if each.lines]
-            self.showStatus(f"{row[0].at}: {', '.join(told)}.")
+            self.showStatus(placeText(f"{row[0].at}: {', '.join(told)}."))
             showResult(result)
             jumpTo(middle)
 
@@ -67,8 +67,8 @@ class MeasuresSection(PanelSection):
         except SpineError as error:
             self.showStatus(asSentence(error), True)
         else:
-            names = ", ".join(node.GetName() for node in nodes)
-            self.showStatus(_("In the scene: {names}.").format(names=names))
+            names = ", ".join(node.GetName().rpartition(": ")[2] for node in nodes)
+            self.showStatus(_("Added to the scene: {names}.").format(names=names))
 
     def _onCopy(self, _checked: bool = False) -> None:
         slicer.app.clipboard().setText(as_text(self._measures))

@@ -9,7 +9,11 @@ from slicer.i18n import tr as _
 from SpineInference.measuring.morphometry.measure import Measure
 from SpineInference.measuring.morphometry.tables import value_text
 
-_MOST_ROWS_AT_ONCE = 10
+from ...scene.SpineMeasures import placeText
+
+_MOST_ROWS_AT_ONCE = 12
+_CELL_MARGIN = 14
+"""Pixels that a cell needs beside its text."""
 
 
 class Column(NamedTuple):
@@ -39,8 +43,6 @@ class MeasuresTable:
         self._all = columns
         self._columns = columns
         self.rows: list[list[Measure]] = []
-        # Even columns: the sentences, which span them, must not widen one.
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         table.setWordWrap(False)
 
     def show(self, places: list[list[Measure]], sentences: list[list[Measure]]) -> None:
@@ -58,9 +60,9 @@ class MeasuresTable:
             header = qt.QTableWidgetItem(column.title)
             header.setToolTip(column.explanation)
             table.setHorizontalHeaderItem(position, header)
-        table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
         for index, group in enumerate(self.rows):
             self._fillRow(index, group, index >= len(places))
+        self._fitColumns(len(places))
         table.resizeRowsToContents()
         table.blockSignals(False)
         table.setVisible(bool(self.rows))
@@ -79,7 +81,7 @@ class MeasuresTable:
         self._table.blockSignals(False)
 
     def _fillRow(self, index: int, group: list[Measure], isSentence: bool) -> None:
-        table, at = self._table, group[0].at
+        table, at = self._table, placeText(group[0].at)
         if isSentence:
             texts = [", ".join(map(_sentence, group))]
             if len(self._columns) > 2:
@@ -87,13 +89,24 @@ class MeasuresTable:
         else:
             values = {measure.name: measure for measure in group}
             texts = [_number(values.get(column.name)) for column in self._columns[1:]]
-            # A narrow scan cuts off every disc and the canal, which does not concern what is shown here.
-            group = [measure for measure in group if measure.name in {column.name for column in self._columns}]
+            # A narrow scan cuts off every disc and the canal, which does not concern the rest.
+            shown = {column.name: column.showLacks for column in self._columns}
+            group = [each for each in group if shown.get(each.name, False) or (each.name in shown and each.value)]
         marks = "; ".join(sorted({mark for measure in group for mark in measure.marks}))
+        tip = "\n".join(filter(None, [f"{at}: {texts[0]}" if isSentence else "", marks]))
         for position, text in enumerate([f"{at} !" if marks else at, *texts]):
             item = qt.QTableWidgetItem(text)
-            item.setToolTip(marks)
+            item.setToolTip(tip)
             table.setItem(index, position, item)
+
+    def _fitColumns(self, places: int) -> None:
+        """The first column as wide as the names of places, the others even: sentences must not widen one."""
+        table = self._table
+        names = [self._columns[0].title, *(table.item(index, 0).text() for index in range(places))]
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+        header.setSectionResizeMode(0, qt.QHeaderView.Fixed)
+        table.setColumnWidth(0, max(map(table.fontMetrics().horizontalAdvance, names)) + _CELL_MARGIN)
 
     def _fitHeight(self) -> None:
         """As high as its rows, so that the panel scrolls and not the table inside it; longer ones scroll themselves."""
@@ -106,7 +119,7 @@ class MeasuresTable:
 
 def _sentence(measure: Measure) -> str:
     if measure.value is not None:
-        return f"{measure.definition.title} {value_text(measure)}"
+        return f"{measure.definition.title} {placeText(value_text(measure))}"
     reasons = f" ({', '.join(measure.marks)})" if measure.marks else ""
     return _("{title}: not measured{reasons}").format(title=measure.definition.title, reasons=reasons)
 
