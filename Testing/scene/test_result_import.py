@@ -184,6 +184,21 @@ def test_charts_of_discs_and_canal(lib, tmp_path):
     assert heights.GetXAxisRange()[1] == 1.5 * (len(SEGMENTS) - 1), "as wide as there are bodies"
 
 
+def test_levels_are_named_below_a_chart(lib, tmp_path):
+    from SpineSegmentationLib.scene.ResultPlots import ticksOf
+
+    scan, labels = make_case()
+    result = lib.importResult(*written_result(tmp_path, labels), lib.addVolume(scan, "scan"))
+    chart = result.tableNode.GetNodeReference("heightChart")
+    positions, names = ticksOf(chart.GetAttribute("SpineSegmentation.Levels"))
+    assert [names.GetValue(index) for index in range(3)] == ["L4", "L5", "3"]
+    assert [positions.GetValue(index) for index in range(3)] == [0, 1, 2]
+    positions, names = ticksOf("\n".join(f"{number}/{number + 1}" for number in range(23)))
+    assert names.GetNumberOfValues() == 8 and positions.GetValue(1) == 3, "no more than have room"
+    assert ticksOf(None) == (None, None), "Dice per slice has numbers"
+    assert ticksOf("")[1].GetNumberOfValues() == 0
+
+
 def test_how_a_slice_lies_stays_with_its_table(lib, scene, tmp_path):
     from SpineSegmentationLib.scene.MeasurementTable import placementOf
 

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import slicer
+import vtk
 from scans import add_scan
 from session import arguments, import_model, nodes, panel, run, segmentation_of
 from windows import grab_window, prepare_window, press_cell
@@ -57,6 +58,12 @@ def steps(facts):
     beside = [panel()._parameterNode.result, *added]
     folders = {hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) for node in beside}
     assert added and len(folders) == 1 and hierarchy.IsItemLevel(folders.pop(), "Folder"), facts["points"]
+
+    ui.tableAndPlotButton.setChecked(True)
+    yield 1
+    names = slicer.app.layoutManager().plotWidget(0).plotView().chart().GetAxis(vtk.vtkAxis.BOTTOM).GetTickLabels()
+    facts["below the chart"] = ", ".join(names.GetValue(index) for index in range(names.GetNumberOfValues()))
+    assert facts["below the chart"].startswith("L1, L2, L3"), "Slicer would number the levels"
 
     ui.copyMeasuresButton.click()
     text = slicer.app.clipboard().text()

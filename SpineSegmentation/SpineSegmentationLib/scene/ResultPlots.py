@@ -2,6 +2,7 @@
 slice."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import slicer
@@ -15,6 +16,10 @@ from .MeasurementTable import CANAL_CHART_ROLE, DICE_CHART_ROLE, DISC_CHART_ROLE
 _COLOURS = [(0.84, 0.37, 0.0), (0.0, 0.45, 0.70), (0.0, 0.62, 0.45)]
 """Vermilion, blue, green: distinguishable with any colour vision deficiency."""
 _PARTS = "anterior", "middle", "posterior"
+_LEVELS_ATTRIBUTE = "SpineSegmentation.Levels"
+"""The attribute of a chart for the names below its axis, one a line; saved with the scene."""
+_MOST_NAMES = 10
+"""As many names have room below a chart in its layout."""
 
 
 def addHeightChart(tableNode: "slicer.vtkMRMLTableNode", bodies: int) -> "list[slicer.vtkMRMLNode]":
@@ -24,7 +29,8 @@ def addHeightChart(tableNode: "slicer.vtkMRMLTableNode", bodies: int) -> "list[s
     chartNode.SetXAxisTitle(_("Level"))
     columns = [f"{part}_height_mm" for part in _PARTS]
     seriesNodes = _addLines(chartNode, tableNode, dict(zip(columns, _partTitles(), strict=True)))
-    _leaveRoomForLegend(chartNode, bodies - 1)
+    levels = tableNode.GetTable().GetColumnByName("level")
+    _setLevels(chartNode, [re.sub(r"^\w+ (?=\d+$)", "", levels.GetValue(row)) for row in range(bodies)])
     return [chartNode, *seriesNodes]
 
 
@@ -73,7 +79,7 @@ def _addMeasureChart(
         dataNode.AddColumn(_numbers(name, [values.get((place, name), math.nan) for place in places]))
     dataNode.SetLocked(True)
     seriesNodes = _addLines(chartNode, dataNode, titles)
-    _leaveRoomForLegend(chartNode, len(places) - 1)
+    _setLevels(chartNode, [_short(place) for place in places])
     return [chartNode, dataNode, *seriesNodes]
 
 
@@ -84,6 +90,41 @@ def _short(place: str) -> str:
     kind = above.rstrip("0123456789")
     isNumbered = kind.endswith(" ")
     return f"{above.removeprefix(kind) if isNumbered else above}/{below.removeprefix(kind)}" if below else ""
+
+
+def _setLevels(chartNode: "slicer.vtkMRMLPlotChartNode", levels: list[str]) -> None:
+    """Let a chart be as wide as there are levels, and remember their names."""
+    chartNode.SetAttribute(_LEVELS_ATTRIBUTE, "\n".join(levels))
+    _leaveRoomForLegend(chartNode, len(levels) - 1)
+
+
+def nameLevels() -> None:
+    """Write the names of levels below the charts of this module that are shown: Slicer would number them.
+
+    It is to be called whenever another chart may be shown, because a view keeps the names.
+    """
+    manager = slicer.app.layoutManager()
+    for index in range(manager.plotViewCount if manager is not None else 0):
+        widget = manager.plotWidget(index)
+        view, chartNode = widget.plotView(), widget.mrmlPlotViewNode().GetPlotChartNode()
+        levels = chartNode.GetAttribute(_LEVELS_ATTRIBUTE) if chartNode is not None else None
+        chart = view.chart()
+        chart.GetAxis(vtk.vtkAxis.BOTTOM).SetCustomTickPositions(*ticksOf(levels))
+        chart.GetScene().SetDirty(True)
+        view.update()
+
+
+def ticksOf(levels: str | None) -> tuple[vtk.vtkDoubleArray | None, vtk.vtkStringArray | None]:
+    """Positions and names for an axis, of as many levels as have room; neither where there are no `levels`, a line for
+    each."""
+    if levels is None:
+        return None, None
+    named = [(position, name) for position, name in enumerate(levels.split("\n")) if name]
+    named = named[:: math.ceil(len(named) / _MOST_NAMES) or 1]
+    names = vtk.vtkStringArray()
+    for _position, name in named:
+        names.InsertNextValue(name)
+    return _numbers("positions", [position for position, _name in named]), names
 
 
 def _addLines(
