@@ -40,6 +40,8 @@ class qSlicerLayoutManager(QObject):
 
     layout = Property(int, lambda self: self._logic.GetLayoutNode().GetViewArrangement())
 
+    plotViewCount = Property(int, lambda self: 0)
+
     def setLayout(self, layout: int) -> None:
         self._logic.GetLayoutNode().SetViewArrangement(layout)
 

@@ -1,12 +1,13 @@
-"""The measures of the spine in the panel: a row a level, lines in the views, text in the clipboard, a CSV file."""
+"""The measures of the spine in the panel: a row a level, lines in the views, points, text in the clipboard, a file."""
 
 import csv
 import os
 
 import numpy as np
 import slicer
+import vtk
 from scans import add_scan
-from session import arguments, import_model, nodes, panel, run
+from session import arguments, import_model, nodes, panel, run, segmentation_of
 from windows import grab_window, prepare_window, press_cell
 
 
@@ -16,7 +17,8 @@ def steps(facts):
     yield 1
     yield from import_model()
     ui = panel().ui
-    ui.inputSelector.setCurrentNode(add_scan())
+    scan = add_scan()
+    ui.inputSelector.setCurrentNode(scan)
     ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("L1"))
     ui.segmentButton.click()
     yield "the result", lambda: not panel().logic.isRunning
@@ -49,6 +51,20 @@ def steps(facts):
     grab_window("spine-measures")
     _check_slices_show(drawn)
 
+    ui.pointsButton.click()
+    facts["points"] = ui.statusLabel.text
+    added = [node for node in nodes("vtkMRMLMarkupsNode") if node not in drawn]
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    beside = [panel()._parameterNode.result, *added]
+    folders = {hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) for node in beside}
+    assert added and len(folders) == 1 and hierarchy.IsItemLevel(folders.pop(), "Folder"), facts["points"]
+
+    ui.tableAndPlotButton.setChecked(True)
+    yield 1
+    names = slicer.app.layoutManager().plotWidget(0).plotView().chart().GetAxis(vtk.vtkAxis.BOTTOM).GetTickLabels()
+    facts["below the chart"] = ", ".join(names.GetValue(index) for index in range(names.GetNumberOfValues()))
+    assert facts["below the chart"].startswith("L1, L2, L3"), "Slicer would number the levels"
+
     ui.copyMeasuresButton.click()
     text = slicer.app.clipboard().text()
     assert "not for clinical use" in text and all(f"{level}: " in text for level in levels), text
@@ -66,6 +82,9 @@ def steps(facts):
     ui.inputSelector.setCurrentNode(add_scan("Another"))
     yield 1
     assert not _lines() and not ui.measuresCollapsibleButton.visible, "lines are not seen on another scan"
+    assert not any(node.GetDisplayVisibility() for node in added), "points are not seen on another scan"
+    slicer.mrmlScene.RemoveNode(segmentation_of(scan))
+    yield "the points to go, too", lambda: not nodes("vtkMRMLMarkupsNode")
 
 
 def _lines() -> list:

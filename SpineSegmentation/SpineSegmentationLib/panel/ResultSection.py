@@ -5,7 +5,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..scene.MeasurementTable import (
+    CANAL_CHART_ROLE,
     DICE_CHART_ROLE,
+    DISC_CHART_ROLE,
     HEIGHT_CHART_ROLE,
     centreOf,
     measurementsOf,
@@ -20,7 +22,7 @@ from .ChoiceBox import ChoiceBox
 from .ExportMenu import ExportMenu
 from .PanelSection import PanelSection
 from .ResultChooser import ResultChooser
-from .ResultTable import ResultTable
+from .ResultTable import ResultTable, rowsOfPanel
 from .Review import Review
 from .TrainingCaseDialog import TrainingCaseDialog
 from .UserMessages import asSentence
@@ -37,7 +39,7 @@ class ResultSection(PanelSection):
 
     def __init__(self, ui: object, logic: object, models: object):
         super().__init__(ui, logic)
-        self._views = ResultViews(lambda row: self._table.select(row))
+        self._views = ResultViews(self._onRowOfView)
         self._shown = None
         self._seenIn3D: str | None = None
         self._surfaceTimer = qt.QTimer(ui.resultWidget)  # ends with the panel
@@ -114,9 +116,14 @@ class ResultSection(PanelSection):
         segmentationNode: "slicer.vtkMRMLSegmentationNode | None",
     ) -> None:
         self.ui.show3DButton.setSegmentationNode(segmentationNode)
-        self._table.show(measurementsOf(result) if segmentationNode is not None else [])
+        self._table.show(rowsOfPanel(result) if segmentationNode is not None else [])
         self.ui.resultLabel.setText("" if segmentationNode is None else self._caption(result))
-        charts = [(HEIGHT_CHART_ROLE, _("heights")), (DICE_CHART_ROLE, _("Dice per slice"))]
+        charts = [
+            (HEIGHT_CHART_ROLE, _("heights")),
+            (DISC_CHART_ROLE, _("heights of discs")),
+            (CANAL_CHART_ROLE, _("canal")),
+            (DICE_CHART_ROLE, _("Dice per slice")),
+        ]
         self._plots.fill(chart for chart in charts if result is not None and result.GetNodeReference(chart[0]))
         for widget in (self.ui.plotSelector, self.ui.tableAndPlotButton):
             widget.setEnabled(bool(self._table.rows))
@@ -134,9 +141,21 @@ class ResultSection(PanelSection):
 
     # --- views ---
 
+    def _onRowOfView(self, index: int) -> None:
+        """The user has selected a row of the table view, which has more of them than the panel."""
+        rows = measurementsOf(self.parameters.result) if self.parameters is not None else []
+        if index >= len(rows):
+            return
+        if rows[index] in self._table.rows:
+            self._table.select(self._table.rows.index(rows[index]))
+        else:
+            self._showPlaceOf(rows[index])
+
     def _onRow(self) -> None:
         self._review.update()
-        row = self._table.current()
+        self._showPlaceOf(self._table.current())
+
+    def _showPlaceOf(self, row: dict | None) -> None:
         if row is not None and self._segmentation() is not None:
             showResult(self.parameters.result)
             centre = centreOf(row, self.parameters.result)

@@ -1,13 +1,32 @@
 """The measurements in the panel's table: few narrow columns, whose headers explain themselves."""
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
+from SpineInference.anatomy import CANAL_LABEL, DISC_OFFSET
 from SpineInference.spine.quality import needs_review
 
-from ..scene.MeasurementTable import columnTitles
+from ..scene.MeasurementTable import columnTitles, measurementsOf
+from ..scene.SpineMeasures import measuresOf
 
 _MOST_ROWS_AT_ONCE = 12
+
+
+def rowsOfPanel(result: "slicer.vtkMRMLNode") -> list[dict]:
+    """The rows of a result that belong beside the vertebrae.
+
+    Discs and canal stand among the measures of the spine, which say more of them than a volume; unless they were
+    compared with a reference.
+    """
+    rows, kinds = measurementsOf(result), {measure.kind for measure in measuresOf(result)}
+
+    def isAmongMeasures(row: dict) -> bool:
+        label = int(row.get("label") or 0)
+        isMeasured = ("disc" in kinds and label > DISC_OFFSET) or ("canal" in kinds and label == CANAL_LABEL)
+        return isMeasured and row.get("dice") is None
+
+    return [row for row in rows if not isAmongMeasures(row)]
 
 
 class ResultTable:

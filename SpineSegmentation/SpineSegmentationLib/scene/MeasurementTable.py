@@ -19,7 +19,10 @@ Cell = str | float | int | bool | None
 
 SEGMENTATION_ROLE = "segmentation"
 HEIGHT_CHART_ROLE = "heightChart"
+DISC_CHART_ROLE = "discChart"
+CANAL_CHART_ROLE = "canalChart"
 DICE_CHART_ROLE = "diceChart"
+CHART_ROLES = HEIGHT_CHART_ROLE, DISC_CHART_ROLE, CANAL_CHART_ROLE, DICE_CHART_ROLE
 _TO_WORLD = "SpineSegmentation.ToWorld"
 """The attribute for the transforms of the time of measuring, saved with the scene; without it there were none."""
 REMEASURED_ATTRIBUTE = "SpineSegmentation.MeasuredAgain"
@@ -112,11 +115,15 @@ def pointInWorld(lps: Sequence[float], tableNode: "slicer.vtkMRMLTableNode") -> 
     if segmentationNode is None:
         return None
     world = [0.0, 0.0, 0.0]
-    measuredAt = tableNode.GetAttribute(_TO_WORLD)
-    toWorld = np.array(measuredAt.split(), float).reshape(4, 4) if measuredAt else np.eye(4)
-    own = np.linalg.inv(toWorld) @ [-lps[0], -lps[1], lps[2], 1.0]
+    own = np.linalg.inv(toWorldOfMeasuring(tableNode)) @ [-lps[0], -lps[1], lps[2], 1.0]
     segmentationNode.TransformPointToWorld(own[:3].tolist(), world)  # it may have been moved since
     return tuple(world)
+
+
+def toWorldOfMeasuring(tableNode: "slicer.vtkMRMLTableNode") -> np.ndarray:
+    """Where transforms had moved the segmentation (4 x 4, RAS) when it was measured."""
+    measuredAt = tableNode.GetAttribute(_TO_WORLD)
+    return np.array(measuredAt.split(), float).reshape(4, 4) if measuredAt else np.eye(4)
 
 
 def _column(name: str, values: list[Cell]) -> vtk.vtkAbstractArray:

@@ -8,17 +8,17 @@ import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
 
-from SpineInference.anatomy import Segment
+from SpineInference.anatomy import CANAL_CODE, Segment
 from SpineInference.app.record import Record
 from SpineInference.schema import load_json
 
 from .MeasurementTable import addMeasurementTable, setPlacement
 from .ResultNodes import markResult
-from .ResultPlots import addDiceChart, addHeightChart
+from .ResultPlots import addCanalChart, addDiceChart, addDiscChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
-from .SegmentationScene import addSegmentation, moveToNewFolder, removeNode
+from .SegmentationScene import addSegmentation, letSeeThrough, moveToNewFolder, removeNode
 from .SegmentShapes import keepShapes, shapesOf
-from .SpineMeasures import setMeasures
+from .SpineMeasures import measuresOf, setMeasures
 from .VolumeExchange import isPicture, moved
 from .VolumeInfo import planeOfSingleSlice
 
@@ -78,7 +78,14 @@ def importResult(
         made.append(addSegmentation(labels, record.segments, volumeNode, scene.GenerateUniqueName(title)))
         segmentationNode = outputNode or made[0]
         made += addMeasurements(
-            measurements, record.dice_per_slice, segmentationNode, volumeNode, "measurements", referenceNames, toWorld
+            measurements,
+            record.dice_per_slice,
+            _morphometry(record, folder),
+            segmentationNode,
+            volumeNode,
+            "measurements",
+            referenceNames,
+            toWorld,
         )
         tableNode = made[1]
         keepShapes(tableNode, shapesOf(made[0]))
@@ -86,11 +93,9 @@ def importResult(
             setPlacement(node, record.placement)
         _describeShading(tableNode, record.shading_removed)
         markResult([made[0], tableNode], record)
-        if "morphometry_json" in record.contents:
-            path = folder / record.contents["morphometry_json"]
-            setMeasures(tableNode, load_json(path.read_bytes(), str(path)))
         replacement = SegmentationReplacement(outputNode, made[0]) if outputNode else None
         segmentationNode.CreateDefaultDisplayNodes()
+        letSeeThrough(segmentationNode, {each.name for each in record.segments if each.code == CANAL_CODE[0]})
     except Exception:
         for node in made:
             removeNode(node)
@@ -102,13 +107,15 @@ def importResult(
 def addMeasurements(
     measurements: dict,
     dicePerSlice: dict | None,
+    morphometry: dict | None,
     segmentationNode: "slicer.vtkMRMLSegmentationNode",
     volumeNode: "slicer.vtkMRMLVolumeNode",
     title: str,
     referenceNames: dict[int, str] | None = None,
     toWorld: np.ndarray | None = None,
 ) -> "list[slicer.vtkMRMLNode]":
-    """A table of `measurements`, as `SpineInference.measuring.measurements.as_json` puts them, and its charts.
+    """A table of `measurements`, as `SpineInference.measuring.measurements.as_json` puts them, with the measures of the
+    spine, as `morphometry.tables.as_json` does, and its charts.
 
     They go into a folder of the volume's study. Returns all new nodes, the table first; after an error there are none.
     """
@@ -119,9 +126,13 @@ def addMeasurements(
     try:
         tableNode = made[0]
         tableNode.SetDescription(_comparison(measurements.get("reference")))
+        setMeasures(tableNode, morphometry)
         heights = [value for row in bodies for name, value in row.items() if name.endswith("_height_mm")]
         if any(value is not None for value in heights):  # of a picture without scale there are none
-            made += addHeightChart(tableNode)
+            made += addHeightChart(tableNode, len(bodies))
+        measures = measuresOf(tableNode)
+        made += addDiscChart(measures, tableNode)
+        made += addCanalChart(measures, tableNode)
         if dicePerSlice:
             made += addDiceChart(dicePerSlice, tableNode)
         moveToNewFolder(made, volumeNode, tableNode.GetName())
@@ -130,6 +141,14 @@ def addMeasurements(
             removeNode(node)
         raise
     return made
+
+
+def _morphometry(record: Record, folder: Path) -> dict | None:
+    """The measures of the spine of a result whose files lie in `folder`; an earlier version has none."""
+    if "morphometry_json" not in record.contents:
+        return None
+    path = folder / record.contents["morphometry_json"]
+    return load_json(path.read_bytes(), str(path))
 
 
 def _comparison(summary: dict | None) -> str:

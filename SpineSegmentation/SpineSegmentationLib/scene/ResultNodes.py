@@ -19,6 +19,7 @@ from .MeasurementTable import (
     scanOf,
     segmentationOf,
 )
+from .PointNodes import pointsOf
 from .SegmentShapes import isUpToDate
 
 _ATTRIBUTES = tuple(f"SpineSegmentation.{name}" for name in ("Run", "Model", "Notes", "Structures", "Checksums"))
@@ -101,14 +102,16 @@ def latestResultOf(
 
 
 def showOnly(result: "slicer.vtkMRMLNode | None") -> None:
-    """Show the segmentation of a result in all views, and hide those of all other results. None: hide all."""
+    """Show the segmentation of a result in all views, and hide those of all other results, with the points that belong
+    to them. None: hide all."""
     shown = segmentationOf(result)
     # A table of replaced segments leads to a segmentation of this module all the same.
     tables = slicer.util.getNodesByClass("vtkMRMLTableNode")
     segmentations = [node for node in map(segmentationOf, (*resultsInScene(), *tables)) if node is not None]
     for node in dict.fromkeys(segmentations):
         if node.GetDisplayNode() and node.GetDisplayVisibility() != (node is shown):
-            node.SetDisplayVisibility(node is shown)
+            for each in (node, *pointsOf(node)):
+                each.SetDisplayVisibility(node is shown)
 
 
 def _measuresPresentSegments(tableNode: "slicer.vtkMRMLTableNode") -> bool:

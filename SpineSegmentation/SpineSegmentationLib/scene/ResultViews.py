@@ -6,9 +6,11 @@ from functools import partial
 import numpy as np
 import qt
 import slicer
+import vtk
 
 from .MeasurementTable import scanOf
 from .ResultNodes import showOnly
+from .ResultPlots import nameLevels
 
 _LAYOUT = 5547  # not the number of any of Slicer's layouts
 
@@ -49,6 +51,7 @@ class ResultViews:
         self._onRow = onRow
         self._previousLayout: int | None = None
         self._tables: list[tuple[slicer.qMRMLTableView, Callable[[], None]]] = []
+        self._plots: dict[slicer.vtkMRMLPlotViewNode, int] = {}
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self._arrange)
@@ -77,6 +80,7 @@ class ResultViews:
         if chartNode is not None:
             selectionNode.SetActivePlotChartID(chartNode.GetID())
             application.PropagatePlotChartSelection()
+        self._preparePlots()
         self._prepareTables()
 
     def hide(self) -> None:
@@ -89,7 +93,9 @@ class ResultViews:
         self._timer.stop()  # laying out may take longer than the panel lives
         for table, slot in self._tables:
             table.disconnect("selectionChanged()", slot)
-        self._tables = []
+        for node, tag in self._plots.items():
+            node.RemoveObserver(tag)
+        self._tables, self._plots = [], {}
 
     def _arrange(self) -> None:
         """Sizes of the views, which Slicer ignores in a layout's description, and a table that can be read and clicked.
@@ -102,6 +108,13 @@ class ResultViews:
             isVertical = splitter.orientation == qt.Qt.Vertical
             splitter.setSizes([2 * _PIXELS, _PIXELS, _PIXELS] if isVertical else [_PIXELS] * splitter.count())
         self._prepareTables()
+
+    def _preparePlots(self) -> None:
+        """Name the levels of a chart, and forget the names where the user chooses a chart of somebody else."""
+        for node in slicer.util.getNodesByClass("vtkMRMLPlotViewNode"):
+            if node not in self._plots:
+                self._plots[node] = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_event: nameLevels())
+        nameLevels()
 
     def _prepareTables(self) -> None:
         for table in slicer.util.findChildren(slicer.app.layoutManager().viewport(), className="qMRMLTableView"):

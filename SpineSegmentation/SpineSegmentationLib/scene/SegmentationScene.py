@@ -19,6 +19,8 @@ TERMINOLOGY_FILE = Path(__file__).resolve().parents[2] / "Resources" / "SpineSeg
 LABEL_TAG = "SpineSegmentation.LabelValue"
 """The tag of a segment for the value that it had when it was made: Slicer gives one that overlaps another value."""
 
+_THIN = 0.4
+
 
 def loadTerminology() -> str:
     """Load the codes of single vertebrae into Slicer's Terminologies module; returns the name of the context.
@@ -64,6 +66,15 @@ def addSegmentation(
     return segmentationNode
 
 
+def letSeeThrough(segmentationNode: "slicer.vtkMRMLSegmentationNode", names: set[str]) -> None:
+    """Draw the segments of these names thinner than others: they lie around or in front of what is to be seen."""
+    segmentation, display = segmentationNode.GetSegmentation(), segmentationNode.GetDisplayNode()
+    for segmentId in segmentation.GetSegmentIDs():
+        if segmentation.GetSegment(segmentId).GetName() in names:
+            display.SetSegmentOpacity3D(segmentId, _THIN)
+            display.SetSegmentOpacity2DFill(segmentId, _THIN)
+
+
 def segmentsOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> "list[slicer.vtkSegment]":
     """The segments in their order."""
     segmentation = segmentationNode.GetSegmentation()
@@ -84,18 +95,18 @@ def removeNode(node: "slicer.vtkMRMLNode") -> None:
 
 
 def _slicerSegments(array: np.ndarray, segments: list[Segment], ijkToRas: np.ndarray) -> "list[slicer.vtkSegment]":
-    """A segment for each value of a label map [k, j, i], by their values; all share one image, and so one layer."""
+    """A segment for each value of a label map [k, j, i], in the order of `segments`; all share one image, and so one
+    layer."""
     box = bounding_box(array)
     if box is None:
         return []
     ijkToRas = ijkToRas.copy()
     ijkToRas[:3, 3] += ijkToRas[:3, :3] @ [part.start for part in reversed(box)]
     image = _orientedImage(array[box], ijkToRas)
-    byLabel = {segment.label: segment for segment in segments}
-    values = [value for value in np.flatnonzero(np.bincount(array[box].ravel())).tolist() if value]
-    if unknown := [value for value in values if value not in byLabel]:
-        raise SpineError(f"the label map holds a value without a segment ({unknown[0]}).")
-    return [_slicerSegment(byLabel[value], image) for value in values]
+    values = set(np.flatnonzero(np.bincount(array[box].ravel())).tolist()) - {0}
+    if unknown := values - {segment.label for segment in segments}:
+        raise SpineError(f"the label map holds a value without a segment ({min(unknown)}).")
+    return [_slicerSegment(segment, image) for segment in segments if segment.label in values]
 
 
 def _orientedImage(array: np.ndarray, ijkToRas: np.ndarray) -> "slicer.vtkOrientedImageData":

@@ -11,8 +11,7 @@ from slicer.i18n import tr as _
 from SpineInference.errors import SpineError
 
 from ..scene.MeasurementTable import (
-    DICE_CHART_ROLE,
-    HEIGHT_CHART_ROLE,
+    CHART_ROLES,
     REMEASURED_ATTRIBUTE,
     Cell,
     isMeasuredAgain,
@@ -26,7 +25,6 @@ from ..scene.ResultNodes import markAs, structuresOf
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
 from ..scene.SegmentationScene import removeNode
 from ..scene.SegmentShapes import Shape, isSameShape, keepShapes, keptShapes, shapesOf
-from ..scene.SpineMeasures import setMeasures
 from ..scene.VolumeExchange import checkTransform, moved, toWorldOf
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
@@ -144,10 +142,10 @@ class Remeasurement:
         rows = _withShapes(measurements["vertebrae"], self._shapes)
         measurements["vertebrae"] = [_withKnownValues(row, before) for row in rows]
         slices, title = answer["dice_per_slice"], "measurements, corrected"
-        newTableNode = addMeasurements(measurements, slices, *nodes[1:], title, self._referenceNames, self._toWorld)[0]
+        measured = (measurements, slices, answer["morphometry"])
+        newTableNode = addMeasurements(*measured, *nodes[1:], title, self._referenceNames, self._toWorld)[0]
         newTableNode.SetAttribute(REMEASURED_ATTRIBUTE, "yes")
         keepShapes(newTableNode, self._shapes)
-        setMeasures(newTableNode, answer["morphometry"])
         markAs(newTableNode, self._segmentationNode)
         return newTableNode
 
@@ -181,7 +179,7 @@ def _removeMeasurements(tableNode: "slicer.vtkMRMLTableNode") -> None:
     item = hierarchy.GetItemByDataNode(tableNode) if hierarchy else 0
     folder = hierarchy.GetItemParent(item) if item else 0
     nodes = [tableNode]
-    for role in (HEIGHT_CHART_ROLE, DICE_CHART_ROLE):
+    for role in CHART_ROLES:
         chartNode = tableNode.GetNodeReference(role)
         if chartNode is not None:
             series = [chartNode.GetNthPlotSeriesNode(index) for index in range(chartNode.GetNumberOfPlotSeriesNodes())]

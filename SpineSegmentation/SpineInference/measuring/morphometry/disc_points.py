@@ -52,7 +52,12 @@ def disc_points(labels: sitk.Image, segments: Sequence[Segment], measures: Seque
     """The tips of all discs from top to bottom: of those among the `segments` of `labels`, and of those between two
     bodies whose corners the `measures` of the same label map tell."""
     bodies = {segment.name: segment.label for segment in segments if segment.is_vertebra}
-    angles = {bodies[each.at.split("-")[0]]: each for each in measures if each.name == "disc_angle"}
+    angles = {
+        label: each
+        for each in measures
+        for name, label in bodies.items()
+        if each.name == "disc_angle" and each.at.startswith(f"{name}-")
+    }
     spaces = {above: _space(*each.lines) for above, each in angles.items() if len(each.lines) == 2}
     discs = {segment.label - DISC_OFFSET: segment for segment in segments if segment.label > DISC_OFFSET}
     grid, places = Scan.of(labels), find_labels(layers_of(labels))

@@ -1,4 +1,7 @@
-"""The measures of the spine in the panel's table: levels with their discs, then curves and deformed bodies."""
+"""Measures of the spine in a table of the panel: a row for each place, then sentences that span the columns."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import qt
 from slicer.i18n import tr as _
@@ -6,49 +9,63 @@ from slicer.i18n import tr as _
 from SpineInference.measuring.morphometry.measure import Measure
 from SpineInference.measuring.morphometry.tables import value_text
 
-_MOST_ROWS_AT_ONCE = 10
-_OF_LEVELS = "level", "disc", "canal"
-"""Kinds of measures that share the row of a level."""
-_IN_SENTENCES = "deformity", "genant_grade", "narrowest_level", "disc_signal"
+from ...scene.SpineMeasures import placeText
+
+_MOST_ROWS_AT_ONCE = 12
+_CELL_MARGIN = 14
+"""Pixels that a cell needs beside its text."""
+
+
+class Column(NamedTuple):
+    """A measure in a column: its title, of two lines at most, its name and what it is.
+
+    One that does not `showLacks` is left out where no value could be measured.
+    """
+
+    title: str
+    name: str
+    explanation: str
+    showLacks: bool = True
+
+    def isShown(self, measures: Sequence[Measure]) -> bool:
+        """Whether any of these measures belongs into the column."""
+        return any(each.name == self.name and (self.showLacks or each.value is not None) for each in measures)
 
 
 class MeasuresTable:
-    """Shows a row for each level, curve and deformed body; `rows` are the measures of each.
+    """Shows a row for each of some places, and sentences below; `rows` are the measures of each row.
 
-    The row of a level also has the disc's middle height and the canal's diameter, where the result has discs or canal.
+    The first one of the `columns` is the place; of the others those are shown that have something to show.
     """
 
-    def __init__(self, table: "qt.QTableWidget"):
+    def __init__(self, table: "qt.QTableWidget", columns: list[Column]):
         self._table = table
+        self._all = columns
+        self._columns = columns
         self.rows: list[list[Measure]] = []
-        self._columns: list[tuple[str, str, str]] = []
-        # Even columns: the sentences of curves, which span them, must not widen one.
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         table.setWordWrap(False)
 
-    def show(self, measures: list[Measure]) -> None:
-        """Show these measures; the selection is lost, and nobody is told of it."""
+    def show(self, places: list[list[Measure]], sentences: list[list[Measure]]) -> None:
+        """Show the measures of each of the `places` and of each sentence; the selection is lost, and nobody is told."""
         table = self._table
-        self._columns = columns = [each for each in _columns() if _isShown(each[1], measures)]
-        groups = [
-            [each for each in measures if each.kind in kinds and each.at == place]
-            for kinds in (_OF_LEVELS, ("curve",), ("body",))
-            for place in dict.fromkeys(each.at for each in measures if each.kind in kinds)
-        ]
-        self.rows = [group for group in groups if self._isOfLevel(group) or _isSentence(group)]
+        measures = [measure for group in places for measure in group]
+        self._columns = [self._all[0], *(each for each in self._all[1:] if each.isShown(measures))]
+        self.rows = [*places, *sentences]
         table.blockSignals(True)
         table.clear()
         table.clearSpans()
-        table.setColumnCount(len(columns))
+        table.setColumnCount(len(self._columns))
         table.setRowCount(len(self.rows))
-        for position, (title, _name, explanation) in enumerate(columns):
-            header = qt.QTableWidgetItem(title)
-            header.setToolTip(explanation)
+        for position, column in enumerate(self._columns):
+            header = qt.QTableWidgetItem(column.title)
+            header.setToolTip(column.explanation)
             table.setHorizontalHeaderItem(position, header)
         for index, group in enumerate(self.rows):
-            self._fillRow(index, group)
+            self._fillRow(index, group, index >= len(places))
+        self._fitColumns(len(places))
         table.resizeRowsToContents()
         table.blockSignals(False)
+        table.setVisible(bool(self.rows))
         self._fitHeight()
 
     def current(self) -> list[Measure]:
@@ -56,28 +73,40 @@ class MeasuresTable:
         index = self._table.currentRow()
         return self.rows[index] if 0 <= index < len(self.rows) else []
 
-    def _fillRow(self, index: int, group: list[Measure]) -> None:
-        table, columns = self._table, self._columns
-        if self._isOfLevel(group):
-            names = [name for _title, name, _explanation in columns[1:]]
-            values = {measure.name: measure for measure in group}
-            texts = [_number(values.get(name)) for name in names]
-            # A narrow scan cuts off every disc and the canal, which does not concern what is shown here.
-            group = [each for each in group if each.kind == "level" or each.name in names]
+    def deselect(self) -> None:
+        """Select nothing, and tell nobody."""
+        self._table.blockSignals(True)
+        self._table.clearSelection()
+        self._table.setCurrentCell(-1, -1)
+        self._table.blockSignals(False)
+
+    def _fillRow(self, index: int, group: list[Measure], isSentence: bool) -> None:
+        table, at = self._table, placeText(group[0].at)
+        if isSentence:
+            texts = [", ".join(map(_sentence, group))]
+            if len(self._columns) > 2:
+                table.setSpan(index, 1, 1, len(self._columns) - 1)
         else:
-            told = [each for each in group if each.kind == "curve" or each.name in _IN_SENTENCES]
-            texts = [", ".join(f"{each.definition.title} {value_text(each)}" for each in told)]
-            table.setSpan(index, 1, 1, len(columns) - 1)
+            values = {measure.name: measure for measure in group}
+            texts = [_number(values.get(column.name)) for column in self._columns[1:]]
+            # A narrow scan cuts off every disc and the canal, which does not concern the rest.
+            shown = {column.name: column.showLacks for column in self._columns}
+            group = [each for each in group if shown.get(each.name, False) or (each.name in shown and each.value)]
         marks = "; ".join(sorted({mark for measure in group for mark in measure.marks}))
-        for position, text in enumerate([f"{group[0].at} !" if marks else group[0].at, *texts]):
+        tip = "\n".join(filter(None, [f"{at}: {texts[0]}" if isSentence else "", marks]))
+        for position, text in enumerate([f"{at} !" if marks else at, *texts]):
             item = qt.QTableWidgetItem(text)
-            item.setToolTip(marks)
+            item.setToolTip(tip)
             table.setItem(index, position, item)
 
-    def _isOfLevel(self, group: list[Measure]) -> bool:
-        """Whether its numbers stand in columns. The canal beside bodies is in the file only."""
-        names = [name for _title, name, _explanation in self._columns]
-        return any(each.kind in ("level", "disc") and each.name in names for each in group)
+    def _fitColumns(self, places: int) -> None:
+        """The first column as wide as the names of places, the others even: sentences must not widen one."""
+        table = self._table
+        names = [self._columns[0].title, *(table.item(index, 0).text() for index in range(places))]
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+        header.setSectionResizeMode(0, qt.QHeaderView.Fixed)
+        table.setColumnWidth(0, max(map(table.fontMetrics().horizontalAdvance, names)) + _CELL_MARGIN)
 
     def _fitHeight(self) -> None:
         """As high as its rows, so that the panel scrolls and not the table inside it; longer ones scroll themselves."""
@@ -88,31 +117,11 @@ class MeasuresTable:
         table.setMaximumHeight(needed)
 
 
-def _columns() -> list[tuple[str, str, str]]:
-    """Title, name of the measure and explanation."""
-    return [
-        (_("Level"), "", _("! look at the endplates first: the tip says why. Click a row to draw its lines.")),
-        (_("Slip mm"), "slip", _("Of the upper body on the lower one; positive: forwards.")),
-        (_("%"), "slip_percent", _("The slip in parts of the endplate below.")),
-        (_("Disc °"), "disc_angle", _("Between the endplates beside the disc; positive: lordosis.")),
-        (_("Segment °"), "segmental_angle", _("Between the outer endplates of both bodies; positive: lordosis.")),
-        (_("Height mm"), "middle_disc_height", _("Of the disc in its middle.")),
-        (_("Canal mm"), "canal_diameter", _("From the front to the back of the spinal canal at the disc.")),
-    ]
-
-
-def _isShown(name: str, measures: list[Measure]) -> bool:
-    return name not in ("middle_disc_height", "canal_diameter") or any(each.name == name for each in measures)
-
-
-def _isSentence(group: list[Measure]) -> bool:
-    """Whether it is a curve, a deformed body, or what is told of all levels together."""
-    isOfAll = group[0].name in ("narrowest_level", "disc_signal")
-    return group[0].kind == "curve" or isOfAll or _isDeformed(group)
-
-
-def _isDeformed(group: list[Measure]) -> bool:
-    return any(measure.name == "genant_grade" and measure.value for measure in group)
+def _sentence(measure: Measure) -> str:
+    if measure.value is not None:
+        return f"{measure.definition.title} {placeText(value_text(measure))}"
+    reasons = f" ({', '.join(measure.marks)})" if measure.marks else ""
+    return _("{title}: not measured{reasons}").format(title=measure.definition.title, reasons=reasons)
 
 
 def _number(measure: Measure | None) -> str:
