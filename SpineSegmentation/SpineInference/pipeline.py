@@ -252,7 +252,9 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
     absent = [measured.level for measured in measurements.structures if measured.centroid_lps_mm is None]
     missing = [f"Not found in this scan: {', '.join(absent)}"] if absent else []
     if recipe.vertebra_class and not measurements.vertebrae:
-        missing.insert(0, "No vertebral body was found in this scan")
+        missing = ["No vertebral body was found in this scan"]
+    elif recipe.vertebra_class and missing:  # off the middle of a spine there is no canal
+        monitor.note(f"{missing.pop()}.")
     for what in missing:
         monitor.note(
             f"{what}: the model is made for {recipe.modality} of the {recipe.anatomy}; check that this is what the "

@@ -38,7 +38,7 @@ def test_empty_panel_asks_for_a_scan(panel):
     assert "Choose a scan first." in panel.ui.segmentButton.toolTip
     hidden = ("resultWidget", "progressBar", "errorDetailsCollapsibleButton", "downloadButton")
     assert not any(getattr(panel.ui, name).visible for name in hidden)
-    assert panel.ui.modelSelector.currentText == "Vertebral bodies in MR"
+    assert panel.ui.modelSelector.currentText == "Vertebral bodies, discs and canal in MR"
     assert "MR" in panel.ui.modelSelector.toolTip and "Dice" in panel.ui.modelSelector.toolTip
     for told in ("Training data", "Chu", "0.9", "range of", "Licence", "sagittal, coronal, axial"):
         assert told in panel.ui.modelDetailsBrowser.toPlainText()

@@ -46,7 +46,7 @@ def test_earlier_results_can_be_chosen(host, panel, tmp_path):
     first = panel._parameterNode.result
     second = with_result(host, tmp_path)._parameterNode.result
     names = offered(panel)
-    assert len(names) == 2 and all("Vertebral bodies in MR" in name for name in names)
+    assert len(names) == 2 and all("Vertebral bodies, discs and canal in MR" in name for name in names)
     panel.ui.resultSelector.currentIndex = 1
     host.process()
     assert panel._parameterNode.result is first and panel._parameterNode.inputVolume.GetName() == "scan"

@@ -61,7 +61,7 @@ def test_turned_scan_has_the_result_of_an_upright_one(host, logic, tmp_path):
     assert np.array_equal(*arrays) and arrays[0].any()
     again = measurementsOf(logic.measure(results[1].tableNode))
     assert [(row["level"], row["centroid_left_mm"]) for row in again] == [
-        (row["level"], row["centroid_left_mm"]) for row in upright
+        (row["level"], row["centroid_left_mm"]) for row in upright if row["centroid_left_mm"] is not None
     ]
     # The table, the surface and the view show the body at one place, and with one size.
     row, table, node = turned[0], results[1].tableNode, results[1].segmentationNode

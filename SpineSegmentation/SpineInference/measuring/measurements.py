@@ -291,4 +291,4 @@ def _rounded(name: str, value: Cell) -> Cell:
     if not isinstance(value, float):
         return value
     digits = 4 if name in ("dice", "nsd") else 1 if name.endswith(("_mm3", "_mm2", "_deg")) else 2
-    return round(value, digits)
+    return round(float(value), digits)  # of numpy or not

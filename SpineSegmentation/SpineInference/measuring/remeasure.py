@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from ..anatomy import Segment
 from ..errors import SpineError
 from ..placement import SlicePlacement
+from ..volume.boxes import is_at_border
 from ..volume.slice_placement import placed
 from .matching import Places, find_labels, layers_of
 from .measurements import as_json, measure
@@ -42,7 +43,9 @@ def remeasure(
     if placement:
         labels, reference = placed(labels, placement), None if reference is None else placed(reference, placement)
     vertebrae = _from_the_top(vertebrae, places, labels)
-    partial = {body.label for body in vertebrae if _is_at_the_border(*places[body.label])}
+    spacing = labels.GetSpacing()[::-1]
+    at_border = {label: is_at_border(box, layer.shape, spacing) for label, (layer, box) in places.items()}
+    partial = {body.label for body in vertebrae if at_border[body.label]}
     measurements = measure(labels, vertebrae if bodies else None, partial, reference, others)
     morphometry = spine_measures(labels, measurements.vertebrae, placement is None or placement.has_scale)
     if placement:
@@ -68,9 +71,3 @@ def _from_the_top(bodies: list[Segment], places: Places, labels: sitk.Image) -> 
         return labels.TransformContinuousIndexToPhysicalPoint(centre[::-1].tolist())[2]
 
     return sorted(bodies, key=height, reverse=True)
-
-
-def _is_at_the_border(layer: np.ndarray, box: tuple[slice, ...]) -> bool:
-    """Whether a box reaches the first or last slice along some axis of more than one slice."""
-    ends = zip(box, layer.shape, strict=True)
-    return any(length > 1 and (part.start == 0 or part.stop == length) for part, length in ends)

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ..anatomy import LEVELS, MOST_NUMBERED, Segment, numbered, parse_level
 from ..errors import Implausible, SpineError
-from ..volume.boxes import Box, bounding_box
+from ..volume.boxes import Box, bounding_box, is_at_border
 from .body_sizes import BodyHeights
 from .fragment_joining import join_fragments
 from .fragments import Fragment, Spacing, thickness_of
@@ -21,8 +21,6 @@ BESIDE_IN_THICKNESSES = 2.0
 MIN_PART_SHARE = 0.002
 """Parts of less than this share of the largest one are no fragments of a vertebra: at most 80 mm3 beside a lumbar
 body."""
-BORDER_MM = 1.5
-"""What ends nearer to the border of a scan may go on beyond it: smoothing moves ends."""
 MAYBE_SEVERAL, SURELY_SEVERAL = 1.15, 1.6
 """Parts longer than this, in heights of a body, are cut where they have a waist, and in any case."""
 
@@ -76,7 +74,11 @@ def separate(
     for number, fragment in enumerate(sorted(fragments, key=lambda fragment: fragment.middle), start=1):
         instances[box][fragment.voxels] = number
         centroid = tuple(float(indices.mean()) + s.start for indices, s in zip(fragment.voxels, box, strict=True))
-        bodies.append(Body(number, len(fragment), centroid, _is_at_border(fragment, box, mask.shape)))
+        place = tuple(
+            slice(int(indices.min()) + s.start, int(indices.max()) + s.start + 1)
+            for indices, s in zip(fragment.voxels, box, strict=True)
+        )
+        bodies.append(Body(number, len(fragment), centroid, is_at_border(place, mask.shape, spacing_ipl)))
     return instances, bodies
 
 
@@ -110,16 +112,6 @@ def assign_levels(count: int, top_level: str | None = None, bottom_level: str | 
         given, beyond = (f"from {top} down", "S1") if top else (f"from {bottom} up", "C1")
         raise SpineError(f"{count} vertebrae counted {given} go beyond {beyond}: correct the level that was given.")
     return [LEVELS[name] for name in names[first : first + count]]
-
-
-def _is_at_border(fragment: Fragment, box: Box, shape: tuple[int, ...]) -> bool:
-    """Whether it ends nearer than `BORDER_MM` to the outermost voxels of an array of `shape`; `box` was cut of it."""
-    margins = [
-        mm * min(indices.min() + s.start, length - 1 - s.start - indices.max())
-        for indices, s, length, mm in zip(fragment.voxels, box, shape, fragment.spacing, strict=True)
-        if length > 1
-    ]
-    return any(margin < BORDER_MM for margin in margins)
 
 
 def _connected_parts(mask: np.ndarray) -> np.ndarray:

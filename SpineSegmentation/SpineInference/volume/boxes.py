@@ -4,6 +4,9 @@ import numpy as np
 
 Box = tuple[slice, ...]
 
+BORDER_MM = 1.5
+"""What ends nearer to the border of a scan may go on beyond it: smoothing moves ends."""
+
 
 def bounding_box(mask: np.ndarray, margin: int | tuple[int, ...] = 0) -> Box | None:
     """The smallest box that holds the voxels of `mask` (or of a label map) that are not 0, or None without any.
@@ -21,4 +24,13 @@ def bounding_box(mask: np.ndarray, margin: int | tuple[int, ...] = 0) -> Box | N
     return tuple(
         slice(max(0, side.start - width), min(length, side.stop + width))
         for side, width, length in zip(box, margins, mask.shape, strict=True)
+    )
+
+
+def is_at_border(box: Box, shape: tuple[int, ...], spacing: tuple[float, ...]) -> bool:
+    """Whether what fills `box` ends nearer than `BORDER_MM` to the outermost voxels of an array of `shape`, along some
+    axis of more than one voxel; `spacing` is in mm in the order of the axes."""
+    return any(
+        length > 1 and min(side.start, length - side.stop) * mm < BORDER_MM
+        for side, length, mm in zip(box, shape, spacing, strict=True)
     )
