@@ -20,7 +20,11 @@ import SimpleITK as sitk
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
-from SpineInference.anatomy import LEVELS  # noqa: E402
+from SpineInference.anatomy import (  # noqa: E402
+    LEVELS,
+    MOST_NUMBERED,
+    NUMBERED_OFFSET,
+)
 from SpineInference.engines.engine_cache import EngineCache  # noqa: E402
 from SpineInference.engines.torch_engine import load_network  # noqa: E402
 from SpineInference.measuring.metrics import dice  # noqa: E402
@@ -161,7 +165,9 @@ def _dice(labels: sitk.Image, folder: Path) -> float:
     """Against the truth, but for the sacrum, of which the bundled models have been taught nothing."""
     truth = sitk.GetArrayFromImage(sitk.ReadImage(folder / "truth.nrrd"))
     judged = truth != LEVELS["S1"].label
-    return dice((sitk.GetArrayViewFromImage(labels) > 0) & judged, (truth > 0) & judged)
+    found = sitk.GetArrayViewFromImage(labels)
+    bodies = (found > 0) & (found <= NUMBERED_OFFSET + MOST_NUMBERED)  # of the pipeline; masks of others are 0 and 1
+    return dice(bodies & judged, (truth > 0) & judged)
 
 
 def peak_megabytes() -> float:
