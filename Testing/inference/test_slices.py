@@ -278,12 +278,14 @@ def test_single_slice_does_not_widen_the_region():
         assert region_of(spotted, (1, 1, 1), manifest("sagittal")) == expected
 
 
-def test_any_label_of_the_model_belongs_to_the_region():
+def test_what_lies_beside_the_vertebrae_belongs_to_the_region():
+    """Above and below them it goes on to where nothing is to be found."""
     source = np.full((120, 110, 100), 0.4, np.float32)
-    source[20:40, 45:60, 40:64], source[80:95, 45:60, 40:64] = 1, 0
+    source[40:60, 45:60, 40:64], source[20:95, 70:76, 48:56] = 1, 0
     several = manifest("sagittal", activation="softmax", labels=2)
     box = region_of(source, (1, 1, 1), several, BrightAndDark())
-    assert (box[0].start, box[0].stop) == (20 - MARGIN_MM, 95 + MARGIN_MM)
+    assert (box[0].start, box[0].stop) == (40 - MARGIN_MM, 60 + MARGIN_MM)
+    assert (box[1].start, box[1].stop) == (45 - MARGIN_MM, 76 + MARGIN_MM)
 
 
 @pytest.mark.parametrize("plane", PLANES)

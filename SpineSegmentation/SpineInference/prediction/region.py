@@ -65,7 +65,7 @@ class Region:
 def find_region(
     image: sitk.Image, packages: Sequence[ModelPackage], engine_for: Callable[[ModelPackage], Engine], monitor: Monitor
 ) -> Region | None:
-    """The region of canonical `image` that can hold any label of the model, or None where there is nothing.
+    """The region of canonical `image` that holds its vertebrae and what lies beside them, or None where there is none.
 
     The `packages` are asked in this order until one has seen something. If the sagittal plane is one of theirs, which
     shows most of a spine at once, it is always asked: where slices are thick, the plane with the smallest pixels has
@@ -110,15 +110,14 @@ def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Mon
     step = max(1, round(COARSE_STEP_MM / spacing[axis]))
     looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
     likely, of_vertebrae = _likely(volume, manifest, engine, monitor, looked_at)
-    foreground = likely > ROI_THRESHOLD
     # Each slice stands for the step, and small parts are judged as the islands of a result are.
     steps = tuple(step * mm if other == axis else mm for other, mm in enumerate(spacing))
-    parts = remove_small_islands(foreground, steps, MIN_AREA_MM2 * steps[axis], MIN_SHARE)
+    parts = remove_small_islands(of_vertebrae > ROI_THRESHOLD, steps, MIN_AREA_MM2 * steps[axis], MIN_SHARE)
     found = bounding_box(parts)
     if found is None or parts[found].mean() < LEAST_FILL:
         return None
     box = []
-    for other, hits in enumerate(found):
+    for other, hits in enumerate(_with_what_lies_beside(found, likely > ROI_THRESHOLD)):
         first, last, beyond = hits.start, hits.stop - 1, math.ceil(MARGIN_MM / spacing[other])
         if other == axis:  # it may begin right after the slice before, and end right before the slice after
             first, last, beyond = looked_at[first], looked_at[last], beyond + step - 1
@@ -128,6 +127,18 @@ def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Mon
     pixel = tuple(mm for other, mm in enumerate(spacing) if other != axis)
     bodies = np.moveaxis((of_vertebrae > CERTAIN)[found], axis, 0)
     return Region(tuple(box), _shorter_side_mm(bodies, pixel) / LUMBAR_MM[manifest.plane])
+
+
+def _with_what_lies_beside(found: Box, foreground: np.ndarray) -> Box:
+    """The box of the vertebrae, wide enough for all `foreground` beside them; above and below them nothing is added.
+
+    The canal goes on to the head and into the sacrum, where there is nothing to be found but false bodies.
+    """
+    beside = bounding_box(foreground[found[0]])
+    if beside is None:
+        return found
+    sides = zip(found[1:], beside[1:], strict=True)
+    return (found[0], *(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in sides))
 
 
 def _likely(

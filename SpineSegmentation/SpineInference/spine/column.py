@@ -50,7 +50,7 @@ def find_column(
     instances, found = separate(mask, spacing_ipl, probability)
     qualities = quality.estimate(instances, len(found), probability, recipe.output, spacing_ipl)
     centres = np.array([body.centroid for body in found])
-    bodies, naming = name_bodies(qualities, options, lambda: propose(centres), monitor)
+    bodies, naming = name_bodies(qualities, options, lambda count: propose(centres[:count]), monitor)
     found, qualities = found[: len(bodies)], qualities[: len(bodies)]
     labels = _as_labels(instances, bodies)
     partial = {named.label for named, body in zip(bodies, found, strict=True) if body.touches_border}

@@ -15,19 +15,28 @@ PIECE_BELOW = 0.5
 
 
 def name_bodies(
-    qualities: Sequence[float], options: SegmentationOptions, propose: Callable[[], Proposal | None], monitor: Monitor
+    qualities: Sequence[float],
+    options: SegmentationOptions,
+    propose: Callable[[int], Proposal | None],
+    monitor: Monitor,
 ) -> tuple[list[Segment], Naming]:
     """The segments of bodies with these `qualities` from top to bottom.
 
-    The user's level always wins; where what the scan shows, which `propose` says, contradicts it, a note tells so.
+    The user's level always wins; where what the scan shows, which `propose` says of so many bodies from the top,
+    contradicts it, a note tells so.
 
     One segment fewer than bodies where the last one is only a piece of the sacrum that nobody asked for. Whoever
     says that L5 is the last vertebra does not count the sacrum: a body that the scan shows to be S1 comes below it.
     """
-    proposal = propose() if len(qualities) and options.propose_levels else None
     count = len(qualities)
+    proposal = propose(count) if count and options.propose_levels else None
+    if proposal is None and options.propose_levels and count > 1 and qualities[-1] < PIECE_BELOW:
+        of_others = propose(count - 1)
+        if of_others is not None and _last(count - 1, of_others.top_level) == SACRUM:
+            monitor.note(f"A piece of the sacrum below {SACRUM} was found and left out.")
+            count, proposal = count - 1, of_others
     sacrum = _ends_in_the_sacrum(count, options, proposal)
-    if sacrum and qualities[-1] < PIECE_BELOW:
+    if sacrum and qualities[count - 1] < PIECE_BELOW:
         monitor.note(f"A piece of {SACRUM} was found and left out: --bottom-level {SACRUM} keeps it.")
         count, sacrum = count - 1, False
     if not (options.top_level or options.bottom_level):

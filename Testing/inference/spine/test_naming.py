@@ -21,7 +21,7 @@ PROPOSAL = Proposal("L1", 0.9789, "the sacrum")
 
 def name(count: int, options: SegmentationOptions, proposal: Proposal | None = PROPOSAL, lowest_quality: float = 0.95):
     notes, qualities = [], [*[0.9] * (count - 1), lowest_quality]
-    segments, naming = name_bodies(qualities, options, lambda: proposal, Monitor(on_note=notes.append))
+    segments, naming = name_bodies(qualities, options, lambda _: proposal, Monitor(on_note=notes.append))
     return [segment.name for segment in segments], naming, notes
 
 
@@ -52,6 +52,20 @@ def test_user_level_wins_and_contradiction_is_told(options):
 )
 def test_no_note_without_contradiction(options):
     assert name(5, options)[1:] == (Naming("given"), [])
+
+
+@pytest.mark.parametrize(("lowest", "kept"), [(0.4, False), (0.6, True)])
+def test_a_piece_below_s1_does_not_cost_the_names(lowest, kept):
+    """With it, the chain of levels would go on beyond the sacrum, and fits nowhere."""
+    qualities, notes = [0.9, 0.9, 0.9, lowest], []
+    chain = {3: Proposal("L4", 0.98, "the sacrum")}
+    segments, naming = name_bodies(qualities, SegmentationOptions(), chain.get, Monitor(on_note=notes.append))
+    names = [segment.name for segment in segments]
+    if kept:
+        assert len(names) == 4 and naming == Naming("numbered")
+    else:
+        assert names == ["L4", "L5", "S1"] and naming.source == "proposed"
+        assert notes[0] == "A piece of the sacrum below S1 was found and left out."
 
 
 def test_without_a_proposal_bodies_are_numbered():
@@ -117,7 +131,7 @@ def test_sixth_lumbar_of_the_user_is_no_sacrum(options):
 
 
 def test_nothing_found_is_nothing_named():
-    assert name_bodies([], SegmentationOptions(), lambda: pytest.fail("was asked"), Monitor())[0] == []
+    assert name_bodies([], SegmentationOptions(), lambda _: pytest.fail("was asked"), Monitor())[0] == []
 
 
 def test_table_and_record_say_where_names_come_from(tmp_path):
