@@ -11,9 +11,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
 
-from SegTraining.config.data import Dataset  # noqa: E402
 from SegTraining.data.datasets import find_cases  # noqa: E402
-from SegTraining.evaluation.evaluate import evaluate  # noqa: E402
+from SegTraining.data.raw_folder import describe_raw_folder  # noqa: E402
+from SegTraining.evaluation.evaluate import evaluate, labels_of  # noqa: E402
 from SegTraining.evaluation.examples import read_examples  # noqa: E402
 from SegTraining.evaluation.output import EXAMPLES  # noqa: E402
 from SegTraining.reporting.figures import overlays  # noqa: E402
@@ -25,9 +25,10 @@ PICTURE = PROJECT / "Resources" / "Screenshots" / "failures.webp"
 
 def main(folder: Path) -> None:
     """Evaluate the cases of the data set in `folder`, and draw the worst slices."""
-    dataset = Dataset(name=folder.name)
+    models = open_set(DEFAULT_MODEL)
+    cases = find_cases(describe_raw_folder(folder, labels_of(models)), folder.parent)
     with tempfile.TemporaryDirectory() as scores:
-        evaluate(open_set(DEFAULT_MODEL), find_cases(dataset, folder.parent), Path(scores), each_plane=False)
+        evaluate(models, cases, Path(scores), each_plane=False)
         worst = [example for example in read_examples(Path(scores, EXAMPLES)) if example.kind == "worst"]
     PICTURE.write_bytes(overlays(worst))
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
 from SpineInference import __version__
@@ -166,7 +167,10 @@ class _Scores:
             place = {"case": case.name, "planes": planes, "label": label.name}
             self._slices += [place | asdict(s) for s in score_slices(prediction.classes, reference, along, value)]
         grey = sitk.GetArrayFromImage(canonical(scan))
-        self._examples.add(case.name, planes, along[0], grey, prediction.classes, reference)
+        judged = [row.label for row in rows]
+        others = [number for number, label in enumerate(self._labels, start=1) if label.name not in judged]
+        shown = np.where(np.isin(prediction.classes, others), 0, prediction.classes)
+        self._examples.add(case.name, planes, along[0], grey, shown, reference)
         self.rows += rows
         return rows
 
