@@ -206,7 +206,9 @@ def _choices(resultNode) -> dict:
         segment = segmentation.GetNthSegment(i)
         code = vtk.mutable("")
         segment.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), code)
-        assert f"^{segment.GetName()} vertebra~" in code.get(), code.get()
+        name = segment.GetName()
+        meaning = "Intervertebral disc" if name.startswith("Disc") else name if "canal" in name else f"{name} vertebra"
+        assert f"^{meaning}~" in code.get(), code.get()
         colour = [round(channel, 3) for channel in segment.GetColor()]
         described.append([segment.GetName(), segment.GetLabelValue(), code.get(), colour])
     role = resultNode.GetReferenceImageGeometryReferenceRole()
