@@ -52,11 +52,13 @@ def _of_several(
 ) -> dict[str, Any]:
     """The rules for models with several labels, or with values of their own; instances of `no_body` do not count."""
     bodies = [label.name for label in labels if label.code == VERTEBRA_CODE[0]]
+    others = tuple(label.name for label in labels if label.name not in bodies)
     if instances and len(bodies) == 1:
-        others = tuple(label.name for label in labels if label.name not in bodies)
         values = tuple(value for value in _INSTANCES if value not in no_body)
         return {"label_values": {bodies[0]: values}, "ignore_labels": no_body, "unlabelled": others}
     values = values_by_label(labels, names)
+    if not values and names and len(bodies) == 1:  # whatever they are called, models of bodies take them for those
+        return {"label_values": {bodies[0]: tuple(names)}, "unlabelled": others}
     if not values:
         return {}
     meant = {value for own in values.values() for value in own}

@@ -150,6 +150,9 @@ def test_what_a_data_set_does_not_name_is_unlabelled(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"vertebral_body": 1}}))
     labels = (Label(values=(9,)), Label(name="Disc", values=(8,)))
     assert describe_raw_folder(tmp_path, labels).unlabelled == ("Disc",)
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"v1": 1, "v2": 2}}))
+    unknown = describe_raw_folder(tmp_path, labels)
+    assert unknown.label_values == {"Vertebral body": (1, 2)} and unknown.unlabelled == ("Disc",)
     (tmp_path / "instancesTr").mkdir()
     several = describe_raw_folder(tmp_path, labels)
     assert several.unlabelled == ("Disc",) and 24 in several.label_values["Vertebral body"]
