@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from SpineInference.reports.page import templates_in
 
 from .thesis_tables import MISSING, Pair, Table
 
@@ -54,14 +54,7 @@ class Section:
 
 def page(title: str, subtitle: str, sections: list[Section]) -> str:
     """The whole document."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates_in(Path(__file__).parent)
     environment.filters |= {"text_columns": _text_columns, "has_pairs": _has_pairs}
     environment.tests |= {
         "pair": lambda part: isinstance(part, Pair),
