@@ -174,6 +174,24 @@ def test_a_node_does_not_tilt_an_endplate():
     assert abs(off) < 1
 
 
+def test_an_endplate_reaches_from_lip_to_lip():
+    """The lower endplate of an L5 that rises from its front to a hollow close before its posterior lip."""
+    labels = spine("lumbar")[0]
+    array = sitk.GetArrayFromImage(labels)
+    body = np.argwhere(array == LEVELS["L4"].label)
+    front, back = body[:, 2].min(), body[:, 2].max()
+    depths = (np.arange(array.shape[2]) - front) / (back - front)
+    hollow_mm = np.interp(depths, [0.0, 0.65, 0.85, 1.0], [0.0, 5.0, 0.0, 0.0])
+    for left, behind in {(left, behind) for left, _, behind in body}:
+        column = array[left, :, behind]
+        lowest = np.flatnonzero(column == LEVELS["L4"].label).max()
+        column[round(lowest - hollow_mm[behind]) + 1 : lowest + 1] = 0
+    hollowed = sitk.GetImageFromArray(array)
+    hollowed.CopyInformation(labels)
+    off = measured(hollowed)["L4-L5", "disc_angle"].value - measures("lumbar")["L4-L5", "disc_angle"].value
+    assert abs(off) < 3
+
+
 HEALTHY = [(22.0, 21.0, 22.0), (23.0, 22.0, 23.0), (24.0, 23.0, 24.0), (25.0, 24.0, 25.0), (26.0, 25.0, 26.0)]
 
 

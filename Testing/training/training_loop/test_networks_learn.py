@@ -1,8 +1,8 @@
 """Every network of the table learns, well beyond where it starts: from slices of a phantom, and from real ones.
 
-How far it comes is seen in parts of the same scan that it was not shown, and it may stop once that is far enough. When a
-deep network without normalisation sets out differs by hundreds of steps between processors, so the limits are wide.
-The phantom takes two minutes, with some of the largest networks in a small version and others left out.
+How far it comes is seen in parts of the same scan that it was not shown, and it may stop once that is far enough. When
+a deep network without normalisation sets out differs by hundreds of steps between processors: the limits are wide. The
+phantom takes two minutes, with some of the largest networks in a small version and others left out.
 """
 
 import time
@@ -97,7 +97,7 @@ def config_for(lesson: Lesson, dataset: str, small: bool) -> Config:
 
 
 def learn(config: Config, cases: list[CachedCase], steps: int, rate: float) -> tuple[float, float, int]:
-    """Train until enough is learnt: the Dice on crops that are not trained on, before and after, and the steps taken."""
+    """Train until enough is learnt: the Dice on crops not trained on, before and after, and the steps taken."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     network, samples = start_network(config), PatchDataset(cases, config)

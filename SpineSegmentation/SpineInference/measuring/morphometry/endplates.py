@@ -2,10 +2,11 @@
 
 A body is cut into columns along its axis; their ends are the points of an endplate. Endplates are hollow, some deeply
 and not in the middle, but their rim lies in a plane: that through the columns a little inside the outline of the body,
-in front and behind. What is no rim, such as a Schmorl node, is left out by a fit that begins with what most columns
-agree on (RANSAC, Fischler & Bolles 1981) and goes on with Tukey's biweight (Beaton & Tukey 1974). The columns that are
-left are unequal witnesses: bone and masks are uneven in lumps, which raise neighbouring columns together. Generalised
-least squares (Aitken 1935) count a lump once, whatever its columns, and say how sure the plane is.
+in front and behind, as one draws it from corner to corner. What is no rim, such as a Schmorl node, is left out by a fit
+that begins with what most columns agree on (RANSAC, Fischler & Bolles 1981) and goes on with Tukey's biweight (Beaton &
+Tukey 1974). The columns that are left are unequal witnesses: bone and masks are uneven in lumps, which raise
+neighbouring columns together. Generalised least squares (Aitken 1935) count a lump once, whatever its columns, and say
+how sure the plane is.
 """
 
 from dataclasses import dataclass
@@ -168,13 +169,19 @@ def _generalised(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> tu
 
 
 def _consensus(terms: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """RANSAC: no group of columns that lie elsewhere, such as those in a node, counts."""
+    """RANSAC: no group of columns that lie elsewhere, such as those in a node, counts.
+
+    The plane must be that of the rim in front as well as behind, so that no lip is left out because the hollow in front
+    of it slopes evenly.
+    """
     drawn = np.random.default_rng(0).integers(len(ends), size=(_TRIALS, terms.shape[1]))
     # Least squares with a trace of damping: three columns may stand in a row, which say little together.
     normal = np.einsum("kni,knj->kij", terms[drawn], terms[drawn]) + 1e-6 * np.eye(terms.shape[1])
     trials = np.linalg.solve(normal, np.einsum("kni,kn->ki", terms[drawn], ends[drawn])[..., None])[..., 0]
-    followers = (np.abs(ends - np.einsum("ki,ni->kn", trials, terms)) <= _TOLERANCE_MM).sum(axis=1)
-    return trials[followers.argmax()]
+    follows = np.abs(ends - np.einsum("ki,ni->kn", trials, terms)) <= _TOLERANCE_MM
+    behind = terms[:, 1] > 0
+    shares = [follows[:, side].mean(axis=1) for side in (behind, ~behind) if side.any()]
+    return trials[np.min(shares, axis=0).argmax()]
 
 
 def _solved(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> np.ndarray:
