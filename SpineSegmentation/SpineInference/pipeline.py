@@ -28,7 +28,7 @@ from .engines.devices import Device, choose_device
 from .engines.engine import Engine
 from .engines.engine_cache import EngineCache
 from .measuring.measurements import Measurements, measure
-from .measuring.morphometry.measure import Measure
+from .measuring.morphometry.measure import THICK_SLICES, Measure
 from .measuring.morphometry.spine_measures import on_scan, spine_measures
 from .measuring.reference import check_reference, check_values
 from .measuring.single_slice import told_of_slice
@@ -222,7 +222,9 @@ def segment(
         monitor.progress("measuring", 0, 1)
         bodies, discs, partial = (column.bodies, column.discs, column.partial) if column else (None, [], set())
         structures = [*discs, *recipe.structures.values()]
-        measurements = measure(labels, bodies, partial, reference, structures, column and column.qualities, threads)
+        found = bodies, partial, reference, structures, column and column.qualities
+        measurements = measure(labels, *found, threads, picture=scan)
+        partial = {body.label for body in measurements.vertebrae if body.partial}
         slices = None if reference is None else dice_per_slice(labels, reference)
         has_scale = placement is None or placement.has_scale
         morphometry = spine_measures(labels, measurements.vertebrae, has_scale, scan)
@@ -234,6 +236,10 @@ def segment(
         names = ", ".join(label.name for label in unknown)
         monitor.note(f"Not looked for: {names}, which only the network of the {known} plane knows.")
     _explain(measurements, recipe, monitor)
+    if any(THICK_SLICES in each.marks for each in morphometry):
+        monitor.note(
+            "The slices across the spine are too thick for heights and angles of vertebrae and heights of discs."
+        )
     absent = {measured.label for measured in measurements.structures if measured.centroid_lps_mm is None}
     segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]
     checksums = {package.manifest.name: package.manifest.files[ONNX] for package in packages}

@@ -15,7 +15,7 @@ from ..anatomy import Naming, Segment
 from ..files.atomic import atomic
 from ..volume.geometry import canonical, spacing_ipl
 from .body_shape import SUPERIOR, BodyShape, shape_of
-from .matching import find_labels, layers_of
+from .matching import Places, find_labels, layers_of
 from .morphometry.frames import Scan, bodies_of
 from .morphometry.landmarks import Landmarks, find_landmarks
 from .reference import Comparison, check_reference, compare
@@ -119,15 +119,17 @@ def measure(
     structures: Sequence[Segment] = (),
     quality: Sequence[float] | None = None,
     threads: int = 1,
+    picture: sitk.Image | None = None,
 ) -> Measurements:
     """Measure `bodies` (from top to bottom) and `structures` in `labels`, unsigned integers in any orientation.
 
     Where segments overlap, `labels` and `reference` have several components, each of which holds some of them whole.
 
     `bodies` is None where no vertebrae were looked for; `quality` has a number for each of them. `partial` holds the
-    label values of bodies cut off by the border of the scan. `reference` is a mask or label map on the same grid;
-    `reference.compare` tells what it may hold. `threads`: bodies measured at the same time. Raises SpineError if the
-    reference cannot be compared.
+    label values of bodies cut off by the border of the scan; with the scan itself as `picture`, on the grid of
+    `labels`, those are added that end where it shows nothing any more. `reference` is a mask or label map on the same
+    grid; `reference.compare` tells what it may hold. `threads`: bodies measured at the same time. Raises SpineError if
+    the reference cannot be compared.
     """
     comparison = None
     if reference is not None:
@@ -144,10 +146,13 @@ def measure(
     places = find_labels(layers_of(labels))
     masks = [_mask(places.get(body.label), body.label, labels) for body in bodies]
     centroids = [centroid for _, centroid in masks]
-    scan = Scan.of(labels)
+    scan = Scan.of(labels, picture)
+    partial = partial | _without_going_on(bodies, places, scan)
     with ThreadPoolExecutor(threads) as pool:
         upwards = (_upwards(centroids, index) for index in range(len(bodies)))
         shapes = list(pool.map(shape_of, (mask for mask, _ in masks), repeat(scan.steps), upwards))
+        if scan.is_coarse_along(SUPERIOR):
+            shapes = [replace(shape, sagittal_tilt_deg=None, coronal_tilt_deg=None) for shape in shapes]
         vertebrae = [
             VertebraMeasurement(
                 level=body.name,
@@ -235,6 +240,18 @@ def _mask(
     mask = array[around] == label
     centre = np.argwhere(mask).mean(axis=0) + [s.start for s in around]
     return mask, image.TransformContinuousIndexToPhysicalPoint([float(c) for c in reversed(centre)])
+
+
+def _without_going_on(bodies: Sequence[Segment], places: Places, scan: Scan) -> set[int]:
+    """The label values of bodies that end where the scan shows nothing any more, before its border."""
+    if scan.content is None:
+        return set()
+    found = ((body.label, *places[body.label]) for body in bodies if body.label in places)
+    return {
+        label
+        for label, layer, box in found
+        if scan.content.cuts_along(layer[box] == label, tuple(side.start for side in box), scan.spacing)
+    }
 
 
 def _with_heights(

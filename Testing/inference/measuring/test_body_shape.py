@@ -58,12 +58,12 @@ def test_known_dimensions(kind, tilts):
 @pytest.mark.parametrize("tilts", [(0, 0), (12, 5), (40, -15), (-35, 20)])
 @pytest.mark.parametrize("thick_axis", [0, 2])
 def test_thick_slices(thick_axis, tilts):
-    """Across slices of 4 mm a length is known to half a slice; within them as well as ever."""
+    """Across slices of 4 mm a length is known to half a slice, a height not at all; within them as well as ever."""
     spacing = [0.8, 0.8, 0.8]
     spacing[thick_axis] = 4.0
     mask, steps = body(spacing, *tilts)
     shape = shape_of(mask, steps, SUPERIOR)
-    assert heights(mask, steps) == pytest.approx([HEIGHT] * 3, abs=0.7 if thick_axis == 2 else 2.1)
+    assert heights(mask, steps) == (pytest.approx([HEIGHT] * 3, abs=0.7) if thick_axis == 2 else [None] * 3)
     assert shape.depth_mm == pytest.approx(DEPTH, abs=0.7)
     assert shape.width_mm == pytest.approx(WIDTH, abs=0.7 if thick_axis == 0 else 2.1)
     assert (shape.sagittal_tilt_deg, shape.coronal_tilt_deg) == pytest.approx(tilts, abs=2)

@@ -14,7 +14,7 @@ from SpineInference.anatomy import CANAL_LABEL, DISC_OFFSET, LEVELS
 from SpineInference.measuring.measurements import measure
 from SpineInference.measuring.morphometry import tables
 from SpineInference.measuring.morphometry.canal import canal_centreline, find_canal
-from SpineInference.measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY, NO_FLUID, NOT_T2
+from SpineInference.measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY, NO_FLUID, NOT_T2, THICK_SLICES
 from SpineInference.measuring.morphometry.spine_measures import spine_measures
 
 THICK = (0.8, 0.8, 4.0)
@@ -175,6 +175,13 @@ def test_a_disc_at_the_border_has_no_height():
     assert found["L4-L5", "middle_disc_height"].value is None
     assert CUT_OFF in found["L4-L5", "middle_disc_height"].marks
     assert not found["L3-L4", "middle_disc_height"].marks
+
+
+def test_thick_axial_slices_tell_the_canal_but_no_discs():
+    found = measures("lumbar", (0.8, 5.0, 0.8))
+    assert all(each.value is None and THICK_SLICES in each.marks for key, each in found.items() if key[1] in HEIGHTS)
+    known = true_soft_measures(column("lumbar")[1], ["L3"])
+    assert found["L3", "canal_diameter"].value == pytest.approx(known["L3", "canal_diameter"], abs=1)
 
 
 def test_a_single_slice_has_neither_area_nor_volume():

@@ -17,7 +17,7 @@ from SpineInference.measuring.morphometry import tables
 from SpineInference.measuring.morphometry.alignment import meyerding_grade
 from SpineInference.measuring.morphometry.coronal import largest_curve
 from SpineInference.measuring.morphometry.deformity import deformities
-from SpineInference.measuring.morphometry.measure import CUT_OFF, DEFINITIONS, DOUBTFUL_BODY, Measure
+from SpineInference.measuring.morphometry.measure import CUT_OFF, DEFINITIONS, DOUBTFUL_BODY, THICK_SLICES, Measure
 from SpineInference.measuring.morphometry.spine_measures import spine_measures
 
 THICK = (0.8, 0.8, 4.0)
@@ -121,6 +121,33 @@ def test_what_the_scan_cuts_off_is_not_told():
     assert cut["L2-L3", "segmental_angle"].value is None and CUT_OFF in cut["L2-L3", "segmental_angle"].marks
     assert cut["L2-L3", "disc_angle"].value == pytest.approx(whole["L2-L3", "disc_angle"].value, abs=1)
     assert not any(mark == CUT_OFF for mark in cut["L3", "anterior_height"].marks)
+
+
+def test_an_empty_border_of_the_scan_is_beyond_its_end():
+    """As correction of distortion leaves it: the voxels go on, but there is nothing in them."""
+    labels = spine("lumbar")[0]
+    l2 = np.argwhere(sitk.GetArrayViewFromImage(labels) == LEVELS["L2"].label)
+    top = int(l2[:, 1].mean())
+    voxels, shown = np.full(labels.GetSize()[::-1], 100, np.int16), sitk.GetArrayFromImage(labels)
+    voxels[:, :top], shown[:, :top] = 0, 0
+    scan, cut = sitk.GetImageFromArray(voxels), sitk.GetImageFromArray(shown)
+    for image in (scan, cut):
+        image.CopyInformation(labels)
+    table = measure(cut, [LEVELS["L2"], LEVELS["L3"]], set(), picture=scan)
+    assert [row.partial for row in table.vertebrae] == [True, False]
+    assert [row.middle_height_mm is None for row in table.vertebrae] == [True, False]
+    found = {(each.at, each.name): each for each in spine_measures(cut, table.vertebrae, picture=scan)}
+    assert found["L2", "anterior_height"].value is None and CUT_OFF in found["L2", "anterior_height"].marks
+    assert found["L3", "anterior_height"].value and not found["L3", "anterior_height"].marks
+
+
+@pytest.mark.parametrize(("slice_mm", "tells"), [(3.0, True), (5.0, False)])
+def test_thick_slices_across_the_spine_tell_no_heights(slice_mm, tells):
+    found = measures("lumbar", (0.8, slice_mm, 0.8))
+    resting_on_endplates = [each for each in found.values() if each.kind in ("body", "level", "curve")]
+    assert len(resting_on_endplates) > 10
+    for each in resting_on_endplates:
+        assert (THICK_SLICES in each.marks) != tells and (each.value is None or tells)
 
 
 def test_what_rests_on_a_doubtful_body_is_marked():

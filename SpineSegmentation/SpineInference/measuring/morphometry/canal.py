@@ -117,8 +117,8 @@ class Canal:
         return Section(diameter, float(density.sum()) * _STEP_MM**2 if whole else None, front, back)
 
 
-def find_canal(labels: sitk.Image, axes: np.ndarray = _PATIENT) -> Canal | None:
-    """The canal of a label map in the `axes` of the spine; None where there is none."""
+def find_canal(labels: sitk.Image, scan: Scan | None = None, axes: np.ndarray = _PATIENT) -> Canal | None:
+    """The canal of a label map in the `axes` of the spine; None where there is none. `scan`: the grid, if known."""
     places = find_labels(layers_of(labels))
     if CANAL_LABEL not in places:
         return None
@@ -126,7 +126,7 @@ def find_canal(labels: sitk.Image, axes: np.ndarray = _PATIENT) -> Canal | None:
     mask = array[box] == CANAL_LABEL
     if np.count_nonzero(mask) < _FEWEST_VOXELS:
         return None
-    return Canal(mask, tuple(side.start for side in box), Scan.of(labels), axes)
+    return Canal(mask, tuple(side.start for side in box), scan or Scan.of(labels), axes)
 
 
 def canal_centreline(labels: sitk.Image, step_mm: float = 5.0) -> list[tuple[float, float, float]]:

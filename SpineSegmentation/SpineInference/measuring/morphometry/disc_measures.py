@@ -12,7 +12,7 @@ from .canal import Canal
 from .disc_signal import DiscSignals
 from .discs import DiscMask, DiscShape, disc_shape
 from .frames import Body, Scan
-from .measure import CUT_OFF, INCOMPLETE, NO_FLUID, NOT_T2, Measure, line
+from .measure import CUT_OFF, INCOMPLETE, NO_FLUID, NOT_T2, THICK_SLICES, Measure, line
 from .measured_body import MeasuredBody, doubts_about
 
 _HEIGHTS = "anterior_disc_height", "middle_disc_height", "posterior_disc_height"
@@ -87,9 +87,11 @@ def _of_shape(disc: MeasuredDisc, grid: Scan, spine: np.ndarray, doubts: tuple[s
     is_cut = any(axis != grid.axis_along(spine[1]) for axis in cut)
     for name, height, ends in zip(_HEIGHTS, shape.heights, shape.lines, strict=True):
         lacks = (CUT_OFF,) if is_cut else (INCOMPLETE,) if height is None else ()
+        if grid.is_coarse_along(spine[2]):
+            lacks = (THICK_SLICES,)
         value, lines = (None, ()) if lacks else (height, (line(*ends),))
         yield Measure("disc", disc.at, name, value, marks=lacks + doubts, lines=lines)
-    whole = [body for body in disc.beside if body.heights is not None and not body.row.partial]
+    whole = [body for body in disc.beside if body.heights is not None]
     heights = [np.mean(body.heights.values) for body in whole]
     if shape.mean_height is not None and heights and not is_cut:
         index = shape.mean_height / float(np.mean(heights))

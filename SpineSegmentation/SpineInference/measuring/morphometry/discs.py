@@ -41,15 +41,17 @@ class DiscMask:
         """Its voxels [n, 3], LPS mm."""
         return scan.origin + np.einsum("va,ax->vx", np.argwhere(self.mask) + self.first, scan.steps)
 
-    def cut_along(self, scan: Scan) -> list[int]:
+    def cut_along(self, scan: Scan) -> set[int]:
         """The array axes along which it touches the border of the scan; never that across a single slice."""
         ends = [start + length for start, length in zip(self.first, self.mask.shape, strict=True)]
-        return [
+        touched = {
             axis
             for axis, length in enumerate(scan.shape)
             if length > 1
             and np.take(self.mask, [0] * (self.first[axis] == 0) + [-1] * (ends[axis] == length), axis=axis).any()
-        ]
+        }
+        emptied = scan.content.cuts_along(self.mask, self.first, scan.spacing) if scan.content else ()
+        return touched.union(emptied)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,13 @@ the sides of the bodies lie outside the scan, left is taken from its slices, whi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
+from ...volume.content import Content, content_of
 from ..body_shape import POSTERIOR, SUPERIOR
 from ..matching import find_labels, layers_of
 
@@ -25,6 +27,10 @@ LEFT = np.array([1.0, 0.0, 0.0])  # LPS
 _LEAST_ELONGATION = 0.04
 """How much longer than deep bodies must be in the mean, by their moments, to tell left: about 4 % of their width."""
 
+_COARSE_MM = 3.0
+"""Slices across the spine that are thicker say nothing of endplates: of 38 healthy generated bodies with exact masks
+none has a fracture by them at 3 mm, 13 have at 4 mm."""
+
 _OUTERMOST = 0.3
 """Between voxels the surface of a segment is halfway: one that ends in the outermost voxels is not within this."""
 
@@ -34,17 +40,27 @@ ALONG_SPINE = np.cos(np.radians(35))
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A grid of voxels: `origin` and, in the rows of `steps`, the step in LPS mm along each array axis."""
+    """A grid of voxels: `origin` and, in the rows of `steps`, the step in LPS mm along each array axis. `content`: what
+    of it shows something, if not all."""
 
     shape: tuple[int, ...]
     origin: np.ndarray
     steps: np.ndarray
+    content: Content | None = None
 
     @staticmethod
-    def of(image: sitk.Image) -> "Scan":
-        directions = np.array(image.GetDirection()).reshape(3, 3).T
-        steps = (directions * np.array(image.GetSpacing())[:, None])[::-1]
-        return Scan(image.GetSize()[::-1], np.array(image.GetOrigin()), steps)
+    def of(labels: sitk.Image, picture: sitk.Image | None = None) -> "Scan":
+        """The grid of `labels`, as far as `picture`, the scan on that grid, shows something around them."""
+        directions = np.array(labels.GetDirection()).reshape(3, 3).T
+        steps = (directions * np.array(labels.GetSpacing())[:, None])[::-1]
+        content = None
+        if picture is not None and (places := find_labels(layers_of(labels))):
+            box = tuple(
+                slice(min(sides, key=attrgetter("start")).start, max(sides, key=attrgetter("stop")).stop)
+                for sides in zip(*(box for _, box in places.values()), strict=True)
+            )
+            content = content_of(sitk.GetArrayViewFromImage(picture), box)
+        return Scan(labels.GetSize()[::-1], np.array(labels.GetOrigin()), steps, content)
 
     @cached_property
     def spacing(self) -> np.ndarray:
@@ -63,19 +79,26 @@ class Scan:
 
     def shows_beyond(self, points: np.ndarray) -> np.ndarray:
         """Which of the `points` [n, 3] (LPS), on the surface of a segment, do not lie in an outermost slice."""
-        index = self.index_of(points)
-        inside = (index > _OUTERMOST) & (index < np.array(self.shape) - 1 - _OUTERMOST)
-        return (inside | (np.array(self.shape) == 1)).all(axis=1)
+        return self._holds(points, _OUTERMOST)
 
     def holds(self, points: np.ndarray) -> np.ndarray:
         """Which of the `points` [n, 3] (LPS) lie in the voxels; along a single slice everything does."""
+        return self._holds(points, -0.5)
+
+    def _holds(self, points: np.ndarray, margin: float) -> np.ndarray:
         index = self.index_of(points)
-        inside = (index > -0.5) & (index < np.array(self.shape) - 0.5)
-        return (inside | (np.array(self.shape) == 1)).all(axis=1)
+        inside = (index > margin) & (index < np.array(self.shape) - 1 - margin)
+        inside = (inside | (np.array(self.shape) == 1)).all(axis=1)
+        return inside if self.content is None else inside & self.content.holds(index, margin)
 
     def axis_along(self, direction: np.ndarray) -> int:
         """The array axis that is nearest to a direction (LPS)."""
         return int(np.argmax(np.abs(self.directions @ direction)))
+
+    def is_coarse_along(self, direction: np.ndarray) -> bool:
+        """Whether what lies across a direction (LPS), such as an endplate across the spine, falls between slices."""
+        axis = self.axis_along(direction)
+        return self.shape[axis] > 1 and self.spacing[axis] > _COARSE_MM
 
     def sees(self, direction: np.ndarray) -> bool:
         """Whether anything can be measured along a direction: not across a single slice."""

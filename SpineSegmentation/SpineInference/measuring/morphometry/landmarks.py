@@ -86,10 +86,13 @@ class Landmarks:
 
 
 def find_landmarks(bodies: Sequence[Body], scan: Scan, pool: Executor) -> list[Landmarks | None]:
-    """The landmarks of the `bodies` of one spine, from top to bottom, several at the same time."""
+    """The landmarks of the `bodies` of one spine, from top to bottom, several at the same time; none where the slices
+    across the spine are too thick."""
     if not bodies:
         return []
     spine = axes_of_spine(bodies, scan)
+    if scan.is_coarse_along(spine[2]):
+        return [None] * len(bodies)
     return list(pool.map(lambda index: landmarks_of(bodies, index, spine, scan), range(len(bodies))))
 
 

@@ -14,6 +14,8 @@ DOUBTFUL_BODY = "doubtful body"
 UNSURE_ENDPLATE = "unsure endplate"
 """The marks: no value because the scan ends there; a value that rests on a body of low quality, or on an endplate that
 does not tell its direction to 4 degrees."""
+THICK_SLICES = "slices too thick for endplates"
+"""Why there is no value of what rests on endplates, or of the height of a disc, in slices across the spine."""
 INCOMPLETE = "incomplete disc"
 NOT_T2 = "fluid not brighter than bone"
 NO_FLUID = "no canal to compare with"

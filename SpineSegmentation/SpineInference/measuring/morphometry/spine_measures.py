@@ -18,10 +18,11 @@ from .deformity import Deformity, deformities, is_graded
 from .disc_measures import disc_measures, find_discs, signals_of
 from .frames import Body, Scan, axes_of_spine, bodies_of
 from .landmarks import SACRUM, WITHOUT_HEIGHTS, Heights, Landmarks, PlacedEndplate
-from .measure import CUT_OFF, DOUBTFUL_BODY, UNSURE_ENDPLATE, Measure, line
+from .measure import CUT_OFF, DOUBTFUL_BODY, THICK_SLICES, UNSURE_ENDPLATE, Measure, line
 
-_IMPLAUSIBLE_RATIO = 1.25
-"""Of the height of a body and that which its neighbours promise: no disease makes bodies higher."""
+_IMPLAUSIBLE_CRUSH, _IMPLAUSIBLE_WEDGE = 1.25, 1.6
+"""Of the height of a body and that which its neighbours promise: no disease makes bodies higher. And of its anterior
+and posterior height: a steep L5 has 1.5."""
 _HEIGHTS = "anterior_height", "middle_height", "posterior_height"
 _CURVES = (
     # name, its first and last endplate ("+" superior, "-" inferior), and whether kyphosis is what is positive
@@ -52,9 +53,11 @@ class _Measured:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the model doubts it, or it is so much higher than its neighbours that it may be two bodies."""
-        crush = None if self.shape is None else self.shape.crush
-        return needs_review(self.row.quality) or (crush is not None and crush > _IMPLAUSIBLE_RATIO)
+        """Whether the model doubts it, or it is so much higher than its neighbours or so steep a wedge that it may be
+        two bodies, or a piece of one."""
+        crush, wedge = (None, None) if self.shape is None else (self.shape.crush, self.shape.wedge)
+        is_implausible = (crush or 0) > _IMPLAUSIBLE_CRUSH or (wedge or 0) > _IMPLAUSIBLE_WEDGE
+        return needs_review(self.row.quality) or is_implausible
 
     @property
     def is_standard(self) -> bool:
@@ -74,7 +77,7 @@ def spine_measures(
     what `measurements.measure` has measured of them. Without a scale there are no millimetres. `picture`, the scan on
     the grid of `labels`, tells the signal of discs; without it there is none.
     """
-    bodies, scan = bodies_of(labels, vertebrae), Scan.of(labels)
+    bodies, scan = bodies_of(labels, vertebrae), Scan.of(labels, picture)
     if not bodies:
         return []
     spine = axes_of_spine(bodies, scan)
@@ -85,7 +88,9 @@ def spine_measures(
         pairs = [(a, b) for a, b in pairwise(measured) if _are_neighbours(a.row, b.row)]
         measures += [*_of_bodies(measured), *(measure for pair in pairs for measure in _of_level(*pair, spine))]
         measures += _of_curves(measured, spine)
-        soft = _of_soft_tissue(labels, bodies, measured, pairs, spine, picture)
+        if scan.is_coarse_along(spine[2]):
+            measures = [replace(each, marks=(THICK_SLICES,)) for each in measures]
+        soft = _of_soft_tissue(labels, scan, bodies, measured, pairs, spine, picture)
     if scan.sees(spine[1]) and scan.sees(spine[2]):
         measures += _of_coronal_curve(measured, spine)
     return [measure for measure in (*measures, *soft) if has_scale or not measure.definition.unit.startswith("mm")]
@@ -93,15 +98,16 @@ def spine_measures(
 
 def _of_soft_tissue(
     labels: sitk.Image,
+    scan: Scan,
     bodies: Sequence[Body],
     measured: Sequence[_Measured],
     neighbours: Sequence[tuple[_Measured, _Measured]],
     spine: np.ndarray,
     picture: sitk.Image | None,
 ) -> list[Measure]:
-    canal, discs = find_canal(labels, spine), find_discs(labels, measured, spine)
+    canal, discs = find_canal(labels, scan, spine), find_discs(labels, measured, spine)
     signals, reason = (None, []) if picture is None else signals_of(discs, canal, bodies, picture)
-    measures = disc_measures(discs, Scan.of(labels), spine, signals) + reason
+    measures = disc_measures(discs, scan, spine, signals) + reason
     return measures if canal is None else measures + canal_measures(canal, measured, neighbours, discs)
 
 
