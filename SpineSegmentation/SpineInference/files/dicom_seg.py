@@ -20,6 +20,7 @@ from .dicom import SOURCE_KEY
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation
     from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
 
 _CATEGORY = ("123037004", "SCT", "Anatomical Structure")
 _SERIES_NUMBER = 1000
@@ -29,6 +30,11 @@ _MAY_BE_EMPTY = (
     *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
 )
 """Must be there (type 2), but anonymisation often removes them."""
+_PATIENT_GROUP = 0x0010
+_OF_A_FORM = ("AS", "CS", "DA", "DS", "IS", "TM")
+"""Kinds of values that the standard gives a form, so that what has another one is no value."""
+_SAME_IN_ALL_FRAMES = ("PixelMeasuresSequence", "PlaneOrientationSequence")
+_SEXES = ("", "F", "M", "O")
 _MAKER = "SpineSegmentation"
 
 
@@ -53,16 +59,52 @@ def check_source(scan: sitk.Image) -> None:
 
 
 def source_images(scan: sitk.Image, with_pixels: bool = True) -> "list[Dataset]":
-    """The files of a `scan` that `check_source` has accepted, in the order of its slices."""
+    """The files of a `scan` that `check_source` has accepted, in the order of its slices.
+
+    What they say about patient and study is what a new file of the study may repeat: without values that the standard
+    does not allow.
+    """
     import pydicom
+    from pydicom.datadict import keyword_for_tag
 
     files = json.loads(scan.GetMetaData(SOURCE_KEY))["files"]
     images = [pydicom.dcmread(file, stop_before_pixels=not with_pixels) for file in files]
     for image in images:
+        copied = [tag for tag in image.keys() if tag.group == _PATIENT_GROUP or keyword_for_tag(tag) in _MAY_BE_EMPTY]
+        for tag in copied:
+            if not _may_be_copied(image, tag):
+                del image[tag]
         for name in _MAY_BE_EMPTY:
             if name not in image:
                 setattr(image, name, "")
     return images
+
+
+def _may_be_copied(image: "Dataset", tag: "BaseTag") -> bool:
+    """Whether an element has a value that its kind allows: dates of anonymised files are often none."""
+    from pydicom.config import RAISE
+    from pydicom.valuerep import validate_value
+
+    try:
+        element = image[tag]
+        if element.VR in _OF_A_FORM:
+            validate_value(element.VR, "" if element.value is None else str(element.value), RAISE)
+    except ValueError:
+        return False
+    return element.keyword != "PatientSex" or (element.value or "") in _SEXES
+
+
+def _complete(images: "Sequence[Dataset]", slice_mm: float) -> None:
+    """Say in the headers what highdicom takes from them: the thickness of slices, or else their distance; and what all
+    frames of a file share, which some scanners say of each."""
+    for image in images:
+        if "PerFrameFunctionalGroupsSequence" in image:
+            shared, first = image.SharedFunctionalGroupsSequence[0], image.PerFrameFunctionalGroupsSequence[0]
+            for name in _SAME_IN_ALL_FRAMES:
+                if name not in shared and name in first:
+                    shared[name] = first[name]
+        elif image.get("SliceThickness") in (None, ""):
+            image.SliceThickness = f"{slice_mm:.6g}"
 
 
 def write_dicom_seg(
@@ -101,6 +143,7 @@ def write_dicom_seg(
         for number, segment in enumerate(segments, start=1)
     ]
     try:
+        _complete(images, scan.GetSpacing()[2])
         result = Segmentation(
             source_images=images,
             pixel_array=numbers[array],

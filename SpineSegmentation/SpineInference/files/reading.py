@@ -20,7 +20,7 @@ from ..formats.voxels import image_on
 from ..monitor import Monitor
 from ..volume.geometry import Grid, check_geometry
 from ..volume.labels import whole_numbers
-from ..volume.slice_placement import mark_unknown, unknown_of
+from ..volume.slice_placement import UNKNOWN_KEY
 from . import dicom, no_scan, picture_file
 from .slicer_segmentation import segments_of, with_own_values
 
@@ -157,9 +157,15 @@ def _load(path: Path, monitor: Monitor) -> sitk.Image:
         known = ", ".join(READERS)
         raise SpineError(f"{path}: this is neither a DICOM file nor one of {known}: convert it to one of these.")
     if image.GetPixelID() == sitk.sitkFloat64:  # more than any scanner measures, and twice the memory
-        unknown = unknown_of(image)
-        image = sitk.Cast(image, sitk.sitkFloat32)
-        mark_unknown(image, *unknown)
+        image = _told_as_before(sitk.Cast(image, sitk.sitkFloat32), image)
+    return image
+
+
+def _told_as_before(image: sitk.Image, before: sitk.Image) -> sitk.Image:
+    """The `image` with what the reader noted in the one `before`: filters of SimpleITK do not pass that on."""
+    for key in (UNKNOWN_KEY, dicom.SOURCE_KEY):
+        if before.HasMetaDataKey(key):
+            image.SetMetaData(key, before.GetMetaData(key))
     return image
 
 

@@ -33,12 +33,15 @@ _PROCEDURES: dict[str, Coded] = {
     "CT": ("25045-6", "LN", "CT unspecified body region"),
 }
 _OTHER_PROCEDURE: Coded = ("363679005", "SCT", "Imaging procedure")
+_DESCRIBED_BY = ("PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient")
+"""What highdicom says of each image in the library of a report. Enhanced images have it for each frame instead."""
 _UNCERTAINTY: Coded = ("371884006", "SCT", "+/-, range of measurement uncertainty")
 
 
 def write_dicom_sr(result: Result, segmentation: "Dataset", scan: sitk.Image, path: Path | str) -> None:
     """Write the measures of `result` to `path`. They refer to the segments of `segmentation`, which
-    `dicom_seg.write_dicom_seg` made of the same result, and to all images of the `scan`. Raises SpineError."""
+    `dicom_seg.write_dicom_seg` made of the same result, and to all images of the `scan`, which are described as far as
+    their headers tell the same of each. Raises SpineError."""
     import highdicom
     from highdicom.sr import EnhancedSR, MeasurementReport
 
@@ -49,7 +52,7 @@ def write_dicom_sr(result: Result, segmentation: "Dataset", scan: sitk.Image, pa
             observation_context=_observer(),
             procedure_reported=_code(procedure),
             imaging_measurements=_measurements(result, segmentation),
-            referenced_images=images,
+            referenced_images=images if all(map(_can_be_described, images)) else None,
         )
         document = EnhancedSR(
             evidence=[*images, segmentation],
@@ -72,6 +75,10 @@ def write_dicom_sr(result: Result, segmentation: "Dataset", scan: sitk.Image, pa
     document.CodingSchemeIdentificationSequence = [_private_scheme()]
     with atomic(path) as temporary:
         document.save_as(temporary)
+
+
+def _can_be_described(image: "Dataset") -> bool:
+    return all(image.get(keyword) not in (None, "") for keyword in _DESCRIBED_BY)
 
 
 def _private_scheme() -> "Dataset":

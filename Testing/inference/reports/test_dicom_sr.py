@@ -1,6 +1,7 @@
 """The measures as a DICOM structured report, read back: the numbers, what they refer to, and what is unsure."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,18 @@ class Written:
         return [group for group in self.groups if group.place == place]
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory) -> Written:
-    folder = tmp_path_factory.mktemp("sr")
+def noise_series(folder: Path) -> Path:
     labels, _ = generated_result()
     noise = np.random.default_rng(0).integers(0, 900, labels.GetSize()[::-1]).astype(np.uint16)
     volume = sitk.GetImageFromArray(noise)
     volume.CopyInformation(labels)
-    scan = read_volume(str(write_series(volume, folder / "series")))
+    return write_series(volume, folder)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Written:
+    folder = tmp_path_factory.mktemp("sr")
+    scan = read_volume(str(noise_series(folder / "series")))
     _, result = generated_result(on=scan, qualities={"L3": 0.6})
     segmentation = write_dicom_seg(result.labels, result.segments, scan, folder / "seg.dcm")
     write_dicom_sr(result, segmentation, scan, folder / "sr.dcm")
@@ -121,6 +126,21 @@ def test_the_report_belongs_to_the_series(written):
     assert (document.VerificationFlag, document.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
     assert "research" in document.SeriesDescription
     assert [each.CodingSchemeDesignator for each in document.CodingSchemeIdentificationSequence] == [PRIVATE]
+
+
+def test_headers_without_thickness_are_no_obstacle(tmp_path):
+    for file in noise_series(tmp_path / "series").iterdir():
+        image = pydicom.dcmread(file)
+        image.SliceThickness = None
+        image.save_as(file)
+    scan = read_volume(str(tmp_path / "series"))
+    _, result = generated_result(on=scan)
+    segmentation = write_dicom_seg(result.labels, result.segments, scan, tmp_path / "seg.dcm")
+    write_dicom_sr(result, segmentation, scan, tmp_path / "sr.dcm")
+    document = highdicom.sr.srread(tmp_path / "sr.dcm")
+    (study,) = document.CurrentRequestedProcedureEvidenceSequence
+    counts = [len(series.ReferencedSOPSequence) for series in study.ReferencedSeriesSequence]
+    assert sorted(counts) == [1, scan.GetSize()[2]]
 
 
 def test_what_is_unsure_is_marked(written):
