@@ -23,14 +23,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import SimpleITK as sitk
 
-from .anatomy import Segment
+from .anatomy import DISC_OFFSET, Segment
 from .engines.devices import Device, choose_device
 from .engines.engine import Engine
 from .engines.engine_cache import EngineCache
 from .measuring.measurements import Measurements, measure
 from .measuring.morphometry.measure import THICK_SLICES, Measure
 from .measuring.morphometry.spine_measures import on_scan, spine_measures
-from .measuring.reference import check_reference, check_values
+from .measuring.reference import check_reference, check_values, strange_bodies
 from .measuring.single_slice import told_of_slice
 from .measuring.slice_agreement import SliceAgreement, dice_per_slice
 from .models.catalog import ModelSet, recipe_of
@@ -240,6 +240,8 @@ def segment(
         monitor.note(
             "The slices across the spine are too thick for heights and angles of vertebrae and heights of discs."
         )
+    if reference is not None and recipe.vertebra_class:
+        _explain_reference(strange_bodies(labels, reference, [each.label for each in structures]), recipe, monitor)
     absent = {measured.label for measured in measurements.structures if measured.centroid_lps_mm is None}
     segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]
     checksums = {package.manifest.name: package.manifest.files[ONNX] for package in packages}
@@ -269,9 +271,17 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
     doubtful = [body.level for body in measurements.vertebrae if needs_review(body.quality)]
     if doubtful:
         monitor.note(f"Look first at {', '.join(doubtful)}: there the planes disagree or the network is not sure.")
-    compared = any(measured.dice is not None for measured in measurements.structures)
-    if measurements.reference and recipe.vertebra_class and recipe.structures and not compared:
-        monitor.note("The reference has none of the values of the other structures, so only vertebrae were compared.")
+
+
+def _explain_reference(strange: list[int], recipe: Manifest, monitor: Monitor) -> None:
+    """A note about values of a reference that were compared with bodies, but are none."""
+    own = [f"{DISC_OFFSET} + the vertebra above for discs"] if recipe.disc_class else []
+    own += [f"{structure.label} for {structure.name}" for structure in recipe.structures.values()]
+    if strange:
+        monitor.note(
+            f"Compared as bodies, but hardly any: {', '.join(map(str, strange))} in the reference. The values are "
+            f"{', '.join(own)}."
+        )
 
 
 class _Stopwatch:

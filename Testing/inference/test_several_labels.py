@@ -118,7 +118,12 @@ def test_reference_with_bodies_and_canal(spine_models):
     result = segment(scan, spine_models, SegmentationOptions(threads=1), reference=mask_of_bodies)
     assert all(body.dice > 0.99 for body in result.measurements.vertebrae)
     assert result.measurements.structures[0].dice is None and result.measurements.reference.dice > 0.99
-    assert any("only vertebrae were compared" in note for note in result.notes)
+    assert result.notes == []
+
+    renamed = sitk.ChangeLabel(truth, {60: 201})
+    result = segment(scan, spine_models, SegmentationOptions(top_level="L1", threads=1), reference=renamed)
+    (note,) = result.notes
+    assert "201 in the reference" in note and "60 for Canal" in note
 
 
 def test_a_structure_that_is_not_there_is_told(spine_models):

@@ -15,8 +15,6 @@ from ..reports.words import found_in_words, levels_in_words
 from ..spine.quality import needs_review
 from .record import Record, read_record
 
-_ROUNDED = 0.005
-"""By so much the quality in a record may be too high."""
 _UNSURE_LEVELS = 0.8
 """Levels that were proposed with less confidence are worth a look."""
 
@@ -61,9 +59,7 @@ def _row(record: Record, folder: Path) -> ScanRow:
 def _doubts(record: Record, qualities: dict[str, float | None], measures: Sequence[Measure]) -> list[str]:
     """Why a person should look at this result before others, in words."""
     doubts = [] if record.segments else ["Nothing was found"]
-    doubtful = [
-        level for level, quality in qualities.items() if quality is not None and needs_review(quality - _ROUNDED)
-    ]
+    doubtful = [level for level, quality in qualities.items() if needs_review(quality)]
     if doubtful:
         doubts.append("Low quality: " + ", ".join(f"{level} ({qualities[level]:.2f})" for level in doubtful))
     high = [each.at for each in measures if each.kind == "body" and DOUBTFUL_BODY in each.marks]

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from ..anatomy import Naming, Segment
 from ..files.atomic import atomic
+from ..spine.quality import told
 from ..volume.geometry import canonical, spacing_ipl
 from .body_shape import SUPERIOR, BodyShape, shape_of
 from .matching import Places, find_labels, layers_of
@@ -31,7 +32,7 @@ class VertebraMeasurement:
     scan.
 
     `partial`: cut off by the border of the scan, so that volume, depth and width are those of the part inside.
-    `quality` is the Dice coefficient that `quality.estimate` expects. None stands for what cannot be told: the volume
+    `quality` is the Dice coefficient that `quality.estimate` expects, as `quality.told` tells it. None stands for what cannot be told: the volume
     in a scan of a single slice, which has an `area_mm2` instead.
     `reference_label` is the value of the body in the reference that it shares most with (see `matching`), if any; the
     agreement with it is None where there is no reference, or none that reaches this level.
@@ -158,7 +159,7 @@ def measure(
                 level=body.name,
                 label=body.label,
                 partial=body.label in partial,
-                quality=None if quality is None else quality[index],
+                quality=None if quality is None else told(quality[index]),
                 **_size(mask, labels),
                 **dict.fromkeys(HEIGHTS),
                 centroid_lps_mm=centroid,

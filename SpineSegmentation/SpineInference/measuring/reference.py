@@ -68,6 +68,16 @@ def check_values(reference: sitk.Image, structures: list[Segment]) -> None:
         )
 
 
+def strange_bodies(labels: sitk.Image, reference: sitk.Image, structures: Collection[int]) -> list[int]:
+    """The values that `compare` takes for bodies although more than half of their voxels lie in `structures` of
+    `labels`, on the same grid: discs or a canal, say, under values of their own."""
+    inside, values = np.isin(sitk.GetArrayViewFromImage(labels), list(structures)), set()
+    for layer in map(_label_map, layers_of(reference)):
+        counts, shared = np.bincount(layer.ravel()), np.bincount(layer[inside])
+        values.update(np.flatnonzero(2 * shared > counts[: len(shared)]).tolist())
+    return sorted(values.difference(structures) - {0})
+
+
 def compare(
     labels: Labels,
     reference: Labels,

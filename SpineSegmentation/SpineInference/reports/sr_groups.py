@@ -61,7 +61,7 @@ def groups_of(result: Result) -> list[Group]:
         if row.area_mm2 is not None:
             group.numbers.append(Number(AREA, round(row.area_mm2, 1), unit_code("mm2")))
         if isinstance(row, VertebraMeasurement) and row.quality is not None:
-            group.numbers.append(Number(EXPECTED_DICE, round(row.quality, 3), unit_code("")))
+            group.numbers.append(Number(EXPECTED_DICE, row.quality, unit_code("")))
     for measure in result.morphometry:
         group = groups.of_measure(measure)
         code = measure_code(measure.name)

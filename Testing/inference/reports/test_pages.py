@@ -99,12 +99,13 @@ def write_record(output: Path, name: str, qualities: dict[str, float], **fields)
 
 def test_the_doubtful_come_first(tmp_path):
     write_record(tmp_path, "fine", {"L1": 0.95, "L2": 0.9})
-    write_record(tmp_path, "rounded", {"L1": 0.95, "L2": 0.8})
+    write_record(tmp_path, "just", {"L1": 0.95, "L2": 0.79})
+    write_record(tmp_path, "limit", {"L1": 0.95, "L2": 0.8})
     write_record(tmp_path, "worse", {"L1": 0.5})
     write_record(tmp_path, "nothing", {})
     page = write_batch(tmp_path, ["broken.nii.gz: cut short."]).read_text("utf-8")
-    assert re.findall(r'<td class="name">(\w+)', page) == ["nothing", "worse", "rounded", "fine"]
-    assert "L2 (0.80)" in page and "Nothing was found" in page and "broken.nii.gz: cut short." in page
+    assert re.findall(r'<td class="name">(\w+)', page) == ["nothing", "worse", "just", "limit", "fine"]
+    assert "L2 (0.79)" in page and "(0.80)" not in page and "Nothing was found" in page and "broken.nii.gz: cut short." in page
 
 
 def test_links_lead_to_the_reports(tmp_path):

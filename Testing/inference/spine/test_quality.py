@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SpineInference.specs import OutputSpec
-from SpineInference.spine.quality import estimate
+from SpineInference.spine.quality import estimate, needs_review, told
 
 SPACING = (1.0, 1.0, 1.0)
 BODY = (slice(10, 30), slice(10, 40), slice(10, 40))
@@ -50,6 +50,11 @@ def test_quality_exponent_corrects_expected_dice():
 
 def test_nothing_found_nothing_promised():
     assert estimate(*_args(*volumes(1.0), count=2))[1] == 0 and estimate(*_args(*volumes(1.0), count=0)) == []
+
+
+def test_what_needs_a_review_is_told_as_such():
+    assert (told(0.7999), told(0.8), told(0.29), told(1.0)) == (0.79, 0.8, 0.29, 1.0)
+    assert all(needs_review(told(quality)) == needs_review(quality) for quality in np.linspace(0.79, 0.81, 1001))
 
 
 def _args(instances, probability, count=1, threshold=0.5, exponent=1.0):
