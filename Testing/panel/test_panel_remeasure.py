@@ -1,7 +1,7 @@
 """A corrected result is measured again: the numbers are those of the segments as they are now, and nothing is lost."""
 
 import pytest
-from synthetic_result import erase, with_result
+from synthetic_result import CANAL, DISC, erase, with_result
 
 from SpineInference.anatomy import Naming
 
@@ -42,6 +42,16 @@ def test_remeasure_corrected_segment(host, panel, temporary):
     assert slicer.mrmlScene.IsNodePresent(first)
     assert {row["level"]: row for row in measurementsOf(first)} == before
     assert not list(temporary.iterdir())
+
+
+def test_remeasured_discs_have_their_signal(host, small_models, temporary, tmp_path):
+    from SpineSegmentationLib.scene.SpineMeasures import measuresOf
+
+    panel = with_result(host, tmp_path, structures=[DISC, CANAL])
+    erase(panel, "L5", slice(58, 62))
+    measure(host, panel)
+    measures = {each.name: each for each in measuresOf(panel._parameterNode.result) if each.at == "L4-L5"}
+    assert 0.1 < measures["disc_signal"].value < 0.5 and not list(temporary.iterdir())
 
 
 def test_remeasure_with_a_reference(host, panel):

@@ -30,7 +30,8 @@ from .worker import serve
 @dataclass(frozen=True)
 class SegmentsToMeasure:
     """Files of label maps on the same grid; the label value and name of each vertebra, and of each other structure;
-    and the `placement` that the record of the result has.
+    and the `placement` that the record of the result has. `scan`: the file of what the segments were drawn on, which tells
+    the signal of discs.
 
     `own_folder`: a folder that was made for these files alone; the worker removes it where the task is cancelled."""
 
@@ -40,6 +41,7 @@ class SegmentsToMeasure:
     reference: str | None = None
     placement: SlicePlacement | None = None
     own_folder: str | None = None
+    scan: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,22 +115,23 @@ def _measure(segments: SegmentsToMeasure | None, monitor: Monitor) -> dict[str, 
     if segments is None:
         raise SpineError('the background task is not valid: "measure" needs "segments".')
     if segments.own_folder is not None:
-        files = filter(None, (segments.labels, segments.reference))
-        check_owned(segments.own_folder, files, "labels and reference")
+        files = filter(None, (segments.labels, segments.reference, segments.scan))
+        check_owned(segments.own_folder, files, "labels, reference and scan")
     with adopted(segments.own_folder):
         monitor.progress("measuring", 0, 1)
         return _measured(segments, monitor)
 
 
 def _measured(segments: SegmentsToMeasure, monitor: Monitor) -> dict[str, Any]:
-    from ..files.reading import read_labels
+    from ..files.reading import read_labels, read_volume
     from ..measuring.remeasure import remeasure
 
     bodies, structures = dict(segments.bodies), dict(segments.structures)
     with enough_memory(segments.labels):
         reference = read_labels(segments.reference, monitor, overlapping=True) if segments.reference else None
         labels = read_labels(segments.labels, monitor, overlapping=True)
-        return remeasure(labels, bodies, structures, reference, segments.placement)
+        scan = read_volume(segments.scan, monitor) if segments.scan else None
+        return remeasure(labels, bodies, structures, reference, segments.placement, scan)
 
 
 def _save_case(case: TrainingCase | None, monitor: Monitor) -> dict[str, Any]:

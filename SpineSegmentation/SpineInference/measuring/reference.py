@@ -40,15 +40,18 @@ class Comparison:
     false: list[int]
 
 
+def are_on_same_grid(image: sitk.Image, other: sitk.Image) -> bool:
+    """Whether the voxels of both lie at the same places, to a tenth of a voxel."""
+    if image.GetSize() != other.GetSize():
+        return False
+    corners = product(*((0, length - 1) for length in image.GetSize()))
+    places = ([each.TransformIndexToPhysicalPoint(corner) for each in (image, other)] for corner in corners)
+    return all(np.allclose(*both, rtol=0, atol=0.1 * min(other.GetSpacing())) for both in places)
+
+
 def check_reference(reference: sitk.Image, scan: sitk.Image) -> None:
-    """Raise SpineError unless the voxels of both lie at the same places, to a tenth of a voxel."""
-    tolerance = 0.1 * min(scan.GetSpacing())
-    same = reference.GetSize() == scan.GetSize()
-    if same:
-        for corner in product(*((0, length - 1) for length in scan.GetSize())):
-            places = (image.TransformIndexToPhysicalPoint(corner) for image in (reference, scan))
-            same &= np.allclose(*places, rtol=0, atol=tolerance)
-    if not same:
+    """Raise SpineError unless the voxels of both lie at the same places."""
+    if not are_on_same_grid(reference, scan):
         raise SpineError("the reference mask lies on another grid than the scan: resample it to the scan first.")
 
 

@@ -15,6 +15,7 @@ from .matching import Places, find_labels, layers_of
 from .measurements import as_json, measure
 from .morphometry.spine_measures import on_scan, spine_measures
 from .morphometry.tables import as_json as morphometry_as_json
+from .reference import are_on_same_grid
 from .single_slice import told_of_slice
 from .slice_agreement import dice_per_slice
 
@@ -25,29 +26,33 @@ def remeasure(
     structures: Mapping[int, str],
     reference: sitk.Image | None = None,
     placement: SlicePlacement | None = None,
+    scan: sitk.Image | None = None,
 ) -> dict[str, Any]:
     """What is in `labels`: "measurements" as `measurements.as_json` puts them, "morphometry" as `morphometry.tables`
     does, and "dice_per_slice", None without a `reference`. Both are unsigned integers in any orientation, in several
     components where segments overlap.
 
     `bodies` are the names of vertebrae by label value, in any order, and `structures` those of everything else. What
-    was erased altogether is left out. `placement` is that in the record of a single slice. Raises SpineError where
-    nothing is left, or for a reference that does not fit.
+    was erased altogether is left out. `placement` is that in the record of a single slice. `scan` tells the signal of
+    discs, and which bodies end where it shows nothing any more. Raises SpineError where nothing is left, or for a reference or a scan that does not fit.
     """
     places = find_labels(layers_of(labels))
     vertebrae = [_segment(label, name, True) for label, name in bodies.items() if label in places]
     others = [_segment(label, name, False) for label, name in structures.items() if label in places]
     if not vertebrae and not others:
         raise SpineError("nothing is left to be measured: draw something, or bring the segments back.")
+    if scan is not None and not are_on_same_grid(scan, labels):
+        raise SpineError("the scan lies on another grid than the segments: give the one that they were drawn on.")
     grid = labels
     if placement:
-        labels, reference = placed(labels, placement), None if reference is None else placed(reference, placement)
+        images = (labels, reference, scan)
+        labels, reference, scan = (None if image is None else placed(image, placement) for image in images)
     vertebrae = _from_the_top(vertebrae, places, labels)
     spacing = labels.GetSpacing()[::-1]
     at_border = {label: is_at_border(box, layer.shape, spacing) for label, (layer, box) in places.items()}
     partial = {body.label for body in vertebrae if at_border[body.label]}
-    measurements = measure(labels, vertebrae if bodies else None, partial, reference, others)
-    morphometry = spine_measures(labels, measurements.vertebrae, placement is None or placement.has_scale)
+    measurements = measure(labels, vertebrae if bodies else None, partial, reference, others, picture=scan)
+    morphometry = spine_measures(labels, measurements.vertebrae, placement is None or placement.has_scale, scan)
     if placement:
         measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
         morphometry = on_scan(morphometry, labels, grid)

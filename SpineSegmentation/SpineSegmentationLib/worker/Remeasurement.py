@@ -8,6 +8,7 @@ import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
 
+from SpineInference.anatomy import DISC_OFFSET
 from SpineInference.errors import SpineError
 
 from ..scene.MeasurementTable import (
@@ -25,7 +26,7 @@ from ..scene.ResultNodes import markAs, structuresOf
 from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
 from ..scene.SegmentationScene import removeNode
 from ..scene.SegmentShapes import Shape, isSameShape, keepShapes, keptShapes, shapesOf
-from ..scene.VolumeExchange import checkTransform, moved, toWorldOf
+from ..scene.VolumeExchange import checkTransform, imageFromVolume, moved, toWorldOf
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
 from .WorkerProtocol import SceneClosed
@@ -89,6 +90,10 @@ class Remeasurement:
             if referenceNode is not None:
                 reference, self._referenceNames = labelsOfReference(referenceNode, volumeNode)
                 segments["reference"] = self._write(reference, "reference.nrrd")
+            if any(value > DISC_OFFSET for value, _name in segments["structures"]):  # whose signal it tells
+                segments["scan"] = str(self._folder.path / "scan.nrrd")
+                scan = moved(imageFromVolume(volumeNode), self._toWorld)
+                sitk.WriteImage(scan, segments["scan"], useCompression=False)
         except Exception:
             self._folder.remove()
             raise

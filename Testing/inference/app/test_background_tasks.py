@@ -100,4 +100,4 @@ def test_a_crash_while_measuring_leaves_nothing(tmp_path):
 def test_only_a_folder_of_its_own_is_removed(tmp_path):
     segments = {"labels": str(tmp_path / "labels.nrrd"), "bodies": [], "structures": [], "own_folder": "/"}
     answer = send(json.dumps({"kind": "measure", "segments": segments}))
-    assert "does not hold labels and reference" in answer["message"]
+    assert "does not hold labels, reference and scan" in answer["message"]

@@ -14,7 +14,7 @@ from SpineInference.anatomy import CANAL_LABEL, DISC_OFFSET, LEVELS
 from SpineInference.measuring.measurements import measure
 from SpineInference.measuring.morphometry import tables
 from SpineInference.measuring.morphometry.canal import canal_centreline, find_canal
-from SpineInference.measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY, NO_FLUID, NOT_T2, THICK_SLICES
+from SpineInference.measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY, NO_FLUID, NO_SCAN, NOT_T2, THICK_SLICES
 from SpineInference.measuring.morphometry.spine_measures import spine_measures
 
 THICK = (0.8, 0.8, 4.0)
@@ -156,7 +156,7 @@ def test_discs_of_numbered_vertebrae():
     labels = sitk.GetImageFromArray(array)
     row = measure(boxes(), [LEVELS["L2"], LEVELS["L3"], LEVELS["L4"]], set()).vertebrae
     rows = [replace(each, level=f"Vertebra {n}", label=30 + n) for n, each in enumerate(row, start=1)]
-    places = dict.fromkeys(each.at for each in spine_measures(labels, rows) if each.kind == "disc")
+    places = dict.fromkeys(each.at for each in spine_measures(labels, rows) if each.name == "disc_volume")
     assert list(places) == ["above Vertebra 1", "Vertebra 1-Vertebra 2", "Vertebra 2-Vertebra 3", "below Vertebra 3"]
 
 
@@ -201,7 +201,7 @@ def test_what_rests_on_a_doubtful_body_is_marked():
 def test_without_a_scale_there_are_no_lengths():
     found = measured(boxes(), has_scale=False)
     left = {each.name for each in found.values() if each.kind in ("disc", "canal")}
-    assert left == {"disc_height_index", "narrowest_level"}
+    assert left == {"disc_height_index", "disc_signal", "narrowest_level"}
 
 
 def brightness(labels, fluid=1000, marrow=400):
@@ -221,10 +221,10 @@ def test_the_signal_of_discs():
     assert found["L3-L4", "disc_signal"].value == pytest.approx(0.2, abs=0.01)
 
 
-@pytest.mark.parametrize("reason", [NOT_T2, NO_FLUID])
+@pytest.mark.parametrize("reason", [NOT_T2, NO_FLUID, NO_SCAN])
 def test_why_there_is_no_signal(reason):
     labels = boxes()
-    picture = brightness(labels, fluid=150)
+    picture = None if reason == NO_SCAN else brightness(labels, fluid=150)
     if reason == NO_FLUID:
         labels = sitk.Mask(labels, labels != CANAL_LABEL)
     told = [each for each in box_measures(labels, picture=picture).values() if each.name == "disc_signal"]

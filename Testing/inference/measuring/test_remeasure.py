@@ -7,9 +7,10 @@ import pytest
 import SimpleITK as sitk
 from background_process import send
 
-from SpineInference.anatomy import LEVELS
+from SpineInference.anatomy import CANAL_LABEL, DISC_OFFSET, LEVELS
 from SpineInference.errors import SpineError
 from SpineInference.measuring.measurements import as_json, measure
+from SpineInference.measuring.morphometry.measure import NO_SCAN
 from SpineInference.measuring.remeasure import remeasure
 
 NAMES = ("L1", "L2", "L3")
@@ -58,6 +59,45 @@ def test_a_reference_may_come_later():
     other = sitk.Image([4, 4, 4], sitk.sitkUInt8)
     with pytest.raises(SpineError, match="another grid"):
         remeasure(drawn(), names(drawn()), {}, other)
+
+
+def with_discs() -> tuple[sitk.Image, dict[int, str], sitk.Image]:
+    """Discs between the boxes of `drawn` and a canal behind them, their names, and a T2-weighted scan of them."""
+    array = sitk.GetArrayFromImage(drawn())
+    array[:, 25:29, 5:16] = CANAL_LABEL
+    signal = np.where(array == CANAL_LABEL, 1000, 300).astype(np.int16)
+    names, discs = {CANAL_LABEL: "Spinal canal"}, ((14, "L2", 600), (34, "L1", 250))
+    for first, above, brightness in discs:
+        inside = slice(first, first + 6), slice(8, 24), slice(3, 18)
+        array[inside], signal[inside] = DISC_OFFSET + LEVELS[above].label, brightness
+        names[DISC_OFFSET + LEVELS[above].label] = f"Disc below {above}"
+    labels, scan = (sitk.GetImageFromArray(each) for each in (array, signal))
+    for image in (labels, scan):
+        image.CopyInformation(drawn())
+    return labels, names, scan
+
+
+def signals(answer: dict) -> dict[str, tuple]:
+    rows = [row for row in answer["morphometry"]["measures"] if row["measure"] == "disc_signal"]
+    return {row["at"]: (row["value"], *row["marks"]) for row in rows}
+
+
+def test_the_scan_tells_the_signal_of_discs(tmp_path):
+    labels, structures, scan = with_discs()
+    told = signals(remeasure(labels, names(drawn()), structures, scan=scan))
+    assert {at: value for at, (value, *_) in told.items()} == {"L1-L2": 0.25, "L2-L3": 0.6}
+    paths = {"labels": str(tmp_path / "labels.nrrd"), "scan": str(tmp_path / "scan.nrrd")}
+    for image, path in zip((labels, scan), paths.values(), strict=True):
+        sitk.WriteImage(image, path)
+    segments = {"bodies": [*names(drawn()).items()], "structures": [*structures.items()]} | paths
+    assert signals(send(json.dumps({"kind": "measure", "segments": segments}))).keys() == told.keys()
+
+
+def test_without_the_scan_a_mark_says_so():
+    labels, structures, scan = with_discs()
+    assert signals(remeasure(labels, names(drawn()), structures)) == {"L1-L2 to L2-L3": (None, NO_SCAN)}
+    with pytest.raises(SpineError, match="another grid than the segments"):
+        remeasure(labels, names(drawn()), structures, scan=scan[:-1])
 
 
 def test_nothing_left_is_an_error():

@@ -12,7 +12,7 @@ from .canal import Canal
 from .disc_signal import DiscSignals
 from .discs import DiscMask, DiscShape, disc_shape
 from .frames import Body, Scan
-from .measure import CUT_OFF, INCOMPLETE, NO_FLUID, NOT_T2, THICK_SLICES, Measure, line
+from .measure import CUT_OFF, INCOMPLETE, NO_FLUID, NO_SCAN, NOT_T2, THICK_SLICES, Measure, line
 from .measured_body import MeasuredBody, doubts_about
 
 _HEIGHTS = "anterior_disc_height", "middle_disc_height", "posterior_disc_height"
@@ -102,12 +102,19 @@ def _of_shape(disc: MeasuredDisc, grid: Scan, spine: np.ndarray, doubts: tuple[s
 
 
 def signals_of(
-    discs: Sequence[MeasuredDisc], canal: Canal | None, bodies: Sequence[Body], scan: sitk.Image
+    discs: Sequence[MeasuredDisc], canal: Canal | None, bodies: Sequence[Body], scan: sitk.Image | None
 ) -> tuple[DiscSignals | None, list[Measure]]:
     """What tells the signal of the discs in a `scan` on the grid of their masks, or else why nothing does."""
-    signals = None if canal is None else DiscSignals(scan, canal, bodies)
-    if not discs or (signals is not None and signals.is_t2_weighted):
+    if not discs:
+        return None, []
+    if canal is None:
+        reason = NO_FLUID
+    elif scan is None:
+        reason = NO_SCAN
+    elif (signals := DiscSignals(scan, canal, bodies)).is_t2_weighted:
         return signals, []
+    else:
+        reason = NOT_T2
     # One row for all: the reason lies in the scan.
     at = discs[0].at if len(discs) == 1 else f"{discs[0].at} to {discs[-1].at}"
-    return None, [Measure("disc", at, "disc_signal", None, marks=(NO_FLUID if canal is None else NOT_T2,))]
+    return None, [Measure("disc", at, "disc_signal", None, marks=(reason,))]

@@ -19,6 +19,7 @@ THICK_SLICES = "slices too thick for endplates"
 INCOMPLETE = "incomplete disc"
 NOT_T2 = "fluid not brighter than bone"
 NO_FLUID = "no canal to compare with"
+NO_SCAN = "measured without the scan"
 """Why there is no height of a disc whose mask does not reach there, and no signal of discs."""
 
 Line = tuple[tuple[float, float, float], tuple[float, float, float]]

@@ -75,7 +75,7 @@ def spine_measures(
 
     `labels` are unsigned integers in any orientation, in several components where segments overlap; `vertebrae` are
     what `measurements.measure` has measured of them. Without a scale there are no millimetres. `picture`, the scan on
-    the grid of `labels`, tells the signal of discs; without it there is none.
+    the grid of `labels`, tells the signal of discs; without it a mark says why there is none.
     """
     bodies, scan = bodies_of(labels, vertebrae), Scan.of(labels, picture)
     if not bodies:
@@ -106,7 +106,7 @@ def _of_soft_tissue(
     picture: sitk.Image | None,
 ) -> list[Measure]:
     canal, discs = find_canal(labels, scan, spine), find_discs(labels, measured, spine)
-    signals, reason = (None, []) if picture is None else signals_of(discs, canal, bodies, picture)
+    signals, reason = signals_of(discs, canal, bodies, picture)
     measures = disc_measures(discs, scan, spine, signals) + reason
     return measures if canal is None else measures + canal_measures(canal, measured, neighbours, discs)
 
