@@ -25,7 +25,6 @@ from SpineInference.files.writing import write_labelmap
 from SpineInference.measuring.measurements import as_json, measure
 from SpineInference.measuring.slice_agreement import dice_per_slice
 
-
 DISC = Segment(DISC_OFFSET + LEVELS["L4"].label, "Disc L4-L5", (90, 160, 200), *DISC_CODE, False)
 CANAL = Segment(CANAL_LABEL, "Spinal canal", (240, 220, 90), *CANAL_CODE, False)
 _PLACES = {DISC: (slice(30, 40), slice(10, 30), slice(8, 28)), CANAL: (slice(5, 70), slice(31, 37), slice(10, 26))}

@@ -119,7 +119,7 @@ def _write_points(files: _Files, result: Result, monitor: Monitor) -> list[str]:
     if derived := [point.at for point in points if point.of_bodies]:
         monitor.note(
             f"Not segmented: the discs {', '.join(derived)}. Their posterior tips are taken in the middle between the "
-            "posterior corners of the bodies beside them; discs reach 1 to 2 mm farther back, up to 5 where they bulge."
+            "posterior corners of the bodies beside them; discs reach 1 mm farther back, up to 5 where they bulge."
         )
     return notes
 

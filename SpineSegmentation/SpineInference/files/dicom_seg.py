@@ -70,9 +70,9 @@ def source_images(scan: sitk.Image, with_pixels: bool = True) -> "list[Dataset]"
     files = json.loads(scan.GetMetaData(SOURCE_KEY))["files"]
     images = [pydicom.dcmread(file, stop_before_pixels=not with_pixels) for file in files]
     for image in images:
-        copied = [tag for tag in image.keys() if tag.group == _PATIENT_GROUP or keyword_for_tag(tag) in _MAY_BE_EMPTY]
-        for tag in copied:
-            if not _may_be_copied(image, tag):
+        for tag in sorted(image.keys()):
+            is_copied = tag.group == _PATIENT_GROUP or keyword_for_tag(tag) in _MAY_BE_EMPTY
+            if is_copied and not _may_be_copied(image, tag):
                 del image[tag]
         for name in _MAY_BE_EMPTY:
             if name not in image:

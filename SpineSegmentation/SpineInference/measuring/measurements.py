@@ -32,8 +32,8 @@ class VertebraMeasurement:
     scan.
 
     `partial`: cut off by the border of the scan, so that volume, depth and width are those of the part inside.
-    `quality` is the Dice coefficient that `quality.estimate` expects, as `quality.told` tells it. None stands for what cannot be told: the volume
-    in a scan of a single slice, which has an `area_mm2` instead.
+    `quality` is the Dice coefficient that `quality.estimate` expects, as `quality.told` tells it. None stands for what
+    cannot be told: the volume in a scan of a single slice, which has an `area_mm2` instead.
     `reference_label` is the value of the body in the reference that it shares most with (see `matching`), if any; the
     agreement with it is None where there is no reference, or none that reaches this level.
     """

@@ -52,6 +52,23 @@ def test_each_vertebra_is_measured():
         assert m.dice is m.hd95_mm is m.assd_mm is m.reference_label is None
 
 
+@pytest.mark.parametrize("axis", [1, 2], ids=["behind", "beside"])
+def test_pieces_one_beside_the_other_are_measured(axis):
+    """Such as something else in an axial slice."""
+    array = np.zeros((20, 40, 40), np.uint8)
+    for number, segment in enumerate(SEGMENTS[:2]):
+        place = [slice(6, 14)] * 3
+        place[axis] = slice(6 + 16 * number, 14 + 16 * number)
+        array[tuple(place)] = segment.label
+    rows = measure(image_of(array), SEGMENTS[:2], set()).vertebrae
+    assert [row.volume_mm3 for row in rows] == [12**3, 12**3]
+
+
+def test_the_quality_is_rounded_down():
+    rows = measure(column(), SEGMENTS, set(), quality=[0.7999, 0.8, 0.817, 1.0]).vertebrae
+    assert [row.quality for row in rows] == [0.79, 0.8, 0.81, 1.0]
+
+
 @pytest.mark.parametrize("orientation", ["LPS", "RAS", "PIR", "SRA"])
 def test_the_orientation_of_the_scan_does_not_matter(orientation):
     straight = as_rows(measure(column(), SEGMENTS, set()))

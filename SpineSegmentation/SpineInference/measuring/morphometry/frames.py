@@ -143,6 +143,9 @@ def bodies_of(labels: sitk.Image, vertebrae: "Sequence[VertebraMeasurement]") ->
 def axes_along(axis: np.ndarray, left: np.ndarray) -> np.ndarray:
     """Rows: posterior, left and superior unit vectors, superior along `axis` and left as near `left` as can be."""
     left = left - axis * (left @ axis)
+    if not left.any():  # pieces that are no spine may lie one behind or beside the other
+        left = np.eye(3)[np.argmin(np.abs(axis))]
+        left = left - axis * (left @ axis)
     left = left / np.linalg.norm(left)
     return np.stack([np.cross(axis, left), left, axis])
 
