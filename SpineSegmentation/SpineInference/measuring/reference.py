@@ -76,9 +76,10 @@ def strange_bodies(labels: sitk.Image, reference: sitk.Image, structures: Collec
     `labels`, on the same grid: discs or a canal, say, under values of their own."""
     inside, values = np.isin(sitk.GetArrayViewFromImage(labels), list(structures)), set()
     for layer in map(_label_map, layers_of(reference)):
-        counts, shared = np.bincount(layer.ravel()), np.bincount(layer[inside])
+        marked = layer > 0
+        counts, shared = np.bincount(layer[marked]), np.bincount(layer[marked & inside])
         values.update(np.flatnonzero(2 * shared > counts[: len(shared)]).tolist())
-    return sorted(values.difference(structures) - {0})
+    return sorted(values.difference(structures))
 
 
 def compare(
