@@ -31,7 +31,7 @@ from .worker import serve
 class SegmentsToMeasure:
     """Files of label maps on the same grid; the label value and name of each vertebra, and of each other structure;
     and the `placement` that the record of the result has. `scan`: the file of what the segments were drawn on, which
-    tells the signal of discs.
+    tells the signal of discs, and where its borders are empty.
 
     `own_folder`: a folder that was made for these files alone; the worker removes it where the task is cancelled."""
 

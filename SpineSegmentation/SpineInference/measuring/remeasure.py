@@ -34,7 +34,8 @@ def remeasure(
 
     `bodies` are the names of vertebrae by label value, in any order, and `structures` those of everything else. What
     was erased altogether is left out. `placement` is that in the record of a single slice. `scan` tells the signal of
-    discs, and which bodies end where it shows nothing any more. Raises SpineError where nothing is left, or for a reference or a scan that does not fit.
+    discs, and which bodies end where it shows nothing any more. Raises SpineError where nothing is left, or for a
+    reference or a scan that does not fit.
     """
     places = find_labels(layers_of(labels))
     vertebrae = [_segment(label, name, True) for label, name in bodies.items() if label in places]

@@ -8,7 +8,6 @@ import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
 
-from SpineInference.anatomy import DISC_OFFSET
 from SpineInference.errors import SpineError
 
 from ..scene.MeasurementTable import (
@@ -90,10 +89,9 @@ class Remeasurement:
             if referenceNode is not None:
                 reference, self._referenceNames = labelsOfReference(referenceNode, volumeNode)
                 segments["reference"] = self._write(reference, "reference.nrrd")
-            if any(value > DISC_OFFSET for value, _name in segments["structures"]):  # whose signal it tells
-                segments["scan"] = str(self._folder.path / "scan.nrrd")
-                scan = moved(imageFromVolume(volumeNode), self._toWorld)
-                sitk.WriteImage(scan, segments["scan"], useCompression=False)
+            segments["scan"] = str(self._folder.path / "scan.nrrd")
+            scan = moved(imageFromVolume(volumeNode), self._toWorld)
+            sitk.WriteImage(scan, segments["scan"], useCompression=False)
         except Exception:
             self._folder.remove()
             raise

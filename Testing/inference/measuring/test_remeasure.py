@@ -100,6 +100,18 @@ def test_without_the_scan_a_mark_says_so():
         remeasure(labels, names(drawn()), structures, scan=scan[:-1])
 
 
+def test_a_body_at_an_empty_border_is_partial():
+    signal = np.random.default_rng(0).integers(100, 900, drawn().GetSize()[::-1]).astype(np.int16)
+    signal[54:] = 0  # where L1 ends
+    scan = sitk.GetImageFromArray(signal)
+    scan.CopyInformation(drawn())
+    with_scan, without = (
+        {row["level"]: row["partial"] for row in answer["measurements"]["vertebrae"]}
+        for answer in (remeasure(drawn(), names(drawn()), {}, scan=scan), remeasure(drawn(), names(drawn()), {}))
+    )
+    assert with_scan["L1"] and not without["L1"] and not with_scan["L2"]
+
+
 def test_nothing_left_is_an_error():
     with pytest.raises(SpineError, match="nothing is left"):
         remeasure(drawn() * 0, names(drawn()), {7: "Spur"})
