@@ -102,12 +102,12 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self._shown = (None, None)
 
     def setup(self):
-        from SpineSegmentationLib.panel.InputSection import InputSection
         from SpineSegmentationLib.panel.measures.MeasuresSection import MeasuresSection
-        from SpineSegmentationLib.panel.ModelSection import ModelSection
-        from SpineSegmentationLib.panel.OptionsSection import OptionsSection
-        from SpineSegmentationLib.panel.ResultSection import ResultSection
-        from SpineSegmentationLib.panel.RunSection import RunSection
+        from SpineSegmentationLib.panel.models.ModelSection import ModelSection
+        from SpineSegmentationLib.panel.results.ResultSection import ResultSection
+        from SpineSegmentationLib.panel.run.InputSection import InputSection
+        from SpineSegmentationLib.panel.run.OptionsSection import OptionsSection
+        from SpineSegmentationLib.panel.run.RunSection import RunSection
         from SpineSegmentationLib.panel.scans.ScansSection import ScansSection
         from SpineSegmentationLib.panel.SceneWatcher import SceneWatcher
         from SpineSegmentationLib.panel.Sight import Sight
@@ -188,8 +188,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onResult(self, result):
         """A run has succeeded: show its result, if anything was found."""
-        from SpineSegmentationLib.scene.MeasurementTable import scanOf
-        from SpineSegmentationLib.scene.ResultViews import isShown
+        from SpineSegmentationLib.scene.results.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.results.ResultViews import isShown
 
         parameterNode = self.logic.getParameterNode()  # self._parameterNode is None while another module is shown
         if result.replacement:
@@ -222,7 +222,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def updatePanel(self, caller=None, event=None):
         """Update all parts from the parameter node and the state of the logic."""
-        from SpineSegmentationLib.scene.MeasurementTable import segmentationOf
+        from SpineSegmentationLib.scene.results.MeasurementTable import segmentationOf
 
         if self._parameterNode is None or slicer.mrmlScene.IsImporting():
             return
@@ -243,9 +243,9 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         A result is never seen on another scan than its own, neither here nor in the views. One that has left the scene
         is followed by the latest that its scan has: also the segmentation whose table was removed.
         """
-        from SpineSegmentationLib.scene.MeasurementTable import scanOf
-        from SpineSegmentationLib.scene.ResultNodes import latestResultOf
-        from SpineSegmentationLib.scene.ResultViews import showResult, showScan
+        from SpineSegmentationLib.scene.results.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.results.ResultNodes import latestResultOf
+        from SpineSegmentationLib.scene.results.ResultViews import showResult, showScan
 
         parameterNode, (scanId, resultId) = self._parameterNode, self._chosen()
         isOtherScan, isOtherResult = scanId != self._shown[0], resultId != self._shown[1]
@@ -372,7 +372,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def _prepareRuns(self, options, onProgress, onText):
         """The options with a device that is there, and what makes a run, which calls its argument at the end."""
-        from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
+        from SpineSegmentationLib.scene.segmentations.SegmentationScene import loadTerminology
         from SpineSegmentationLib.worker.Dependencies import availableDevice
         from SpineSegmentationLib.worker.SegmentationRun import SegmentationRun
         from SpineSegmentationLib.worker.WorkerProcess import WorkerProcess
@@ -407,9 +407,9 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         data set, or raises SpineError with a sentence for the user. Otherwise returns None at once and calls
         `onEnd(path, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.
         """
-        from SpineSegmentationLib.scene.MeasurementTable import scanOf
-        from SpineSegmentationLib.scene.ResultNodes import runOf
-        from SpineSegmentationLib.scene.VolumeInfo import modalityOf
+        from SpineSegmentationLib.scene.results.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.results.ResultNodes import runOf
+        from SpineSegmentationLib.scene.volumes.VolumeInfo import modalityOf
         from SpineSegmentationLib.worker.CaseSaving import CaseSaving
 
         def start(run):

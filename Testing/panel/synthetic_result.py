@@ -23,7 +23,7 @@ def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
     """
     panel = host.openModule("SpineSegmentation")
     panel._parameterNode.inputVolume = volumeNode = addScan()
-    from SpineSegmentationLib.scene.ResultImport import importResult
+    from SpineSegmentationLib.scene.results.ResultImport import importResult
 
     isNumbered = naming is not None and naming.source == "numbered"
     segments = [numbered(1), numbered(2)] if isNumbered else [LEVELS["L4"], LEVELS["L5"]]
@@ -35,7 +35,7 @@ def with_result(host: Any, folder: Path, naming: Naming | None = None) -> Any:
 
 def _written_result(folder: Path, volumeNode: Any, segments: list[Segment], naming: Naming | None) -> Record:
     """The record of a result with two cuboids, whose label map is in `folder`."""
-    from SpineSegmentationLib.scene.VolumeExchange import imageWithGeometryOf
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import imageWithGeometryOf
 
     upper, lower = (segment.label for segment in segments)
     array = np.zeros((96, 40, 40), np.uint8)

@@ -260,7 +260,7 @@ def test_compare_with_a_reference(host, panel):
 
 def test_script_and_command_line_agree(host, small_models, temporary, tmp_path):
     from SpineInference.app import cli
-    from SpineSegmentationLib.scene.VolumeExchange import imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import imageFromVolume
 
     host.loadModule("SpineSegmentation")
     from SpineSegmentation import SpineSegmentationLogic
@@ -274,7 +274,7 @@ def test_script_and_command_line_agree(host, small_models, temporary, tmp_path):
     arguments = [str(tmp_path / "scan.nrrd"), "-o", str(tmp_path / "out"), "--model", small_models]
     assert cli.main([*arguments, "--top-level", "L1", "--device", "cpu"]) == 0
     [labels] = (tmp_path / "out").rglob("*_labels.nii.gz")
-    from SpineSegmentationLib.scene.SegmentationLabels import labelsOfSegmentation
+    from SpineSegmentationLib.scene.segmentations.SegmentationLabels import labelsOfSegmentation
 
     found = sitk.GetArrayFromImage(labelsOfSegmentation(result.segmentationNode)[0])
     assert found.any()

@@ -52,7 +52,7 @@ def body_voxels(result, volumeNode) -> list[np.ndarray]:
 def test_sheared_scan_gets_its_result(logic, volumeNode, small_models):
     import slicer
 
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     options = SegmentationOptions(small_models, top_level="L1", device="cpu")
     result = logic.segment(volumeNode, options, onText=lambda line: None)
@@ -74,7 +74,7 @@ def test_sheared_scan_gets_its_result(logic, volumeNode, small_models):
 
 
 def test_sheared_result_is_reference_and_remeasured(logic, volumeNode, small_models):
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     options = SegmentationOptions(small_models, device="cpu")
     first = logic.segment(volumeNode, options, onText=lambda line: None)

@@ -45,8 +45,8 @@ def turned_scan():
 def test_turned_scan_has_the_result_of_an_upright_one(host, logic, tmp_path):
     import slicer
 
-    from SpineSegmentationLib.scene.MeasurementTable import centreOf, measurementsOf
-    from SpineSegmentationLib.scene.ResultExport import exportSurfaces
+    from SpineSegmentationLib.scene.results.MeasurementTable import centreOf, measurementsOf
+    from SpineSegmentationLib.scene.results.ResultExport import exportSurfaces
 
     options = SegmentationOptions(planes=("sagittal",), propose_levels=False)
     results = [logic.segment(node, options) for node in (addScan(), turned_scan())]
@@ -97,7 +97,7 @@ def test_other_transforms_are_refused_before_segment(host, small_models, tempora
 def test_result_scaled_afterwards_gives_no_other_number(host, small_models, temporary, tmp_path, matrix):
     from synthetic_result import with_result
 
-    from SpineSegmentationLib.scene.ResultExport import exportSurfaces
+    from SpineSegmentationLib.scene.results.ResultExport import exportSurfaces
 
     panel = with_result(host, tmp_path)
     node = panel._parameterNode.result.GetNodeReference("segmentation")

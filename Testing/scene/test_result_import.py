@@ -27,13 +27,9 @@ HEIGHTS = {"anterior_height_mm": 24.5, "middle_height_mm": 23.0, "posterior_heig
 
 @pytest.fixture
 def lib(scene):
-    from SpineSegmentationLib.scene import (
-        MeasurementTable,
-        ResultImport,
-        SegmentationLabels,
-        SegmentShapes,
-        VolumeExchange,
-    )
+    from SpineSegmentationLib.scene.results import MeasurementTable, ResultImport, SegmentShapes
+    from SpineSegmentationLib.scene.segmentations import SegmentationLabels
+    from SpineSegmentationLib.scene.volumes import VolumeExchange
 
     class Lib:
         addVolume = staticmethod(VolumeExchange.addVolume)
@@ -185,7 +181,7 @@ def test_charts_of_discs_and_canal(lib, tmp_path):
 
 
 def test_levels_are_named_below_a_chart(lib, tmp_path):
-    from SpineSegmentationLib.scene.ResultPlots import ticksOf
+    from SpineSegmentationLib.scene.results.ResultPlots import ticksOf
 
     scan, labels = make_case()
     result = lib.importResult(*written_result(tmp_path, labels), lib.addVolume(scan, "scan"))
@@ -200,7 +196,7 @@ def test_levels_are_named_below_a_chart(lib, tmp_path):
 
 
 def test_how_a_slice_lies_stays_with_its_table(lib, scene, tmp_path):
-    from SpineSegmentationLib.scene.MeasurementTable import placementOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import placementOf
 
     scan, labels = make_case()
     for placement in (SlicePlacement("sagittal", (0.7, 0.6), False, 3, True), None):
@@ -270,7 +266,7 @@ def test_saved_result_is_up_to_date_when_loaded(lib, scene, tmp_path):
 
 
 def test_whole_numbers_stay_whole_in_files(lib, tmp_path):
-    from SpineSegmentationLib.scene.ResultExport import exportTable
+    from SpineSegmentationLib.scene.results.ResultExport import exportTable
 
     scan, labels = make_case("oblique 12")
     measurements = as_json(measure(labels, SEGMENTS, set()))
@@ -281,7 +277,7 @@ def test_whole_numbers_stay_whole_in_files(lib, tmp_path):
 
 
 def test_empty_single_slice_says_why(lib, tmp_path):
-    from SpineSegmentationLib.panel.ResultSummary import summaryOf
+    from SpineSegmentationLib.panel.run.ResultSummary import summaryOf
 
     labels = sitk.GetImageFromArray(np.zeros((1, 20, 30), np.uint8))
     result = lib.importResult(*written_result(tmp_path, labels, []), lib.addVolume(labels, "slice"))
@@ -328,7 +324,7 @@ def test_import_into_existing_segmentation_and_undo(lib, scene, tmp_path):
 
 @pytest.mark.parametrize("replace", [False, True])
 def test_failed_import_leaves_the_scene_unchanged(lib, scene, tmp_path, replace, monkeypatch):
-    from SpineSegmentationLib.scene import ResultImport
+    from SpineSegmentationLib.scene.results import ResultImport
 
     scan, labels = make_case()
     volumeNode = lib.addVolume(scan, "scan")
@@ -386,7 +382,7 @@ def test_overlapping_segments_are_whole(lib, scene):
 
 
 def test_surfaces_of_one_name_and_overlaps_on_export(lib, scene, tmp_path):
-    from SpineSegmentationLib.scene import ResultExport
+    from SpineSegmentationLib.scene.results import ResultExport
 
     scan, labels = make_case()
     volumeNode = lib.addVolume(scan, "scan")
@@ -418,7 +414,7 @@ def test_label_map_node_as_reference(lib, scene):
 
 
 def test_label_and_vector_volumes_are_refused(lib, scene):
-    from SpineSegmentationLib.scene.VolumeExchange import imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import imageFromVolume
 
     labelNode = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "manual")
     slicer.util.updateVolumeFromArray(labelNode, np.ones((3, 4, 5), np.uint8))
@@ -431,7 +427,7 @@ def test_label_and_vector_volumes_are_refused(lib, scene):
 
 
 def test_export_to_files(lib, scene, tmp_path):
-    from SpineSegmentationLib.scene import ResultExport
+    from SpineSegmentationLib.scene.results import ResultExport
 
     scan, labels = make_case("oblique 12")
     result = lib.importResult(*written_result(tmp_path, labels), lib.addVolume(scan, "scan"))

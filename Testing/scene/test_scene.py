@@ -82,7 +82,7 @@ def linear_transform(scene, matrix: np.ndarray):
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_volume_node_and_image_round_trip(scene, geometry):
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, hasGridOf, ijkToRas, imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, hasGridOf, ijkToRas, imageFromVolume
 
     scan, _ = make_case(geometry)
     volumeNode = addVolume(scan, "scan")
@@ -100,7 +100,7 @@ def test_volume_node_and_image_round_trip(scene, geometry):
 
 @pytest.mark.parametrize(("name", "unknown"), [("a.JPG", (PIXEL_SIZE, POSITION)), ("a.nrrd", ())])
 def test_a_picture_is_known_as_one(scene, name, unknown):
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, imageFromVolume
 
     volumeNode = addVolume(make_case()[0][:, :, :1], "picture")
     assert unknown_of(imageFromVolume(volumeNode)) == ()
@@ -111,8 +111,8 @@ def test_a_picture_is_known_as_one(scene, name, unknown):
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_segmentation_is_voxel_exact(scene, geometry):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case(geometry)
     volumeNode = addVolume(scan, "scan")
@@ -124,8 +124,8 @@ def test_segmentation_is_voxel_exact(scene, geometry):
 
 
 def test_segments_are_described_and_share_one_layer(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -145,8 +145,8 @@ def test_segments_are_described_and_share_one_layer(scene):
 
 
 def test_no_temporary_nodes_remain(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -156,7 +156,7 @@ def test_no_temporary_nodes_remain(scene):
 
 
 def test_every_code_is_in_the_terminology(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import loadTerminology
 
     context = loadTerminology()
     logic = slicer.modules.terminologies.logic()
@@ -171,8 +171,8 @@ def test_every_code_is_in_the_terminology(scene):
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_parent_transform_is_applied_once(scene, nested):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, volumeIjkToRas
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, volumeIjkToRas
 
     scan, labels = make_case("oblique 12")
     volumeNode = addVolume(scan, "scan")
@@ -197,8 +197,8 @@ def test_parent_transform_is_applied_once(scene, nested):
 
 
 def test_nonlinear_transform_is_refused(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, imageFromVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -210,7 +210,7 @@ def test_nonlinear_transform_is_refused(scene):
 
 
 def test_strongly_sheared_or_empty_volume_is_refused(scene):
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, imageFromVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
     matrix = np.eye(4)
@@ -223,8 +223,8 @@ def test_strongly_sheared_or_empty_volume_is_refused(scene):
 
 
 def test_label_map_of_another_grid_is_refused(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -237,8 +237,8 @@ def test_label_map_of_another_grid_is_refused(scene):
 
 
 def test_empty_label_map_gives_no_segments(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
     segmentationNode = addSegmentation(labels * 0, [], addVolume(scan, "scan"), "bodies")
@@ -246,8 +246,8 @@ def test_empty_label_map_gives_no_segments(scene):
 
 
 def test_placed_in_the_study_of_the_volume(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import moveToNewFolder, moveToStudyOf
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import moveToNewFolder, moveToStudyOf
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
     tableNode = scene.AddNewNodeByClass("vtkMRMLTableNode", "table")
@@ -265,7 +265,7 @@ def test_placed_in_the_study_of_the_volume(scene):
 
 
 def test_measurements_become_a_table(scene):
-    from SpineSegmentationLib.scene.MeasurementTable import addMeasurementTable
+    from SpineSegmentationLib.scene.results.MeasurementTable import addMeasurementTable
 
     rows = [
         {"level": "L4", "partial": False, "volume (mm3)": 41250.5, "Dice": None},

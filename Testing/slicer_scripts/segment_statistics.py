@@ -35,7 +35,7 @@ def steps(facts):
     logic.getParameterNode().SetParameter("ScalarVolume", volumeNode.GetID())
     logic.computeStatistics()
     statistics = logic.getStatistics()
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     measured = {row["level"]: row["volume_mm3"] for row in measurementsOf(result)}
     for segmentId, name in zip(statistics["SegmentIDs"], names, strict=True):

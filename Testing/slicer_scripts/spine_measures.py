@@ -23,7 +23,7 @@ def steps(facts):
     ui.segmentButton.click()
     yield "the result", lambda: not panel().logic.isRunning
     yield 1
-    from SpineSegmentationLib.scene.SpineMeasures import measuresOf
+    from SpineSegmentationLib.scene.results.SpineMeasures import measuresOf
 
     measures = measuresOf(panel()._parameterNode.result)
     levels = list(dict.fromkeys(each.at for each in measures if each.kind == "level"))

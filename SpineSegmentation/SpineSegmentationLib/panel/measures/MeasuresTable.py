@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from SpineInference.measuring.morphometry.measure import Measure
 from SpineInference.measuring.morphometry.tables import value_text
 
-from ...scene.SpineMeasures import placeText
+from ...scene.results.SpineMeasures import placeText
 
 _MOST_ROWS_AT_ONCE = 12
 _CELL_MARGIN = 14

@@ -8,11 +8,11 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 
-from ..scene import ResultExport
-from ..scene.MeasurementTable import segmentationOf
-from ..scene.ResultExport import SURFACE_FORMATS as FORMATS
-from . import Dialogs
-from .UserMessages import asSentence
+from ...scene.results import ResultExport
+from ...scene.results.MeasurementTable import segmentationOf
+from ...scene.results.ResultExport import SURFACE_FORMATS as FORMATS
+from .. import Dialogs
+from ..UserMessages import asSentence
 
 
 class ExportMenu:

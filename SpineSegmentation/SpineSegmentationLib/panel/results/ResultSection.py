@@ -4,7 +4,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..scene.MeasurementTable import (
+from ...scene.results.MeasurementTable import (
     CANAL_CHART_ROLE,
     DICE_CHART_ROLE,
     DISC_CHART_ROLE,
@@ -13,19 +13,19 @@ from ..scene.MeasurementTable import (
     measurementsOf,
     segmentationOf,
 )
-from ..scene.ResultNodes import isCorrected, latestResultOf, runOf
-from ..scene.ResultViews import ResultViews, centre3D, editInSegmentEditor, jumpTo, showResult
-from ..scene.SegmentationReplacement import SegmentationReplacement
-from ..scene.SegmentShapes import editStateOf, isUpToDate
-from ..worker.CaseSaving import checkTrainingCase
-from .ChoiceBox import ChoiceBox
+from ...scene.results.ResultNodes import isCorrected, latestResultOf, runOf
+from ...scene.results.ResultViews import ResultViews, centre3D, editInSegmentEditor, jumpTo, showResult
+from ...scene.results.SegmentationReplacement import SegmentationReplacement
+from ...scene.results.SegmentShapes import editStateOf, isUpToDate
+from ...worker.CaseSaving import checkTrainingCase
+from ..ChoiceBox import ChoiceBox
+from ..PanelSection import PanelSection
+from ..UserMessages import asSentence
 from .ExportMenu import ExportMenu
-from .PanelSection import PanelSection
 from .ResultChooser import ResultChooser
 from .ResultTable import ResultTable, rowsOfPanel
 from .Review import Review
 from .TrainingCaseDialog import TrainingCaseDialog
-from .UserMessages import asSentence
 
 _SHOW_3D = "SpineSegmentation/Show3D"
 _SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()

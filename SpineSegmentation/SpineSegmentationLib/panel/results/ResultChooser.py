@@ -7,9 +7,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..scene.MeasurementTable import isMeasuredAgain, scanOf, segmentationOf
-from ..scene.ResultNodes import resultsInScene, runOf
-from .ChoiceBox import ChoiceBox
+from ...scene.results.MeasurementTable import isMeasuredAgain, scanOf, segmentationOf
+from ...scene.results.ResultNodes import resultsInScene, runOf
+from ..ChoiceBox import ChoiceBox
 
 _NONE = ""
 _LONGEST_NAME = 24

@@ -13,8 +13,8 @@ import vtk
 from scipy import ndimage
 from vtk.util.numpy_support import vtk_to_numpy
 
+from ..segmentations.SegmentationScene import segmentsOf
 from .MeasurementTable import segmentationOf
-from .SegmentationScene import segmentsOf
 
 Shape = list[list]
 """For each segment of a name a checksum of its voxels, and the corner of its box (RAS, mm)."""

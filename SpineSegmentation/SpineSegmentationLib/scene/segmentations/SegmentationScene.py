@@ -12,9 +12,9 @@ from SpineInference.errors import SpineError
 from SpineInference.files.terminology import terminology_entry
 from SpineInference.volume.boxes import bounding_box
 
-from .VolumeExchange import checkTransform, hasGridOf, volumeIjkToRas
+from ..volumes.VolumeExchange import checkTransform, hasGridOf, volumeIjkToRas
 
-TERMINOLOGY_FILE = Path(__file__).resolve().parents[2] / "Resources" / "SpineSegmentation.term.json"
+TERMINOLOGY_FILE = Path(__file__).resolve().parents[3] / "Resources" / "SpineSegmentation.term.json"
 
 LABEL_TAG = "SpineSegmentation.LabelValue"
 """The tag of a segment for the value that it had when it was made: Slicer gives one that overlaps another value."""

@@ -9,11 +9,11 @@ from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
 from SpineInference.specs import PostprocessingSpec
 
-from ..worker.BackgroundTask import BackgroundTask
-from .ChoiceBox import ChoiceBox
-from .ModelDetails import planesOf
-from .PanelSection import PanelSection
-from .UserMessages import asSentence, asToolTip
+from ...worker.BackgroundTask import BackgroundTask
+from ..ChoiceBox import ChoiceBox
+from ..models.ModelDetails import planesOf
+from ..PanelSection import PanelSection
+from ..UserMessages import asSentence, asToolTip
 
 UNKNOWN_LEVEL, NUMBERED = "unknown", "numbered"
 """Values of `topLevel`: levels are recognised in the scan where possible; or vertebrae are only numbered."""

@@ -9,12 +9,12 @@ from SpineInference.errors import Cancelled, SpineError
 from SpineInference.models.catalog import SetInfo, downloaded_names, remove, user_folder
 from SpineInference.options import DEFAULT_MODEL
 
-from ..worker.BackgroundTask import BackgroundTask
-from . import Dialogs
-from .ChoiceBox import ChoiceBox
+from ...worker.BackgroundTask import BackgroundTask
+from .. import Dialogs
+from ..ChoiceBox import ChoiceBox
+from ..PanelSection import PanelSection
+from ..UserMessages import asSentence, asToolTip
 from .ModelDetails import detailsHtml, summary
-from .PanelSection import PanelSection
-from .UserMessages import asSentence, asToolTip
 
 
 class ModelSection(PanelSection):

@@ -6,8 +6,8 @@ from slicer.i18n import tr as _
 
 from SpineInference.anatomy import DISC_CODE, Segment
 
-from ..scene.ResultImport import SegmentationResult
-from .UserMessages import asSentence, durationText
+from ...scene.results.ResultImport import SegmentationResult
+from ..UserMessages import asSentence, durationText
 
 
 def summaryOf(result: SegmentationResult) -> str:

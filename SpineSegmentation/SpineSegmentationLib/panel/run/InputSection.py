@@ -7,11 +7,11 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 
-from ..scene.ResultViews import shownScan
-from ..scene.VolumeExchange import checkValues, checkVolume
-from ..scene.VolumeInfo import describeVolume, modalityWarning
-from .PanelSection import PanelSection
-from .UserMessages import asSentence, asToolTip
+from ...scene.results.ResultViews import shownScan
+from ...scene.volumes.VolumeExchange import checkValues, checkVolume
+from ...scene.volumes.VolumeInfo import describeVolume, modalityWarning
+from ..PanelSection import PanelSection
+from ..UserMessages import asSentence, asToolTip
 
 
 class InputSection(PanelSection):
@@ -69,7 +69,7 @@ class InputSection(PanelSection):
         return self._checked[1]
 
     def _onSample(self, _checked: bool = False) -> None:
-        from ..scene.SampleScan import loadSampleScan
+        from ...scene.SampleScan import loadSampleScan
 
         self.set("inputVolume", loadSampleScan())
 

@@ -12,10 +12,10 @@ from SpineInference.errors import SpineError
 from SpineInference.files.atomic import atomic
 from SpineInference.files.writing import write_labelmap
 
+from ..segmentations.SegmentationLabels import labelMapOf
+from ..segmentations.SegmentationScene import segmentsOf
+from ..volumes.VolumeExchange import checkTransform
 from .MeasurementTable import Cell, measurementsOf
-from .SegmentationLabels import labelMapOf
-from .SegmentationScene import segmentsOf
-from .VolumeExchange import checkTransform
 
 SURFACE_FORMATS = ("stl", "obj", "ply")
 

@@ -10,8 +10,8 @@ from slicer.i18n import tr as _
 from SpineInference.app.training_case import next_name
 from SpineInference.errors import SpineError
 
-from . import Dialogs
-from .UserMessages import asSentence
+from .. import Dialogs
+from ..UserMessages import asSentence
 
 _FOLDER = "SpineSegmentation/TrainingFolder"
 _FOLDER_WIDTH = 420

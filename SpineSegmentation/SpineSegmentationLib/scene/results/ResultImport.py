@@ -12,15 +12,15 @@ from SpineInference.anatomy import CANAL_CODE, Segment
 from SpineInference.app.record import Record
 from SpineInference.schema import load_json
 
+from ..segmentations.SegmentationScene import addSegmentation, letSeeThrough, moveToNewFolder, removeNode
+from ..volumes.VolumeExchange import isPicture, moved
+from ..volumes.VolumeInfo import planeOfSingleSlice
 from .MeasurementTable import addMeasurementTable, setPlacement
 from .ResultNodes import markResult
 from .ResultPlots import addCanalChart, addDiceChart, addDiscChart, addHeightChart
 from .SegmentationReplacement import SegmentationReplacement
-from .SegmentationScene import addSegmentation, letSeeThrough, moveToNewFolder, removeNode
 from .SegmentShapes import keepShapes, shapesOf
 from .SpineMeasures import measuresOf, setMeasures
-from .VolumeExchange import isPicture, moved
-from .VolumeInfo import planeOfSingleSlice
 
 
 class SegmentationResult(NamedTuple):

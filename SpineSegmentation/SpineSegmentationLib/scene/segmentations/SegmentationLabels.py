@@ -14,8 +14,8 @@ from SpineInference.anatomy import LEVELS
 from SpineInference.errors import SpineError
 from SpineInference.files.slicer_segmentation import describe_layers, from_layers
 
+from ..volumes.VolumeExchange import imageWithGeometryOf
 from .SegmentationScene import LABEL_TAG, removeNode, segmentsOf
-from .VolumeExchange import imageWithGeometryOf
 
 LABEL_LIMIT = 65535
 

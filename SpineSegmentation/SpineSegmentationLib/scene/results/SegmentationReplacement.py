@@ -5,8 +5,8 @@ Slicer's scene undo is switched off for segmentations, and that of the Segment E
 
 import slicer
 
+from ..segmentations.SegmentationScene import removeNode
 from .ResultNodes import markAs
-from .SegmentationScene import removeNode
 
 _SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
 

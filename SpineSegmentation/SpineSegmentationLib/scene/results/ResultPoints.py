@@ -10,14 +10,14 @@ from SpineInference.errors import SpineError
 from SpineInference.measuring.morphometry.canal import canal_centreline
 from SpineInference.measuring.morphometry.disc_points import disc_points
 
+from ..segmentations.SegmentationLabels import labelsOfSegmentation
+from ..segmentations.SegmentationScene import removeNode
+from ..volumes.VolumeExchange import moved
 from .MeasurementTable import centreOf, measurementsOf, pointInWorld, segmentationOf, toWorldOfMeasuring
 from .PointNodes import belongTo, pointsOf
 from .ResultNodes import structuresOf
-from .SegmentationLabels import labelsOfSegmentation
-from .SegmentationScene import removeNode
 from .SegmentShapes import isUpToDate
 from .SpineMeasures import measuresOf, placeText
-from .VolumeExchange import moved
 
 _COLOURS = {"centres": (1.0, 0.85, 0.2), "discs": (0.3, 0.85, 1.0), "canal": (0.35, 0.9, 0.45)}
 

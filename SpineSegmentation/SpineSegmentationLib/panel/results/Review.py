@@ -6,7 +6,7 @@ import slicer
 
 from SpineInference.spine.quality import needs_review
 
-from ..scene.ReviewMarks import checkedNames, setChecked
+from ...scene.segmentations.ReviewMarks import checkedNames, setChecked
 from .ResultTable import ResultTable
 
 

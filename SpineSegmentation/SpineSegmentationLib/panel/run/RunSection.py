@@ -9,15 +9,15 @@ from slicer.i18n import tr as _
 from SpineInference.options import SegmentationOptions
 from SpineInference.specs import PostprocessingSpec
 
-from ..scene.ResultImport import SegmentationResult
-from ..worker.Dependencies import ensureInstalled
-from . import Dialogs
-from .ModelDetails import planesOf
+from ...scene.results.ResultImport import SegmentationResult
+from ...worker.Dependencies import ensureInstalled
+from .. import Dialogs
+from ..models.ModelDetails import planesOf
+from ..PanelSection import PanelSection
+from ..UserMessages import asSentence, asToolTip
 from .OptionsSection import ADJUSTED, FROM_MODEL, NUMBERED, UNKNOWN_LEVEL
-from .PanelSection import PanelSection
 from .ResultSummary import summaryOf
 from .RunProgress import RunProgress
-from .UserMessages import asSentence, asToolTip
 
 
 class RunSection(PanelSection):

@@ -7,8 +7,8 @@ from slicer.i18n import tr as _
 from SpineInference.anatomy import CANAL_LABEL, DISC_OFFSET
 from SpineInference.spine.quality import needs_review
 
-from ..scene.MeasurementTable import columnTitles, measurementsOf
-from ..scene.SpineMeasures import measuresOf
+from ...scene.results.MeasurementTable import columnTitles, measurementsOf
+from ...scene.results.SpineMeasures import measuresOf
 
 _MOST_ROWS_AT_ONCE = 12
 

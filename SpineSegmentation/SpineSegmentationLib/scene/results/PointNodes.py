@@ -2,8 +2,8 @@
 
 import slicer
 
+from ..segmentations.SegmentationScene import removeNode
 from .MeasurementTable import segmentationOf
-from .SegmentationScene import removeNode
 from .SegmentShapes import isUpToDate
 
 _RESULT_ROLE = "SpineSegmentation.pointsOf"
