@@ -266,7 +266,7 @@ LAYERS = {
         ["reports"],
         ["app"],
     ],
-    "SpineSegmentationLib": [["__init__"], ["scene"], ["worker"], ["panel"], ["SelfTest"]],
+    "SpineSegmentationLib": [["__init__", "ParameterNode"], ["scene"], ["worker"], ["panel"], ["SelfTest"]],
     "SpineSegmentationLib.scene": [["__init__"], ["volumes"], ["segmentations"], ["SampleScan"], ["results"]],
     "SpineSegmentationLib.panel": [
         ["__init__", "ChoiceBox", "Dialogs", "GuiConnection", "SceneWatcher", "Sight", "UserMessages"],

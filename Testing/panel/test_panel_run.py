@@ -88,7 +88,8 @@ def test_interrupted_run_leaves_nothing_behind(host, panel, temporary, event):
     ends = []
     panel.ui.segmentButton.click()
     logic = panel.logic
-    inner, logic._run._onEnd = logic._run._onEnd, lambda *end: (ends.append(end), inner(*end))
+    run = logic._current.run
+    inner, run._onEnd = run._onEnd, lambda *end: (ends.append(end), inner(*end))
     host.process(until=lambda: panel.ui.progressBar.value > 0, timeout=60)
     if event == "scene closed":
         host.closeScene()

@@ -14,7 +14,7 @@ def steps(facts):
     ui.measureButton.click()
     assert panel().logic.isRunning
     events = []
-    panel().logic._run._task._protocol._onProgress = events.append  # the panel shows no progress of a second
+    panel().logic._current.run._task._protocol._onProgress = events.append  # the panel shows no progress of a second
     yield "the measuring", lambda: events or not panel().logic.isRunning
     assert panel().logic.isRunning, "the measuring was too fast"
     Path(arguments()["kill_at"]).write_text(str(os.getpid()))
