@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 import pytest
+from parent_transforms import SHEAR, put_under
 from synthetic_scan import addScan
-from test_transformed_volume import SHEAR, put_under
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from parent_transforms import QUARTER, SHEAR, put_under
 from synthetic_result import erase, with_result
-from test_transformed_volume import QUARTER, SHEAR, put_under
 
 
 @pytest.fixture

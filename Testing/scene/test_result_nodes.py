@@ -1,8 +1,8 @@
 """Which results are in the scene: of which scan, from which run, whole or without their table."""
 
 import pytest
-from test_result_import import chosen_node, written_result
-from test_scene import make_case
+from scene_cases import make_case
+from written_results import chosen_node, written_result
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from test_result_import import written_result
+from written_results import written_result
 
 from SpineInference.anatomy import CANAL_CODE, CANAL_LABEL, DISC_CODE, DISC_OFFSET, LEVELS, Segment
 from SpineInference.errors import SpineError
