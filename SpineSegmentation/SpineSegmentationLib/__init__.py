@@ -37,7 +37,7 @@ worker/
     Dependencies                 the Python packages that have to be installed
 
 panel/, put together in SpineSegmentation.py
-    ChoiceBox, Dialogs, GuiConnection, PanelSection, SceneWatcher, Sight, UserMessages
+    ChoiceBox, Dialogs, GuiConnection, PanelSection, SceneWatcher, Sight, TableHeight, UserMessages
                                  what all parts use; PanelSection is their base class
 panel/models/                    ModelSection, with ModelDetails
 panel/run/                       InputSection, OptionsSection, RunSection, with RunProgress and ResultSummary

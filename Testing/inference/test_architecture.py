@@ -269,7 +269,7 @@ LAYERS = {
     "SpineSegmentationLib": [["__init__", "ParameterNode"], ["scene"], ["worker"], ["panel"], ["SelfTest"]],
     "SpineSegmentationLib.scene": [["__init__"], ["volumes"], ["segmentations"], ["SampleScan"], ["results"]],
     "SpineSegmentationLib.panel": [
-        ["__init__", "ChoiceBox", "Dialogs", "GuiConnection", "SceneWatcher", "Sight", "UserMessages"],
+        ["__init__", "ChoiceBox", "Dialogs", "GuiConnection", "SceneWatcher", "Sight", "TableHeight", "UserMessages"],
         ["PanelSection"],
         ["models"],
         ["run"],

@@ -9,8 +9,7 @@ from SpineInference.spine.quality import needs_review
 
 from ...scene.results.MeasurementTable import columnTitles, measurementsOf
 from ...scene.results.SpineMeasures import measuresOf
-
-_MOST_ROWS_AT_ONCE = 12
+from ..TableHeight import fitHeight
 
 
 def rowsOfPanel(result: "slicer.vtkMRMLNode") -> list[dict]:
@@ -59,7 +58,7 @@ class ResultTable:
                 table.setItem(index, position, qt.QTableWidgetItem(_text(row, name, digits)))
         table.resizeRowsToContents()
         table.blockSignals(False)
-        self._fitHeight()
+        fitHeight(table)
 
     def currentIndex(self) -> int | None:
         """The number of the row that the user has selected, from 0."""
@@ -81,14 +80,6 @@ class ResultTable:
         """Select a row, as a click on it does."""
         if 0 <= index < len(self.rows):
             self._table.selectRow(index)
-
-    def _fitHeight(self) -> None:
-        """As high as its rows, so that the panel scrolls and not the table inside it; longer ones scroll themselves."""
-        table = self._table
-        rows = sum(table.rowHeight(index) for index in range(min(len(self.rows), _MOST_ROWS_AT_ONCE)))
-        needed = table.horizontalHeader().sizeHint.height() + rows + 2 * table.frameWidth
-        table.setMinimumHeight(needed)
-        table.setMaximumHeight(needed)
 
 
 def _columns() -> list[tuple[str, str, int, str]]:
