@@ -6,19 +6,11 @@ parts of the panel.
 
 import sys
 from dataclasses import replace
-from typing import Union
 
 import slicer
 import vtk
-from slicer import (
-    vtkMRMLLabelMapVolumeNode,
-    vtkMRMLScalarVolumeNode,
-    vtkMRMLSegmentationNode,
-    vtkMRMLTableNode,
-)
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -26,8 +18,9 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from SpineInference.options import DEFAULT_MODEL, SegmentationOptions
+from SpineInference.options import SegmentationOptions
 from SpineSegmentationLib import SelfTest
+from SpineSegmentationLib.ParameterNode import SpineSegmentationParameterNode
 
 
 class SpineSegmentation(ScriptedLoadableModule):
@@ -61,35 +54,6 @@ def _onStartup():
     removeStaleFolders()
 
 
-@parameterNodeWrapper
-class SpineSegmentationParameterNode:
-    """What the user has chosen; saved with the scene.
-
-    `model` is the name of a set of the catalog; no `planes` means automatic; `biasCorrection` is "model", "on" or
-    "off"; `postprocessing` is "model", or "adjusted" to the five values below it. Without `outputSegmentation` the
-    segmentation is a new one. `result` is the table of the result that is shown, which knows its segmentation and
-    charts; or, where the table was removed, the segmentation. `scansOverview` is the table over several scans.
-    """
-
-    inputVolume: vtkMRMLScalarVolumeNode
-    model: str = DEFAULT_MODEL
-    topLevel: str = "unknown"
-    outputSegmentation: vtkMRMLSegmentationNode
-    referenceSegmentation: Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode, None]  # noqa: UP007  X | Y: not yet
-    planes: list[str]
-    fusion: str = "mean"
-    biasCorrection: str = "model"
-    postprocessing: str = "model"
-    minIslandMm3: float = 0.0
-    fillHoles: bool = True
-    smoothMm: float = 0.0
-    interpolateSlices: bool = False
-    dilateMm: float = 0.0
-    device: str = "auto"
-    result: Union[vtkMRMLTableNode, vtkMRMLSegmentationNode, None]  # noqa: UP007  X | Y: not yet
-    scansOverview: vtkMRMLTableNode
-
-
 class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel: creates its parts and updates them with the parameter node."""
 
@@ -99,15 +63,15 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.logic = None
         self._parameterNode = None
         self._connection = None
-        self._shown = (None, None)
 
     def setup(self):
-        from SpineSegmentationLib.panel.InputSection import InputSection
         from SpineSegmentationLib.panel.measures.MeasuresSection import MeasuresSection
-        from SpineSegmentationLib.panel.ModelSection import ModelSection
-        from SpineSegmentationLib.panel.OptionsSection import OptionsSection
-        from SpineSegmentationLib.panel.ResultSection import ResultSection
-        from SpineSegmentationLib.panel.RunSection import RunSection
+        from SpineSegmentationLib.panel.models.ModelSection import ModelSection
+        from SpineSegmentationLib.panel.results.ResultSection import ResultSection
+        from SpineSegmentationLib.panel.results.ShownChoice import ShownChoice
+        from SpineSegmentationLib.panel.run.InputSection import InputSection
+        from SpineSegmentationLib.panel.run.OptionsSection import OptionsSection
+        from SpineSegmentationLib.panel.run.RunSection import RunSection
         from SpineSegmentationLib.panel.scans.ScansSection import ScansSection
         from SpineSegmentationLib.panel.SceneWatcher import SceneWatcher
         from SpineSegmentationLib.panel.Sight import Sight
@@ -127,13 +91,13 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.measures = MeasuresSection(self.ui, self.logic)
         self.run = RunSection(self.ui, self.logic, self.model.forgetMessage, self.onResult)
         self.scans = ScansSection(self.ui, self.logic, self.run.segmentSeveral)
+        self.shownChoice = ShownChoice(self.logic, self.run.clear)  # the status speaks of the other scan
         self.sight = Sight(uiWidget)
         self.watcher = SceneWatcher(uiWidget, self.onSceneModified)
         self._sections = [self.input, self.model, self.options, self.results, self.measures, self.run, self.scans]
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
-        self._shown = self._chosen()
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -162,7 +126,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller, event):
-        self._shown = self._chosen()
+        self.shownChoice.remember()
         self.model.forgetMessage()
         self.results.forgetReplacement()
         self.run.clear()
@@ -170,7 +134,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.initializeParameterNode()
 
     def onSceneEndImport(self, caller, event):
-        self._shown = self._chosen()  # the views are those of the scene
+        self.shownChoice.remember()  # the views are those of the scene
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -188,8 +152,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onResult(self, result):
         """A run has succeeded: show its result, if anything was found."""
-        from SpineSegmentationLib.scene.MeasurementTable import scanOf
-        from SpineSegmentationLib.scene.ResultViews import isShown
+        from SpineSegmentationLib.scene.results.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.results.ResultViews import isShown
 
         parameterNode = self.logic.getParameterNode()  # self._parameterNode is None while another module is shown
         if result.replacement:
@@ -222,11 +186,11 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def updatePanel(self, caller=None, event=None):
         """Update all parts from the parameter node and the state of the logic."""
-        from SpineSegmentationLib.scene.MeasurementTable import segmentationOf
+        from SpineSegmentationLib.scene.results.MeasurementTable import segmentationOf
 
         if self._parameterNode is None or slicer.mrmlScene.IsImporting():
             return
-        self.showChosen()
+        self.shownChoice.show()
         for section in self._sections:
             if section is self.run:
                 self.run.setBlockingReason(next(filter(None, (each.blockingReason() for each in self._sections)), ""))
@@ -236,36 +200,6 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         segmentationNode = segmentationOf(self._parameterNode.result)
         segmentation = segmentationNode and segmentationNode.GetSegmentation()
         self.watcher.watch([self._parameterNode.inputVolume, segmentationNode, segmentation])
-
-    def showChosen(self):
-        """Let the views show what was chosen since the last time: a scan with its latest result, or a result.
-
-        A result is never seen on another scan than its own, neither here nor in the views. One that has left the scene
-        is followed by the latest that its scan has: also the segmentation whose table was removed.
-        """
-        from SpineSegmentationLib.scene.MeasurementTable import scanOf
-        from SpineSegmentationLib.scene.ResultNodes import latestResultOf
-        from SpineSegmentationLib.scene.ResultViews import showResult, showScan
-
-        parameterNode, (scanId, resultId) = self._parameterNode, self._chosen()
-        isOtherScan, isOtherResult = scanId != self._shown[0], resultId != self._shown[1]
-        if isOtherScan and scanId and self._shown[0] and not self.logic.isRunning:
-            self.run.clear()  # it speaks of the other scan
-        self._shown = (scanId, resultId)
-        if isOtherResult and resultId:
-            if scanOf(parameterNode.result) is not None:
-                parameterNode.inputVolume = scanOf(parameterNode.result)
-            self._shown = self._chosen()
-            showResult(parameterNode.result)
-        elif scanId and (isOtherScan or isOtherResult):
-            parameterNode.result = latestResultOf(parameterNode.inputVolume)
-            self._shown = self._chosen()
-            showScan(parameterNode.inputVolume, parameterNode.result)
-
-    def _chosen(self):
-        """The IDs of the chosen scan and result."""
-        parameterNode = self.logic.getParameterNode()
-        return tuple(node and node.GetID() for node in (parameterNode.inputVolume, parameterNode.result))
 
 
 class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
@@ -279,13 +213,23 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
     """
 
     def __init__(self):
+        from SpineSegmentationLib.worker.CurrentRun import CurrentRun
+
         ScriptedLoadableModuleLogic.__init__(self)
-        self._run = None
+        self._current = CurrentRun()
         self._worker = None
         self._manifests = {}
-        self.isRunning = False
-        self.isCancelling = False
         self.changed = lambda: None  # called when `isRunning` or a model may have changed
+
+    @property
+    def isRunning(self):
+        """Whether something is being segmented, measured or saved."""
+        return self._current.isRunning
+
+    @property
+    def isCancelling(self):
+        """Whether that has been cancelled, and has not ended yet."""
+        return self._current.isCancelling
 
     def getParameterNode(self):
         return SpineSegmentationParameterNode(super().getParameterNode())
@@ -372,7 +316,7 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def _prepareRuns(self, options, onProgress, onText):
         """The options with a device that is there, and what makes a run, which calls its argument at the end."""
-        from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
+        from SpineSegmentationLib.scene.segmentations.SegmentationScene import loadTerminology
         from SpineSegmentationLib.worker.Dependencies import availableDevice
         from SpineSegmentationLib.worker.SegmentationRun import SegmentationRun
         from SpineSegmentationLib.worker.WorkerProcess import WorkerProcess
@@ -407,9 +351,9 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
         data set, or raises SpineError with a sentence for the user. Otherwise returns None at once and calls
         `onEnd(path, error)` later, where one of both is None. Only if nothing else is running: RuntimeError.
         """
-        from SpineSegmentationLib.scene.MeasurementTable import scanOf
-        from SpineSegmentationLib.scene.ResultNodes import runOf
-        from SpineSegmentationLib.scene.VolumeInfo import modalityOf
+        from SpineSegmentationLib.scene.results.MeasurementTable import scanOf
+        from SpineSegmentationLib.scene.results.ResultNodes import runOf
+        from SpineSegmentationLib.scene.volumes.VolumeInfo import modalityOf
         from SpineSegmentationLib.worker.CaseSaving import CaseSaving
 
         def start(run):
@@ -421,43 +365,15 @@ class SpineSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def _start(self, make, wait, onEnd, start):
         """Start the run that `make(ended)` returns, with `start(run)`; its result with `wait`."""
-        if self.isRunning:
-            raise RuntimeError("another scan is being segmented or measured: wait, or cancel it")
-        end = []
-
-        def ended(result, error):
-            self.isRunning = self.isCancelling = False
-            end.extend((result, error))
-            if onEnd:
-                onEnd(result, error)
-
-        self._run = make(ended)
-        self.isRunning = True
-        try:
-            start(self._run)
-        except Exception:
-            self.isRunning, self._run = False, None
-            raise
-        self.changed()
-        if not wait:
-            return None
-        self._run.wait()
-        result, error = end
-        if error:
-            raise error
-        return result
+        return self._current.start(make, start, self.changed, onEnd, wait)
 
     def cancel(self):
         """Stop the run, if there is one. The scene stays unchanged."""
-        if self.isRunning:
-            self.isCancelling = True
-            self._run.cancel()
+        self._current.cancel()
 
     def close(self):
         """Stop the run and end the worker process; returns when it has ended."""
-        self.isCancelling = self.isRunning
-        if self._run is not None:
-            self._run.close()
+        self._current.close()
         if self._worker is not None:
             self._worker.close()
 

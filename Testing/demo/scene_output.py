@@ -9,8 +9,8 @@ from SlicerHost.views import canDrawOffScreen
 
 from SpineInference.app.record import Record
 from SpineInference.files.reading import read_volume
-from SpineSegmentationLib.scene.ResultImport import importResult
-from SpineSegmentationLib.scene.VolumeExchange import addVolume
+from SpineSegmentationLib.scene.results.ResultImport import importResult
+from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
 
 def write_scene(record: Record, folder: Path, output: Path) -> dict[str, Path]:

@@ -10,6 +10,17 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 CHANNELS = 3
+TINY_UNET = {
+    "encoder": "tu-resnet18",
+    "encoder_depth": 3,
+    "encoder_arguments": {
+        "channels": [8, 16, 32, 64],
+        "layers": [1, 1, 1, 1],
+        "stem_type": "deep",
+        "stem_width": 4,
+    },
+}
+"""Arguments of a U-Net that is built in a moment."""
 
 
 def fields(name: str = "small-sagittal", plane: str = "sagittal", **changes) -> dict:

@@ -75,3 +75,14 @@ def panel(host, small_models, temporary):
     panel._parameterNode.device = "cpu"
     host.process()
     return panel
+
+
+@pytest.fixture
+def logic(host, small_models, temporary):
+    """The logic of the module without its panel; its worker ends with the test."""
+    host.loadModule("SpineSegmentation")
+    from SpineSegmentation import SpineSegmentationLogic
+
+    logic = SpineSegmentationLogic()
+    yield logic
+    logic.close()

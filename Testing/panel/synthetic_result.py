@@ -39,7 +39,7 @@ def with_result(host: Any, folder: Path, naming: Naming | None = None, structure
     panel._parameterNode.inputVolume = volumeNode = addScan()
     import slicer
 
-    from SpineSegmentationLib.scene.ResultImport import importResult
+    from SpineSegmentationLib.scene.results.ResultImport import importResult
 
     isNumbered = naming is not None and naming.source == "numbered"
     segments = [numbered(1), numbered(2)] if isNumbered else [LEVELS["L4"], LEVELS["L5"]]
@@ -55,7 +55,7 @@ def _written_result(
     folder: Path, volumeNode: Any, segments: list[Segment], naming: Naming | None, structures: Sequence[Segment]
 ) -> Record:
     """The record of a result with two cuboids and `structures`, whose label map is in `folder`."""
-    from SpineSegmentationLib.scene.VolumeExchange import imageWithGeometryOf
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import imageWithGeometryOf
 
     upper, lower = (segment.label for segment in segments)
     array = np.zeros((96, 40, 40), np.uint8)

@@ -254,7 +254,7 @@ def test_every_choice_reaches_the_worker(host, panel, small_models, monkeypatch)
         "interpolate_slices": True,
         "dilate_mm": 1.5,
     }
-    panel.logic._run._folder.remove()
+    panel.logic._current.run._folder.remove()
 
 
 def test_gpus_are_listed_by_name_and_memory(host, panel):

@@ -39,7 +39,7 @@ def test_numbered_result_asks_for_the_level(host, small_models, tmp_path):
 def test_chosen_level_reaches_the_worker(host, panel, monkeypatch, chosen, level, propose):
     asked = []
     monkeypatch.setattr(panel.logic, "segment", lambda _volume, options, **_: asked.append(options))
-    monkeypatch.setattr("SpineSegmentationLib.panel.RunSection.ensureInstalled", lambda *_: None)
+    monkeypatch.setattr("SpineSegmentationLib.panel.run.RunSection.ensureInstalled", lambda *_: None)
     panel._parameterNode.inputVolume = addScan()
     panel._parameterNode.topLevel = chosen
     host.process()

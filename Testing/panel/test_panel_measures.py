@@ -24,7 +24,7 @@ MEASURES = [
 @pytest.fixture
 def panel(host, small_models, tmp_path):
     panel = with_result(host, tmp_path)
-    from SpineSegmentationLib.scene.SpineMeasures import setMeasures
+    from SpineSegmentationLib.scene.results.SpineMeasures import setMeasures
 
     assert not panel.ui.measuresCollapsibleButton.visible, "an earlier result has none"
     setMeasures(panel._parameterNode.result, as_json(MEASURES))
@@ -62,7 +62,7 @@ OF_DISCS = [
 
 
 def show(panel, measures: list[Measure]) -> None:
-    from SpineSegmentationLib.scene.SpineMeasures import setMeasures
+    from SpineSegmentationLib.scene.results.SpineMeasures import setMeasures
 
     setMeasures(panel._parameterNode.result, as_json(measures))
     panel.updatePanel()
@@ -116,7 +116,7 @@ def test_a_click_draws_locked_lines(host, panel):
     panel.ui.measuresTable.selectRow(0)
     host.process()
     assert [node.GetName() for node in lines()] == ["Slip 3.0 mm, Slip 9 %"]
-    from SpineSegmentationLib.scene.SpineMeasures import setMeasures
+    from SpineSegmentationLib.scene.results.SpineMeasures import setMeasures
 
     setMeasures(panel._parameterNode.result, None)
     panel.updatePanel()
@@ -143,8 +143,8 @@ def test_measures_are_saved_with_the_scene(host, panel, tmp_path):
 
 
 def test_discs_stand_among_measures_unless_compared(panel):
-    from SpineSegmentationLib.panel.ResultTable import rowsOfPanel
-    from SpineSegmentationLib.scene.MeasurementTable import setRows
+    from SpineSegmentationLib.panel.results.ResultTable import rowsOfPanel
+    from SpineSegmentationLib.scene.results.MeasurementTable import setRows
 
     result = panel._parameterNode.result
     bodies = [{"level": "L4", "label": 23, "dice": None}, {"level": "L5", "label": 24, "dice": None}]
@@ -187,7 +187,7 @@ def test_slices_go_to_where_most_lines_lie(host, panel):
     canal = ((4.5, 30.0, 4.0), (4.5, 42.0, 4.0))
     names = ("anterior_disc_height", "middle_disc_height", "posterior_disc_height")
     measures = [Measure("disc", "L4-L5", name, 9.0, lines=(line,)) for name, line in zip(names, heights, strict=True)]
-    from SpineSegmentationLib.scene.SpineMeasures import showLines
+    from SpineSegmentationLib.scene.results.SpineMeasures import showLines
 
     measures.append(Measure("canal", "L4-L5", "canal_diameter", 12.0, lines=(canal,)))
     right, anterior, _superior = showLines(measures, panel._parameterNode.result)

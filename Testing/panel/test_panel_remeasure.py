@@ -13,7 +13,7 @@ def panel(host, small_models, temporary, tmp_path):
 
 def measure(host, panel) -> list[dict]:
     """Press the button; the rows that are shown then."""
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     panel.ui.measureButton.click()
     assert panel.ui.statusLabel.text == "Measuring ..." and panel.ui.segmentButton.text == "Cancel"
@@ -25,7 +25,7 @@ def measure(host, panel) -> list[dict]:
 def test_remeasure_corrected_segment(host, panel, temporary):
     import slicer
 
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     first = panel._parameterNode.result
     before = {row["level"]: row for row in measurementsOf(first)}
@@ -88,8 +88,8 @@ def test_remeasure_overlapping_segments(host, panel, tmp_path):
     """Each body keeps its value, its quality and all of its voxels, whatever is drawn over it."""
     import slicer
 
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
-    from SpineSegmentationLib.scene.ResultExport import exportTable
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.ResultExport import exportTable
 
     before = {row["level"]: row for row in measurementsOf(panel._parameterNode.result)}
     node, volumeNode = panel._parameterNode.result.GetNodeReference("segmentation"), panel._parameterNode.inputVolume
@@ -204,7 +204,7 @@ def test_cancelled_remeasuring_changes_nothing(host, panel, temporary):
 
 
 def test_measure_returns_the_table_to_a_script(host, panel):
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     erase(panel, "L5", slice(40, 42))
     table = panel.logic.measure(panel._parameterNode.result)

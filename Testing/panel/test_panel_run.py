@@ -88,7 +88,8 @@ def test_interrupted_run_leaves_nothing_behind(host, panel, temporary, event):
     ends = []
     panel.ui.segmentButton.click()
     logic = panel.logic
-    inner, logic._run._onEnd = logic._run._onEnd, lambda *end: (ends.append(end), inner(*end))
+    run = logic._current.run
+    inner, run._onEnd = run._onEnd, lambda *end: (ends.append(end), inner(*end))
     host.process(until=lambda: panel.ui.progressBar.value > 0, timeout=60)
     if event == "scene closed":
         host.closeScene()
@@ -260,7 +261,7 @@ def test_compare_with_a_reference(host, panel):
 
 def test_script_and_command_line_agree(host, small_models, temporary, tmp_path):
     from SpineInference.app import cli
-    from SpineSegmentationLib.scene.VolumeExchange import imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import imageFromVolume
 
     host.loadModule("SpineSegmentation")
     from SpineSegmentation import SpineSegmentationLogic
@@ -274,7 +275,7 @@ def test_script_and_command_line_agree(host, small_models, temporary, tmp_path):
     arguments = [str(tmp_path / "scan.nrrd"), "-o", str(tmp_path / "out"), "--model", small_models]
     assert cli.main([*arguments, "--top-level", "L1", "--device", "cpu"]) == 0
     [labels] = (tmp_path / "out").rglob("*_labels.nii.gz")
-    from SpineSegmentationLib.scene.SegmentationLabels import labelsOfSegmentation
+    from SpineSegmentationLib.scene.segmentations.SegmentationLabels import labelsOfSegmentation
 
     found = sitk.GetArrayFromImage(labelsOfSegmentation(result.segmentationNode)[0])
     assert found.any()

@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 import pytest
+from parent_transforms import SHEAR, put_under
 from synthetic_scan import addScan
-from test_transformed_volume import SHEAR, put_under
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def finish(host, panel) -> None:
 
 
 def overview(panel) -> list[dict]:
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     return measurementsOf(panel._parameterNode.scansOverview)
 
@@ -59,7 +59,7 @@ def overview(panel) -> list[dict]:
 def test_scans_one_after_the_other(host, panel, scans, tmp_path):
     import slicer
 
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf, scanOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf, scanOf
 
     assert states(panel) == {"scan": "checked", "broken": "checked", "other": "checked", "sheared": "disabled"}
     panel.ui.segmentScansButton.click()
@@ -98,7 +98,7 @@ def test_scans_one_after_the_other(host, panel, scans, tmp_path):
 
 
 def test_cancel_keeps_what_is_done(host, panel, scans, temporary):
-    from SpineSegmentationLib.scene.ResultNodes import resultsInScene
+    from SpineSegmentationLib.scene.results.ResultNodes import resultsInScene
 
     check(panel, "broken", False)
     panel._parameterNode.inputVolume = scans["other"]
@@ -156,7 +156,7 @@ def test_frames_of_a_sequence(host, panel):
 
 def test_script_segments_several_scans(host, panel, scans):
     from SpineInference.options import SegmentationOptions
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     options = SegmentationOptions(model=panel._parameterNode.model, device="cpu", top_level="T12")
     table = panel.logic.segmentSeveral([scans["sheared"], scans["other"]], options)

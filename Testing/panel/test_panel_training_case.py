@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from parent_transforms import QUARTER, SHEAR, put_under
 from synthetic_result import erase, with_result
-from test_transformed_volume import QUARTER, SHEAR, put_under
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_dialog_says_what_is_wrong(host, panel, tmp_path):
 def test_case_lies_where_the_views_show_it(host, panel, tmp_path):
     import slicer
 
-    from SpineSegmentationLib.scene.VolumeExchange import ijkToRas, volumeIjkToRas
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import ijkToRas, volumeIjkToRas
 
     result, volumeNode = panel._parameterNode.result, panel._parameterNode.inputVolume
     segmentationNode = result.GetNodeReference("segmentation")
@@ -98,8 +98,8 @@ def test_single_slice_is_saved(host, panel, tmp_path):
     import slicer
 
     from SpineInference.placement import SlicePlacement
-    from SpineSegmentationLib.scene.MeasurementTable import setPlacement
-    from SpineSegmentationLib.scene.ResultNodes import resultsInScene
+    from SpineSegmentationLib.scene.results.MeasurementTable import setPlacement
+    from SpineSegmentationLib.scene.results.ResultNodes import resultsInScene
 
     volumeNode = slicer.util.addVolumeFromArray(np.arange(600, dtype=np.int16).reshape(1, 20, 30))
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "drawn")

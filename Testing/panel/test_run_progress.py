@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture
 def progress(host):
     host.loadModule("SpineSegmentation")
-    from SpineSegmentationLib.panel.RunProgress import RunProgress
+    from SpineSegmentationLib.panel.run.RunProgress import RunProgress
 
     return RunProgress(planes=2)
 

@@ -18,3 +18,22 @@ def scene():
     scene = startScene()
     yield scene
     scene.Clear(True)
+
+
+@pytest.fixture
+def lib(scene):
+    """The functions of the module's library that tests of results call most."""
+    from SpineSegmentationLib.scene.results import MeasurementTable, ResultImport, SegmentShapes
+    from SpineSegmentationLib.scene.segmentations import SegmentationLabels
+    from SpineSegmentationLib.scene.volumes import VolumeExchange
+
+    class Lib:
+        addVolume = staticmethod(VolumeExchange.addVolume)
+        importResult = staticmethod(ResultImport.importResult)
+        measurementsOf = staticmethod(MeasurementTable.measurementsOf)
+        centreOf = staticmethod(MeasurementTable.centreOf)
+        isUpToDate = staticmethod(SegmentShapes.isUpToDate)
+        labelsOfReference = staticmethod(SegmentationLabels.labelsOfReference)
+        labelsOfSegmentation = staticmethod(SegmentationLabels.labelsOfSegmentation)
+
+    return Lib

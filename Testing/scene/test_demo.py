@@ -71,9 +71,9 @@ def test_the_saved_scene_holds_everything(scene, tmp_path):
 
     from scene_output import save_scene
 
-    from SpineSegmentationLib.scene.MeasurementTable import addMeasurementTable
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.results.MeasurementTable import addMeasurementTable
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     labels = sitk.GetImageFromArray(np.full((4, 5, 6), LEVELS["L3"].label, np.uint8))
     volumeNode = addVolume(sitk.Cast(labels, sitk.sitkInt16), "scan")

@@ -1,8 +1,8 @@
 """Which results are in the scene: of which scan, from which run, whole or without their table."""
 
 import pytest
-from test_result_import import chosen_node, written_result
-from test_scene import make_case
+from scene_cases import make_case
+from written_results import chosen_node, written_result
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -10,8 +10,8 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 @pytest.fixture
 def imported(scene, tmp_path):
     """A function that brings a result of a new scan of this name into the scene."""
-    from SpineSegmentationLib.scene.ResultImport import importResult
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.results.ResultImport import importResult
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
 
@@ -29,7 +29,7 @@ def visible() -> list[str]:
 
 
 def test_only_one_result_is_visible(imported, scene):
-    from SpineSegmentationLib.scene.ResultNodes import showOnly
+    from SpineSegmentationLib.scene.results.ResultNodes import showOnly
 
     first, second = imported("first"), imported("second")
     chosen_node(scene)
@@ -45,8 +45,8 @@ def test_only_one_result_is_visible(imported, scene):
 
 
 def test_results_belong_to_their_scans(imported, scene):
-    from SpineSegmentationLib.scene.MeasurementTable import scanOf
-    from SpineSegmentationLib.scene.ResultNodes import latestResultOf, resultsInScene
+    from SpineSegmentationLib.scene.results.MeasurementTable import scanOf
+    from SpineSegmentationLib.scene.results.ResultNodes import latestResultOf, resultsInScene
 
     first = imported("first")
     second = imported("second")
@@ -62,8 +62,8 @@ def test_results_belong_to_their_scans(imported, scene):
 
 
 def test_replaced_segments_take_their_table_along(imported, scene):
-    from SpineSegmentationLib.scene.MeasurementTable import scanOf
-    from SpineSegmentationLib.scene.ResultNodes import latestResultOf, resultsInScene
+    from SpineSegmentationLib.scene.results.MeasurementTable import scanOf
+    from SpineSegmentationLib.scene.results.ResultNodes import latestResultOf, resultsInScene
 
     first = imported("first")
     other = imported("other")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from test_result_import import written_result
+from written_results import written_result
 
 from SpineInference.anatomy import CANAL_CODE, CANAL_LABEL, DISC_CODE, DISC_OFFSET, LEVELS, Segment
 from SpineInference.errors import SpineError
@@ -30,8 +30,8 @@ def spine() -> sitk.Image:
 @pytest.fixture
 def imported(scene, tmp_path):
     """The result of a scan under a transform: 10 mm to the right, 20 forwards and 30 up."""
-    from SpineSegmentationLib.scene.ResultImport import importResult
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, moved, toWorldOf
+    from SpineSegmentationLib.scene.results.ResultImport import importResult
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, moved, toWorldOf
 
     labels = spine()
     volumeNode = addVolume(sitk.Cast(labels, sitk.sitkInt16), "scan")
@@ -62,7 +62,7 @@ def markups() -> list:
 
 
 def test_points_lie_where_the_result_lies(imported):
-    from SpineSegmentationLib.scene.ResultPoints import addPoints
+    from SpineSegmentationLib.scene.results.ResultPoints import addPoints
 
     centres, tips, canal = addPoints(imported.tableNode)
     assert [node.GetName().partition(": ")[2] for node in (centres, tips, canal)] == [
@@ -80,8 +80,8 @@ def test_points_lie_where_the_result_lies(imported):
 
 
 def test_points_move_with_the_result(imported, scene):
-    from SpineSegmentationLib.scene.PointNodes import keepWithResults
-    from SpineSegmentationLib.scene.ResultPoints import addPoints
+    from SpineSegmentationLib.scene.results.PointNodes import keepWithResults
+    from SpineSegmentationLib.scene.results.ResultPoints import addPoints
 
     centres = addPoints(imported.tableNode)[0]
     before = np.array(places(centres)["L4"])
@@ -94,8 +94,8 @@ def test_points_move_with_the_result(imported, scene):
 
 
 def test_hardened_result_keeps_its_points(imported):
-    from SpineSegmentationLib.scene.PointNodes import keepWithResults
-    from SpineSegmentationLib.scene.ResultPoints import addPoints
+    from SpineSegmentationLib.scene.results.PointNodes import keepWithResults
+    from SpineSegmentationLib.scene.results.ResultPoints import addPoints
 
     centres = addPoints(imported.tableNode)[0]
     before = places(centres)
@@ -105,9 +105,9 @@ def test_hardened_result_keeps_its_points(imported):
 
 
 def test_points_are_hidden_and_removed_with_the_result(imported, scene):
-    from SpineSegmentationLib.scene.PointNodes import keepWithResults
-    from SpineSegmentationLib.scene.ResultNodes import showOnly
-    from SpineSegmentationLib.scene.ResultPoints import addPoints
+    from SpineSegmentationLib.scene.results.PointNodes import keepWithResults
+    from SpineSegmentationLib.scene.results.ResultNodes import showOnly
+    from SpineSegmentationLib.scene.results.ResultPoints import addPoints
 
     addPoints(imported.tableNode)
     showOnly(None)
@@ -124,7 +124,7 @@ def test_points_are_hidden_and_removed_with_the_result(imported, scene):
 
 
 def test_points_are_replaced_and_refused_after_an_edit(imported):
-    from SpineSegmentationLib.scene.ResultPoints import addPoints
+    from SpineSegmentationLib.scene.results.ResultPoints import addPoints
 
     for _ in range(2):
         addPoints(imported.tableNode)

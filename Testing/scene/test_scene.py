@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scene_cases import GEOMETRIES, SEGMENTS, by_name, linear_transform, make_case, own_points, turned, voxels
 
 from SpineInference.anatomy import LEVELS, numbered
 from SpineInference.errors import SpineError
@@ -12,77 +13,10 @@ from SpineInference.volume.slice_placement import PIXEL_SIZE, POSITION, unknown_
 vtk = pytest.importorskip("vtk", reason="slicer-core is not installed")
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
-SEGMENTS = [LEVELS["L4"], LEVELS["L5"], numbered(3)]
-IDENTITY = np.eye(3)
-
-
-def turned(degrees: float) -> np.ndarray:
-    angle, axis = np.deg2rad(degrees), np.array([1.0, 2.0, 2.0]) / 3
-    cross = np.cross(np.eye(3), axis)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-
-
-GEOMETRIES = {
-    "plain": (IDENTITY, (1.0, 1.0, 1.0)),
-    "flipped": (np.diag([-1.0, 1.0, -1.0]), (1.0, 1.0, 1.0)),
-    "mirrored": (np.diag([1.0, 1.0, -1.0]), (1.0, 1.0, 1.0)),
-    "permuted": (IDENTITY[[2, 0, 1]], (0.5, 2.0, 1.0)),
-    "oblique 12": (turned(12), (1.0, 1.0, 1.0)),
-    "oblique 40, permuted, anisotropic": (turned(40) @ IDENTITY[[1, 2, 0]], (0.35, 0.35, 4.0)),
-}
-
-
-def as_image(array: np.ndarray, direction: np.ndarray, spacing: tuple[float, ...]) -> sitk.Image:
-    image = sitk.GetImageFromArray(array)
-    image.SetDirection(np.ascontiguousarray(direction).ravel().tolist())
-    image.SetSpacing(spacing)
-    image.SetOrigin((-31.5, 12.25, 100.125))
-    return image
-
-
-def make_case(geometry: str = "plain") -> tuple[sitk.Image, sitk.Image]:
-    """A scan and a label map on it: three blobs that touch, and one that touches the border."""
-    rng = np.random.default_rng(1)
-    scan = rng.integers(-50, 900, (9, 14, 11)).astype(np.int16)
-    labels = np.zeros(scan.shape, np.uint8)
-    labels[0:3, 2:9, 3:8], labels[3:6, 2:9, 3:8], labels[6:9, 5:14, 2:5] = (segment.label for segment in SEGMENTS)
-    labels[rng.random(labels.shape) < 0.2] = 0
-    return as_image(scan, *GEOMETRIES[geometry]), as_image(labels, *GEOMETRIES[geometry])
-
-
-def by_name(segmentationNode) -> dict[str, str]:
-    segmentation = segmentationNode.GetSegmentation()
-    return {segmentation.GetSegment(i).GetName(): i for i in segmentation.GetSegmentIDs()}
-
-
-def voxels(segmentationNode, name: str, volumeNode) -> np.ndarray:
-    return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, by_name(segmentationNode)[name], volumeNode)
-
-
-def own_points(segmentationNode, name: str) -> np.ndarray:
-    """The centres (RAS, before any parent transform) of a segment's voxels, in the order of its array [k, j, i]."""
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    segment = segmentationNode.GetSegmentation().GetSegment(by_name(segmentationNode)[name])
-    image = segment.GetRepresentation(slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName())
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    extent = np.array(image.GetExtent())
-    values = vtk_to_numpy(image.GetPointData().GetScalars())
-    values = values.reshape((extent[1::2] - extent[::2] + 1)[::-1])
-    indices = np.argwhere(values == segment.GetLabelValue())[:, ::-1] + extent[::2]
-    return (slicer.util.arrayFromVTKMatrix(matrix) @ np.c_[indices, np.ones(len(indices))].T)[:3].T
-
-
-def linear_transform(scene, matrix: np.ndarray):
-    node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
-    return node
-
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_volume_node_and_image_round_trip(scene, geometry):
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, hasGridOf, ijkToRas, imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, hasGridOf, ijkToRas, imageFromVolume
 
     scan, _ = make_case(geometry)
     volumeNode = addVolume(scan, "scan")
@@ -100,7 +34,7 @@ def test_volume_node_and_image_round_trip(scene, geometry):
 
 @pytest.mark.parametrize(("name", "unknown"), [("a.JPG", (PIXEL_SIZE, POSITION)), ("a.nrrd", ())])
 def test_a_picture_is_known_as_one(scene, name, unknown):
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, imageFromVolume
 
     volumeNode = addVolume(make_case()[0][:, :, :1], "picture")
     assert unknown_of(imageFromVolume(volumeNode)) == ()
@@ -111,8 +45,8 @@ def test_a_picture_is_known_as_one(scene, name, unknown):
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_segmentation_is_voxel_exact(scene, geometry):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case(geometry)
     volumeNode = addVolume(scan, "scan")
@@ -124,8 +58,8 @@ def test_segmentation_is_voxel_exact(scene, geometry):
 
 
 def test_segments_are_described_and_share_one_layer(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -145,8 +79,8 @@ def test_segments_are_described_and_share_one_layer(scene):
 
 
 def test_no_temporary_nodes_remain(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -156,7 +90,7 @@ def test_no_temporary_nodes_remain(scene):
 
 
 def test_every_code_is_in_the_terminology(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import loadTerminology
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import loadTerminology
 
     context = loadTerminology()
     logic = slicer.modules.terminologies.logic()
@@ -171,8 +105,8 @@ def test_every_code_is_in_the_terminology(scene):
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_parent_transform_is_applied_once(scene, nested):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, volumeIjkToRas
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, volumeIjkToRas
 
     scan, labels = make_case("oblique 12")
     volumeNode = addVolume(scan, "scan")
@@ -197,8 +131,8 @@ def test_parent_transform_is_applied_once(scene, nested):
 
 
 def test_nonlinear_transform_is_refused(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, imageFromVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -210,7 +144,7 @@ def test_nonlinear_transform_is_refused(scene):
 
 
 def test_strongly_sheared_or_empty_volume_is_refused(scene):
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume, imageFromVolume
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume, imageFromVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
     matrix = np.eye(4)
@@ -223,8 +157,8 @@ def test_strongly_sheared_or_empty_volume_is_refused(scene):
 
 
 def test_label_map_of_another_grid_is_refused(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
     volumeNode = addVolume(scan, "scan")
@@ -237,8 +171,8 @@ def test_label_map_of_another_grid_is_refused(scene):
 
 
 def test_empty_label_map_gives_no_segments(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     scan, labels = make_case()
     segmentationNode = addSegmentation(labels * 0, [], addVolume(scan, "scan"), "bodies")
@@ -246,8 +180,8 @@ def test_empty_label_map_gives_no_segments(scene):
 
 
 def test_placed_in_the_study_of_the_volume(scene):
-    from SpineSegmentationLib.scene.SegmentationScene import moveToNewFolder, moveToStudyOf
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import moveToNewFolder, moveToStudyOf
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     volumeNode = addVolume(make_case()[0], "scan")
     tableNode = scene.AddNewNodeByClass("vtkMRMLTableNode", "table")
@@ -265,7 +199,7 @@ def test_placed_in_the_study_of_the_volume(scene):
 
 
 def test_measurements_become_a_table(scene):
-    from SpineSegmentationLib.scene.MeasurementTable import addMeasurementTable
+    from SpineSegmentationLib.scene.results.MeasurementTable import addMeasurementTable
 
     rows = [
         {"level": "L4", "partial": False, "volume (mm3)": 41250.5, "Dice": None},

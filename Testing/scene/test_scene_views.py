@@ -17,8 +17,8 @@ def views():
 
     from SegTraining.synthetic.spine.phantom import make_phantom
     from SpineInference.anatomy import LEVELS
-    from SpineSegmentationLib.scene.SegmentationScene import addSegmentation
-    from SpineSegmentationLib.scene.VolumeExchange import addVolume
+    from SpineSegmentationLib.scene.segmentations.SegmentationScene import addSegmentation
+    from SpineSegmentationLib.scene.volumes.VolumeExchange import addVolume
 
     phantom = make_phantom(1, (2.0, 2.0, 2.0), (150.0, 200.0, 70.0), contrast="T2")
     startScene()

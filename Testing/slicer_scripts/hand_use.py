@@ -224,7 +224,7 @@ def _check_export(resultNode, voxels) -> None:
     """Behind the menu Export: a label map, a surface for each body, and a table are written and hold the result."""
     import SimpleITK as sitk
 
-    from SpineSegmentationLib.scene import ResultExport
+    from SpineSegmentationLib.scene.results import ResultExport
 
     folder = arguments()["folder"]
     labels = os.path.join(folder, "exported.nii.gz")

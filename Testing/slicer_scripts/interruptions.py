@@ -6,8 +6,9 @@ After each, the panel works on, and nothing of the run is left. Slicer leaves wh
 import random
 
 import slicer
+from module_use import open_module
 from scans import add_scan
-from session import arguments, import_model, nodes, panel, run
+from session import arguments, nodes, panel, run
 
 COUNT = 50
 """On a machine that is busy with other things: the argument "count"."""
@@ -18,9 +19,7 @@ RESULT_NODES = ("vtkMRMLSegmentationNode", "vtkMRMLTableNode", "vtkMRMLPlotChart
 def steps(facts):
     chance = random.Random(17)
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
-    slicer.util.selectModule("SpineSegmentation")
-    yield 0.5
-    yield from import_model()
+    yield from open_module()
     happened = {}
     for number in range(int(arguments().get("count", COUNT))):
         start()

@@ -5,8 +5,9 @@ No text is cut off, and what a person needs most is in sight without scrolling: 
 
 import qt
 import slicer
+from module_use import open_module
 from scans import add_scan
-from session import arguments, import_model, panel, run
+from session import arguments, panel, run
 from windows import grab_window
 
 SIZES = ((950, 545), (1500, 1000), (1920, 1080))
@@ -22,10 +23,7 @@ def steps(facts):
     slicer.util.setDataProbeVisible(True)
     # Drawing large views takes long without a graphics card, and here only the panel matters.
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    yield from import_model()
-    ui = panel().ui
+    ui = yield from open_module()
     ui.inputSelector.setCurrentNode(add_scan("A scan with rather a long name, T2 sagittal"))
     problems = []
     for size, rows in zip(SIZES, ROWS, strict=True):

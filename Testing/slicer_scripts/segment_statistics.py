@@ -3,8 +3,9 @@
 import numpy as np
 import slicer
 import vtk
+from module_use import choose_level, open_module, segment
 from scans import add_scan
-from session import arguments, import_model, nodes, panel, run, segment_names
+from session import arguments, nodes, panel, run, segment_names
 from windows import prepare_window
 
 KEY = "LabelmapSegmentStatisticsPlugin.volume_mm3"
@@ -12,16 +13,10 @@ KEY = "LabelmapSegmentStatisticsPlugin.volume_mm3"
 
 def steps(facts):
     prepare_window()
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    yield from import_model()
-    ui = panel().ui
+    ui = yield from open_module()
     volumeNode = add_scan()
-    ui.inputSelector.setCurrentNode(volumeNode)
-    ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("L1"))
-    ui.segmentButton.click()
-    yield "the result", lambda: not panel().logic.isRunning
-    yield 1
+    choose_level("L1")
+    yield from segment(volumeNode)
     [node] = nodes("vtkMRMLSegmentationNode")
     result = panel()._parameterNode.result
     names, described = segment_names(node), terminology(node)
@@ -35,7 +30,7 @@ def steps(facts):
     logic.getParameterNode().SetParameter("ScalarVolume", volumeNode.GetID())
     logic.computeStatistics()
     statistics = logic.getStatistics()
-    from SpineSegmentationLib.scene.MeasurementTable import measurementsOf
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
 
     measured = {row["level"]: row["volume_mm3"] for row in measurementsOf(result)}
     for segmentId, name in zip(statistics["SegmentIDs"], names, strict=True):

@@ -108,17 +108,6 @@ def nodes(kind: str) -> list:
     return list(slicer.util.getNodesByClass(kind))
 
 
-def import_model():
-    """Import the model of the arguments and choose it: `yield from` it."""
-    from SpineSegmentationLib.panel import Dialogs
-
-    ui = panel().ui
-    Dialogs.askOpenFile = lambda title, filter_: arguments()["model"]
-    ui.importModelButton.click()
-    yield "the model", lambda: not ui.modelProgressBar.visible
-    assert ui.modelSelector.currentText == "By brightness", ui.modelMessageLabel.text
-
-
 def shown_scans() -> set:
     """The names of the scans in the background of the slice views."""
     layout = slicer.app.layoutManager()

@@ -5,8 +5,9 @@ The model goes by brightness alone, so the scan is made for it.
 
 import numpy as np
 import slicer
+from module_use import choose_level, open_module, segment
 from scans import add_scan
-from session import arguments, import_model, nodes, panel, run, segment_names
+from session import arguments, nodes, panel, run, segment_names
 from windows import grab_window, prepare_window, press_cell
 
 NUMBERED = [f"Vertebra {number}" for number in range(1, 6)]
@@ -19,16 +20,10 @@ def steps(facts):
 
     Dialogs.confirm = lambda question: True
     prepare_window()
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    ui = panel().ui
-    yield from import_model()
+    ui = yield from open_module()
     volumeNode = add_scan()
     slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
-    ui.inputSelector.setCurrentNode(volumeNode)
-
-    ui.segmentButton.click()
-    yield "the result", lambda: not panel().logic.isRunning
+    yield from segment(volumeNode)
     facts["said"] = ui.statusLabel.text
     [resultNode] = nodes("vtkMRMLSegmentationNode")
     segmentation, display = resultNode.GetSegmentation(), resultNode.GetDisplayNode()
@@ -48,7 +43,7 @@ def steps(facts):
 
     ui.show3DButton.setChecked(True)
     yield "surfaces", lambda: segmentation.ContainsRepresentation("Closed surface")
-    ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("L1"))
+    choose_level("L1")
     ui.outputSelector.setCurrentNode(resultNode)
     for press, names in ((ui.segmentButton, LUMBAR), (ui.restoreButton, NUMBERED), (ui.restoreButton, LUMBAR)):
         press.click()

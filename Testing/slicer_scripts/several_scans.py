@@ -8,11 +8,11 @@ import os
 import numpy as np
 import qt
 import slicer
+from module_use import choose_level, open_module
 from scans import add_scan
 from session import (
     StallProbe,
     arguments,
-    import_model,
     nodes,
     panel,
     run,
@@ -25,15 +25,12 @@ from windows import grab_panel, grab_window, prepare_window, press_cell
 
 def steps(facts):
     prepare_window()
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    yield from import_model()
-    ui = panel().ui
+    ui = yield from open_module()
     first, second = add_scan("First"), add_scan("Second")
     slicer.util.addVolumeFromArray(np.full((9, 20, 30), np.nan, np.float32), name="Broken")
     third = add_scan("Third")
     ui.inputSelector.setCurrentNode(second)
-    ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("L1"))
+    choose_level("L1")
     ui.scansCollapsibleButton.collapsed = False
     yield 1
     assert checked(ui) == ["First", "Second", "Broken", "Third"]

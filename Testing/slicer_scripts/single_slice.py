@@ -4,8 +4,9 @@ import os
 
 import numpy as np
 import slicer
+from module_use import open_module, segment
 from scans import add_scan
-from session import arguments, import_model, nodes, panel, run
+from session import arguments, nodes, panel, run
 from windows import grab_window, prepare_window
 
 NOTE = "Edited since"
@@ -13,16 +14,9 @@ NOTE = "Edited since"
 
 def steps(facts):
     prepare_window()
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    yield from import_model()
-    ui = panel().ui
+    ui = yield from open_module()
     volumeNode = middle_slice(add_scan("Whole"))
-    ui.inputSelector.setCurrentNode(volumeNode)
-    yield 0.5
-    ui.segmentButton.click()
-    yield "the result", lambda: not panel().logic.isRunning
-    yield 1
+    yield from segment(volumeNode)
     facts["said"] = ui.statusLabel.text
     [node] = nodes("vtkMRMLSegmentationNode")
     titles = [ui.resultTable.horizontalHeaderItem(column).text() for column in range(ui.resultTable.columnCount)]

@@ -6,24 +6,19 @@ import os
 import numpy as np
 import slicer
 import vtk
+from module_use import choose_level, open_module, segment
 from scans import add_scan
-from session import arguments, import_model, nodes, panel, run, segmentation_of
+from session import arguments, nodes, panel, run, segmentation_of
 from windows import grab_window, prepare_window, press_cell
 
 
 def steps(facts):
     prepare_window()
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    yield from import_model()
-    ui = panel().ui
+    ui = yield from open_module()
     scan = add_scan()
-    ui.inputSelector.setCurrentNode(scan)
-    ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("L1"))
-    ui.segmentButton.click()
-    yield "the result", lambda: not panel().logic.isRunning
-    yield 1
-    from SpineSegmentationLib.scene.SpineMeasures import measuresOf
+    choose_level("L1")
+    yield from segment(scan)
+    from SpineSegmentationLib.scene.results.SpineMeasures import measuresOf
 
     measures = measuresOf(panel()._parameterNode.result)
     levels = list(dict.fromkeys(each.at for each in measures if each.kind == "level"))

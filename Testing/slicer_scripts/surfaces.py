@@ -7,8 +7,9 @@ import numpy as np
 import qt
 import slicer
 import vtk
+from module_use import open_module, segment
 from scans import add_scan
-from session import arguments, import_model, nodes, panel, run, segmentation_of
+from session import arguments, nodes, panel, run, segmentation_of
 from windows import grab_window, prepare_window
 
 SURFACE = "Closed surface"
@@ -25,12 +26,9 @@ def steps(facts):
 def with_surfaces(facts):
     qt.QSettings().remove(SETTING)
     prepare_window()
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    yield from import_model()
-    ui = panel().ui
+    ui = yield from open_module()
     first = add_scan("First")
-    yield from segment(ui, first)
+    yield from segment(first)
     node = segmentation_of(first)
     assert not has_surface(node), "nobody has asked for surfaces"
 
@@ -42,7 +40,7 @@ def with_surfaces(facts):
     second.GetIJKToRASMatrix(matrix)
     matrix.SetElement(2, 3, matrix.GetElement(2, 3) + 400)  # another table position
     second.SetIJKToRASMatrix(matrix)
-    yield from segment(ui, second)
+    yield from segment(second)
     node = segmentation_of(second)
     yield "surfaces, shown at once", lambda: has_surface(node) and ui.show3DButton.checked
     yield "its place in the 3D view", lambda: off_centre(node) < 5
@@ -74,14 +72,6 @@ def with_surfaces(facts):
         yield "the 3D view of the chosen scan", lambda each=volumeNode: off_centre(segmentation_of(each)) < 5
 
     export(ui, node, facts)
-
-
-def segment(ui, volumeNode):
-    ui.inputSelector.setCurrentNode(volumeNode)
-    yield 0.3
-    ui.segmentButton.click()
-    yield "the result", lambda: not panel().logic.isRunning
-    yield 1
 
 
 def has_surface(node) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import slicer
+from module_use import choose_level, open_module, segment
 from scans import add_scan
-from session import StallProbe, arguments, import_model, panel, run, segmentation_of
+from session import StallProbe, arguments, panel, run, segmentation_of
 from windows import grab_panel, grab_window, prepare_window
 
 TURN = [[0, -1, 0, 30], [1, 0, 0, -12], [0, 0, 1, 7], [0, 0, 0, 1]]
@@ -20,22 +21,15 @@ def steps(facts):
     shutil.rmtree(folder, ignore_errors=True)
     prepare_window()
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpYellowSliceView)
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    yield from import_model()
-    ui = panel().ui
-    ui.levelSelector.setCurrentIndex(ui.levelSelector.findText("L1"))
+    ui = yield from open_module()
+    choose_level("L1")
     probe = StallProbe()
     for number, name in enumerate(("Jane Doe", "John Doe"), start=1):
         volumeNode = add_scan(name)
         if number == 2:  # another scan, under a transform
             slicer.util.updateVolumeFromArray(volumeNode, slicer.util.arrayFromVolume(volumeNode) + 1)
             put_under(volumeNode)
-        ui.inputSelector.setCurrentNode(volumeNode)
-        yield 0.5
-        ui.segmentButton.click()
-        yield "the result", lambda: not panel().logic.isRunning
-        yield 0.5
+        yield from segment(volumeNode)
         resultNode = segmentation_of(volumeNode)
         segmentation = resultNode.GetSegmentation()
         for each in ("Disc", "Canal"):

@@ -1,17 +1,15 @@
 """Two patients in one scene: a result is never seen on another scan than its own, whatever is chosen."""
 
 import slicer
+from module_use import open_module, segment
 from scans import add_scan
-from session import arguments, import_model, nodes, panel, run, segmentation_of, shown_scans, visible_segmentations
+from session import arguments, nodes, panel, run, segmentation_of, shown_scans, visible_segmentations
 from windows import grab_window, prepare_window, press_cell
 
 
 def steps(facts):
     prepare_window()
-    slicer.util.selectModule("SpineSegmentation")
-    yield 1
-    yield from import_model()
-    ui = panel().ui
+    ui = yield from open_module()
     first, second = add_scan("First"), add_scan("Second")
     slicer.util.setSliceViewerLayers(background=second, fit=True)
     yield 0.5
@@ -20,7 +18,7 @@ def steps(facts):
     yield 0.5
     assert shown_scans() == {"First"}, "choosing a scan shows it"
     slicer.util.setSliceViewerLayers(background=second, fit=True)
-    yield from segment(ui)
+    yield from segment(first)
     of_first = segmentation_of(first)
     assert_seen("First", of_first)
 
@@ -29,7 +27,7 @@ def steps(facts):
     assert_seen("Second", None)
     assert ui.resultTable.rowCount == 0, "no measurements of another patient stand below the chosen scan"
     grab_window("second-patient")
-    yield from segment(ui)
+    yield from segment(second)
     of_second = segmentation_of(second)
     assert_seen("Second", of_second)
 
@@ -76,12 +74,6 @@ def steps(facts):
     slicer.util.selectModule("SpineSegmentation")
     yield 0.5
     assert shown_scans() == {"First"} and scans_of_visible() == ["First"]
-
-
-def segment(ui):
-    ui.segmentButton.click()
-    yield "the result", lambda: not panel().logic.isRunning
-    yield 0.5
 
 
 def assert_seen(scan, segmentation):

@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from small_packages import TINY_UNET
 
 from SegTraining.export import onnx_export
 from SegTraining.export.engine_agreement import engine_difference
@@ -21,16 +22,6 @@ from SpineInference.models.model_package import ModelPackage
 from SpineInference.models.weights import read_weights
 from SpineInference.specs import InputSpec, IntensityRule, LabelSpec, NetworkSpec, OutputSpec
 
-TINY = {
-    "encoder": "tu-resnet18",
-    "encoder_depth": 3,
-    "encoder_arguments": {
-        "channels": [8, 16, 32, 64],
-        "layers": [1, 1, 1, 1],
-        "stem_type": "deep",
-        "stem_width": 4,
-    },
-}
 FIELDS = {
     "name": "tiny",
     "title": "Tiny",
@@ -41,7 +32,7 @@ FIELDS = {
     "plane": "coronal",
     "labels": [LabelSpec(1, "body", (1, 2, 3), "51282000", "Vertebra")],
     "input": InputSpec(1, 1.0, IntensityRule()),
-    "network": NetworkSpec("unet", TINY | {"encoder_weights": None}),
+    "network": NetworkSpec("unet", TINY_UNET | {"encoder_weights": None}),
     "training": TrainingStatement("noise", "none", "2026-11-20"),
     "licence": "Apache-2.0",
 }
@@ -51,7 +42,7 @@ def trained(classes: int = 1) -> torch.nn.Module:
     """A network whose weights and statistics are not those it was initialised with."""
     torch.manual_seed(1)
     torch.set_num_threads(1)
-    network = networks.build("unet", 3, classes, **TINY)
+    network = networks.build("unet", 3, classes, **TINY_UNET)
     for _ in range(3):
         network(torch.randn(2, 3, 32, 32) + 1)
     with torch.no_grad():
@@ -70,7 +61,7 @@ def test_the_package_is_complete(package):
     assert set(package.manifest.files) == {"model.onnx", "README.md"}
     assert package.manifest.training.details["storage"] == "float16"
     assert package.manifest.made_with["torch"] == torch.__version__.split("+")[0]
-    assert package.manifest.network.arguments == TINY, "a package never asks for weights from elsewhere"
+    assert package.manifest.network.arguments == TINY_UNET, "a package never asks for weights from elsewhere"
     assert [path.name for path in package.path.parent.iterdir()] == ["tiny"]
 
 
@@ -186,7 +177,7 @@ def test_weights_too_large_for_half_precision(tmp_path):
 
 
 def test_a_network_that_is_not_the_one_named(tmp_path):
-    spec = NetworkSpec("unet", TINY | {"decoder_channels": [32, 16, 8]})
+    spec = NetworkSpec("unet", TINY_UNET | {"decoder_channels": [32, 16, 8]})
     refuse(tmp_path, "not the one that the manifest", changes={"network": spec})
 
 

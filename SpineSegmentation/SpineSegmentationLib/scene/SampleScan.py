@@ -13,8 +13,8 @@ import slicer
 
 from SpineInference.anatomy import LEVELS
 
-from .SegmentationScene import addSegmentation
-from .VolumeExchange import addVolume
+from .segmentations.SegmentationScene import addSegmentation
+from .volumes.VolumeExchange import addVolume
 
 _RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 _CATEGORY = "SpineSegmentation"

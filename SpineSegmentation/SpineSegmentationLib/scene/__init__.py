@@ -1,1 +1,1 @@
-"""What reads and writes the MRML scene: volumes, segmentations, tables, plots and views."""
+"""What reads and writes the MRML scene: volumes, segmentations on them, and results with all that belongs to them."""

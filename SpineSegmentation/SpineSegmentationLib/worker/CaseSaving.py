@@ -11,12 +11,12 @@ from slicer.i18n import tr as _
 from SpineInference.app.training_case import CaseSegment, TrainingCase, check_case
 from SpineInference.errors import SpineError
 
-from ..scene.MeasurementTable import placementOf, scanOf, segmentationOf
-from ..scene.ResultNodes import isCorrected, runOf, structuresOf
-from ..scene.ReviewMarks import checkedNames
-from ..scene.SegmentationLabels import labelMapOf, writeLabels
-from ..scene.SegmentationScene import segmentsOf
-from ..scene.VolumeExchange import checkTransform, imageFromVolume, moved, toWorldOf
+from ..scene.results.MeasurementTable import placementOf, scanOf, segmentationOf
+from ..scene.results.ResultNodes import isCorrected, runOf, structuresOf
+from ..scene.segmentations.ReviewMarks import checkedNames
+from ..scene.segmentations.SegmentationLabels import labelMapOf, writeLabels
+from ..scene.segmentations.SegmentationScene import segmentsOf
+from ..scene.volumes.VolumeExchange import checkTransform, imageFromVolume, moved, toWorldOf
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
 

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 
-from ..scene.MeasurementTable import (
+from ..scene.results.MeasurementTable import (
     CHART_ROLES,
     REMEASURED_ATTRIBUTE,
     Cell,
@@ -20,12 +20,12 @@ from ..scene.MeasurementTable import (
     scanOf,
     segmentationOf,
 )
-from ..scene.ResultImport import addMeasurements
-from ..scene.ResultNodes import markAs, structuresOf
-from ..scene.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
-from ..scene.SegmentationScene import removeNode
-from ..scene.SegmentShapes import Shape, isSameShape, keepShapes, keptShapes, shapesOf
-from ..scene.VolumeExchange import checkTransform, imageFromVolume, moved, toWorldOf
+from ..scene.results.ResultImport import addMeasurements
+from ..scene.results.ResultNodes import markAs, structuresOf
+from ..scene.results.SegmentShapes import Shape, isSameShape, keepShapes, keptShapes, shapesOf
+from ..scene.segmentations.SegmentationLabels import labelsOfReference, labelsOfSegmentation, writeLabels
+from ..scene.segmentations.SegmentationScene import removeNode
+from ..scene.volumes.VolumeExchange import checkTransform, imageFromVolume, moved, toWorldOf
 from .BackgroundTask import BackgroundTask
 from .ExchangeFolder import ExchangeFolder
 from .WorkerProtocol import SceneClosed

@@ -14,9 +14,9 @@ from SpineInference.app.requests import Request, to_json
 from SpineInference.errors import Cancelled, SpineError
 from SpineInference.options import SegmentationOptions
 
-from ..scene.ResultImport import SegmentationResult, importResult
-from ..scene.SegmentationLabels import labelsOfReference, writeLabels
-from ..scene.VolumeExchange import imageFromVolume, moved, toWorldOf
+from ..scene.results.ResultImport import SegmentationResult, importResult
+from ..scene.segmentations.SegmentationLabels import labelsOfReference, writeLabels
+from ..scene.volumes.VolumeExchange import imageFromVolume, moved, toWorldOf
 from .ExchangeFolder import ExchangeFolder, removeStaleFolders
 from .WorkerProcess import WorkerProcess
 from .WorkerProtocol import SceneClosed, UnexpectedError, WorkerProtocol

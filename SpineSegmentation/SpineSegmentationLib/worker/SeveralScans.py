@@ -7,9 +7,9 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import Cancelled, SpineError
 
-from ..scene.ResultImport import SegmentationResult
-from ..scene.ResultViews import isShown
-from ..scene.ScansOverview import addOverview, addRow
+from ..scene.results.ResultImport import SegmentationResult
+from ..scene.results.ResultViews import isShown
+from ..scene.results.ScansOverview import addOverview, addRow
 from .SegmentationRun import SegmentationRun
 from .WorkerProtocol import SceneClosed
 

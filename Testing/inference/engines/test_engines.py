@@ -4,13 +4,11 @@ No GPU is needed. What CUDA itself would do is stood in for by the CPU, so that 
 and the change to the CPU are really run; streams and pinned memory are not.
 """
 
-import contextlib
 import importlib.util
 import shutil
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +16,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
-from small_packages import contents, fields, onnx_model, write_package
+from small_engine import CPU, GPU, noise
+from small_packages import TINY_UNET, contents, fields, onnx_model, write_package
 
-from SegTraining.export.onnx_export import export_package
 from SpineInference import networks
 from SpineInference.engines import open_engine
 from SpineInference.engines.cpu_engine import CpuEngine, passes_at_a_time
-from SpineInference.engines.devices import Device
 from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.engines.onnx_engine import OnnxEngine
 from SpineInference.engines.openvino_engine import OpenVinoEngine, import_openvino
@@ -34,36 +31,6 @@ from SpineInference.models.model_package import ModelPackage
 from SpineInference.models.weights import read_weights
 from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
-
-CPU = Device("cpu", 0, "CPU", "test")
-GPU = Device("cuda", 0, "Test GPU", "test")
-TINY = {
-    "encoder": "tu-resnet18",
-    "encoder_depth": 3,
-    "encoder_arguments": {
-        "channels": [8, 16, 32, 64],
-        "layers": [1, 1, 1, 1],
-        "stem_type": "deep",
-        "stem_width": 4,
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """A tiny random U-Net whose probabilities are spread over 0..1."""
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    network = networks.build("unet", 3, 1, **TINY).eval()
-    with torch.inference_mode():
-        deviation = network(torch.randn(4, 3, 64, 64)).std()
-        network.segmentation_head[0].weight.mul_(2 / deviation)
-    manifest = fields(network={"family": "unet", "arguments": TINY})
-    return export_package(network, manifest, tmp_path_factory.mktemp("models") / "tiny")
-
-
-def noise(batch: int, rows: int, cols: int) -> np.ndarray:
-    return np.random.default_rng(batch + rows + cols).normal(size=(batch, 3, rows, cols)).astype(np.float32)
 
 
 def test_a_library_that_is_missing_leaves_the_cpu(tmp_path, monkeypatch):
@@ -95,7 +62,7 @@ def test_torch_reads_packages_of_schema_1(package, tmp_path):
         "model.onnx": package.read("model.onnx"),
         "model.safetensors": safetensors.numpy.save(read_weights(package)),
     }
-    manifest = fields(network={"family": "unet", "arguments": TINY}, schema_version=1)
+    manifest = fields(network={"family": "unet", "arguments": TINY_UNET}, schema_version=1)
     first = ModelPackage.open(write_package(tmp_path / "p", manifest, files))
     slices = noise(1, 32, 64)
     np.testing.assert_array_equal(
@@ -149,11 +116,8 @@ def test_what_openvino_cannot_compute_goes_to_onnxruntime(package, monkeypatch):
     assert isinstance(open_engine(package, CPU, threads=1), OnnxEngine)
 
 
-# ---- precision
-
-
 def with_bfloat16(package: ModelPackage, folder: Path, bears_it: bool) -> ModelPackage:
-    manifest = fields(network={"family": "unet", "arguments": TINY, "bfloat16": bears_it})
+    manifest = fields(network={"family": "unet", "arguments": TINY_UNET, "bfloat16": bears_it})
     files = {name: package.read(name) for name in package.manifest.files}
     return ModelPackage.open(write_package(folder, manifest, files))
 
@@ -178,131 +142,8 @@ def test_a_precision_that_does_not_exist_is_refused():
         SegmentationOptions(precision="int8")
 
 
-def test_a_gpu_computes_in_full_precision_when_asked(package, fake_cuda):
-    engine = TorchEngine(package, replace(GPU, precision="full"))
-    assert "float32" in engine.describe()
-    np.testing.assert_allclose(
-        engine.probabilities(noise(1, 32, 32)), OnnxEngine(package, 1).probabilities(noise(1, 32, 32)), atol=1e-3
-    )
-
-
-# ---- a GPU
-
-
-class _Stream:
-    def wait_stream(self, other): ...
-    def synchronize(self): ...
-
-
-@pytest.fixture
-def fake_cuda(monkeypatch):
-    """Lets the CUDA path run on the CPU: streams and pinned memory do nothing, "cuda:0" is the CPU."""
-    empty = torch.empty
-    monkeypatch.setattr(Device, "__str__", lambda self: "cpu")
-    monkeypatch.setattr(torch, "empty", lambda *args, pin_memory=False, **keywords: empty(*args, **keywords))
-    monkeypatch.setattr(torch.Tensor, "record_stream", lambda self, stream: None)
-    for name in ("Stream", "current_stream"):
-        monkeypatch.setattr(torch.cuda, name, lambda *_: _Stream())
-    for name in ("stream", "device"):
-        monkeypatch.setattr(torch.cuda, name, lambda *_: contextlib.nullcontext())
-
-
-def short_of_memory(engine: TorchEngine, slices_that_fit: int) -> list[int]:
-    """From now on `engine` runs out of memory with more slices at a time; returns the list of passes tried."""
-    forward, passes = engine._forward, []
-
-    def limited(slices):
-        passes.append(len(slices))
-        if len(slices) > slices_that_fit:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 TiB.")
-        return forward(slices)
-
-    engine._forward = limited
-    return passes
-
-
-def test_passes_of_a_gpu_are_put_together_in_order(package, fake_cuda):
-    engine = open_engine(package, GPU)
-    slices = noise(19, 32, 64)
-    found = engine.probabilities(slices)
-    assert found.dtype == np.float16 and found.shape == (19, 1, 32, 64)
-    assert engine.batch_size > 8 and "float16" in engine.describe()
-    np.testing.assert_allclose(found, OnnxEngine(package, 1).probabilities(slices), atol=0.02)
-
-
-def test_batch_normalisation_stays_in_single_precision(package, fake_cuda):
-    kinds = {
-        (type(module).__name__, module.weight.dtype)
-        for module in open_engine(package, GPU)._network.modules()
-        if getattr(module, "weight", None) is not None
-    }
-    assert ("Conv2d", torch.float16) in kinds and ("Conv2d", torch.float32) not in kinds
-    assert all(dtype is torch.float32 for name, dtype in kinds if "BatchNorm" in name)
-
-
-def test_overflow_of_half_precision_changes_to_full(package, fake_cuda):
-    notes = []
-    engine = open_engine(package, GPU, Monitor(on_note=notes.append))
-    forward = engine._forward
-    engine._forward = lambda slices: forward(slices) * (float("nan") if slices.dtype is torch.float16 else 1)
-    slices = noise(9, 32, 64)
-    expected = OnnxEngine(package, 1).probabilities(slices)
-    np.testing.assert_allclose(engine.probabilities(slices), expected, atol=1e-3)
-    assert len(notes) == 1 and "computing in full precision" in notes[0]
-    assert "float32" in engine.describe()
-
-
-def test_out_of_memory_halves_the_passes(package, fake_cuda):
-    notes = []
-    engine = open_engine(package, GPU, Monitor(on_note=notes.append))
-    slices, full = noise(9, 32, 64), engine.batch_size
-    expected = engine.probabilities(slices)
-    passes = short_of_memory(engine, 2)
-    np.testing.assert_array_equal(engine.probabilities(slices), expected)
-    assert passes == [8, 4, 2, 2, 2, 2, 1]
-    assert len(notes) == 2 and "Test GPU is short: computing 2 slices" in notes[-1]
-    assert engine.batch_size == full // 4
-
-
-def test_out_of_memory_ends_on_the_cpu(package, fake_cuda):
-    notes = []
-    engine = open_engine(package, GPU, Monitor(on_note=notes.append), threads=1)
-    passes = short_of_memory(engine, 0)
-    slices = noise(5, 32, 64)
-    expected = open_engine(package, CPU, threads=1).probabilities(slices)
-    np.testing.assert_array_equal(engine.probabilities(slices), expected)
-    assert passes == [5, 4, 2, 1]
-    assert "continuing on the CPU" in notes[-1]
-    assert "on the CPU" in engine.describe() and isinstance(engine._cpu, CpuEngine)
-    engine.close()
-
-
-def test_too_large_for_the_gpu_runs_on_the_cpu(package, fake_cuda, monkeypatch):
-    def no_room(self, *_, **__):
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-
-    monkeypatch.setattr(torch.nn.Module, "to", no_room)
-    notes = []
-    engine = open_engine(package, GPU, Monitor(on_note=notes.append))
-    assert engine.probabilities(noise(1, 32, 32)).shape == (1, 1, 32, 32)
-    assert len(notes) == 1 and "too small for this network" in notes[0]
-
-
-def test_other_gpu_errors_are_no_lack_of_memory(package, fake_cuda):
-    def broken(slices):
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
-
-    engine = open_engine(package, GPU)
-    engine._forward = broken
-    with pytest.raises(RuntimeError, match="illegal memory access"):
-        engine.probabilities(noise(1, 32, 32))
-
-
-# ---- what cannot be run
-
-
 def test_weights_of_another_network(package, tmp_path):
-    other = fields(network={"family": "unet", "arguments": TINY | {"decoder_channels": [32, 16, 8]}})
+    other = fields(network={"family": "unet", "arguments": TINY_UNET | {"decoder_channels": [32, 16, 8]}})
     files = {name: package.read(name) for name in package.manifest.files}
     with pytest.raises(SpineError, match="do not fit the network that its manifest names"):
         TorchEngine(ModelPackage.open(write_package(tmp_path / "p", other, files)), CPU)
@@ -336,9 +177,6 @@ def test_importing_needs_no_engine():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# ---- networks
-
-
 @pytest.mark.parametrize(
     ("family", "arguments", "message"),
     [
@@ -358,7 +196,7 @@ def test_networks_that_are_refused(family, arguments, message):
 
 
 def test_a_network_returns_logits_of_its_input_size():
-    logits = networks.build("unet", 5, 2, **TINY).eval()(torch.randn(2, 5, 32, 64))
+    logits = networks.build("unet", 5, 2, **TINY_UNET).eval()(torch.randn(2, 5, 32, 64))
     assert logits.shape == (2, 2, 32, 64)
     assert logits.min() < 0
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from columns import CERVICAL, LUMBAR, column, oblique, scoliotic, straight
 from scipy import ndimage
-from test_vertebrae import CERVICAL, LUMBAR, column, oblique, scoliotic, straight
 
 from SpineInference.anatomy import DISC_CODE, numbered, parse_level
 from SpineInference.specs import LabelSpec

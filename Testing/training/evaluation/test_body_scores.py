@@ -2,24 +2,12 @@
 
 import numpy as np
 import pytest
+from box_bodies import ACROSS, SHAPE, bodies
 
 from SegTraining.evaluation.bodies import BodyCount, score_bodies
 from SegTraining.evaluation.metrics import score_classes
 from SegTraining.evaluation.references import Reference
 from SpineInference.measuring.metrics import labelled_slices
-
-SHAPE = (90, 30, 26)
-TOPS = (4, 22, 40, 58)
-"""Of four bodies of 12 x 12 x 12 voxels, T12 to L3."""
-ACROSS = (slice(8, 20), slice(7, 19))
-
-
-def bodies(*values: int, tops: tuple[int, ...] = TOPS) -> np.ndarray:
-    """Canonical label map: one box for each value, 0 for none."""
-    labels = np.zeros(SHAPE, np.uint8)
-    for value, top in zip(values, tops, strict=False):
-        labels[(slice(top, top + 12), *ACROSS)] = value
-    return labels
 
 
 def truth(instances: np.ndarray, levels_known: bool = True, ignored: np.ndarray | None = None, **more) -> Reference:

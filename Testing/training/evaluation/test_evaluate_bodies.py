@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from box_bodies import SHAPE, TOPS, bodies
 from handmade_models import BRIGHT, write_model
-from test_body_scores import SHAPE, TOPS, bodies
 from tiny_training import as_image, write_case
 
 from SegTraining.cli import main

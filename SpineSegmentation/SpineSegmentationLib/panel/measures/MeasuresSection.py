@@ -7,11 +7,11 @@ from SpineInference.errors import SpineError
 from SpineInference.measuring.morphometry.measure import Measure
 from SpineInference.measuring.morphometry.tables import as_text, value_text, write_csv
 
-from ...scene.MeasurementTable import segmentationOf
-from ...scene.PointNodes import keepWithResults
-from ...scene.ResultPoints import addPoints
-from ...scene.ResultViews import jumpTo, showResult
-from ...scene.SpineMeasures import measuresOf, placeText, removeLines, showLines
+from ...scene.results.MeasurementTable import segmentationOf
+from ...scene.results.PointNodes import keepWithResults
+from ...scene.results.ResultPoints import addPoints
+from ...scene.results.ResultViews import jumpTo, showResult
+from ...scene.results.SpineMeasures import measuresOf, placeText, removeLines, showLines
 from .. import Dialogs
 from ..PanelSection import PanelSection
 from ..UserMessages import asSentence

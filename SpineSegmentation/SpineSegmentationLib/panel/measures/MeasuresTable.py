@@ -9,9 +9,9 @@ from slicer.i18n import tr as _
 from SpineInference.measuring.morphometry.measure import Measure
 from SpineInference.measuring.morphometry.tables import value_text
 
-from ...scene.SpineMeasures import placeText
+from ...scene.results.SpineMeasures import placeText
+from ..TableHeight import fitHeight
 
-_MOST_ROWS_AT_ONCE = 12
 _CELL_MARGIN = 14
 """Pixels that a cell needs beside its text."""
 
@@ -66,7 +66,7 @@ class MeasuresTable:
         table.resizeRowsToContents()
         table.blockSignals(False)
         table.setVisible(bool(self.rows))
-        self._fitHeight()
+        fitHeight(table)
 
     def current(self) -> list[Measure]:
         """The measures of the row that the user has selected."""
@@ -107,14 +107,6 @@ class MeasuresTable:
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
         header.setSectionResizeMode(0, qt.QHeaderView.Fixed)
         table.setColumnWidth(0, max(map(table.fontMetrics().horizontalAdvance, names)) + _CELL_MARGIN)
-
-    def _fitHeight(self) -> None:
-        """As high as its rows, so that the panel scrolls and not the table inside it; longer ones scroll themselves."""
-        table = self._table
-        rows = sum(table.rowHeight(index) for index in range(min(len(self.rows), _MOST_ROWS_AT_ONCE)))
-        needed = table.horizontalHeader().sizeHint.height() + rows + 2 * table.frameWidth
-        table.setMinimumHeight(needed)
-        table.setMaximumHeight(needed)
 
 
 def _sentence(measure: Measure) -> str:

@@ -6,10 +6,10 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 
-from ...scene.MeasurementTable import scanOf
-from ...scene.ResultNodes import resultsInScene
-from ...scene.SequenceFrames import addFrames, sequencesOfScans
-from ...scene.VolumeExchange import checkVolume
+from ...scene.results.MeasurementTable import scanOf
+from ...scene.results.ResultNodes import resultsInScene
+from ...scene.volumes.SequenceFrames import addFrames, sequencesOfScans
+from ...scene.volumes.VolumeExchange import checkVolume
 from ..UserMessages import asSentence, asToolTip
 
 _MOST_ROWS_AT_ONCE = 6

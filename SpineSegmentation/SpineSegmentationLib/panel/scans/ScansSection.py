@@ -7,14 +7,14 @@ from slicer.i18n import tr as _
 
 from SpineInference.errors import SpineError
 
-from ...scene.MeasurementTable import measurementsOf
-from ...scene.ResultExport import exportTable
-from ...scene.ResultNodes import latestResultOf
-from ...scene.ScansOverview import resultOfRow, scanOfRow
+from ...scene.results.MeasurementTable import measurementsOf
+from ...scene.results.ResultExport import exportTable
+from ...scene.results.ResultNodes import latestResultOf
+from ...scene.results.ScansOverview import resultOfRow, scanOfRow
 from .. import Dialogs
-from ..OptionsSection import NUMBERED, UNKNOWN_LEVEL
 from ..PanelSection import PanelSection
-from ..ResultTable import ResultTable
+from ..results.ResultTable import ResultTable
+from ..run.OptionsSection import NUMBERED, UNKNOWN_LEVEL
 from ..UserMessages import asSentence
 from .ScanList import ScanList
 

@@ -1,0 +1,1 @@
+"""The part of the panel in which a model is chosen and described."""

@@ -1,0 +1,1 @@
+"""Results in the scene: tables, segments, measures, points, charts and views that belong together."""

@@ -1,0 +1,1 @@
+"""Segmentations of the scene: to and from label maps, with names, colours, codes and the marks of a review."""

@@ -1,0 +1,1 @@
+"""Volumes of the scene: their voxels, grid and properties, and the frames of sequences."""
