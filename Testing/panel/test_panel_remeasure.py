@@ -45,7 +45,7 @@ def test_remeasure_corrected_segment(host, panel, temporary):
 
 
 def test_remeasured_discs_have_their_signal(host, small_models, temporary, tmp_path):
-    from SpineSegmentationLib.scene.SpineMeasures import measuresOf
+    from SpineSegmentationLib.scene.results.SpineMeasures import measuresOf
 
     panel = with_result(host, tmp_path, structures=[DISC, CANAL])
     erase(panel, "L5", slice(58, 62))
