@@ -33,7 +33,8 @@ class SpineSegmentation(ScriptedLoadableModule):
         self.parent.dependencies = ["Segmentations", "Tables", "Terminologies", "Plots", "Markups"]
         self.parent.contributors = ["SpineSegmentation contributors"]
         self.parent.helpText = _(
-            "Finds the vertebral bodies in an MR scan of the spine, names and measures them. Choose the scan, say "
+            "Finds the vertebral bodies in an MR scan of the spine, the discs between them and the spinal canal, names "
+            "and measures them. Choose the scan, say "
             "which vertebra is the topmost one if you know it, and press Segment. Look at every result before you "
             "use it, and correct it in the Segment Editor. Several scans can be segmented one after the other, and "
             "corrected results saved as training cases for a better model. Not for clinical use."

@@ -15,9 +15,6 @@ from ..reports.words import found_in_words, levels_in_words
 from ..spine.quality import needs_review
 from .record import Record, read_record
 
-_UNSURE_LEVELS = 0.8
-"""Levels that were proposed with less confidence are worth a look."""
-
 
 def write_batch(output: Path, problems: Sequence[str]) -> Path:
     """Write the page about all results in the folder `output`, those of earlier runs too, and about `problems` of scans
@@ -62,12 +59,10 @@ def _doubts(record: Record, qualities: dict[str, float | None], measures: Sequen
     doubtful = [level for level, quality in qualities.items() if needs_review(quality)]
     if doubtful:
         doubts.append("Low quality: " + ", ".join(f"{level} ({qualities[level]:.2f})" for level in doubtful))
-    high = [each.at for each in measures if each.kind == "body" and DOUBTFUL_BODY in each.marks]
-    if high := [level for level in dict.fromkeys(high) if level not in doubtful]:
-        doubts.append(f"Much higher than its neighbours, may be two bodies: {', '.join(high)}")
-    naming, reference = record.measurements["naming"], record.measurements["reference"]
-    if naming and naming["confidence"] is not None and naming["confidence"] < _UNSURE_LEVELS:
-        doubts.append(f"Levels are only {naming['confidence']:.0%} sure")
+    unlikely = [each.at for each in measures if each.kind == "body" and DOUBTFUL_BODY in each.marks]
+    if unlikely := [level for level in dict.fromkeys(unlikely) if level not in doubtful]:
+        doubts.append(f"Of an unlikely shape, may be two bodies or a piece of one: {', '.join(unlikely)}")
+    reference = record.measurements["reference"]
     if reference and (reference["n_missed"] or reference["n_false"]):
         doubts.append(f"Against the reference {reference['n_missed']} missed, {reference['n_false']} false")
     return doubts

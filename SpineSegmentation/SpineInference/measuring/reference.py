@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 import SimpleITK as sitk
 
-from ..anatomy import Segment
+from ..anatomy import DISC_OFFSET, Segment
 from ..errors import SpineError
 from ..spine.vertebrae import separate
 from ..volume.labels import whole_numbers
@@ -91,8 +91,9 @@ def compare(
 ) -> Comparison:
     """Compare two canonical label maps [I, P, L]; `labels` are unsigned integers. What overlaps is compared whole.
 
-    `structures` are the values of what is no body. They are judged if the reference holds one of them, or if there are
-    no bodies to compare; then a reference with a single value is a mask of the only structure.
+    `structures` are the values of what is no body. Discs are judged if the reference holds any disc, all others if it
+    holds one of them, and all if there are no bodies to compare; then a reference with a single value is a mask of the
+    only structure.
 
     Every other value of `reference` above 0 is one body, whatever it is called; only a single such value is taken for a
     mask of all bodies, which are separated first and numbered from the top. Raises SpineError for a reference that is
@@ -102,7 +103,9 @@ def compare(
     values = {value for layer in reference for value in np.unique(layer).tolist()} - {0}
     if not has_bodies and len(structures) == len(values) == 1:
         reference = [np.where(layer > 0, *structures, 0) for layer in reference]
-    judged = structures if values.intersection(structures) or not has_bodies else ()
+    discs = {value for value in structures if value > DISC_OFFSET}
+    kinds = [kind for kind in (discs, {*structures} - discs) if values & kind or not has_bodies]
+    judged = sorted(set().union(*kinds))
     bodies, true_bodies = ([_without(layer, structures) for layer in layers] for layers in (labels, reference))
     if not has_bodies:
         true_bodies = [np.zeros_like(reference[0])]

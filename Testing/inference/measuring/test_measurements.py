@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SpineInference.anatomy import LEVELS
+from SpineInference.anatomy import LEVELS, Segment
 from SpineInference.errors import SpineError
 from SpineInference.measuring.measurements import as_json, as_rows, measure, write_csv
 
@@ -117,6 +117,18 @@ def test_missed_and_false_bodies():
     assert false.hd95_mm == false.assd_mm == pytest.approx(diagonal)
     lost = measurements.vertebrae[1]
     assert lost.volume_mm3 == 0 and lost.middle_height_mm is lost.centroid_lps_mm is lost.dice is None
+
+
+@pytest.mark.parametrize("labelled", [{61}, {120, 121}, {61, 120, 121}, set()])
+def test_discs_are_judged_only_where_the_reference_has_discs(labelled):
+    labels = values(column())
+    labels[:, 34:36], labels[22:26, 10:30, 20:40], labels[44:48, 10:30, 20:40] = 61, 120, 121
+    reference = np.where(np.isin(labels, [61, 120, 121]) & ~np.isin(labels, list(labelled)), 0, labels)
+    structures = [Segment(value, str(value), (0, 0, 0), "", "", False) for value in (120, 121, 61)]
+    measurements = measure(image_of(labels), SEGMENTS, set(), image_of(reference), structures)
+    assert {row.label for row in measurements.structures if row.dice is not None} == labelled
+    assert (measurements.reference.n_missed, measurements.reference.n_false) == (0, 0)
+    assert measurements.reference.dice == 1
 
 
 def test_unlabelled_levels_are_not_judged():
