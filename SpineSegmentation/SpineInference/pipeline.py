@@ -52,6 +52,7 @@ from .spine.level_recognition import Proposal, propose_levels
 from .spine.quality import needs_review
 from .spine.single_slice import place_slice
 from .volume import postprocessing
+from .volume.boxes import counted_from
 from .volume.dilation import dilated
 from .volume.geometry import (
     PLANES,
@@ -181,11 +182,14 @@ def segment(
     all_shares = shares_of([(package.manifest.labels, weight) for package, weight in members], recipe.labels)
     for (package, _), shares in zip(members, all_shares, strict=True):
         with seconds(f"network, {package.manifest.plane}"):
-            shown, engine = magnified(region, look.factor), engine_for(package)
+            # What lies beside the vertebrae is nothing to a network that knows only these.
+            seen = look.region.vertebrae if restricted and package.manifest.finds_only_vertebrae else box
+            shown, engine = magnified(crop(working, seen), look.factor), engine_for(package)
             # Of the column alone every sagittal and coronal slice between its sides shows some; between two axial ones
             # of vertebrae lies a disc.
             is_column = restricted and package.manifest.finds_only_the_column and package.manifest.plane != "axial"
-            add_prediction(fusion, shown, package, shares, engine, monitor, COLUMN_ENDS_MM if is_column else None)
+            ends_after_mm, part = COLUMN_ENDS_MM if is_column else None, fusion.within(counted_from(box, seen))
+            add_prediction(part, shown, package, shares, engine, monitor, ends_after_mm)
             used[engine.describe()] = None
 
     with seconds("post-processing"):

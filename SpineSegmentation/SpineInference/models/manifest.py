@@ -95,6 +95,11 @@ class Manifest:
         return {label.code for label in self.labels} <= _COLUMN
 
     @property
+    def finds_only_vertebrae(self) -> bool:
+        """Whether vertebrae are all that it finds."""
+        return len(self.labels) == 1 and self.vertebra_class is not None
+
+    @property
     def structures(self) -> dict[int, Segment]:
         """By number of the label the one segment that it becomes, unless it is that of all vertebrae or all discs.
 

@@ -1,5 +1,6 @@
 """Several opinions, one volume: planes and models are fused as they arrive, in one half-precision volume per label."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +31,12 @@ class Fusion:
         own = None if output.activation == "softmax" and labels > 1 else output.threshold
         self._background = MAJORITY if rule == "vote" else own
         self._voting, self._background_of_member = rule == "vote", own
+
+    def within(self, box: Box) -> "Fusion":
+        """The part inside `box`, for members that see no more: what is added to it is added here."""
+        part = copy.copy(self)
+        part.class_probabilities = self.class_probabilities[(slice(None), *box)]
+        return part
 
     def add(self, probability: np.ndarray, axis: int, index: int | slice, shares: Sequence[tuple[int, float]]) -> None:
         """Add the slice `[labels, rows, columns]`, or slices `[labels, n, rows, columns]`, of a member along `axis`.

@@ -44,9 +44,11 @@ of its box: this plane has seen nothing then."""
 
 @dataclass(frozen=True)
 class Region:
-    """The `box` `[I, P, L]` that holds the spine, and the size of its bodies relative to lumbar ones."""
+    """The `box` `[I, P, L]` that holds the spine, the part of it that holds its `vertebrae`, and the size of its bodies
+    relative to lumbar ones."""
 
     box: Box
+    vertebrae: Box
     body_size: float = 1.0
 
     def on_grid(self, shape: tuple[int, ...], finer: tuple[int, ...]) -> "Region":
@@ -55,11 +57,15 @@ class Region:
         Longer by a third, because of small bodies some may have been missed at both ends.
         """
         beyond = math.ceil((self.box[0].stop - self.box[0].start) / 6)
-        box = []
-        for span, old, new, more in zip(self.box, shape, finer, (beyond, 0, 0), strict=True):
-            start, stop = max(0, span.start - more), min(old, span.stop + more)
-            box.append(slice(math.floor(start * new / old), math.ceil(stop * new / old)))
-        return Region(tuple(box), self.body_size)
+
+        def finer_box(box: Box) -> Box:
+            sides = []
+            for span, old, new, more in zip(box, shape, finer, (beyond, 0, 0), strict=True):
+                start, stop = max(0, span.start - more), min(old, span.stop + more)
+                sides.append(slice(math.floor(start * new / old), math.ceil(stop * new / old)))
+            return tuple(sides)
+
+        return Region(finer_box(self.box), finer_box(self.vertebrae), self.body_size)
 
 
 def find_region(
@@ -82,9 +88,8 @@ def find_region(
             break
     if not found:
         return None
-    sides = zip(*(region.box for region in found), strict=True)
-    box = tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides)
-    return Region(box, found[0].body_size)
+    box, vertebrae = (_around(*boxes) for boxes in zip(*((each.box, each.vertebrae) for each in found), strict=True))
+    return Region(box, vertebrae, found[0].body_size)
 
 
 def clear_inner_faces(mask: np.ndarray, box: Box, shape: tuple[int, ...]) -> None:
@@ -116,17 +121,23 @@ def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Mon
     found = bounding_box(parts)
     if found is None or parts[found].mean() < LEAST_FILL:
         return None
-    box = []
-    for other, hits in enumerate(_with_what_lies_beside(found, likely > ROI_THRESHOLD)):
-        first, last, beyond = hits.start, hits.stop - 1, math.ceil(MARGIN_MM / spacing[other])
-        if other == axis:  # it may begin right after the slice before, and end right before the slice after
-            first, last, beyond = looked_at[first], looked_at[last], beyond + step - 1
-        scale = shape[other] / volume.shape[other]
-        start, stop = math.floor((first - beyond) * scale), math.ceil((last + 1 + beyond) * scale)
-        box.append(slice(max(0, start), min(shape[other], stop)))
+
+    def with_margin(hits: Box) -> Box:
+        sides = []
+        for other, side in enumerate(hits):
+            first, last, beyond = side.start, side.stop - 1, math.ceil(MARGIN_MM / spacing[other])
+            if other == axis:  # it may begin right after the slice before, and end right before the slice after
+                first, last, beyond = looked_at[first], looked_at[last], beyond + step - 1
+            scale = shape[other] / volume.shape[other]
+            start, stop = math.floor((first - beyond) * scale), math.ceil((last + 1 + beyond) * scale)
+            sides.append(slice(max(0, start), min(shape[other], stop)))
+        return tuple(sides)
+
     pixel = tuple(mm for other, mm in enumerate(spacing) if other != axis)
     bodies = np.moveaxis((of_vertebrae > CERTAIN)[found], axis, 0)
-    return Region(tuple(box), _shorter_side_mm(bodies, pixel) / LUMBAR_MM[manifest.plane])
+    everything = _with_what_lies_beside(found, likely > ROI_THRESHOLD)
+    size = _shorter_side_mm(bodies, pixel) / LUMBAR_MM[manifest.plane]
+    return Region(with_margin(everything), with_margin(found), size)
 
 
 def _with_what_lies_beside(found: Box, foreground: np.ndarray) -> Box:
@@ -135,10 +146,13 @@ def _with_what_lies_beside(found: Box, foreground: np.ndarray) -> Box:
     The canal goes on to the head and into the sacrum, where there is nothing to be found but false bodies.
     """
     beside = bounding_box(foreground[found[0]])
-    if beside is None:
-        return found
-    sides = zip(found[1:], beside[1:], strict=True)
-    return (found[0], *(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in sides))
+    return found if beside is None else (found[0], *_around(found, beside)[1:])
+
+
+def _around(*boxes: Box) -> Box:
+    """The smallest box that holds all of them."""
+    sides = zip(*boxes, strict=True)
+    return tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides)
 
 
 def _likely(

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ..volume.boxes import bounding_box
+from ..volume.boxes import Box, bounding_box
 from ..volume.geometry import Grid, crop, orientation_of, reorient, resample, same_grid
 from .fusion import Fusion
 
@@ -31,18 +30,18 @@ def to_scan_grid(
     box = bounding_box(labels, margin=1)
     if box is None:
         return whole
-    labels, place = labels[box], crop(region, box)
 
-    def on_axes_of_scan(array: np.ndarray) -> sitk.Image:
+    def on_axes_of_scan(array: np.ndarray, place: Box) -> sitk.Image:
+        """The `array` of what lies at a `place` in the region."""
         image = sitk.GetImageFromArray(array)
-        image.CopyInformation(place)
+        image.CopyInformation(crop(region, place))
         return reorient(image, orientation_of(scan))
 
-    inside = on_axes_of_scan(labels)
+    inside = on_axes_of_scan(labels[box], box)
     start, grid = _window_of(inside, whole)
     if not same_grid(inside, grid):
-        classes = np.where(labels > 0, classes[box], 0)
-        inside = _refined(labels, classes, partial(fusion.margin, box=box), fusion.border, on_axes_of_scan, grid)
+        refined = _refined(labels, np.where(labels > 0, classes, 0), fusion, box, on_axes_of_scan, whole)
+        inside = sitk.GetImageFromArray(refined)
     x, y, z = (slice(first, first + count) for first, count in zip(start, inside.GetSize(), strict=True))
     whole[x, y, z] = inside  # in place, where a filter would make another volume
     return whole
@@ -51,32 +50,39 @@ def to_scan_grid(
 def _refined(
     labels: np.ndarray,
     classes: np.ndarray,
-    margin_of: Callable[[int], np.ndarray],
-    border: float,
-    as_image: Callable[[np.ndarray], sitk.Image],
-    grid: Grid,
-) -> sitk.Image:
-    """`labels` on a finer `grid`: each voxel is of the class that is ahead there, if it is beyond the `border`."""
+    fusion: Fusion,
+    box: Box,
+    as_image: Callable[[np.ndarray, Box], sitk.Image],
+    whole: sitk.Image,
+) -> np.ndarray:
+    """The `labels` inside `box` on the finer grid of `whole`, those of its voxels that they cover: each voxel is of the
+    class that is ahead there, if it is beyond the border."""
     numbers = _values(classes)
+    start, grid = _window_of(as_image(labels[box], box), whole)
 
-    def margin_on_grid(number: int) -> np.ndarray:
-        margin = _decided(classes == number, margin_of(number), border)
-        return sitk.GetArrayFromImage(resample(as_image(margin), grid))
+    def on_grid(array: np.ndarray, place: Box, nearest: bool = False) -> tuple[Box, np.ndarray]:
+        """What lies at a `place` in the region, resampled, and where that is among the voxels inside `box`."""
+        image = as_image(array, place)
+        first, own = _window_of(image, whole)
+        window = [slice(f - s, f - s + count) for f, s, count in zip(first, start, own.size, strict=True)]
+        return tuple(reversed(window)), sitk.GetArrayFromImage(resample(image, own, nearest))
 
-    # Where several classes meet, interpolation leaves none beyond the border: they are compared with the background.
-    ahead = border if len(numbers) == 1 else margin_on_grid(0)
+    def margin_on_grid(number: int, place: Box) -> tuple[Box, np.ndarray]:
+        return on_grid(_decided(classes[place] == number, fusion.margin(number, place), fusion.border), place)
+
     refined = np.zeros(grid.size[::-1], np.uint8)
+    ahead = np.full(refined.shape, fusion.border, np.float32)
+    if len(numbers) > 1:
+        # Where several meet, interpolation leaves none beyond the border: they are compared with the background.
+        ahead[:] = margin_on_grid(0, box)[1]
     for number in numbers:
-        margin = margin_on_grid(number)
-        nearest = as_image(_nearest_label(np.where(classes == number, labels, 0)))
-        nearest = sitk.GetArrayFromImage(resample(nearest, grid, nearest=True))
-        refined = np.where(margin > ahead, nearest, refined)
-        ahead = np.maximum(margin, ahead, out=margin)
-    image = sitk.GetImageFromArray(refined)
-    image.SetSpacing(grid.spacing)
-    image.SetDirection(grid.direction)
-    image.SetOrigin(grid.origin)
-    return image
+        place = bounding_box(classes == number, margin=1)
+        window, margin = margin_on_grid(number, place)
+        own = np.where(classes[place] == number, labels[place], 0)
+        nearest = on_grid(_nearest_label(own), place, nearest=True)[1]
+        np.copyto(refined[window], nearest, where=margin > ahead[window])
+        np.maximum(ahead[window], margin, out=ahead[window])
+    return refined
 
 
 def _window_of(part: sitk.Image, whole: sitk.Image) -> tuple[list[int], Grid]:

@@ -27,6 +27,13 @@ def bounding_box(mask: np.ndarray, margin: int | tuple[int, ...] = 0) -> Box | N
     )
 
 
+def counted_from(outer: Box, box: Box) -> Box:
+    """A `box` inside the `outer` one in the indices of what was cut out there."""
+    return tuple(
+        slice(side.start - first.start, side.stop - first.start) for first, side in zip(outer, box, strict=True)
+    )
+
+
 def is_at_border(box: Box, shape: tuple[int, ...], spacing: tuple[float, ...]) -> bool:
     """Whether what fills `box` ends nearer than `BORDER_MM` to the outermost voxels of an array of `shape`, along some
     axis of more than one voxel; `spacing` is in mm in the order of the axes."""
