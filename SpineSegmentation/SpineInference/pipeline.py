@@ -67,7 +67,7 @@ from .volume.slice_placement import placed
 LOOKED_AT_AGAIN = 32_000_000
 """Voxels that a scan may have, shown twice as large, to be looked at so where nothing was seen before: bodies that
 cannot be seen as they are lie in small children, whose scans are small."""
-COLUMN_ENDS_MM = 8.0
+COLUMN_ENDS_MM = 4.0
 """Beyond slices of so much that show nothing of the column there is none of it."""
 
 

@@ -16,6 +16,7 @@ from SpineInference.models.catalog import ModelSet, open_set
 from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
 from SpineInference.pipeline import segment
+from SpineInference.prediction.region import Region
 from SpineInference.volume.geometry import Grid
 
 MIDDLE, BRIGHT = 0.5, 1.0
@@ -187,6 +188,21 @@ def test_discs_are_named_by_their_vertebrae(column_models, fusion, orientation):
     rows = {row.level: row.dice for row in result.measurements.rows}
     assert len(rows) == 8 and all(value > 0.97 for value in rows.values())
     assert result.measurements.reference.n_missed == result.measurements.reference.n_false == 0
+
+
+def test_who_knows_only_vertebrae_sees_only_these(column_models, monkeypatch):
+    scan, _ = spine_with_discs("LPS")
+    box = tuple(slice(0, length) for length in scan.GetSize()[::-1])
+    vertebrae, seen = (box[0], slice(4, 30), slice(6, 24)), {}
+
+    def look(fusion, image, package, *_):
+        seen[len(package.manifest.labels)] = image.GetSize()[::-1], fusion.class_probabilities.shape[1:]
+
+    monkeypatch.setattr("SpineInference.pipeline.find_region", lambda *_: Region(box, vertebrae))
+    monkeypatch.setattr("SpineInference.pipeline.add_prediction", look)
+    segment(scan, column_models, SegmentationOptions(threads=1))
+    whole, part = scan.GetSize()[::-1], (scan.GetDepth(), 26, 18)
+    assert seen == {3: (whole, whole), 1: (part, part)}
 
 
 def test_what_no_chosen_plane_knows_is_told(column_models):

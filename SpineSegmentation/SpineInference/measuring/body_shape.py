@@ -147,7 +147,8 @@ class SampledBody:
 
     @cached_property
     def size(self) -> list[float]:
-        shadows = (self.density.max(axis=others) for others in ((1, 2), (0, 2), (0, 1)))
+        from_above = self.density.max(axis=2)
+        shadows = from_above.max(axis=1), from_above.max(axis=0), self.density.max(axis=(0, 1))
         return [np.count_nonzero(shadow > 0.5) * self.step_mm for shadow in shadows]
 
     def middle(self, axis: int, fraction: float) -> np.ndarray:
@@ -156,9 +157,13 @@ class SampledBody:
 
 
 def sample_body(mask: np.ndarray, steps: np.ndarray, frame: np.ndarray) -> SampledBody:
-    voxels = np.argwhere(mask)
-    centre = voxels.mean(axis=0)
-    offsets = np.einsum("va,af->vf", voxels - centre, steps @ frame.T)
+    centre = np.argwhere(mask).mean(axis=0)
+    # Whichever way the body is looked at, its outermost voxels are first or last in a row.
+    rows = np.argwhere(mask.any(axis=2))
+    inside = mask[tuple(rows.T)]
+    ends = inside.argmax(axis=1), inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
+    outermost = np.vstack([np.column_stack([rows, end]) for end in ends])
+    offsets = np.einsum("va,af->vf", outermost - centre, steps @ frame.T)
     spacing = np.linalg.norm(steps, axis=1)
     step_mm = float(np.clip(spacing.min(), 0.5, 1.0))
     half = [math.ceil(mm / step_mm) for mm in np.abs(offsets).max(axis=0) + spacing.max()]

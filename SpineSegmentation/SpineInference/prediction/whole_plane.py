@@ -25,12 +25,13 @@ def add_prediction(
 ) -> None:
     """Run every slice of the package's plane over `region` and add the probabilities to `fusion`, by `shares`.
 
-    With `ends_after_mm`, slices are left out beyond so much that shows nothing.
+    With `ends_after_mm`, slices are left out beyond so much, and at least two slices, that shows nothing.
     """
     manifest = package.manifest
     axis = SLICE_AXIS[manifest.plane]
     image = resample(region, plane_grid(region, manifest.plane, manifest.input.spacing_mm))
-    ends_after = ends_after_mm and math.ceil(ends_after_mm / spacing_ipl(image)[axis])
+    # One slice that shows nothing may be a bad one.
+    ends_after = ends_after_mm and max(2, math.ceil(ends_after_mm / spacing_ipl(image)[axis]))
     for span, probabilities in predict_blocks(sitk.GetArrayViewFromImage(image), manifest, engine, monitor, ends_after):
         if image is not region:
             # The slices lie at the same places on both grids, so that some at a time can go from one to the other.

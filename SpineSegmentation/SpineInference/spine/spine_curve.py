@@ -41,10 +41,16 @@ class SpineCurve:
 
     def foot_of(self, points: np.ndarray) -> np.ndarray:
         """The I coordinates [n] of the places on the line that are nearest to `points` [n, 3]."""
-        along = points[:, 0].astype(float)
-        for _ in range(4):
-            on_line, tangents = self.at(along)
-            along += np.einsum("ij,ij->i", points - on_line, tangents) * tangents[:, 0]
+        height, *sides = np.asarray(points, float).T
+        along = height.copy()
+        for _ in range(4):  # along the tangent (1, slopes) to below the point
+            inside = np.clip(along, *self._ends)
+            way, length = height - along, np.ones(len(along))
+            for line, slope_of, side in zip(self._sides, self._slopes, sides, strict=True):
+                slope = slope_of(inside)
+                way += (side - line(inside) - slope * (along - inside)) * slope
+                length += slope * slope
+            along += way / length
         return along
 
     def position_of(self, points: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ mm in the same order. No function changes its input.
 
 import math
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -146,11 +147,12 @@ def apply(
     cleaned = classes.copy()
     beside = vertebra_class is not None
 
-    def scale(mask: np.ndarray) -> float:
+    @cache
+    def scale_beside() -> float:
         return scale_of_bodies(cleaned == vertebra_class, spacing_ipl) if beside else 1.0
 
     steps = {
-        number: _steps(spec, spacing_ipl, beside, scale, is_single_slice=1 in classes.shape)
+        number: _steps(spec, spacing_ipl, beside, lambda _: scale_beside(), is_single_slice=1 in classes.shape)
         for number in range(1, int(classes.max()) + 1)
     }
     if vertebra_class in steps:  # the first ones: their size is that of all

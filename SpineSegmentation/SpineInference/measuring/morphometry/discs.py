@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..body_shape import SampledBody, sample_body, walls
+from ..body_shape import ALIKE, SampledBody, sample_body, walls
 from .frames import Scan, axes_along
 
 _THIRDS = ((0.1, 0.233), (0.433, 0.567), (0.767, 0.9))
@@ -85,13 +85,13 @@ def disc_shape(
         return None
     centroid = points.mean(axis=0)
     axes = axes_along(_flat_axis(points - centroid, spine), spine[1])
+    sampled = sample_body(disc.mask, scan.steps, axes)
     for _ in range(_REFINEMENTS):
-        sampled = sample_body(disc.mask, scan.steps, axes)
         axis = _normal_of_middle(sampled) @ axes
-        if axis @ spine[2] < _STEEPEST:
+        if axis @ spine[2] < _STEEPEST or axis @ axes[2] > ALIKE:
             break
         axes = axes_along(axis, spine[1])
-    sampled = sample_body(disc.mask, scan.steps, axes)
+        sampled = sample_body(disc.mask, scan.steps, axes)
     thickness = sampled.density.sum(axis=2) * sampled.step_mm
     left = _middle(sampled, thickness.max(axis=0), 1)
     own = _ends(sampled.grid[0], thickness.max(axis=1))
