@@ -8,6 +8,15 @@ from SpineInference.prediction.fusion import Fusion
 from SpineInference.specs import OutputSpec
 
 
+def test_a_member_that_sees_a_part_is_fused_there():
+    fusion = Fusion((4, 5, 6), "mean", OutputSpec(threshold=0.4))
+    box = (slice(1, 3), slice(2, 5), slice(0, 2))
+    fusion.within(box).add(np.ones((1, 3, 2), np.float32), 0, 1, [(0, 0.5)])
+    expected = np.zeros((4, 5, 6))
+    expected[2, 2:5, 0:2] = 0.5
+    assert np.array_equal(fusion.class_probabilities[0], expected)
+
+
 @pytest.mark.parametrize("weights", [(1 / 3, 1 / 3, 1 / 3), (0.5, 0.2, 0.3)])
 def test_mean_fusion_weighs_members(weights):
     members = [np.stack([volume((4, 5, 6), seed), volume((4, 5, 6), seed + 9)]) for seed in range(3)]

@@ -15,8 +15,7 @@ from SpineInference.volume.geometry import PLANES, SLICE_AXIS
 def region_of(source: np.ndarray, spacing: tuple[float, float, float], spec, engine=None):
     image = sitk.GetImageFromArray(source)
     image.SetSpacing(spacing[::-1])
-    found = find_region(image, [SimpleNamespace(manifest=spec)], lambda _: engine or BrightIsForeground(), Monitor())
-    return found and found.box
+    return find_region(image, [SimpleNamespace(manifest=spec)], lambda _: engine or BrightIsForeground(), Monitor())
 
 
 @pytest.mark.parametrize("plane", PLANES)
@@ -37,7 +36,7 @@ def test_the_region_holds_the_target_with_a_margin(plane):
     source = np.zeros((120, 110, 100), np.float32)
     source[50:70, 45:60, 40:64] = 1
     spacing = (1.0, 1.25, 1.0)
-    box = region_of(source, spacing, manifest(plane))
+    box = region_of(source, spacing, manifest(plane)).box
     inside = np.zeros(source.shape, bool)
     inside[box] = True
     assert inside[source > 0].all()
@@ -80,9 +79,10 @@ def test_what_lies_beside_the_vertebrae_belongs_to_the_region():
     source = np.full((120, 110, 100), 0.4, np.float32)
     source[40:60, 45:60, 40:64], source[20:95, 70:76, 48:56] = 1, 0
     several = manifest("sagittal", activation="softmax", labels=2)
-    box = region_of(source, (1, 1, 1), several, BrightAndDark())
-    assert (box[0].start, box[0].stop) == (40 - MARGIN_MM, 60 + MARGIN_MM)
-    assert (box[1].start, box[1].stop) == (45 - MARGIN_MM, 76 + MARGIN_MM)
+    region = region_of(source, (1, 1, 1), several, BrightAndDark())
+    assert (region.box[0].start, region.box[0].stop) == (40 - MARGIN_MM, 60 + MARGIN_MM)
+    assert (region.box[1].start, region.box[1].stop) == (45 - MARGIN_MM, 76 + MARGIN_MM)
+    assert region.vertebrae == (region.box[0], slice(45 - MARGIN_MM, 60 + MARGIN_MM), region.box[2])
 
 
 @pytest.mark.parametrize("plane", PLANES)
@@ -96,7 +96,7 @@ def test_thick_slices_are_shown_at_the_size_trained(plane, thick):
     body = tuple(map(slice, low, high))
     source[body] = 1
     engine = BrightIsForeground()
-    box = region_of(source, tuple(spacing), manifest(plane), engine)
+    box = region_of(source, tuple(spacing), manifest(plane), engine).box
     if thick != SLICE_AXIS[plane]:
         assert max(engine.shapes[0][2:]) >= 96
     for axis, mm in enumerate(spacing):
@@ -133,8 +133,8 @@ def test_a_small_body_makes_a_region():
     source = np.zeros((60, 60, 60), np.float32)
     for top in (10, 22, 34):
         source[top : top + 9, 20:29, 30:39] = 1
-    box = region_of(source, (1.0, 1.0, 1.0), manifest("sagittal"))
-    assert box is not None and box[0].start == 0 and box[0].stop >= 43
+    box = region_of(source, (1.0, 1.0, 1.0), manifest("sagittal")).box
+    assert box[0].start == 0 and box[0].stop >= 43
 
 
 @pytest.mark.parametrize("plane", PLANES)
@@ -156,15 +156,18 @@ def test_the_region_tells_how_large_bodies_are(plane, gap, mm):
 
 
 def test_a_region_lies_in_the_same_place_on_a_finer_grid():
-    finer = Region((slice(60, 120), slice(20, 45), slice(3, 9)), 0.5).on_grid((130, 50, 9), (260, 75, 9))
-    assert finer == Region((slice(100, 260), slice(30, 68), slice(3, 9)), 0.5)
+    rows, left = slice(60, 120), slice(3, 9)
+    region = Region((rows, slice(20, 45), left), (rows, slice(20, 30), left), 0.5)
+    finer = region.on_grid((130, 50, 9), (260, 75, 9))
+    rows = slice(100, 260)
+    assert finer == Region((rows, slice(30, 68), left), (rows, slice(30, 45), left), 0.5)
 
 
 @pytest.mark.parametrize("slices", [1, 3, 7])
 def test_a_thin_volume_is_looked_at_in_its_middle(slices):
     source = np.zeros((60, 60, slices), np.float32)
     source[20:40, 20:40, slices // 2] = 1
-    box = region_of(source, (1, 1, 1), manifest("sagittal"))
+    box = region_of(source, (1, 1, 1), manifest("sagittal")).box
     assert box is not None and box[2] == slice(0, slices)
 
 

@@ -1,6 +1,7 @@
 """Slices, canvases and tiles, with engines whose answer is known."""
 
 from itertools import pairwise, permutations, product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from scipy import special
 
 from SpineInference.errors import Cancelled
 from SpineInference.monitor import Monitor
+from SpineInference.prediction.fusion import Fusion
 from SpineInference.prediction.slices import pad, predict_blocks, predict_plane, tile_starts
-from SpineInference.specs import OPPOSITE
+from SpineInference.prediction.whole_plane import add_prediction
+from SpineInference.specs import OPPOSITE, OutputSpec
 from SpineInference.volume.geometry import PLANES, SLICE_AXIS, canonical, reorient
 
 
@@ -131,6 +134,20 @@ def test_tiles_cover_everything_and_overlap(length):
     assert covered.all()
     if length > 32:
         assert all(b - a <= 24 for a, b in pairwise(starts))
+
+
+@pytest.mark.parametrize(("missing", "seen_to"), [(1, 12), (2, 8)])
+def test_one_bad_thick_slice_ends_no_column(missing, seen_to):
+    source = np.zeros((40, 40, 12), np.float32)
+    source[10:30, 10:30] = 1
+    source[:, :, 8 : 8 + missing] = 0
+    image = sitk.GetImageFromArray(source)
+    image.SetSpacing((5.0, 1.0, 1.0))
+    fusion = Fusion(source.shape, "mean", OutputSpec(threshold=0.4))
+    package = SimpleNamespace(manifest=manifest("sagittal"))
+    add_prediction(fusion, image, package, [(0, 1.0)], BrightIsForeground(), Monitor(), ends_after_mm=4.0)
+    shown = np.flatnonzero(fusion.class_probabilities[0].any(axis=(0, 1)))
+    assert shown[-1] == seen_to - 1
 
 
 @pytest.mark.parametrize("plane", PLANES)
