@@ -186,8 +186,8 @@ def _generalised(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> tu
 def _consensus(terms: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """RANSAC: no group of columns that lie elsewhere, such as those in a node, counts.
 
-    The surface must be that of the bone in front as well as behind, so that no lip is left out because the hollow in front
-    of it slopes evenly.
+    The surface must be that of the bone in front as well as behind, so that no lip is left out because the hollow in
+    front of it slopes evenly.
     """
     drawn = np.random.default_rng(0).integers(len(ends), size=(_TRIALS, terms.shape[1]))
     # Least squares with a trace of damping: columns that stand in a row say little together.
