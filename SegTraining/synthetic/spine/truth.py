@@ -1,8 +1,10 @@
-"""The measures of a generated spine, from the numbers it was made of: what measuring its label map must find.
+"""The measures of a generated spine, from the surfaces it was made of: what measuring its label map must find.
 
-Landmarks are those of `SpineInference.measuring.morphometry.landmarks`, in the coordinates of the scan (LPS mm).
+Landmarks are those of `SpineInference.measuring.morphometry.landmarks`, in the coordinates of the scan (LPS mm). Here
+they are found on the exact surface of a body without its nodes: there are no voxels, and so no robust fit.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +13,15 @@ from scipy import ndimage
 from SpineInference.measuring.morphometry.endplates import INNER_WIDTH, RIM
 
 from .anatomy import PhantomBody, Spine
-from .shapes import outline
+from .shapes import body_distance
 
-_NOTCH = 0.16
-"""How deep the back of a body is hollowed in its middle (see `shapes.outline`), as a fraction of half the depth."""
-_WALL_AT = 0.65
-"""Corners stand over the walls as they are this far from the middle to the endplate: between a tenth and a quarter of
-the height below the endplate."""
+_COLUMNS = 72
+"""How many columns of the rim stand from front to back."""
+_BEYOND_MM = 12.0
+"""Bodies end nearer than this to where they would without bowls, wedges and processes."""
+_BELOW_ENDPLATE = 0.1, 0.25
+_SLAB = 0.2
+"""Where the walls are taken, in heights below the endplate, and in which part of the width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,37 +57,59 @@ def truth_of(spine: Spine, turn: np.ndarray) -> SpineTruth:
 
 
 def _body(body: PhantomBody, turn: np.ndarray) -> BodyTruth:
-    half_depth = body.depth / 2 * (1 - body.waist * (1 - _WALL_AT**2))
-    front, back = -half_depth, half_depth / (1 + _NOTCH)
-    slope = np.tan(np.deg2rad(body.wedge / 2))
-
-    def edge(at: float, hollow: float) -> float:
-        """How far the plane of an endplate's rim is from the middle of the height, behind the middle of the depth."""
-        return body.height / 2 - at * slope - hollow * bowl
-
-    middle = (front + back) / 2
-    ratio = abs(middle) / (body.depth / 2)
-    hollows = (body.hollow_top + body.hollow_bottom) * (1 - ratio**2)
-    bowl = _bowl_of_rim(body)
-    height = {at: edge(at, body.hollow_top) + edge(at, body.hollow_bottom) for at in (front, back)}
-    heights = (height[front], body.height - 2 * middle * slope - hollows, height[back])
+    planes = [_rim(body, side) for side in (1, -1)]
+    walls = [_walls(body, plane, side) for plane, side in zip(planes, (1, -1), strict=True)]
+    ends = [[plane[0] + plane[1] * at for at in both] for plane, both in zip(planes, walls, strict=True)]
+    middles = [_end(body, 0.0, np.mean(both), side) for both, side in zip(walls, (1, -1), strict=True)]
     corners = {
-        f"{side}_{end}": turn @ body.point(0, at, up * edge(at, hollow))
-        for side, at in (("anterior", front), ("posterior", back))
-        for end, up, hollow in (("superior", 1, body.hollow_top), ("inferior", -1, body.hollow_bottom))
+        f"{side}_{end}": turn @ body.point(0, walls[row][column], ends[row][column])
+        for row, end in enumerate(("superior", "inferior"))
+        for column, side in enumerate(("anterior", "posterior"))
     }
-    normals = [np.array([0.0, sign * slope, 1.0]) @ body.axes / np.hypot(slope, 1) for sign in (1, -1)]
-    return BodyTruth(
-        body.name, body.label, turn @ body.centre, heights, corners, turn @ normals[0], turn @ normals[1], body.fracture
-    )
+    anterior, posterior = (upper - lower for upper, lower in zip(*ends, strict=True))
+    heights = (float(anterior), float(middles[0] - middles[1]), float(posterior))
+    normals = [np.array([-to_left, -to_back, 1.0]) for _, to_back, to_left in planes]
+    normals = [turn @ (normal / np.linalg.norm(normal) @ body.axes) for normal in normals]
+    return BodyTruth(body.name, body.label, turn @ body.centre, heights, corners, *normals, body.fracture)
 
 
-def _bowl_of_rim(body: PhantomBody) -> float:
-    """How deep the hollow of an endplate is at its rim in the mean, as a fraction of its depth in the middle."""
-    step = 0.25
-    left, back = np.meshgrid(np.arange(-body.width, body.width, step), np.arange(-body.depth, body.depth, step))
-    waist = 1 - 0.9 * body.waist  # the mean of the middle half of the height
-    inside = ndimage.distance_transform_edt(outline(left, back, body.width * waist, body.depth * waist) < 1) * step
-    within = np.abs(left) <= INNER_WIDTH * body.width * waist / 2
-    rim = (inside >= RIM[0] * body.depth) & (inside <= RIM[1] * body.depth) & within
-    return float(np.clip(1 - outline(left[rim], back[rim], body.width, body.depth) ** 2, 0, 1).mean())
+def _rim(body: PhantomBody, side: int) -> np.ndarray:
+    """The plane of the rim of an endplate (`side` 1 superior, -1 inferior): up = a + b back + c left."""
+    step = body.depth / _COLUMNS
+    left, back = np.meshgrid(*(np.arange(-0.6 * size, 0.6 * size, step) for size in (body.width, body.depth)))
+    heights = np.linspace(-0.25, 0.25, 5) * body.height
+    section = np.mean([body_distance(body, left, back, np.full_like(left, up)) < 0 for up in heights], axis=0) >= 0.5
+    depth, width = (np.ptp(across[section]) + step for across in (back, left))
+    inside = (ndimage.distance_transform_edt(section) - 0.5) * step / depth
+    rim = (inside >= RIM[0]) & (inside <= RIM[1]) & (np.abs(left) <= INNER_WIDTH * width / 2)
+    terms = np.column_stack([np.ones(np.count_nonzero(rim)), back[rim], left[rim]])
+    return np.linalg.lstsq(terms, _end(body, left[rim], back[rim], side), rcond=None)[0]
+
+
+def _end(body: PhantomBody, left: np.ndarray | float, back: np.ndarray | float, side: int) -> np.ndarray:
+    """Where the body ends above or below places in its own coordinates."""
+    left, back = np.broadcast_arrays(left, back)
+    furthest = np.full(left.shape, side * (body.height / 2 + _BEYOND_MM))
+    return _surface(lambda up: body_distance(body, left, back, up), furthest)
+
+
+def _walls(body: PhantomBody, plane: np.ndarray, side: int) -> list[float]:
+    """How far behind the middle the front and the back wall are, near the endplate whose rim has this `plane`."""
+    left = np.linspace(-0.5, 0.5, 5)[:, None] * _SLAB * body.width
+    below = side * np.linspace(*_BELOW_ENDPLATE, 7) * body.height
+    left, below = (each.ravel() for each in np.broadcast_arrays(left, below))
+
+    def distance(back: np.ndarray) -> np.ndarray:
+        return body_distance(body, left, back, plane[0] + plane[1] * back - below)
+
+    return [float(_surface(distance, np.full(len(left), way * body.depth)).mean()) for way in (-1, 1)]
+
+
+def _surface(distance: Callable[[np.ndarray], np.ndarray], outside: np.ndarray) -> np.ndarray:
+    """Where a signed `distance` changes its sign between 0, which is inside, and `outside`: by bisection."""
+    inside = np.zeros_like(outside)
+    for _ in range(16):
+        between = (inside + outside) / 2
+        is_filled = distance(between) < 0
+        inside, outside = np.where(is_filled, between, inside), np.where(is_filled, outside, between)
+    return (inside + outside) / 2

@@ -21,6 +21,7 @@ from SpineInference.measuring.morphometry.measure import CUT_OFF, DEFINITIONS, D
 from SpineInference.measuring.morphometry.spine_measures import spine_measures
 
 THICK = (0.8, 0.8, 4.0)
+HEIGHTS = "anterior_height", "middle_height", "posterior_height"
 
 
 @cache
@@ -45,7 +46,7 @@ def errors(found, truth, *names):
 def test_heights_angles_and_slips(region, worse, spacing, most_mm, most_deg):
     found, truth = measures(region, spacing), spine(region, spacing)[1]
     for names, most in (
-        (("anterior_height", "middle_height", "posterior_height"), most_mm),
+        (HEIGHTS, most_mm),
         (("slip",), most_mm),
         (("disc_angle", "segmental_angle"), most_deg),
     ):
@@ -61,7 +62,7 @@ def test_the_table_has_the_same_heights(region):
     found = measures(region)
     assert any(row.anterior_height_mm for row in rows)
     for row in rows:
-        for name in ("anterior_height", "middle_height", "posterior_height"):
+        for name in HEIGHTS:
             own = found.get((row.level, name))
             assert getattr(row, f"{name}_mm") == (own and own.value)
 
@@ -186,18 +187,23 @@ def test_a_single_sagittal_slice():
     assert not [each for each in found.values() if each.name.startswith("coronal")]
 
 
-def test_a_node_does_not_tilt_an_endplate():
-    """A Schmorl node in the front half of an endplate of L3, as one sees it in every tenth spine."""
-    labels = spine("lumbar")[0]
+def dented(labels, backwards_mm):
+    """With a Schmorl node in the upper endplate of L3, so far behind the middle."""
     array = sitk.GetArrayFromImage(labels)
     body = np.argwhere(array == LEVELS["L3"].label)
     middle, top = body.mean(axis=0), body[:, 1].min()
     grid = np.stack(np.indices(array.shape), axis=-1)
-    node = np.linalg.norm(grid - [middle[0], top, middle[2] - 9], axis=-1) < 7
+    node = np.linalg.norm(grid - [middle[0], top, middle[2] + backwards_mm], axis=-1) < 7
     array[node & (array == LEVELS["L3"].label)] = 0
-    dented = sitk.GetImageFromArray(array)
-    dented.CopyInformation(labels)
-    off = measured(dented)["L2-L3", "disc_angle"].value - measures("lumbar")["L2-L3", "disc_angle"].value
+    image = sitk.GetImageFromArray(array)
+    image.CopyInformation(labels)
+    return image
+
+
+def test_a_node_does_not_tilt_an_endplate():
+    """A Schmorl node in the front half, as one sees it in every tenth spine."""
+    found = measured(dented(spine("lumbar")[0], -9))
+    off = found["L2-L3", "disc_angle"].value - measures("lumbar")["L2-L3", "disc_angle"].value
     assert abs(off) < 1
 
 
@@ -217,6 +223,19 @@ def test_an_endplate_reaches_from_lip_to_lip():
     hollowed.CopyInformation(labels)
     off = measured(hollowed)["L4-L5", "disc_angle"].value - measures("lumbar")["L4-L5", "disc_angle"].value
     assert abs(off) < 3
+
+
+def test_a_node_in_the_middle_does_not_lower_a_body():
+    at = "L3", "middle_height"
+    assert measured(dented(spine("lumbar")[0], 0))[at].value == pytest.approx(measures("lumbar")[at].value, abs=0.5)
+
+
+def test_truth_is_that_of_very_fine_voxels():
+    labels, truth = generated_bodies(5, (0.4, 0.4, 0.4), (60.0, 110.0, 72.0), disease=0.3)
+    found, known = measured(labels), true_measures(truth)
+    assert [found["L3", name].value for name in HEIGHTS] == pytest.approx(
+        [known["L3", name] for name in HEIGHTS], abs=0.15
+    )
 
 
 HEALTHY = [(22.0, 21.0, 22.0), (23.0, 22.0, 23.0), (24.0, 23.0, 24.0), (25.0, 24.0, 25.0), (26.0, 25.0, 26.0)]

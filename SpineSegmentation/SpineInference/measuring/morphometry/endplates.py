@@ -1,12 +1,14 @@
 """Endplates by a robust fit that says how sure it is.
 
-A body is cut into columns along its axis; their ends are the points of an endplate. Endplates are hollow, some deeply
-and not in the middle, but their rim lies in a plane: that through the columns a little inside the outline of the body,
-in front and behind, as one draws it from corner to corner. What is no rim, such as a Schmorl node, is left out by a fit
-that begins with what most columns agree on (RANSAC, Fischler & Bolles 1981) and goes on with Tukey's biweight (Beaton &
-Tukey 1974). The columns that are left are unequal witnesses: bone and masks are uneven in lumps, which raise
-neighbouring columns together. Generalised least squares (Aitken 1935) count a lump once, whatever its columns, and say
-how sure the plane is.
+A body is cut into columns along its axis; their ends are the points of an endplate. An endplate is hollow, more or less
+deeply and not always in the middle: it is taken for a plane with a bowl in it that may be deeper in front or behind.
+What belongs to neither, such as a Schmorl node, is left out by a fit that begins with what most columns agree on
+(RANSAC, Fischler & Bolles 1981) and goes on with Tukey's biweight (Beaton & Tukey 1974). The columns that are left are
+unequal witnesses: bone and masks are uneven in lumps, which raise neighbouring columns together. Generalised least
+squares (Aitken 1935) count a lump once, whatever its columns, and say how sure the surface is.
+
+How an endplate leans is told by the plane of its rim: that through the surface a little inside the outline of the body,
+in front and behind, as one draws it from corner to corner.
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from ..body_shape import SampledBody
 from .frames import Scan
 
 RIM = 0.06, 0.22
-"""The rim: columns that stand so many depths inside the outline. Nearer to it edges are round."""
+"""The rim: columns that stand so many depths inside the outline. Nearer to it edges are round, and none counts."""
 INNER_WIDTH = 0.7
 """The middle part of the width in which columns are taken; uncinate processes lie outside."""
 _SECTION = 0.5
@@ -30,7 +32,7 @@ smoothing may have moved the end."""
 _LEAST_SEEN = 0.6
 """An endplate is cut off by the scan when fewer of its columns end inside."""
 _TRIALS, _TOLERANCE_MM = 200, 0.5
-"""The fit starts from the one of so many random planes through three columns that most follow to half a mm."""
+"""The fit starts from the one of so many random surfaces through a few columns that most follow to half a mm."""
 _ROUNDS = 7
 _TUKEY, _TO_SIGMA = 4.685, 1.4826
 _LEAST_SIGMA_MM = 0.2
@@ -40,7 +42,7 @@ _LUMP_MM, _LUMP_SIZE_MM = 0.35, 4.0
 _STAIR_MM = 0.3
 """What voxels add to each column: the standard deviation of a step of 1 mm."""
 _LEAST_WEIGHT = 0.02
-_MOST_COLUMNS = 150
+_MOST_COLUMNS = 250
 """More do not tell more: they stand closer than the lumps."""
 _LEAST_ERROR_MM = 0.15
 """How exactly voxels of 1 mm tell where a plane is at best; over half a depth also how it leans."""
@@ -48,46 +50,53 @@ _LEAST_ERROR_MM = 0.15
 
 @dataclass(frozen=True, eq=False)
 class Endplate:
-    """The plane of its rim along the body's axis, w = a + b u + c v in mm, u posterior and v left of its `centre`.
+    """A hollow surface, and the plane of its rim, along the body's axis (w in mm), at places u posterior and v left.
 
-    `coefficients` are a to c, and `covariance` [3, 3] is that of their errors. `fitted` is the share of the rim's
-    columns that follow. `places` [n, 2] and `ends` [n] are all columns inside the outline.
+    `centre` and `half` are the middle, half the depth and half the width of the body's outline (mm). `surface` [5] are
+    the coefficients of `_terms`, `covariance` [5, 5] is that of their errors. `to_plane` [3, 5] makes of them those of
+    the plane of the rim, w = a + b u + c v around the centre. `fitted` is the share of the rim's columns that follow.
     """
 
     centre: tuple[float, float]
-    coefficients: np.ndarray
+    half: tuple[float, float]
+    surface: np.ndarray
     covariance: np.ndarray
+    to_plane: np.ndarray
     fitted: float
-    places: np.ndarray
-    ends: np.ndarray
 
     @property
     def slopes(self) -> np.ndarray:
         """Rise of the rim towards posterior and left."""
-        return self.coefficients[1:]
+        return (self.to_plane @ self.surface)[1:]
 
     @property
     def slope_errors(self) -> np.ndarray:
         """Standard errors of the slopes."""
-        half = max(np.ptp(self.places[:, 0]) / 2, 1.0)
-        return np.hypot(np.sqrt(np.diag(self.covariance)[1:].clip(min=0)), _LEAST_ERROR_MM / half)
+        variances = np.diag(self.to_plane @ self.covariance @ self.to_plane.T)[1:].clip(min=0)
+        return np.hypot(np.sqrt(variances), _LEAST_ERROR_MM / max(self.half[0], 1.0))
 
     def rim(self, back: float | np.ndarray, left: float) -> float | np.ndarray:
         """w of the plane of the rim at a place (mm)."""
-        a, b, c = self.coefficients
+        a, b, c = self.to_plane @ self.surface
         return a + b * (back - self.centre[0]) + c * (left - self.centre[1])
 
     def rim_error(self, back: float, left: float) -> float:
         """The standard error of `rim` at a place (mm)."""
-        place = np.array([1.0, back - self.centre[0], left - self.centre[1]])
-        return float(np.hypot(np.sqrt(place @ self.covariance @ place), _LEAST_ERROR_MM))
+        return self._error(np.array([1.0, back - self.centre[0], left - self.centre[1]]) @ self.to_plane)
 
-    def level(self, back: float, left: float, radius: float) -> float:
-        """w of the bone itself around a place (mm): the mean of the middle half of the columns there, by their ends."""
-        away = np.hypot(*(self.places - [back, left]).T)
-        ends = np.sort(self.ends[away <= max(radius, away.min())])
-        outer = len(ends) // 4
-        return float(ends[outer : len(ends) - outer].mean())
+    def level(self, back: float, left: float) -> float:
+        """w of the hollow surface at a place (mm)."""
+        return float(self._terms_at(back, left) @ self.surface)
+
+    def level_error(self, back: float, left: float) -> float:
+        """The standard error of `level` at a place (mm)."""
+        return self._error(self._terms_at(back, left))
+
+    def _terms_at(self, back: float, left: float) -> np.ndarray:
+        return _terms(np.array([[back, left]]) - self.centre, self.half)[0]
+
+    def _error(self, terms: np.ndarray) -> float:
+        return float(np.hypot(np.sqrt(max(terms @ self.covariance @ terms, 0.0)), _LEAST_ERROR_MM))
 
 
 def fit_endplates(
@@ -110,8 +119,9 @@ def fit_endplates(
     # From centre to centre of voxels, of which the outline runs in between.
     inside = (np.broadcast_to(inside, section.shape)[chosen] - body.step_mm / 2) / depth
     places = np.stack([x[chosen] for x in np.meshgrid(*body.grid[:2], indexing="ij")], axis=1)
-    columns = body.density[chosen]
-    rim = (inside >= RIM[0]) & (inside <= RIM[1])
+    counts = inside >= RIM[0]
+    inside, places, columns = inside[counts], places[counts], body.density[chosen][counts]
+    rim = inside <= RIM[1]
     # An end is seen where the scan goes on beyond it.
     beyond = max(_BEYOND_MM, 0.75 * np.abs(axes[2] @ scan.directions.T) @ scan.spacing)
     endplates = []
@@ -120,7 +130,8 @@ def fit_endplates(
         seen = scan.holds(centroid + np.column_stack([places, ends + outwards * beyond]) @ axes)
         good = rim & seen
         cut = np.count_nonzero(good) < max(_FEWEST_COLUMNS, _LEAST_SEEN * np.count_nonzero(rim))
-        endplates.append(None if cut else _fit(places, ends, good, seen, centre))
+        half = depth / 2, width / 2
+        endplates.append(None if cut else _fit(places[seen], ends[seen], rim[seen], centre, half))
     return endplates[0], endplates[1]
 
 
@@ -133,30 +144,34 @@ def _crossings(density: np.ndarray, heights: np.ndarray) -> np.ndarray:
     return heights[before] + np.clip(part, 0, 1) * (heights[first] - heights[before])
 
 
+def _terms(places: np.ndarray, half: tuple[float, float]) -> np.ndarray:
+    """What a surface is made of at `places` [n, 2] from its centre: a plane, a bowl and the bowl's lean to the back."""
+    back, left = places.T
+    bowl = 1 - np.square(back / half[0]) - np.square(left / half[1])
+    return np.column_stack([np.ones(len(places)), back, left, bowl, bowl * back / half[0]])
+
+
 def _fit(
-    places: np.ndarray, ends: np.ndarray, rim: np.ndarray, seen: np.ndarray, centre: tuple[float, float]
+    places: np.ndarray, ends: np.ndarray, rim: np.ndarray, centre: tuple[float, float], half: tuple[float, float]
 ) -> Endplate:
-    terms = np.column_stack([np.ones(np.count_nonzero(rim)), places[rim] - centre])
-    heights = ends[rim]
-    coefficients = _consensus(terms, heights)
+    terms = _terms(places - centre, half)
+    surface = _consensus(terms, ends)
     for _ in range(_ROUNDS):
-        residuals = np.abs(heights - terms @ coefficients)
+        residuals = np.abs(ends - terms @ surface)
         near = residuals[residuals <= 3 * _TOLERANCE_MM]
         sigma = max(_LEAST_SIGMA_MM, _TO_SIGMA * float(np.median(near)) if len(near) else 0.0)
         weights = np.square(np.clip(1 - np.square(residuals / (_TUKEY * sigma)), 0, None))
-        coefficients = _solved(terms, heights, weights)
-    fitted = float((weights > 0).mean())
+        surface = _solved(terms, ends, weights)
     kept = np.flatnonzero(weights > _LEAST_WEIGHT)
     kept = kept[:: -(-len(kept) // _MOST_COLUMNS)]
-    coefficients, covariance = _generalised(terms[kept], heights[kept], weights[kept])
-    # How it leans is told by the lumps; how high it is by the mean of the whole rim, however hollow.
-    coefficients[0] = np.average(heights - terms[:, 1:] @ coefficients[1:], weights=weights)
-    return Endplate(centre, coefficients, covariance, fitted, places[seen], ends[seen])
+    surface, covariance = _generalised(terms[kept], ends[kept], weights[kept])
+    to_plane = np.linalg.pinv(terms[rim, :3], rcond=1e-10) @ terms[rim]
+    return Endplate(centre, half, surface, covariance, to_plane, float((weights[rim] > 0).mean()))
 
 
 def _generalised(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Generalised least squares of columns at `terms`[:, 1:]: the coefficients, and the covariance of their errors."""
-    places = terms[:, 1:]
+    """Generalised least squares of columns at `terms`[:, 1:3]: the coefficients, and the covariance of their errors."""
+    places = terms[:, 1:3]
     away = np.sqrt(3) * np.sqrt(np.square(places[:, None] - places).sum(axis=2)) / _LUMP_SIZE_MM
     noise = _LUMP_MM**2 * (1 + away) * np.exp(-away) + np.diag(_STAIR_MM**2 / weights)  # lumps: Matern 3/2
     told = np.linalg.solve(noise, terms)
@@ -171,11 +186,11 @@ def _generalised(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> tu
 def _consensus(terms: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """RANSAC: no group of columns that lie elsewhere, such as those in a node, counts.
 
-    The plane must be that of the rim in front as well as behind, so that no lip is left out because the hollow in front
-    of it slopes evenly.
+    The surface must be that of the bone in front as well as behind, so that no lip is left out because the hollow in
+    front of it slopes evenly.
     """
     drawn = np.random.default_rng(0).integers(len(ends), size=(_TRIALS, terms.shape[1]))
-    # Least squares with a trace of damping: three columns may stand in a row, which say little together.
+    # Least squares with a trace of damping: columns that stand in a row say little together.
     normal = np.einsum("kni,knj->kij", terms[drawn], terms[drawn]) + 1e-6 * np.eye(terms.shape[1])
     trials = np.linalg.solve(normal, np.einsum("kni,kn->ki", terms[drawn], ends[drawn])[..., None])[..., 0]
     follows = np.abs(ends - np.einsum("ki,ni->kn", trials, terms)) <= _TOLERANCE_MM

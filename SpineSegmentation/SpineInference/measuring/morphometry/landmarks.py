@@ -3,7 +3,7 @@
 The six points of vertebral morphometry (anterior, middle and posterior of both endplates; Hurxthal 1968, Genant et al.
 1993) in three dimensions: the corners are where the plane of an endplate's rim meets the anterior and posterior wall,
 taken in a slab around the middle of the width, a tenth to a quarter of the height away from the endplate. There
-osteophytes and rounded edges stay outside. The middle points lie on the endplates themselves.
+osteophytes and rounded edges stay outside. The middle points lie on the hollow surfaces of the endplates.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,8 +30,6 @@ _HEIGHT_OF_DEPTH = 0.7
 _REFINEMENTS = 2
 _MOST_ERROR_DEG = 4.0
 _LEAST_FITTED = 0.6
-_MIDDLE = 0.15
-"""The middle height is that around the centre of the endplates, as far as this fraction of the depth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,16 +201,14 @@ def _heights(
     axes: np.ndarray,
     centroid: np.ndarray,
 ) -> Heights:
-    upper, lower = endplates
-    radius = _MIDDLE * (ends[0][1] - ends[0][0])
     values, errors, lines = [], [], []
     for share in (0.0, 0.5, 1.0):
         backs = [front + share * (back - front) for front, back in ends]
-        heights = [endplate.rim(back, middle) for endplate, back in zip(endplates, backs, strict=True)]
-        if share == 0.5:
-            heights = [e.level(back, middle, radius) for e, back in zip(endplates, backs, strict=True)]
+        pairs = list(zip(endplates, backs, strict=True))
+        in_the_middle = share == 0.5
+        heights = [e.level(back, middle) if in_the_middle else e.rim(back, middle) for e, back in pairs]
+        unsure = [e.level_error(back, middle) if in_the_middle else e.rim_error(back, middle) for e, back in pairs]
         values.append(heights[0] - heights[1])
-        squares = upper.rim_error(backs[0], middle) ** 2 + lower.rim_error(backs[1], middle) ** 2
-        errors.append(float(np.sqrt(squares)))
+        errors.append(float(np.hypot(*unsure)))
         lines.append(tuple(centroid + np.array([b, middle, h]) @ axes for b, h in zip(backs, heights, strict=True)))
     return Heights(tuple(values), tuple(errors), tuple(lines))
