@@ -11,7 +11,7 @@ from SpineInference.anatomy import LEVELS, Naming, Segment
 from SpineInference.engines.devices import Device
 from SpineInference.measuring.measurements import measure
 from SpineInference.measuring.morphometry.spine_measures import spine_measures
-from SpineInference.pipeline import Result
+from SpineInference.result import Result
 
 
 @cache

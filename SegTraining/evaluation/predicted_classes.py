@@ -15,7 +15,8 @@ from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.errors import Implausible, SpineError
 from SpineInference.models.catalog import ModelSet
 from SpineInference.options import SegmentationOptions
-from SpineInference.pipeline import Result, segment
+from SpineInference.pipeline import segment
+from SpineInference.result import Result
 from SpineInference.volume.geometry import canonical
 
 _log = logging.getLogger(__name__)

@@ -18,27 +18,22 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
 
-from .anatomy import DISC_OFFSET, Segment
-from .engines.devices import Device, choose_device
+from .anatomy import DISC_OFFSET
+from .engines.devices import choose_device
 from .engines.engine import Engine
 from .engines.engine_cache import EngineCache
-from .measuring.measurements import Measurements, measure
-from .measuring.morphometry.measure import THICK_SLICES, Measure
-from .measuring.morphometry.spine_measures import on_scan, spine_measures
+from .measuring.measured_segments import MeasuredSegments, measure_segments, note_thick_slices
 from .measuring.reference import check_reference, check_values, strange_bodies
-from .measuring.single_slice import told_of_slice
-from .measuring.slice_agreement import SliceAgreement, dice_per_slice
 from .models.catalog import ModelSet, recipe_of
 from .models.manifest import Manifest
 from .models.model_package import ONNX, ModelPackage
 from .monitor import Monitor
 from .options import SegmentationOptions
-from .placement import SlicePlacement
 from .prediction.fusion import Fusion, shares_of
 from .prediction.lighting import even_where_it_helps, expects_shading, note_shading
 from .prediction.magnification import MOST, Look, look_closely, magnified
@@ -47,6 +42,7 @@ from .prediction.region import Region, clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.whole_plane import add_prediction
 from .processors import use_processors
+from .result import Result
 from .spine.column import find_column
 from .spine.level_recognition import Proposal, propose_levels
 from .spine.quality import needs_review
@@ -69,37 +65,6 @@ LOOKED_AT_AGAIN = 32_000_000
 cannot be seen as they are lie in small children, whose scans are small."""
 COLUMN_ENDS_MM = 4.0
 """Beyond slices of so much that show nothing of the column there is none of it."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came out. `labels` is uint8 on exactly the scan's grid; `segments` are what was found: vertebrae from the
-    top to the bottom, then discs likewise, then other structures in the order of the model.
-
-    `partial` holds the label values of bodies cut off by the border of the scan; `timings` are seconds per stage;
-    `notes` are sentences for the user; `dice_per_slice` is there where there was a reference, and `placement` where not
-    the header of a single slice but the user or the scan itself told its size or position. `shading_removed`: how
-    many times brighter the brightest part was than the darkest, where that was evened out without being asked for.
-    `model_checksums` are the SHA-256 of the networks by the names in `models`.
-    `morphometry`: what is measured of the spine beyond its single segments.
-    `engine`: what computed the networks, with what precision; several where they differ.
-    """
-
-    labels: sitk.Image
-    segments: list[Segment]
-    partial: set[int]
-    measurements: Measurements
-    models: list[str]
-    planes: list[str]
-    device: Device
-    timings: dict[str, float]
-    notes: list[str]
-    dice_per_slice: SliceAgreement | None = None
-    placement: SlicePlacement | None = None
-    shading_removed: float | None = None
-    model_checksums: dict[str, str] = field(default_factory=dict)
-    morphometry: list[Measure] = field(default_factory=list)
-    engine: str = ""
 
 
 def segment(
@@ -133,7 +98,7 @@ def segment(
     grid = scan
     with seconds("placing"):
         if placement := place_slice(scan, models.packages, options, engine_for, monitor):
-            scan, reference = placed(scan, placement), None if reference is None else placed(reference, placement)
+            scan = placed(scan, placement)
             options = replace(options, planes=(placement.plane,))
     packages = packages_to_run(models, options, scan, monitor)
     levels = [models.levels] if models.levels else []
@@ -222,46 +187,43 @@ def segment(
     with seconds("back to the scan"):
         labels = dilated(to_scan_grid(labels, classes, fusion, region, scan), spec.dilate_mm)
 
+    labels.CopyInformation(grid)
+
     with seconds("measuring"):
         monitor.progress("measuring", 0, 1)
         bodies, discs, partial = (column.bodies, column.discs, column.partial) if column else (None, [], set())
+        naming, qualities = (column.naming, column.qualities) if column else (None, None)
         structures = [*discs, *recipe.structures.values()]
-        found = bodies, partial, reference, structures, column and column.qualities
-        measurements = measure(labels, *found, threads, picture=scan)
-        partial = {body.label for body in measurements.vertebrae if body.partial}
-        slices = None if reference is None else dice_per_slice(labels, reference)
-        has_scale = placement is None or placement.has_scale
-        morphometry = spine_measures(labels, measurements.vertebrae, has_scale, scan)
-
-    measurements = replace(measurements, naming=column and column.naming)
+        found = labels, bodies, structures, partial, reference
+        measured = measure_segments(*found, grid, placement, naming, qualities, threads)
 
     if unknown := [label for label in recipe_of(models.packages).labels if label not in recipe.labels]:
         known = next(each.manifest.plane for each in models.packages if unknown[0] in each.manifest.labels)
         names = ", ".join(label.name for label in unknown)
         monitor.note(f"Not looked for: {names}, which only the network of the {known} plane knows.")
-    _explain(measurements, recipe, monitor)
-    if any(THICK_SLICES in each.marks for each in morphometry):
-        monitor.note(
-            "The slices across the spine are too thick for heights and angles of vertebrae and heights of discs."
-        )
+    _explain(measured, recipe, monitor)
     if reference is not None and recipe.vertebra_class:
         _explain_reference(strange_bodies(labels, reference, [each.label for each in structures]), recipe, monitor)
-    absent = {measured.label for measured in measurements.structures if measured.centroid_lps_mm is None}
-    segments = [segment for segment in (*(bodies or ()), *structures) if segment.label not in absent]
     checksums = {package.manifest.name: package.manifest.files[ONNX] for package in packages}
-    planes = sorted({package.manifest.plane for package in packages}, key=PLANES.index)
-    if placement:
-        measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
-        morphometry = on_scan(morphometry, labels, grid)
-        labels.CopyInformation(grid)
-    made_with = list(checksums), planes, device, seconds.spent, notes
-    told = slices, placement, look.shading_removed, checksums, morphometry, "; ".join(used)
-    return Result(labels, segments, partial, measurements, *made_with, *told)
+    return Result(
+        labels=labels,
+        **vars(measured),
+        models=list(checksums),
+        planes=sorted({package.manifest.plane for package in packages}, key=PLANES.index),
+        device=device,
+        timings=seconds.spent,
+        notes=notes,
+        placement=placement,
+        shading_removed=look.shading_removed,
+        model_checksums=checksums,
+        engine="; ".join(used),
+    )
 
 
-def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> None:
-    """Notes about what is not in the table."""
-    absent = [measured.level for measured in measurements.structures if measured.centroid_lps_mm is None]
+def _explain(measured: MeasuredSegments, recipe: Manifest, monitor: Monitor) -> None:
+    """Notes about what is not in the table, what is doubtful in it, and what cannot be told."""
+    measurements, present = measured.measurements, {segment.label for segment in measured.segments}
+    absent = [row.level for row in measurements.structures if row.label not in present]
     missing = [f"Not found in this scan: {', '.join(absent)}"] if absent else []
     if recipe.vertebra_class and not measurements.vertebrae:
         missing = ["No vertebral body was found in this scan"]
@@ -275,6 +237,7 @@ def _explain(measurements: Measurements, recipe: Manifest, monitor: Monitor) -> 
     doubtful = [body.level for body in measurements.vertebrae if needs_review(body.quality)]
     if doubtful:
         monitor.note(f"Look first at {', '.join(doubtful)}: there the planes disagree or the network is not sure.")
+    note_thick_slices(measured.morphometry, monitor)
 
 
 def _explain_reference(strange: list[int], recipe: Manifest, monitor: Monitor) -> None:

@@ -261,6 +261,7 @@ LAYERS = {
         ["prediction"],
         ["spine"],
         ["measuring"],
+        ["result"],
         ["pipeline"],
         ["picture"],
         ["reports"],

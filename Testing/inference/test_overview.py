@@ -17,7 +17,7 @@ from SpineInference.measuring.measurements import measure
 from SpineInference.picture.canvas import WARNING
 from SpineInference.picture.overview import draw_overview, write_overview
 from SpineInference.picture.views import make_views
-from SpineInference.pipeline import Result
+from SpineInference.result import Result
 
 
 def as_scan(array: np.ndarray, spacing=(1.0, 1.0, 1.0)) -> sitk.Image:

@@ -20,7 +20,7 @@ from ..measuring.morphometry import tables
 from ..measuring.morphometry.canal import canal_centreline
 from ..measuring.morphometry.disc_points import disc_points, level_image
 from ..monitor import Monitor
-from ..pipeline import Result
+from ..result import Result
 from .record import Record, UsedDevice
 from .requests import Request
 

@@ -1,23 +1,53 @@
-"""Measures segments that a person has drawn or corrected: the table of a run, without a run."""
+"""Measures segments that a person has drawn or corrected, or that another program found: as a run does, without one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..anatomy import Segment
+from ..anatomy import Naming, Segment
 from ..errors import SpineError
 from ..placement import SlicePlacement
 from ..volume.boxes import is_at_border
 from ..volume.slice_placement import placed
 from .matching import Places, find_labels, layers_of
-from .measurements import as_json, measure
-from .morphometry.spine_measures import on_scan, spine_measures
+from .measured_segments import MeasuredSegments, measure_segments
+from .measurements import as_json
 from .morphometry.tables import as_json as morphometry_as_json
 from .reference import are_on_same_grid
-from .single_slice import told_of_slice
-from .slice_agreement import dice_per_slice
+
+
+def measure_drawn(
+    labels: sitk.Image,
+    bodies: Sequence[Segment] | None,
+    structures: Sequence[Segment],
+    reference: sitk.Image | None = None,
+    placement: SlicePlacement | None = None,
+    scan: sitk.Image | None = None,
+    naming: Naming | None = None,
+    threads: int = 1,
+) -> MeasuredSegments:
+    """What is measured of `bodies`, in any order, and `structures`, as far as these are in `labels`: unsigned integers
+    in any orientation, in several components where segments overlap.
+
+    `bodies` is None where there are none to be compared with a reference. For the other arguments see
+    `measure_segments`. Raises SpineError where nothing is left, or for a reference or a scan that does not fit.
+    """
+    places = find_labels(layers_of(labels))
+    vertebrae, others = ([each for each in some if each.label in places] for some in (bodies or (), structures))
+    if not vertebrae and not others:
+        raise SpineError("nothing is left to be measured: draw something, or bring the segments back.")
+    if scan is not None and not are_on_same_grid(scan, labels):
+        raise SpineError("the scan lies on another grid than the segments: give the one that they were drawn on.")
+    in_body = placed(labels, placement) if placement else labels
+    spacing = in_body.GetSpacing()[::-1]
+    at_border = {label: is_at_border(box, layer.shape, spacing) for label, (layer, box) in places.items()}
+    partial = {body.label for body in vertebrae if at_border[body.label]}
+    vertebrae = None if bodies is None else _from_the_top(vertebrae, places, in_body)
+    return measure_segments(
+        labels, vertebrae, others, partial, reference, scan, placement, naming=naming, threads=threads
+    )
 
 
 def remeasure(
@@ -34,34 +64,15 @@ def remeasure(
 
     `bodies` are the names of vertebrae by label value, in any order, and `structures` those of everything else. What
     was erased altogether is left out. `placement` is that in the record of a single slice. `scan` tells the signal of
-    discs, and which bodies end where it shows nothing any more. Raises SpineError where nothing is left, or for a
-    reference or a scan that does not fit.
+    discs, and which bodies end where it shows nothing any more. Raises SpineError as `measure_drawn` does.
     """
-    places = find_labels(layers_of(labels))
-    vertebrae = [_segment(label, name, True) for label, name in bodies.items() if label in places]
-    others = [_segment(label, name, False) for label, name in structures.items() if label in places]
-    if not vertebrae and not others:
-        raise SpineError("nothing is left to be measured: draw something, or bring the segments back.")
-    if scan is not None and not are_on_same_grid(scan, labels):
-        raise SpineError("the scan lies on another grid than the segments: give the one that they were drawn on.")
-    grid = labels
-    if placement:
-        images = (labels, reference, scan)
-        labels, reference, scan = (None if image is None else placed(image, placement) for image in images)
-    vertebrae = _from_the_top(vertebrae, places, labels)
-    spacing = labels.GetSpacing()[::-1]
-    at_border = {label: is_at_border(box, layer.shape, spacing) for label, (layer, box) in places.items()}
-    partial = {body.label for body in vertebrae if at_border[body.label]}
-    measurements = measure(labels, vertebrae if bodies else None, partial, reference, others, picture=scan)
-    morphometry = spine_measures(labels, measurements.vertebrae, placement is None or placement.has_scale, scan)
-    if placement:
-        measurements = told_of_slice(measurements, labels, grid, placement.has_scale)
-        morphometry = on_scan(morphometry, labels, grid)
-    slices = None if reference is None else dice_per_slice(labels, reference)
+    vertebrae = [_segment(label, name, True) for label, name in bodies.items()]
+    others = [_segment(label, name, False) for label, name in structures.items()]
+    measured = measure_drawn(labels, vertebrae or None, others, reference, placement, scan)
     return {
-        "measurements": as_json(measurements),
-        "morphometry": morphometry_as_json(morphometry),
-        "dice_per_slice": slices,
+        "measurements": as_json(measured.measurements),
+        "morphometry": morphometry_as_json(measured.morphometry),
+        "dice_per_slice": measured.dice_per_slice,
     }
 
 

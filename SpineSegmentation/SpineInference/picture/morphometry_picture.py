@@ -17,7 +17,7 @@ from .views import View, make_views
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..pipeline import Result
+    from ..result import Result
 
 HEIGHT, MARGIN, GAP, TOP = 1080, 36, 28, 110
 VIEW_WIDTH, TABLE_WIDTH, ROW_HEIGHT = 300, 760, 26

@@ -19,7 +19,7 @@ from .canvas import MUTED, TEXT, WARNING, Canvas, Rectangle
 from .views import View, make_views
 
 if TYPE_CHECKING:
-    from ..pipeline import Result
+    from ..result import Result
 
 HEIGHT, MARGIN, GAP, HEADER, CAPTION = 1080, 36, 24, 96, 26
 SIDE_WIDTH = 680

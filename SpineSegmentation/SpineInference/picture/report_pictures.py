@@ -10,7 +10,7 @@ from .morphometry_picture import draw_lines
 from .views import View, make_views
 
 if TYPE_CHECKING:
-    from ..pipeline import Result
+    from ..result import Result
 
 _HEIGHT = 900
 _WIDTH = 260.0, 900.0

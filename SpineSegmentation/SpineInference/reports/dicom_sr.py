@@ -13,7 +13,7 @@ from .. import __version__
 from ..errors import SpineError
 from ..files.atomic import atomic
 from ..files.dicom_seg import source_images
-from ..pipeline import Result
+from ..result import Result
 from .sr_codes import PRIVATE, Coded
 from .sr_groups import Number, groups_of
 

@@ -12,7 +12,7 @@ from ..files.atomic import atomic
 from ..measuring.measurements import Measurements, StructureMeasurement, VertebraMeasurement
 from ..measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY
 from ..picture.report_pictures import draw_report_pictures
-from ..pipeline import Result
+from ..result import Result
 from ..spine.quality import needs_review
 from .page import jpeg_uri, write_page
 from .page_tables import Cell, Marks, Table, curve_table, table_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ..anatomy import CANAL_LABEL, DISC_OFFSET, Segment
 from ..measuring.measurements import StructureMeasurement, VertebraMeasurement
 from ..measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY, Measure
-from ..pipeline import Result
+from ..result import Result
 from ..spine.quality import needs_review
 from .sr_codes import (
     AREA,

@@ -14,9 +14,9 @@ from SpineInference.anatomy import LEVELS
 from SpineInference.files.dicom_seg import write_dicom_seg
 from SpineInference.files.reading import read_volume
 from SpineInference.measuring.morphometry.measure import CUT_OFF, DEFINITIONS, DOUBTFUL_BODY
-from SpineInference.pipeline import Result
 from SpineInference.reports.dicom_sr import write_dicom_sr
 from SpineInference.reports.sr_codes import PRIVATE, place_codes, unit_code
+from SpineInference.result import Result
 
 highdicom = pytest.importorskip("highdicom", reason="the extra dicom is not installed")
 pydicom = pytest.importorskip("pydicom")
