@@ -10,6 +10,7 @@ vertebrae keep theirs.
 """
 
 import colorsys
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +22,7 @@ MOST_NUMBERED = 29
 STRUCTURE_OFFSET = 61
 DISC_OFFSET = 100
 CANAL_LABEL = 61
+CORD_LABEL = 60
 VERTEBRA_CODE = ("51282000", "Vertebra")
 STRUCTURE_CODE = ("91723000", "Anatomical structure")
 """Of a structure of which nothing is known but its name."""
@@ -28,7 +30,7 @@ STRUCTURE_CODE = ("91723000", "Anatomical structure")
 DISC_CODE = ("360499006", "Intervertebral disc")
 CANAL_CODE = ("61853006", "Spinal canal")
 CORD_CODE = ("2748008", "Spinal cord")
-_OWN_LABELS = {CANAL_CODE[0]: CANAL_LABEL, CORD_CODE[0]: 60}
+_OWN_LABELS = {CANAL_CODE[0]: CANAL_LABEL, CORD_CODE[0]: CORD_LABEL}
 
 _SNOMED = [
     *("14806007", "39976000", "113205007", "5329002", "36978003", "36054005", "87391001"),  # C1-C7
@@ -73,6 +75,18 @@ def _make_levels() -> dict[str, Segment]:
 
 LEVELS: dict[str, Segment] = _make_levels()
 """Every level by its name, from C1 down to S1."""
+
+T13 = Segment(28, "T13", distinct_colour(28), *VERTEBRA_CODE)
+COCCYX = Segment(27, "Coccyx", distinct_colour(27), "64688005", "Coccyx", is_vertebra=False)
+"""What VerSe knows besides: in label maps that were given. The program itself names nothing so."""
+
+
+def label_below(label: int, present: Container[int]) -> int:
+    """The value of the vertebra below the one with the value `label`, in somebody with those that are `present`: T13
+    and L6 are only where they are seen."""
+    variants = {19: (T13.label, 20), T13.label: (20, 20), 24: (25, 26)}  # below T12, T13 and L5
+    variant, usual = variants.get(label, (label + 1, label + 1))
+    return variant if variant in present else usual
 
 
 def structure_beside_vertebrae(value: int, name: str, colour: tuple[int, int, int], code: str, meaning: str) -> Segment:

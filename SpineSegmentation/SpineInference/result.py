@@ -1,6 +1,7 @@
 """What a scan becomes: its segments, what they measure, and what that was made from."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import SimpleITK as sitk
 
@@ -9,15 +10,8 @@ from .engines.devices import Device
 from .measuring.measurements import Measurements
 from .measuring.morphometry.measure import Measure
 from .measuring.slice_agreement import SliceAgreement
+from .origin import GivenLabels
 from .placement import SlicePlacement
-
-
-@dataclass(frozen=True)
-class GivenLabels:
-    """The file of the labels that were given to be measured, in place of any that a model would find."""
-
-    file: str
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,7 @@ class Result:
     `model_checksums` are the SHA-256 of the networks by the names in `models`.
     `morphometry`: what is measured of the spine beyond its single segments.
     `engine`: what computed the networks, with what precision; several where they differ.
-    `labels_given`: where the labels come from if not from networks; then there are no models, planes and device.
+    `labels_given`: where the labels come from if no network was needed; then there are no models and planes.
     """
 
     labels: sitk.Image
@@ -41,7 +35,7 @@ class Result:
     measurements: Measurements
     models: list[str]
     planes: list[str]
-    device: Device | None
+    device: Device
     timings: dict[str, float]
     notes: list[str]
     dice_per_slice: SliceAgreement | None = None
@@ -51,3 +45,10 @@ class Result:
     morphometry: list[Measure] = field(default_factory=list)
     engine: str = ""
     labels_given: GivenLabels | None = None
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        """What the labels come from, in words, with its SHA-256, which is empty where that is not known."""
+        if self.labels_given:
+            return {f"Labels given: {Path(self.labels_given.file).name}": self.labels_given.sha256}
+        return {f"Model {name}": self.model_checksums.get(name, "") for name in self.models}

@@ -24,12 +24,12 @@ _MEMORY_GB = 4.0
 
 
 def plan(
-    scans: Sequence[str], output: str, reference: str | None, template: Request
+    scans: Sequence[str], output: str, reference: str | None, labels: str | None, template: Request
 ) -> tuple[list[Request], list[SpineError]]:
     """One request like `template` for every scan that `scans` stand for, and what is wrong with the others.
 
     `output` gets a folder for each scan, named after it; further scans of the same name get _2, _3, ... appended.
-    Raises SpineError when `reference` cannot be used for the scans.
+    Raises SpineError when `reference` or `labels` cannot be used for the scans.
     """
     found, failures = [], []
     for scan in scans:
@@ -37,13 +37,13 @@ def plan(
             found += find_scans(scan)
         except SpineError as error:
             failures.append(error)
-    masks = _masks(reference, len(found))
+    masks, label_maps = _Masks(reference, "reference mask", len(found)), _Masks(labels, "label map", len(found))
     requests, taken = [], set()
     for scan in found:
         name = _unique(scan_name(scan), taken)
         request = replace(template, input=str(scan), output=str(Path(output, name)))
         try:
-            requests.append(replace(request, reference=masks and str(_mask_of(scan, masks, reference))))
+            requests.append(replace(request, reference=masks.of(scan), labels=label_maps.of(scan)))
         except SpineError as error:
             if _is_no_scan(scan):
                 requests.append(request)  # carrying it out says so
@@ -81,6 +81,7 @@ def _anywhere(request: Request, threads: int) -> Request:
         output=os.path.abspath(request.output),
         options=replace(request.options, model=absolute(request.options.model), threads=threads),
         reference=request.reference and os.path.abspath(request.reference),
+        labels=request.labels and os.path.abspath(request.labels),
     )
 
 
@@ -94,23 +95,40 @@ def _run(request: Request, monitor: Monitor) -> WrittenResult:
     return _runner().run(request, monitor)
 
 
-def _masks(reference: str | None, scans: int) -> dict[str, Path] | Path | None:
-    """The only mask, or the masks of a folder by name."""
-    if reference is None:
-        return None
-    if Path(reference).is_dir():
-        masks: dict[str, Path] = {}
-        for path in find_scans(reference):
-            other = masks.setdefault(scan_name(path).removesuffix(".seg"), path)
-            if other != path:
-                raise SpineError(f"{other} and {path.name} are masks of one scan: remove one of them.")
-        return masks
-    if scans > 1:
+class _Masks:
+    """Masks of scans: one file for the only scan, a folder with files of the scans' names, or none.
+
+    `what` they are called in messages. Raises SpineError for one file and several `scans`, and for two files of a scan.
+    """
+
+    def __init__(self, given: str | None, what: str, scans: int):
+        self._given, self._what = given, what
+        self._by_name: dict[str, Path] | None = None
+        if given is None:
+            return
+        if Path(given).is_dir():
+            self._by_name = {}
+            for path in find_scans(given):
+                other = self._by_name.setdefault(scan_name(path).removesuffix(".seg"), path)
+                if other != path:
+                    raise SpineError(f"{other} and {path.name} are masks of one scan: remove one of them.")
+        elif scans > 1:
+            raise SpineError(
+                f"there are {scans} scans but only one {what} ({given}): give a folder that holds a {what} with the "
+                "name of each scan."
+            )
+
+    def of(self, scan: Path) -> str | None:
+        """The path of the mask of `scan`, if any were given. Raises SpineError where it is missing."""
+        if self._by_name is None:
+            return self._given
+        name = scan_name(scan)
+        for candidate in (name, name.removesuffix(_FIRST_CHANNEL)):
+            if candidate in self._by_name:
+                return str(self._by_name[candidate])
         raise SpineError(
-            f"there are {scans} scans but only one reference mask ({reference}): give a folder that holds a mask "
-            "with the name of each scan."
+            f"{scan}: the folder {self._given} holds no {self._what} named {name}, add it or leave it out."
         )
-    return Path(reference)
 
 
 def _is_no_scan(path: Path) -> bool:
@@ -121,16 +139,6 @@ def _is_no_scan(path: Path) -> bool:
     except SpineError:
         return False
     return False
-
-
-def _mask_of(scan: Path, masks: dict[str, Path] | Path, reference: str) -> Path:
-    if isinstance(masks, Path):
-        return masks
-    name = scan_name(scan)
-    for candidate in (name, name.removesuffix(_FIRST_CHANNEL)):
-        if candidate in masks:
-            return masks[candidate]
-    raise SpineError(f"{scan}: the folder {reference} holds no reference mask named {name}, add it or leave it out.")
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -15,6 +15,7 @@ from ..anatomy import DISC_CODE
 from ..errors import Cancelled, NotAScan, SpineError
 from ..processors import use_one_thread_for_algebra
 from .display import Display
+from .labels_option import add_labels, check_labels
 from .output_options import add_outputs, outputs_of
 from .postprocessing_options import add_postprocessing, postprocessing_of
 from .streams import unread_output_allowed
@@ -36,6 +37,7 @@ examples:
   spine-segment folder-of-scans -o results --planes sagittal --device cpu
   spine-segment scan.nii.gz -o results --reference drawn.nii.gz --smooth 2 --remove-below 500
   spine-segment dicom-folder -o results --sr --points
+  spine-segment scan.nii.gz -o results --labels corrected.seg.nrrd --report
   spine-segment archive -o results --report
   spine-segment archive -o shared/results --cluster head-node:6379 --threads 4
 
@@ -87,12 +89,14 @@ def _segment_all(arguments: argparse.Namespace, run: Callable | None, display: D
     from .batch_report import write_batch
     from .runner import Runner
 
+    check_labels(arguments, _parser())
     template = _request_template(arguments)
-    requests, failures = plan(arguments.scans, arguments.output, arguments.reference, template)
+    requests, failures = plan(arguments.scans, arguments.output, arguments.reference, arguments.labels, template)
     for failure in failures:
         display.error(str(failure))
     if run is None:
-        open_set(template.options.model)  # a mistake in its name is worth one sentence, not one for each scan
+        if not arguments.labels:
+            open_set(template.options.model)  # a mistake in its name is worth one sentence, not one for each scan
         run = Runner().run
     batch_page = template.report and len(requests) > 1
     if batch_page:
@@ -321,6 +325,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--reference", metavar="MASK", help="mask to compare with; for several scans a folder with masks of their names"
     )
+    add_labels(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all)")
     parser.add_argument(
         "--cluster",

@@ -10,6 +10,7 @@ from typing import Any
 from ..anatomy import Segment
 from ..errors import SpineError
 from ..files.result_folder import PROGRAM
+from ..origin import GivenLabels
 from ..placement import SlicePlacement
 from ..schema import load_json, parse
 from .requests import Request
@@ -41,7 +42,8 @@ class Record:
     those of `slice_agreement` where there was a reference. `seconds` are those of each stage, `notes` sentences for the
     user. `placement` is how a single slice was taken to lie, None where its file said all. `shading_removed`: how many
     times brighter the brightest part was than the darkest, where that was evened out without being asked for.
-    `model_checksums` are the SHA-256 of the networks by the names in `models`.
+    `model_checksums` are the SHA-256 of the networks by the names in `models`. `labels_given`: the label map that was
+    measured in place of what a model would have found; then there are no models and planes.
     """
 
     scan: str
@@ -61,6 +63,7 @@ class Record:
     placement: SlicePlacement | None = None
     shading_removed: float | None = None
     model_checksums: dict[str, str] = field(default_factory=dict)
+    labels_given: GivenLabels | None = None
     program: str = PROGRAM
     record_version: int = RECORD_VERSION
 

@@ -24,7 +24,9 @@ class Request:
     """Segment the scan `input` into the folder `output` with these `options`.
 
     `output` becomes a folder with the files of the result, which are named after it; see `result_folder` for what
-    happens to a folder that exists. `reference`: a mask of the same scan to compare with. `format`: of the label map;
+    happens to a folder that exists. `reference`: a mask of the same scan to compare with. `labels`: a label map of the
+    same scan to be measured in place of what a model would find (see `given_labels`); of the `options` those for a
+    single slice and the threads count then. `format`: of the label map;
     "dicom-seg" adds a DICOM segmentation to one in NIfTI. `structured_report`: whether the measures are written as a
     DICOM structured report, together with the DICOM segmentation that it refers to. `points`: whether the tips of the
     discs and the line of the canal are written. `overview`: whether a picture of the result is drawn. `report`: whether
@@ -37,6 +39,7 @@ class Request:
     output: str
     options: SegmentationOptions = field(default_factory=SegmentationOptions)
     reference: str | None = None
+    labels: str | None = None
     format: Literal["nii.gz", "nrrd", "dicom-seg"] = "nii.gz"
     structured_report: bool = False
     points: bool = False
@@ -64,7 +67,8 @@ def to_json(request: Request) -> str:
 
 def check_request(request: Request) -> None:
     """Raise SpineError for a request that cannot be carried out, as far as that can be told without the scan."""
-    for what, path in (("scan", request.input), ("reference mask", request.reference)):
+    files = (("scan", request.input), ("reference mask", request.reference), ("label map", request.labels))
+    for what, path in files:
         # "folder#series" names one of several DICOM series in a folder (see `dicom.split_selector`).
         if path is not None and not os.path.exists(path) and not os.path.exists(path.rpartition("#")[0]):
             raise SpineError(f"the {what} {path} does not exist: check the path.")

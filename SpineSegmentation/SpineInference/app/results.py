@@ -90,7 +90,8 @@ def _write_tables(files: _Files, result: Result, request: Request) -> None:
 
 
 def _write_dicom(files: _Files, result: Result, scan: sitk.Image, request: Request) -> None:
-    segmentation = write_dicom_seg(result.labels, result.segments, scan, files["dicom_seg", "_seg.dcm"])
+    labels = result.labels, result.segments
+    segmentation = write_dicom_seg(*labels, scan, files["dicom_seg", "_seg.dcm"], result.labels_given is not None)
     if request.structured_report:
         from ..reports.dicom_sr import write_dicom_sr
 
@@ -152,6 +153,7 @@ def _record(files: _Files, result: Result, request: Request) -> Record:
         placement=result.placement,
         shading_removed=result.shading_removed,
         model_checksums=result.model_checksums,
+        labels_given=result.labels_given,
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,13 @@ from .record import Record
 from .requests import Request
 
 if TYPE_CHECKING:
+    import SimpleITK as sitk
+
     from ..engines.engine_cache import EngineCache
+    from ..result import Result
+
+    Make = Callable[[sitk.Image, sitk.Image | None, Monitor], Result]
+    """From a scan and a reference to the result, for one request."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Runner:
         self._engines: EngineCache | None = None
 
     def run(self, request: Request, monitor: Monitor) -> WrittenResult:
-        """Read, segment, measure and write for a request that `requests.check_request` has found sound.
+        """Read, segment unless labels are given, measure and write for a request that `check_request` has found sound.
 
         Raises SpineError and Cancelled; then nothing is written.
         """
@@ -48,26 +55,39 @@ class Runner:
     def _run(self, request: Request, monitor: Monitor) -> WrittenResult:
         started = time.perf_counter()
         # Everything heavy is imported here, and not before there is something to do.
-        from ..engines.engine_cache import EngineCache
         from ..files.dicom_seg import check_source
         from ..files.reading import read_labels, read_volume
-        from ..models.catalog import open_set
-        from ..pipeline import segment
         from .results import write_result
 
-        options = request.options
-        use_processors(options.threads)
-        models = open_set(options.model)
+        use_processors(request.options.threads)
         notes: list[str] = []
-        scan = read_volume(request.input, monitor.collecting(notes))
+        told = monitor.collecting(notes)
+        make = _measuring(request, told) if request.labels else self._segmenting(request)
+        scan = read_volume(request.input, told)
         if request.dicom:
             check_source(scan)
-        told = monitor.collecting(notes)
         reference = read_labels(request.reference, told, overlapping=True) if request.reference else None
         reading = time.perf_counter() - started
-        self._engines = self._engines or EngineCache()
-        result = segment(scan, models, options, reference, monitor, self._engines)
+        result = make(scan, reference, monitor)
         result = dataclasses.replace(result, timings={"reading": reading, **result.timings}, notes=notes + result.notes)
         monitor.progress("writing", 0, 1)
         folder = Path(os.path.abspath(request.output))
         return WrittenResult(folder, write_result(result, scan, folder, request, monitor))
+
+    def _segmenting(self, request: Request) -> "Make":
+        from ..engines.engine_cache import EngineCache
+        from ..models.catalog import open_set
+        from ..pipeline import segment
+
+        models = open_set(request.options.model)
+        self._engines = self._engines or EngineCache()
+        return lambda scan, reference, monitor: segment(
+            scan, models, request.options, reference, monitor, self._engines
+        )
+
+
+def _measuring(request: Request, reading: Monitor) -> "Make":
+    from ..given_labels import measure_labels, read_named_labels
+
+    labels = read_named_labels(request.labels, reading)
+    return lambda scan, reference, monitor: measure_labels(scan, labels, request.options, reference, monitor)

@@ -108,10 +108,11 @@ def _complete(images: "Sequence[Dataset]", slice_mm: float) -> None:
 
 
 def write_dicom_seg(
-    labels: sitk.Image, segments: Sequence[Segment], scan: sitk.Image, path: Path | str
+    labels: sitk.Image, segments: Sequence[Segment], scan: sitk.Image, path: Path | str, are_given: bool = False
 ) -> "Segmentation":
     """Write `labels`, on the grid of `scan` as it was read, as a binary segmentation with a segment for each of
     `segments`, numbered from 1 in their order. It refers to every image of the series. Returns what was written.
+    `are_given`: the labels are those of a person, who may have had them from any program.
 
     Raises SpineError."""
     import highdicom
@@ -127,8 +128,13 @@ def write_dicom_seg(
         array = array[np.argsort(json.loads(scan.GetMetaData(SOURCE_KEY))["order"])]
     numbers = np.zeros(256, np.uint8)
     numbers[[segment.label for segment in segments]] = np.arange(1, len(segments) + 1)
+    family = (
+        Code("123109", "DCM", "Manual Processing") if are_given else Code("123110", "DCM", "Artificial Intelligence")
+    )
     algorithm = highdicom.AlgorithmIdentificationSequence(
-        name=_MAKER, version=__version__, family=Code("123110", "DCM", "Artificial Intelligence")
+        name=f"Labels given to {_MAKER}" if are_given else _MAKER,
+        version=__version__,
+        family=family,
     )
     descriptions = [
         SegmentDescription(
@@ -136,7 +142,7 @@ def write_dicom_seg(
             segment_label=segment.name,
             segmented_property_category=Code(*_CATEGORY),
             segmented_property_type=Code(segment.code, "SCT", segment.meaning),
-            algorithm_type="AUTOMATIC",
+            algorithm_type="SEMIAUTOMATIC" if are_given else "AUTOMATIC",
             algorithm_identification=algorithm,
             display_color=CIELabColor.from_rgb(*segment.colour),
         )

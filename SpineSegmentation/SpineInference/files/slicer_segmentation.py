@@ -34,6 +34,16 @@ def segments_of(path: Path) -> list[tuple[int, int]]:
     return segments
 
 
+def names_of(path: Path) -> dict[int, str]:
+    """The names of the segments in the header of an NRRD file, by the values that `with_own_values` gives them."""
+    segments = segments_of(path)
+    if not segments:
+        return {}
+    fields = nrrd.key_values(path)
+    names = (fields.get(f"Segment{number}_Name") for number in range(len(segments)))
+    return {value: name for value, name in zip(_own_values(segments), names, strict=True) if name is not None}
+
+
 def with_own_values(image: sitk.Image, segments: list[tuple[int, int]]) -> sitk.Image:
     """`image` with another value for each of the `segments` (layer and value in the file): the one in the file where
     these differ, else 1, 2, ... in their order.
@@ -47,16 +57,19 @@ def with_own_values(image: sitk.Image, segments: list[tuple[int, int]]) -> sitk.
         raise SpineError(
             "its header tells of a layer of segments that it does not have, export the segmentation again."
         )
-    values = [value for _, value in segments]
-    if len(set(values)) < len(values):
-        values = list(range(1, len(segments) + 1))
-    elif image.GetNumberOfComponentsPerPixel() == 1:
+    values = _own_values(segments)
+    if values == [value for _, value in segments] and image.GetNumberOfComponentsPerPixel() == 1:
         return image
     shape = image.GetSize()[::-1]
     layers = [np.zeros(shape, np.uint16) for _ in range(image.GetNumberOfComponentsPerPixel())]
     for (layer, own), value in zip(segments, values, strict=True):
         layers[layer][_layer(image, layer) == own] = value
     return from_layers(layers, image)
+
+
+def _own_values(segments: list[tuple[int, int]]) -> list[int]:
+    values = [value for _, value in segments]
+    return values if len(set(values)) == len(values) else list(range(1, len(segments) + 1))
 
 
 def from_layers(layers: list[np.ndarray], like: sitk.Image) -> sitk.Image:

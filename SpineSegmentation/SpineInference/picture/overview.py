@@ -87,9 +87,9 @@ def _draw_header(canvas: Canvas, result: "Result", name: str) -> None:
     room = canvas.width - 2 * MARGIN - canvas.width_of(warning, 17, "bold") - GAP
     canvas.text(MARGIN, 50, canvas.fitted(name, 28, room, "bold"), 28, weight="bold")
     canvas.text(canvas.width - MARGIN, 48, warning, 17, WARNING, weight="bold", ha="right")
-    model = " + ".join(dict.fromkeys(result.models))
     seconds = sum(result.timings.values())
-    facts = f"{model}   ·   {', '.join(result.planes)}   ·   {result.device.name}   ·   {seconds:.0f} s"
+    by_networks = " + ".join(dict.fromkeys(result.models)), ", ".join(result.planes), result.device.name
+    facts = "   ·   ".join([*(result.made_from if result.labels_given else by_networks), f"{seconds:.0f} s"])
     canvas.text(MARGIN, 78, canvas.fitted(facts, 15, canvas.width - 2 * MARGIN), 15, MUTED)
 
 

@@ -126,14 +126,14 @@ def _measurements(
         VolumetricROIMeasurementsAndQualitativeEvaluations,
     )
 
-    models = [f"{name} SHA-256 {checksum}" for name, checksum in result.model_checksums.items()]
+    made_from = [f"{what} SHA-256 {checksum}" for what, checksum in result.made_from.items() if checksum]
     tracked: dict[str, str] = {}
     templates = []
     for group in groups_of(result):
         uid = tracked.setdefault(group.title, highdicom.UID())
         content = {
             "tracking_identifier": TrackingIdentifier(uid=uid, identifier=group.title),
-            "algorithm_id": AlgorithmIdentification(_MAKER, __version__, parameters=models or None),
+            "algorithm_id": AlgorithmIdentification(_MAKER, __version__, parameters=made_from or None),
             "finding_type": group.finding and _code(group.finding),
             "finding_sites": [FindingSite(_code(site)) for site in group.sites] or None,
             "measurements": [_measurement(number) for number in group.numbers] or None,

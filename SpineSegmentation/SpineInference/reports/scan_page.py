@@ -75,8 +75,9 @@ def write_report(scan: sitk.Image, result: Result, name: str, path: Path, thumbn
         lines="sagittal" in drawn and any(measure.lines for measure in result.morphometry),
         agreement=_agreement(result.measurements),
         sources=sorted({measure.definition.source for measure in result.morphometry}),
-        models=[(model, result.model_checksums.get(model, "")) for model in result.models],
-        made=_how(result, scan),
+        has_quality=any(row.quality is not None for row in result.measurements.vertebrae),
+        made_from=result.made_from,
+        made=[(what, text) for what, text in _how(result, scan) if text],
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ...anatomy import CANAL_LABEL
+from ...anatomy import CANAL_LABEL, CORD_LABEL
 from ...spine.spine_curve import SpineCurve, fit_spine_curve
 from ..body_shape import POSTERIOR, SUPERIOR, walls
 from ..matching import find_labels, layers_of
@@ -118,12 +118,19 @@ class Canal:
 
 
 def find_canal(labels: sitk.Image, scan: Scan | None = None, axes: np.ndarray = _PATIENT) -> Canal | None:
-    """The canal of a label map in the `axes` of the spine; None where there is none. `scan`: the grid, if known."""
+    """The canal of a label map in the `axes` of the spine; None where there is none. `scan`: the grid, if known.
+
+    The cord belongs to it, also where it has a label of its own.
+    """
     places = find_labels(layers_of(labels))
     if CANAL_LABEL not in places:
         return None
-    array, box = places[CANAL_LABEL]
-    mask = array[box] == CANAL_LABEL
+    parts = [(places[label], label) for label in (CANAL_LABEL, CORD_LABEL) if label in places]
+    box = tuple(
+        slice(min(side.start for side in sides), max(side.stop for side in sides))
+        for sides in zip(*(own for (_, own), _ in parts), strict=True)
+    )
+    mask = np.any([array[box] == label for (array, _), label in parts], axis=0)
     if np.count_nonzero(mask) < _FEWEST_VOXELS:
         return None
     return Canal(mask, tuple(side.start for side in box), scan or Scan.of(labels), axes)

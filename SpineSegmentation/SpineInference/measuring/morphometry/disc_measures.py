@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from ...anatomy import DISC_OFFSET, LEVELS, MOST_NUMBERED, NUMBERED_OFFSET
+from ...anatomy import DISC_OFFSET, LEVELS, MOST_NUMBERED, NUMBERED_OFFSET, T13, label_below
 from ..matching import find_labels, layers_of
 from .canal import Canal
 from .disc_signal import DiscSignals
@@ -16,7 +16,7 @@ from .measure import CUT_OFF, INCOMPLETE, NO_FLUID, NO_SCAN, NOT_T2, THICK_SLICE
 from .measured_body import MeasuredBody, doubts_about
 
 _HEIGHTS = "anterior_disc_height", "middle_disc_height", "posterior_disc_height"
-_NAMED = {segment.label: name for name, segment in LEVELS.items()}
+_NAMED = {segment.label: segment.name for segment in (*LEVELS.values(), T13)}
 _WITHOUT_DISC = {LEVELS[name].label for name in ("C1", "S1")}
 _HAVE_DISC = {*_NAMED, *range(NUMBERED_OFFSET, NUMBERED_OFFSET + MOST_NUMBERED + 1)} - _WITHOUT_DISC
 """The labels of vertebrae, and one above the first numbered one, under which a disc may lie."""
@@ -42,7 +42,7 @@ def find_discs(labels: sitk.Image, bodies: Sequence[MeasuredBody], spine: np.nda
         label = value - DISC_OFFSET
         if label not in _HAVE_DISC:
             continue
-        following = _below(label, by_label)
+        following = label_below(label, by_label)
         above, below = by_label.get(label), by_label.get(following)
         beside = tuple(body for body in (above, below) if body is not None)
         around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
@@ -54,11 +54,6 @@ def find_discs(labels: sitk.Image, bodies: Sequence[MeasuredBody], spine: np.nda
         if shape is not None:
             discs.append(MeasuredDisc(_level(label, following, above, below), mask, shape, beside))
     return discs
-
-
-def _below(label: int, present: dict[int, MeasuredBody]) -> int:
-    """The label of the vertebra below: under L5 is S1 where there is no L6."""
-    return LEVELS["S1"].label if _NAMED.get(label) == "L5" and LEVELS["L6"].label not in present else label + 1
 
 
 def _level(label: int, following: int, above: MeasuredBody | None, below: MeasuredBody | None) -> str:

@@ -81,7 +81,7 @@ def level_image(points: Sequence[DiscPoint], grid: sitk.Image) -> sitk.Image:
     """The voxels of `points` on the grid of an image (uint8), with SCT's values; discs without a level have none."""
     image = sitk.Image(grid.GetSize(), sitk.sitkUInt8)
     image.CopyInformation(grid)
-    named = {segment.label for segment in LEVELS.values()}
+    named = {segment.label for segment in LEVELS.values()} - {LEVELS["S1"].label}
     for point in points:
         index = grid.TransformPhysicalPointToIndex(point.tip)
         inside = all(0 <= at < size for at, size in zip(index, grid.GetSize(), strict=True))

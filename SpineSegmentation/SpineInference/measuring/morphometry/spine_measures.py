@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import SimpleITK as sitk
 
-from ...anatomy import LEVELS, NUMBERED_OFFSET
+from ...anatomy import LEVELS, NUMBERED_OFFSET, label_below
 from ...spine.quality import needs_review
 from ..measurements import VertebraMeasurement
 from .alignment import coronal_angle, lordosis, meyerding_grade, slip
@@ -121,10 +121,9 @@ def on_scan(measures: Sequence[Measure], placed: sitk.Image, scan: sitk.Image) -
 
 
 def _are_neighbours(above: VertebraMeasurement, below: VertebraMeasurement) -> bool:
-    # Below L5 comes S1 where there is no L6.
-    last_lumbar = above.level == "L5" and below.level == SACRUM
+    last_lumbar = above.level == "L5" and below.level == SACRUM  # whatever values a person has given them
     same_kind = (above.label > NUMBERED_OFFSET) == (below.label > NUMBERED_OFFSET)
-    return last_lumbar or (same_kind and below.label == above.label + 1)
+    return last_lumbar or (same_kind and below.label == label_below(above.label, {below.label}))
 
 
 def _marks(bodies: Sequence[_Measured], endplates: Sequence[PlacedEndplate | None]) -> tuple[str, ...]:
