@@ -7,7 +7,7 @@ every reader shows.
 
 import re
 
-from ..anatomy import LEVELS, VERTEBRA_CODE
+from ..anatomy import LEVELS, T13, VERTEBRA_CODE
 from ..measuring.morphometry.measure import DEFINITIONS
 
 Coded = tuple[str, str, str]
@@ -76,7 +76,8 @@ def place_codes(at: str) -> list[Coded]:
 def _vertebra_code(name: str) -> Coded | None:
     if name in LEVELS:
         return LEVELS[name].code, "SCT", LEVELS[name].meaning
-    return (VERTEBRA_CODE[0], "SCT", name) if name.startswith(VERTEBRA_CODE[1]) else None
+    without_code = name == T13.name or name.startswith(VERTEBRA_CODE[1])
+    return (VERTEBRA_CODE[0], "SCT", name) if without_code else None
 
 
 def _letters(name: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from dicom_series import write_series
 from generated_discs import generated_column, true_soft_measures
 from small_packages import fields, write_package
 
-from SpineInference.anatomy import CANAL_LABEL, LEVELS
+from SpineInference.anatomy import CANAL_LABEL, CORD_LABEL, DISC_OFFSET, LEVELS, T13
 from SpineInference.app import cli
 from SpineInference.app.record import Record, read_record
 from SpineInference.app.requests import Request, check_request
@@ -126,6 +127,37 @@ def test_a_corrected_label_map_is_measured(column, measured, tmp_path):
     rows, before = table(tmp_path / "scan"), table(measured)
     assert [row["level"] for row in rows] == [row["level"] for row in before if row["level"] != "L3"]
     assert [row["volume_mm3"] for row in rows] == [row["volume_mm3"] for row in before if row["level"] != "L3"]
+
+
+def measured_as(image: sitk.Image, values: Mapping[int, int], folder: Path, scan: Path) -> Rows:
+    """The measures of the spine where the label map has other values."""
+    value_of = np.arange(256, dtype=np.uint8)
+    value_of[list(values)] = list(values.values())
+    changed = sitk.GetImageFromArray(value_of[sitk.GetArrayFromImage(image)])
+    changed.CopyInformation(image)
+    write_labelmap(changed, folder / "changed.nrrd")
+    assert call(scan, "-o", folder, "--labels", folder / "changed.nrrd") == 0
+    return table(folder / "scan", "morphometry")
+
+
+def test_the_cord_belongs_to_the_canal(column, measured, tmp_path):
+    image = sitk.ReadImage(column / "labels.nii.gz")
+    canal = image == CANAL_LABEL
+    cord = sitk.BinaryErode(canal, (2, 0, 2)) * CORD_LABEL
+    image = sitk.Mask(image, cord == 0) + sitk.Cast(cord, image.GetPixelID())
+    rows = measured_as(image, {}, tmp_path, column / "scan.nii.gz")
+    assert table(tmp_path / "scan")[-1]["level"] == "Spinal cord"
+    assert rows == table(measured, "morphometry")
+
+
+def test_t13_is_a_neighbour_of_t12_and_l1(column, measured, tmp_path):
+    lower = {20: T13.label, 21: 20, 22: 21, 23: 22, 24: 23}
+    lower |= {DISC_OFFSET + before: DISC_OFFSET + after for before, after in lower.items()}
+    rows = measured_as(sitk.ReadImage(column / "labels.nii.gz"), lower, tmp_path, column / "scan.nii.gz")
+    of_level = {(row["at"], row["measure"]): row["value"] for row in rows if row["kind"] in ("level", "disc")}
+    before = {(row["at"], row["measure"]): row["value"] for row in table(measured, "morphometry")}
+    for name in ("slip", "disc_angle", "middle_disc_height", "disc_signal"):
+        assert of_level["T13-L1", name] == before["L1-L2", name] and of_level["L1-L2", name] == before["L2-L3", name]
 
 
 def test_names_of_a_segmentation_count(column, measured, tmp_path):
