@@ -31,6 +31,7 @@ from .processors import use_processors
 from .result import Result
 from .spine.given_names import from_top, segments_of_labels
 from .spine.single_slice import place_slice
+from .volume.geometry import orientation_of, reorient
 
 _DEEPER_THAN_WIDE = 1.0
 """The depth of a vertebra with its arch, as a share of its width, is more; that of its body is about 0.75."""
@@ -80,7 +81,8 @@ def measure_labels(
     options, notes = options or SegmentationOptions(), []
     monitor = (monitor or Monitor()).collecting(notes)
     threads = use_processors(options.threads)
-    image = labels.image
+    # The same voxels in another order, as converters from DICOM leave them, are the same grid.
+    image = reorient(labels.image, orientation_of(scan))
     if not are_on_same_grid(image, scan):
         raise SpineError(
             f"{labels.origin.file}: these labels lie on another grid than the scan: resample them to the scan first "

@@ -174,6 +174,18 @@ def test_names_of_a_segmentation_count(column, measured, tmp_path):
     assert after[: len(bodies)] == [up[name] for name in bodies]
 
 
+def test_voxels_in_another_order_are_the_same(column, measured, tmp_path):
+    """As a converter from DICOM to NIfTI leaves them."""
+    flipped = sitk.Flip(sitk.ReadImage(column / "labels.nii.gz"), (False, True, True))
+    write_labelmap(sitk.PermuteAxes(flipped, (2, 0, 1)), tmp_path / "labels.nii.gz")
+    assert call(column / "scan.nii.gz", "-o", tmp_path, "--labels", tmp_path / "labels.nii.gz") == 0
+    assert table(tmp_path / "scan") == table(measured)
+    given, written = (
+        sitk.ReadImage(path) for path in (column / "labels.nii.gz", tmp_path / "scan" / "scan_labels.nii.gz")
+    )
+    assert np.array_equal(*(sitk.GetArrayFromImage(image) for image in (given, written)))
+
+
 def test_a_folder_of_labels(column, tmp_path, capsys):
     for name in "ab":
         (tmp_path / "scans").mkdir(exist_ok=True)
