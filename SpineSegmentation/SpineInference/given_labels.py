@@ -55,6 +55,8 @@ def read_named_labels(path: Path | str, monitor: Monitor | None = None) -> Named
     path = Path(path)
     if path.name.lower().endswith(tuple(PICTURE_SUFFIXES)):
         raise SpineError(f"{path}: a picture has colours in place of labels: give a label map (NIfTI, NRRD or MHA).")
+    if not path.is_file():
+        raise SpineError(f"{path}: this is no file: give a label map (NIfTI, NRRD or MHA).")
     image = read_labels(path, monitor)
     array = sitk.GetArrayViewFromImage(image)
     values = [int(value) for value in np.unique(array) if value]

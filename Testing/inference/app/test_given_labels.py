@@ -20,6 +20,7 @@ from SpineInference.app.requests import Request, check_request
 from SpineInference.errors import SpineError
 from SpineInference.files.reading import read_volume
 from SpineInference.files.writing import write_labelmap
+from SpineInference.given_labels import read_named_labels
 from SpineInference.measuring.morphometry.measure import DOUBTFUL_BODY
 
 Rows = list[dict[str, str]]
@@ -264,6 +265,8 @@ def test_a_picture_holds_no_labels(column, tmp_path, capsys):
     sitk.WriteImage(sitk.Image([20, 20], sitk.sitkUInt8), tmp_path / "mask.png")
     assert call(column / "scan.nii.gz", "-o", tmp_path / "out", "--labels", tmp_path / "mask.png") == 2
     assert "a picture has colours in place of labels" in capsys.readouterr().err
+    with pytest.raises(SpineError, match="no file"):
+        read_named_labels(tmp_path)
 
 
 @pytest.mark.parametrize(
