@@ -10,6 +10,8 @@ import psutil
 
 EXIT_GRACE_S = 8.0
 """How long processes may outlive the program before they count as left behind."""
+_DISPLAY = "Xvfb"
+"""The display of a program that was killed may wait longer; it is none of the program's processes."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def run_watched(
                 except subprocess.TimeoutExpired:
                     continue
             seconds = time.monotonic() - started
-            surviving_processes = [] if exit_code is None else [_command_line(each) for each in _survivors(family)]
+            survivors = [] if exit_code is None else [_command_line(each) for each in _survivors(family)]
+            surviving_processes = [line for line in survivors if not line.startswith(_DISPLAY)]
         finally:
             _kill(family | {program})
             process.wait()

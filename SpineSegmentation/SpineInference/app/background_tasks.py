@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import SpineError
-from ..files.temporary import adopted, check_owned, temporary_folder
+from ..files.temporary import adopt, check_owned, temporary_folder
 from ..memory import enough_memory
 from ..monitor import Monitor
 from ..placement import SlicePlacement
@@ -117,9 +117,9 @@ def _measure(segments: SegmentsToMeasure | None, monitor: Monitor) -> dict[str, 
     if segments.own_folder is not None:
         files = filter(None, (segments.labels, segments.reference, segments.scan))
         check_owned(segments.own_folder, files, "labels, reference and scan")
-    with adopted(segments.own_folder):
-        monitor.progress("measuring", 0, 1)
-        return _measured(segments, monitor)
+    adopt(segments.own_folder)
+    monitor.progress("measuring", 0, 1)
+    return _measured(segments, monitor)
 
 
 def _measured(segments: SegmentsToMeasure, monitor: Monitor) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import Cancelled, SpineError
-from ..files.temporary import adopted, remove_all
+from ..files.temporary import adopt, give_back, remove_all
 from ..monitor import Monitor, Progress
 from ..processors import use_one_thread_for_algebra
 from .process_group import end_group, lead_group, on_signal, read_lines
@@ -57,8 +57,8 @@ def main(arguments: list[str] | None = None, run: Run | None = None) -> int:
 
     def answer(line: bytes, monitor: Monitor) -> dict[str, Any]:
         request = read_request(line)
-        with adopted(request.own_folder):
-            return {"record": str(carry_out(request, monitor).record_path)}
+        adopt(request.own_folder)
+        return {"record": str(carry_out(request, monitor).record_path)}
 
     return serve(answer, keep_alive)
 
@@ -135,6 +135,7 @@ class Worker:
         # From here on closing standard input is no longer Cancel: whoever reads the event may do it at once.
         self._count(-1)
         self._send(event)
+        give_back()  # not earlier: of a Slicer that has crashed meanwhile nobody removes the folder
         return exit_code
 
     def _on_progress(self, progress: Progress) -> None:

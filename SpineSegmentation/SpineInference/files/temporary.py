@@ -16,6 +16,7 @@ from ..errors import Cancelled, SpineError
 
 _lock = threading.Lock()
 _folders: set[Path] = set()
+_adopted: set[Path] = set()
 
 
 @contextmanager
@@ -34,22 +35,22 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
 
 
 def check_owned(folder: Path | str, files: Iterable[Path | str], what: str) -> None:
-    """Raise SpineError unless all `files`, which are called `what`, lie in the `folder` that is to be `adopted`."""
+    """Raise SpineError unless all `files`, which are called `what`, lie in the `folder` that is to be adopted."""
     if any(Path(file).resolve().parent != Path(folder).resolve() for file in files):
         raise SpineError(f"own_folder {folder} does not hold {what}: it would be removed with other files.")
 
 
-@contextmanager
-def adopted(folder: Path | str | None) -> Iterator[None]:
-    """Let `remove_all` remove a folder of somebody else, too, who removes it otherwise. None: nothing."""
-    own = {Path(folder)} if folder else set()
-    with _locked():
-        _folders.update(own)
-    try:
-        yield
-    finally:
+def adopt(folder: Path | str | None) -> None:
+    """Let `remove_all` remove a folder of somebody else, too, until it is given back. None: nothing."""
+    if folder:
         with _locked():
-            _folders.difference_update(own)
+            _adopted.add(Path(folder))
+
+
+def give_back() -> None:
+    """Leave all adopted folders to those who made them, who have heard the answer and remove them."""
+    with _locked():
+        _adopted.clear()
 
 
 def publish(folder: Path, move: Callable[[], None]) -> None:
@@ -62,7 +63,7 @@ def publish(folder: Path, move: Callable[[], None]) -> None:
 def remove_all() -> None:
     """Remove every temporary folder, for good: called by a process that is about to end. Safe in any thread."""
     _lock.acquire()
-    for folder in _folders:
+    for folder in _folders | _adopted:
         # Another thread may be writing into it at this moment. Under another name it does not find it any more.
         away = folder.with_name(f"{folder.name}.ending")
         with suppress(OSError):

@@ -161,6 +161,18 @@ def test_cancel_removes_the_requests_own_folder(tmp_path):
     assert left_over(tmp_path) == []
 
 
+def test_an_answer_that_nobody_hears_removes_it_too(tmp_path):
+    """A Slicer that crashes at the very end of the work removes nothing itself."""
+    own = tmp_path / "exchange"
+    own.mkdir()
+    (own / "scan.nrrd").write_bytes(b"voxels")
+    client = Client(OBEDIENT.replace('    monitor.progress("network", 3, 10, "sagittal")\n', ""))
+    client.process.stdout.close()
+    client.send(to_json(Request(str(own / "scan.nrrd"), str(own / "result"), own_folder=str(own))) + "\n")
+    client.process.wait(10)
+    assert left_over(tmp_path) == []
+
+
 @pytest.mark.skipif(not POSIX, reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP] if POSIX else [])
 def test_signals_cancel_everything(request_line, tmp_path, number):
