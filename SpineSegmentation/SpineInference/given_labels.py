@@ -22,7 +22,7 @@ from .files.slicer_segmentation import names_of
 from .formats.pictures import PICTURE_SUFFIXES
 from .measuring.measured_segments import note_thick_slices
 from .measuring.measurements import VertebraMeasurement
-from .measuring.reference import are_on_same_grid, check_reference
+from .measuring.reference import fitting_reference, in_order_of
 from .measuring.remeasure import measure_drawn
 from .monitor import Monitor
 from .options import SegmentationOptions
@@ -31,7 +31,6 @@ from .processors import use_processors
 from .result import Result
 from .spine.given_names import from_top, segments_of_labels
 from .spine.single_slice import place_slice
-from .volume.geometry import orientation_of, reorient
 
 _DEEPER_THAN_WIDE = 1.0
 """The depth of a vertebra with its arch, as a share of its width, is more; that of its body is about 0.75."""
@@ -83,16 +82,15 @@ def measure_labels(
     options, notes = options or SegmentationOptions(), []
     monitor = (monitor or Monitor()).collecting(notes)
     threads = use_processors(options.threads)
-    # The same voxels in another order, as converters from DICOM leave them, are the same grid.
-    image = reorient(labels.image, orientation_of(scan))
-    if not are_on_same_grid(image, scan):
+    if (image := in_order_of(labels.image, scan)) is None:
         raise SpineError(
             f"{labels.origin.file}: these labels lie on another grid than the scan: resample them to the scan first "
             "(nearest neighbour)."
         )
+    image = sitk.Image(image)
     image.CopyInformation(scan)
     if reference is not None:
-        check_reference(reference, scan)
+        reference = fitting_reference(reference, scan)
     placement = place_slice(scan, (), options, None, monitor)
     started = time.perf_counter()
     monitor.progress("measuring", 0, 1)

@@ -28,7 +28,7 @@ from .engines.devices import choose_device
 from .engines.engine import Engine
 from .engines.engine_cache import EngineCache
 from .measuring.measured_segments import MeasuredSegments, measure_segments, note_thick_slices
-from .measuring.reference import check_reference, check_values, strange_bodies
+from .measuring.reference import check_values, fitting_reference, strange_bodies
 from .models.catalog import ModelSet, recipe_of
 from .models.manifest import Manifest
 from .models.model_package import ONNX, ModelPackage
@@ -89,7 +89,7 @@ def segment(
     threads = use_processors(options.threads)
     check_geometry(scan)
     if reference is not None:
-        check_reference(reference, scan)
+        reference = fitting_reference(reference, scan)
     device = choose_device(options.device, options.precision)
 
     def engine_for(package: ModelPackage) -> Engine:

@@ -258,6 +258,13 @@ def test_cancel_stops_the_run_at_any_stage(models):
             segment(scan, models, monitor=monitor)
 
 
+def test_reference_with_its_voxels_in_another_order(models):
+    found = segment(column().scan, models)
+    again = segment(column().scan, models, reference=sitk.DICOMOrient(found.labels, "PIR"))
+    assert again.measurements.reference.dice == 1
+    assert min(min(plane["dice"]) for plane in again.dice_per_slice.values()) == 1
+
+
 def test_reference_on_another_grid_is_refused(models):
     reference = sitk.Image([4, 4, 4], sitk.sitkUInt8)
     began = Monitor(on_progress=lambda p: pytest.fail("work began"))

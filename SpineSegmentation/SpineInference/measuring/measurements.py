@@ -19,7 +19,7 @@ from .body_shape import SUPERIOR, BodyShape, shape_of
 from .matching import Places, find_labels, layers_of
 from .morphometry.frames import Scan, bodies_of
 from .morphometry.landmarks import Landmarks, find_landmarks
-from .reference import Comparison, check_reference, compare
+from .reference import Comparison, compare, fitting_reference
 
 HEIGHTS = "anterior_height_mm", "middle_height_mm", "posterior_height_mm"
 Cell = str | int | float | bool | None
@@ -134,8 +134,7 @@ def measure(
     """
     comparison = None
     if reference is not None:
-        check_reference(reference, labels)
-        oriented, oriented_reference = canonical(labels), canonical(reference)
+        oriented, oriented_reference = canonical(labels), canonical(fitting_reference(reference, labels))
         comparison = compare(
             layers_of(oriented),
             layers_of(oriented_reference),

@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from ..anatomy import DISC_OFFSET, Segment
 from ..errors import SpineError
 from ..spine.vertebrae import separate
+from ..volume.geometry import orientation_of, reorient
 from ..volume.labels import whole_numbers
 from .matching import Labels, find_labels, layers_of, match_instances
 from .metrics import Agreement, Spacing, agreement_of, labelled_slices, no_agreement
@@ -49,10 +50,20 @@ def are_on_same_grid(image: sitk.Image, other: sitk.Image) -> bool:
     return all(np.allclose(*both, rtol=0, atol=0.1 * min(other.GetSpacing())) for both in places)
 
 
-def check_reference(reference: sitk.Image, scan: sitk.Image) -> None:
-    """Raise SpineError unless the voxels of both lie at the same places."""
-    if not are_on_same_grid(reference, scan):
+def in_order_of(image: sitk.Image, scan: sitk.Image) -> sitk.Image | None:
+    """The 3D `image` with its voxels in the order of those of the `scan`, as converters from DICOM may change it; None
+    where they lie at other places."""
+    if are_on_same_grid(image, scan):
+        return image
+    ordered = reorient(image, orientation_of(scan))
+    return ordered if are_on_same_grid(ordered, scan) else None
+
+
+def fitting_reference(reference: sitk.Image, scan: sitk.Image) -> sitk.Image:
+    """The `reference` in the order of the `scan`. Raises SpineError unless both have their voxels at the same places."""
+    if (ordered := in_order_of(reference, scan)) is None:
         raise SpineError("the reference mask lies on another grid than the scan: resample it to the scan first.")
+    return ordered
 
 
 def check_values(reference: sitk.Image, structures: list[Segment]) -> None:

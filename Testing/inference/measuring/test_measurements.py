@@ -187,6 +187,12 @@ def test_a_reference_on_another_grid_is_refused():
     assert measure(scan, SEGMENTS, set(), nearly).reference.dice == 1
 
 
+@pytest.mark.parametrize("orientation", ["LPS", "PIR", "SRA"])
+def test_a_reference_with_its_voxels_in_another_order(orientation):
+    """As converters from DICOM to NIfTI change it."""
+    assert measure(column(), SEGMENTS, set(), sitk.DICOMOrient(column(), orientation)).reference.dice == 1
+
+
 def test_an_image_is_no_reference():
     image = image_of(np.random.default_rng(0).normal(size=values(column()).shape).astype(np.float32))
     with pytest.raises(SpineError, match=r"the reference mask holds .* different grey values: give a label map"):
