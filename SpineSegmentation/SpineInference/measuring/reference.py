@@ -60,7 +60,7 @@ def in_order_of(image: sitk.Image, scan: sitk.Image) -> sitk.Image | None:
 
 
 def fitting_reference(reference: sitk.Image, scan: sitk.Image) -> sitk.Image:
-    """The `reference` in the order of the `scan`. Raises SpineError unless both have their voxels at the same places."""
+    """The `reference` in the order of the `scan`. Raises SpineError unless both lie at the same places."""
     if (ordered := in_order_of(reference, scan)) is None:
         raise SpineError("the reference mask lies on another grid than the scan: resample it to the scan first.")
     return ordered
