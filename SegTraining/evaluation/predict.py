@@ -50,7 +50,7 @@ def scans_at(paths: Sequence[str], output: Path) -> list[NamedScan]:
     They are called as their files, without the number of the channel that nnU-Net appends unless another scan has
     that name.
     """
-    requests, failures = plan(paths, str(output), None, Request(input="", output=""))
+    requests, failures = plan(paths, str(output), None, None, Request(input="", output=""))
     names = _without_channel([Path(request.output).name for request in requests])
     scans = [
         NamedScan(name, partial(read_volume, request.input), found_in_folder(request, paths))
