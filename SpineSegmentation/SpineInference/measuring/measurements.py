@@ -146,7 +146,7 @@ def measure(
     places = find_labels(layers_of(labels))
     masks = [_mask(places.get(body.label), body.label, labels) for body in bodies]
     centroids = [centroid for _, centroid in masks]
-    scan = Scan.of(labels, picture)
+    scan = Scan.of(labels, picture, places)
     partial = partial | _without_going_on(bodies, places, scan)
     with ThreadPoolExecutor(threads) as pool:
         upwards = (_upwards(centroids, index) for index in range(len(bodies)))
@@ -167,7 +167,7 @@ def measure(
             )
             for index, (body, (mask, centroid)) in enumerate(zip(bodies, masks, strict=True))
         ]
-        vertebrae = _with_heights(vertebrae, labels, scan, pool)
+        vertebrae = _with_heights(vertebrae, places, scan, pool)
     others = []
     for structure in structures:
         mask, centroid = _mask(places.get(structure.label), structure.label, labels)
@@ -255,10 +255,10 @@ def _without_going_on(bodies: Sequence[Segment], places: Places, scan: Scan) -> 
 
 
 def _with_heights(
-    vertebrae: list[VertebraMeasurement], labels: sitk.Image, scan: Scan, pool: ThreadPoolExecutor
+    vertebrae: list[VertebraMeasurement], places: Places, scan: Scan, pool: ThreadPoolExecutor
 ) -> list[VertebraMeasurement]:
     """The rows with the landmarks of their bodies, and the heights between these."""
-    bodies = bodies_of(labels, vertebrae)
+    bodies = bodies_of(places, vertebrae)
     found = find_landmarks(bodies, scan, pool)
     landmarks = {body.row.label: each for body, each in zip(bodies, found, strict=True) if each is not None}
     rows = []

@@ -13,7 +13,7 @@ from SegTraining.synthetic.spine.grid import rotation
 from SpineInference.anatomy import CANAL_LABEL, DISC_OFFSET, LEVELS
 from SpineInference.measuring.measurements import measure
 from SpineInference.measuring.morphometry import tables
-from SpineInference.measuring.morphometry.canal import canal_centreline, find_canal
+from SpineInference.measuring.morphometry.canal import canal_centreline
 from SpineInference.measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY, NO_FLUID, NO_SCAN, NOT_T2, THICK_SLICES
 from SpineInference.measuring.morphometry.spine_measures import spine_measures
 
@@ -245,5 +245,5 @@ def test_tables_hold_them():
 def test_bodies_alone_have_none_of_them():
     labels = boxes()
     labels = sitk.Mask(labels, sitk.BinaryThreshold(labels, 1, 30))
-    assert find_canal(labels) is None
+    assert canal_centreline(labels) == []
     assert not [each for each in box_measures(labels).values() if each.kind in ("disc", "canal")]

@@ -14,7 +14,7 @@ from scipy import ndimage
 from ...anatomy import CANAL_LABEL, CORD_LABEL
 from ...spine.spine_curve import SpineCurve, fit_spine_curve
 from ..body_shape import POSTERIOR, SUPERIOR, walls
-from ..matching import find_labels, layers_of
+from ..matching import Places, find_labels, layers_of
 from .frames import LEFT, Scan, axes_along
 
 _MM_PER_BEND = 35.0
@@ -117,12 +117,11 @@ class Canal:
         return Section(diameter, float(density.sum()) * _STEP_MM**2 if whole else None, front, back)
 
 
-def find_canal(labels: sitk.Image, scan: Scan | None = None, axes: np.ndarray = _PATIENT) -> Canal | None:
-    """The canal of a label map in the `axes` of the spine; None where there is none. `scan`: the grid, if known.
+def find_canal(places: Places, scan: Scan, axes: np.ndarray = _PATIENT) -> Canal | None:
+    """The canal among the `places` of a label map, in the `axes` of the spine; None where there is none.
 
     The cord belongs to it, also where it has a label of its own.
     """
-    places = find_labels(layers_of(labels))
     if CANAL_LABEL not in places:
         return None
     parts = [(places[label], label) for label in (CANAL_LABEL, CORD_LABEL) if label in places]
@@ -133,12 +132,12 @@ def find_canal(labels: sitk.Image, scan: Scan | None = None, axes: np.ndarray = 
     mask = np.any([array[box] == label for (array, _), label in parts], axis=0)
     if np.count_nonzero(mask) < _FEWEST_VOXELS:
         return None
-    return Canal(mask, tuple(side.start for side in box), scan or Scan.of(labels), axes)
+    return Canal(mask, tuple(side.start for side in box), scan, axes)
 
 
 def canal_centreline(labels: sitk.Image, step_mm: float = 5.0) -> list[tuple[float, float, float]]:
     """The course of the canal in a label map: points (LPS mm) from top to bottom, none where there is no canal."""
-    canal = find_canal(labels)
+    canal = find_canal(find_labels(layers_of(labels)), Scan.of(labels))
     return [] if canal is None else [tuple(map(float, point)) for point in canal.centreline(step_mm)]
 
 

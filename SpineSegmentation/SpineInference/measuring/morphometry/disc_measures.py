@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...anatomy import DISC_OFFSET, LEVELS, MOST_NUMBERED, NUMBERED_OFFSET, T13, label_below
-from ..matching import find_labels, layers_of
+from ..matching import Places
 from .canal import Canal
 from .disc_signal import DiscSignals
 from .discs import DiscMask, DiscShape, disc_shape
@@ -32,13 +32,14 @@ class MeasuredDisc:
     beside: tuple[MeasuredBody, ...]
 
 
-def find_discs(labels: sitk.Image, bodies: Sequence[MeasuredBody], spine: np.ndarray) -> list[MeasuredDisc]:
-    """The discs of a label map from top to bottom, but for handfuls of voxels and those without any body beside them.
+def find_discs(places: Places, scan: Scan, bodies: Sequence[MeasuredBody], spine: np.ndarray) -> list[MeasuredDisc]:
+    """The discs among the `places` of a label map from top to bottom, but for handfuls of voxels and those without any
+    body beside them.
 
     `spine` has in its rows the directions posterior, left and superior (LPS).
     """
-    grid, by_label, discs = Scan.of(labels), {body.row.label: body for body in bodies}, []
-    for value, (array, box) in sorted(find_labels(layers_of(labels)).items()):
+    by_label, discs = {body.row.label: body for body in bodies}, []
+    for value, (array, box) in sorted(places.items()):
         label = value - DISC_OFFSET
         if label not in _HAVE_DISC:
             continue
@@ -50,7 +51,7 @@ def find_discs(labels: sitk.Image, bodies: Sequence[MeasuredBody], spine: np.nda
         endplates = [above and above.inferior, below and below.superior]
         corners = [(plate.anterior, plate.posterior) for plate in endplates if plate is not None]
         fronts, backs = ([pair[end] for pair in corners if pair[end] is not None] for end in range(2))
-        shape = disc_shape(mask, spine, grid, fronts, backs) if beside else None
+        shape = disc_shape(mask, spine, scan, fronts, backs) if beside else None
         if shape is not None:
             discs.append(MeasuredDisc(_level(label, following, above, below), mask, shape, beside))
     return discs

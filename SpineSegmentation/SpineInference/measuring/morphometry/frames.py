@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from ...volume.content import Content, content_of
 from ..body_shape import POSTERIOR, SUPERIOR
-from ..matching import find_labels, layers_of
+from ..matching import Places
 
 if TYPE_CHECKING:  # the table takes its heights from the landmarks
     from ..measurements import VertebraMeasurement
@@ -49,18 +49,18 @@ class Scan:
     content: Content | None = None
 
     @staticmethod
-    def of(labels: sitk.Image, picture: sitk.Image | None = None) -> "Scan":
-        """The grid of `labels`, as far as `picture`, the scan on that grid, shows something around them."""
-        directions = np.array(labels.GetDirection()).reshape(3, 3).T
-        steps = (directions * np.array(labels.GetSpacing())[:, None])[::-1]
+    def of(image: sitk.Image, picture: sitk.Image | None = None, places: Places | None = None) -> "Scan":
+        """The grid of an `image`, as far as `picture`, the scan on that grid, shows something around all `places`."""
+        directions = np.array(image.GetDirection()).reshape(3, 3).T
+        steps = (directions * np.array(image.GetSpacing())[:, None])[::-1]
         content = None
-        if picture is not None and (places := find_labels(layers_of(labels))):
+        if picture is not None and places:
             box = tuple(
                 slice(min(sides, key=attrgetter("start")).start, max(sides, key=attrgetter("stop")).stop)
                 for sides in zip(*(box for _, box in places.values()), strict=True)
             )
             content = content_of(sitk.GetArrayViewFromImage(picture), box)
-        return Scan(labels.GetSize()[::-1], np.array(labels.GetOrigin()), steps, content)
+        return Scan(image.GetSize()[::-1], np.array(image.GetOrigin()), steps, content)
 
     @cached_property
     def spacing(self) -> np.ndarray:
@@ -126,10 +126,8 @@ class Body:
         return bool(ends) and bool(np.take(self.mask, ends, axis=axis).any())
 
 
-def bodies_of(labels: sitk.Image, vertebrae: "Sequence[VertebraMeasurement]") -> list[Body]:
-    """The bodies of a label map, in one or several components, that the rows of the table tell of, without those that
-    are not there."""
-    places = find_labels(layers_of(labels))
+def bodies_of(places: Places, vertebrae: "Sequence[VertebraMeasurement]") -> list[Body]:
+    """The bodies of a label map that the rows of the table tell of, without those that are not there."""
     bodies = []
     for row in vertebrae:
         if row.label not in places or row.centroid_lps_mm is None:

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from ...anatomy import LEVELS, NUMBERED_OFFSET, label_below
 from ...spine.quality import needs_review
+from ..matching import Places, find_labels, layers_of
 from ..measurements import VertebraMeasurement
 from .alignment import coronal_angle, lordosis, meyerding_grade, slip
 from .canal import find_canal
@@ -77,7 +78,8 @@ def spine_measures(
     what `measurements.measure` has measured of them. Without a scale there are no millimetres. `picture`, the scan on
     the grid of `labels`, tells the signal of discs; without it a mark says why there is none.
     """
-    bodies, scan = bodies_of(labels, vertebrae), Scan.of(labels, picture)
+    places = find_labels(layers_of(labels))
+    bodies, scan = bodies_of(places, vertebrae), Scan.of(labels, picture, places)
     if not bodies:
         return []
     spine = axes_of_spine(bodies, scan)
@@ -90,14 +92,14 @@ def spine_measures(
         measures += _of_curves(measured, spine)
         if scan.is_coarse_along(spine[2]):
             measures = [replace(each, marks=(THICK_SLICES,)) for each in measures]
-        soft = _of_soft_tissue(labels, scan, bodies, measured, pairs, spine, picture)
+        soft = _of_soft_tissue(places, scan, bodies, measured, pairs, spine, picture)
     if scan.sees(spine[1]) and scan.sees(spine[2]):
         measures += _of_coronal_curve(measured, spine)
     return [measure for measure in (*measures, *soft) if has_scale or not measure.definition.unit.startswith("mm")]
 
 
 def _of_soft_tissue(
-    labels: sitk.Image,
+    places: Places,
     scan: Scan,
     bodies: Sequence[Body],
     measured: Sequence[_Measured],
@@ -105,7 +107,7 @@ def _of_soft_tissue(
     spine: np.ndarray,
     picture: sitk.Image | None,
 ) -> list[Measure]:
-    canal, discs = find_canal(labels, scan, spine), find_discs(labels, measured, spine)
+    canal, discs = find_canal(places, scan, spine), find_discs(places, scan, measured, spine)
     signals, reason = signals_of(discs, canal, bodies, picture)
     measures = disc_measures(discs, scan, spine, signals) + reason
     return measures if canal is None else measures + canal_measures(canal, measured, neighbours, discs)
