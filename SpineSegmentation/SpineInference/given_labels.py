@@ -1,6 +1,7 @@
 """The end of the pipeline alone: labels that were given become what a run makes of those that it finds.
 
 what the labels are, by value or name                            given_names.py
+whether they can be single vertebrae and discs                   given_shapes.py
 size and position, if a single slice does not tell them          single_slice.py
 heights, volumes, deformities, slips, curves, discs and canal    measured_segments.py
 """
@@ -30,6 +31,7 @@ from .origin import GivenLabels
 from .processors import use_processors
 from .result import Result
 from .spine.given_names import from_top, segments_of_labels
+from .spine.given_shapes import check_shapes
 from .spine.single_slice import place_slice
 
 _DEEPER_THAN_WIDE = 1.0
@@ -91,6 +93,8 @@ def measure_labels(
     image.CopyInformation(scan)
     if reference is not None:
         reference = fitting_reference(reference, scan)
+    with about(Path(labels.origin.file)):
+        check_shapes(image, labels.segments)
     placement = place_slice(scan, (), options, None, monitor)
     started = time.perf_counter()
     monitor.progress("measuring", 0, 1)

@@ -17,7 +17,7 @@ from ..models.manifest import Manifest
 from ..models.model_package import ModelPackage
 from ..monitor import Monitor
 from ..volume.body_scale import typical_part
-from ..volume.boxes import Box, bounding_box
+from ..volume.boxes import Box, bounding_box, box_around
 from ..volume.geometry import SLICE_AXIS, plane_grid, resample, spacing_ipl
 from ..volume.postprocessing import remove_small_islands
 from .slices import predict_plane
@@ -88,7 +88,7 @@ def find_region(
             break
     if not found:
         return None
-    box, vertebrae = (_around(*boxes) for boxes in zip(*((each.box, each.vertebrae) for each in found), strict=True))
+    box, vertebrae = (box_around(*boxes) for boxes in zip(*((each.box, each.vertebrae) for each in found), strict=True))
     return Region(box, vertebrae, found[0].body_size)
 
 
@@ -146,13 +146,7 @@ def _with_what_lies_beside(found: Box, foreground: np.ndarray) -> Box:
     The canal goes on to the head and into the sacrum, where there is nothing to be found but false bodies.
     """
     beside = bounding_box(foreground[found[0]])
-    return found if beside is None else (found[0], *_around(found, beside)[1:])
-
-
-def _around(*boxes: Box) -> Box:
-    """The smallest box that holds all of them."""
-    sides = zip(*boxes, strict=True)
-    return tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides)
+    return found if beside is None else (found[0], *box_around(found, beside)[1:])
 
 
 def _likely(

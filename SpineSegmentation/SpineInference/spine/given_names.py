@@ -70,9 +70,14 @@ def segments_of_labels(values: Collection[int], names: Mapping[int, str]) -> dic
     return segments
 
 
+def from_top_to_bottom(label: int) -> float:
+    """Sorts the values of vertebrae: T13 lies between T12 and L1."""
+    return LEVELS["T12"].label + 0.5 if label == T13.label else label
+
+
 def from_top(segments: Collection[Segment]) -> list[Segment]:
     """Structures in the order of a result: discs from the top to the bottom, then the others."""
-    with_level = sorted(_WITH_LEVEL, key=lambda label: LEVELS["T12"].label + 0.5 if label == T13.label else label)
+    with_level = sorted(_WITH_LEVEL, key=from_top_to_bottom)
     above = enumerate([*with_level, NUMBERED_OFFSET, *_WITHOUT_LEVEL])
     place = {DISC_OFFSET + label: number for number, label in above}
     return sorted(segments, key=lambda segment: (place.get(segment.label, len(place)), -segment.label))

@@ -34,6 +34,12 @@ def counted_from(outer: Box, box: Box) -> Box:
     )
 
 
+def box_around(*boxes: Box) -> Box:
+    """The smallest box that holds all of them."""
+    sides = zip(*boxes, strict=True)
+    return tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides)
+
+
 def is_at_border(box: Box, shape: tuple[int, ...], spacing: tuple[float, ...]) -> bool:
     """Whether what fills `box` ends nearer than `BORDER_MM` to the outermost voxels of an array of `shape`, along some
     axis of more than one voxel; `spacing` is in mm in the order of the axes."""

@@ -247,6 +247,8 @@ def test_whole_vertebrae_are_noted(column, tmp_path, capsys):
         (lambda array: array + 0.5, "whole numbers"),
         (lambda array: array * 0, "nothing is labelled"),
         (lambda array: array[1:], "another grid"),
+        (lambda array: np.where((array > 0) & (array < 60), 1, 0), "C1 (value 1) lies in"),
+        (lambda array: np.where((array > 19) & (array < 25), 44 - array, array), "L2 lies above L1, as in no spine"),
     ],
 )
 def test_labels_that_are_refused(column, tmp_path, capsys, change, says):

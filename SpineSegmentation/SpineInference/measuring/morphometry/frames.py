@@ -7,12 +7,12 @@ the sides of the bodies lie outside the scan, left is taken from its slices, whi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
+from ...volume.boxes import box_around
 from ...volume.content import Content, content_of
 from ..body_shape import POSTERIOR, SUPERIOR
 from ..matching import Places
@@ -55,10 +55,7 @@ class Scan:
         steps = (directions * np.array(image.GetSpacing())[:, None])[::-1]
         content = None
         if picture is not None and places:
-            box = tuple(
-                slice(min(sides, key=attrgetter("start")).start, max(sides, key=attrgetter("stop")).stop)
-                for sides in zip(*(box for _, box in places.values()), strict=True)
-            )
+            box = box_around(*(box for _, box in places.values()))
             content = content_of(sitk.GetArrayViewFromImage(picture), box)
         return Scan(image.GetSize()[::-1], np.array(image.GetOrigin()), steps, content)
 
