@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from ..anatomy import DISC_OFFSET, Segment
 from ..errors import SpineError
 from ..spine.vertebrae import separate
+from ..volume.boxes import box_around
 from ..volume.geometry import orientation_of, reorient
 from ..volume.labels import whole_numbers
 from .matching import Labels, find_labels, layers_of, match_instances
@@ -165,7 +166,7 @@ def _compare_bodies(
     for true_label, pair in matching.pairs.items():
         label = pair.prediction
         (layer, box), (true_layer, true_box) = places[label], true_places[true_label]
-        both = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(box, true_box, strict=True))
+        both = box_around(box, true_box)
         comparison.matched[label] = true_label
         comparison.agreement[label] = agreement_of(layer[both] == label, true_layer[both] == true_label, spacing_ipl)
     comparison.missed.extend(matching.missed)

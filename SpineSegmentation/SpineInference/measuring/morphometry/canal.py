@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from ...anatomy import CANAL_LABEL, CORD_LABEL
 from ...spine.spine_curve import SpineCurve, fit_spine_curve
+from ...volume.boxes import box_around
 from ..body_shape import POSTERIOR, SUPERIOR, walls
 from ..matching import Places, find_labels, layers_of
 from .frames import LEFT, Scan, axes_along
@@ -125,10 +126,7 @@ def find_canal(places: Places, scan: Scan, axes: np.ndarray = _PATIENT) -> Canal
     if CANAL_LABEL not in places:
         return None
     parts = [(places[label], label) for label in (CANAL_LABEL, CORD_LABEL) if label in places]
-    box = tuple(
-        slice(min(side.start for side in sides), max(side.stop for side in sides))
-        for sides in zip(*(own for (_, own), _ in parts), strict=True)
-    )
+    box = box_around(*(own for (_, own), _ in parts))
     mask = np.any([array[box] == label for (array, _), label in parts], axis=0)
     if np.count_nonzero(mask) < _FEWEST_VOXELS:
         return None
