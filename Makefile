@@ -36,8 +36,9 @@ lint: $(ALL)
 	$(BIN)/ruff check .
 
 # A file of tests stays in one process, which shares what the file sets up; more than four would want too much memory.
+# Where a process crashes, the others come to their end: with another in its place, pytest-xdist would wait for ever.
 test: lint
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 # setuptools would take what an earlier version has left in build/ along.
 wheel: | $(BIN)/pip

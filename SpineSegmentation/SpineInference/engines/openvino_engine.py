@@ -13,7 +13,9 @@ from ..options import Precision
 from .cpu_engine import CpuEngine
 from .engine import require
 
-_first_pass = Lock()
+_first_pass, _first_core = Lock(), Lock()
+_cores: list[Any] = []
+"""The one of this process, once there is one."""
 
 
 class OpenVinoEngine(CpuEngine):
@@ -29,7 +31,7 @@ class OpenVinoEngine(CpuEngine):
         require("openvino")
         openvino = import_openvino()
         super().__init__(threads)
-        core = openvino.Core()
+        core = shared_core()
         wanted = precision == "auto" and package.manifest.network.bfloat16
         half = wanted and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         settings = {
@@ -89,6 +91,19 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+def shared_core() -> Any:
+    """The one core of this process, which stays to its end.
+
+    With every core for the CPU, OpenVINO gives the calling thread another stack for its signals, and frees it with the
+    core. After two cores, or one that another thread has freed, the first signal (Ctrl+C) would crash the process.
+    """
+    openvino = import_openvino()
+    with _first_core:
+        if not _cores:
+            _cores.append(openvino.Core())
+        return _cores[0]
 
 
 def _release(openvino: Any) -> str:

@@ -24,7 +24,7 @@ from SpineInference.engines import open_engine
 from SpineInference.engines.cpu_engine import CpuEngine, passes_at_a_time
 from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.engines.onnx_engine import OnnxEngine
-from SpineInference.engines.openvino_engine import OpenVinoEngine, import_openvino
+from SpineInference.engines.openvino_engine import OpenVinoEngine, shared_core
 from SpineInference.engines.torch_engine import TorchEngine
 from SpineInference.errors import SpineError
 from SpineInference.models.model_package import ModelPackage
@@ -102,6 +102,34 @@ def test_first_passes_do_not_wait_for_each_other(package):
         assert said.stdout == "8\n"
 
 
+SIGNAL_AFTER_ENGINES = """
+import gc, os, signal, sys, threading
+from SpineInference.engines.openvino_engine import OpenVinoEngine
+from SpineInference.models.model_package import ModelPackage
+
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+engines = [OpenVinoEngine(ModelPackage.open(sys.argv[1]), threads=1) for _ in range(2)]
+if sys.argv[2] == "in the order of opening":
+    while engines:
+        engines.pop(0).close()
+        gc.collect()
+else:
+    other = threading.Thread(target=lambda: (engines.clear(), gc.collect()))
+    other.start()
+    other.join()
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no stacks for signals")
+@pytest.mark.parametrize("closed", ["in the order of opening", "in another thread"])
+def test_a_signal_after_engines_were_closed_is_heard(package, closed):
+    """Each core of OpenVINO has a stack for signals, which must not be freed while it is in use."""
+    arguments = [sys.executable, "-c", SIGNAL_AFTER_ENGINES, str(package.path), closed]
+    said = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stdout) == (0, "heard\n"), said.stderr
+
+
 def test_without_openvino_onnxruntime_computes(package, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "openvino" else object())
     with closing(open_engine(package, CPU, threads=2)) as engine:
@@ -124,7 +152,7 @@ def with_bfloat16(package: ModelPackage, folder: Path, bears_it: bool) -> ModelP
 
 def test_half_the_digits_only_where_all_agree(package, tmp_path):
     """The processor must have them, the network must bear them, and nobody may have asked for all of them."""
-    offered = "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    offered = "BF16" in shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     bears, does_not = (with_bfloat16(package, tmp_path / str(it), it) for it in (True, False))
     assert ("bfloat16" in OpenVinoEngine(bears, 1).describe()) == offered
     assert "float32" in OpenVinoEngine(bears, 1, "full").describe()
