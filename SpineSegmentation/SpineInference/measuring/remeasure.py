@@ -9,13 +9,16 @@ import SimpleITK as sitk
 from ..anatomy import Naming, Segment
 from ..errors import SpineError
 from ..placement import SlicePlacement
-from ..volume.boxes import is_at_border
+from ..volume.boxes import Box, is_at_border
 from ..volume.slice_placement import placed
 from .matching import Places, find_labels, layers_of
 from .measured_segments import MeasuredSegments, measure_segments
 from .measurements import as_json
 from .morphometry.tables import as_json as morphometry_as_json
 from .reference import are_on_same_grid
+
+_FARTHEST_MM = 250.0
+"""So far reaches no vertebra, but one with a stray stroke, or what a threshold has filled."""
 
 
 def measure_drawn(
@@ -32,7 +35,8 @@ def measure_drawn(
     in any orientation, in several components where segments overlap.
 
     `bodies` is None where there are none to be compared with a reference. For the other arguments see
-    `measure_segments`. Raises SpineError where nothing is left, or for a reference or a scan that does not fit.
+    `measure_segments`. Raises SpineError where nothing is left, for what is too large to be a vertebra, and for a
+    reference or a scan that does not fit.
     """
     places = find_labels(layers_of(labels))
     vertebrae, others = ([each for each in some if each.label in places] for some in (bodies or (), structures))
@@ -42,6 +46,9 @@ def measure_drawn(
         raise SpineError("the scan lies on another grid than the segments: give the one that they were drawn on.")
     in_body = placed(labels, placement) if placement else labels
     spacing = in_body.GetSpacing()[::-1]
+    if placement is None or placement.has_scale:
+        for body in vertebrae:
+            _check_extent(body, places[body.label][1], spacing)
     at_border = {label: is_at_border(box, layer.shape, spacing) for label, (layer, box) in places.items()}
     partial = {body.label for body in vertebrae if at_border[body.label]}
     vertebrae = None if bodies is None else _from_the_top(vertebrae, places, in_body)
@@ -74,6 +81,14 @@ def remeasure(
         "morphometry": morphometry_as_json(measured.morphometry),
         "dice_per_slice": measured.dice_per_slice,
     }
+
+
+def _check_extent(body: Segment, box: Box, spacing: Sequence[float]) -> None:
+    reaches = max((side.stop - side.start) * mm for side, mm in zip(box, spacing, strict=True))
+    if reaches > _FARTHEST_MM:
+        raise SpineError(
+            f"{body.name} reaches over {reaches:.0f} mm, farther than any vertebra: erase what does not belong to it."
+        )
 
 
 def _segment(label: int, name: str, is_vertebra: bool) -> Segment:

@@ -12,6 +12,7 @@ from SpineInference.errors import SpineError
 from SpineInference.measuring.measurements import as_json, measure
 from SpineInference.measuring.morphometry.measure import NO_SCAN
 from SpineInference.measuring.remeasure import remeasure
+from SpineInference.placement import SlicePlacement
 
 NAMES = ("L1", "L2", "L3")
 
@@ -50,6 +51,20 @@ def test_corrected_new_and_erased_segments():
     assert [row["level"] for row in rows["vertebrae"]] == ["L1", "L2"]
     assert [row["level"] for row in rows["structures"]] == ["Spur"]
     assert rows["vertebrae"][1]["volume_mm3"] == rows["structures"][0]["volume_mm3"] == 14 * 8 * 15 * 6
+
+
+def test_what_no_vertebra_can_be_is_told_before_it_is_measured():
+    """A stray stroke at the other end of the scan, or a threshold that has filled it, in place of a body."""
+    array = np.zeros((400, 30, 20), np.uint8)
+    array[10:24, 8:24, 3:18] = LEVELS["L1"].label
+    array[60:74, 8:24, 3:18] = LEVELS["L2"].label
+    array[390, 10, 10] = LEVELS["L2"].label
+    image = sitk.GetImageFromArray(array)
+    with pytest.raises(SpineError, match="L2 reaches over 331 mm, farther than any vertebra: erase"):
+        remeasure(image, names(image), {})
+    unknown = SlicePlacement("sagittal", (1.0, 1.0), has_scale=False)
+    image = sitk.GetImageFromArray(array[:, :, 10:11])
+    assert len(remeasure(image, names(image), {}, placement=unknown)["measurements"]["vertebrae"]) == 2
 
 
 def test_a_reference_may_come_later():
