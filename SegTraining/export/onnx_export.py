@@ -108,7 +108,7 @@ def _with_bfloat16(manifest: Manifest, probabilities: torch.nn.Module) -> Manife
     }
     is_enough = largest <= BFLOAT16_TOLERANCE
     _log.info(
-        f"bfloat16 changes probabilities of {manifest.name} on noise by up to {largest:.2g} (Dice {dice:.4f}): "
+        f"bfloat16 changes probabilities of {manifest.name} on noise by {largest:.2g} at most: "
         + ("CPUs that have it use it." if is_enough else "CPUs compute it in single precision.")
     )
     return dataclasses.replace(
