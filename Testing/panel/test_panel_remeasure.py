@@ -1,7 +1,9 @@
 """A corrected result is measured again: the numbers are those of the segments as they are now, and nothing is lost."""
 
 import pytest
+import synthetic_result
 from synthetic_result import CANAL, DISC, erase, with_result
+from synthetic_scan import addScan
 
 from SpineInference.anatomy import Naming
 
@@ -52,6 +54,33 @@ def test_remeasured_discs_have_their_signal(host, small_models, temporary, tmp_p
     measure(host, panel)
     measures = {each.name: each for each in measuresOf(panel._parameterNode.result) if each.at == "L4-L5"}
     assert 0.1 < measures["disc_signal"].value < 0.5 and not list(temporary.iterdir())
+
+
+def test_a_stray_stroke_is_named_and_nothing_is_lost(host, small_models, temporary, tmp_path, monkeypatch):
+    import slicer
+
+    from SpineSegmentationLib.scene.results.MeasurementTable import measurementsOf
+
+    def addLongScan():
+        volumeNode = addScan()
+        volumeNode.SetSpacing(1, 1, 3)
+        return volumeNode
+
+    monkeypatch.setattr(synthetic_result, "addScan", addLongScan)
+    panel = with_result(host, tmp_path)
+    first = panel._parameterNode.result
+    before = measurementsOf(first)
+    node, volumeNode = first.GetNodeReference("segmentation"), panel._parameterNode.inputVolume
+    segmentId = node.GetSegmentation().GetSegmentIdBySegmentName("L4")
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segmentId, volumeNode)
+    array[94, 20, 20] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segmentId, volumeNode)
+    assert measure(host, panel) == before and panel._parameterNode.result is first
+    assert "L4 reaches over 255 mm, farther than any vertebra: erase" in panel.ui.statusLabel.text
+    assert "Edited since" in panel.ui.resultLabel.text and panel.ui.measureButton.enabled
+    erase(panel, "L4", slice(94, 95))
+    measure(host, panel)
+    assert panel.ui.statusLabel.text == "Measured again." and not list(temporary.iterdir())
 
 
 def test_remeasure_with_a_reference(host, panel):
