@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineInference import __version__
+from SpineInference.anatomy import HOLDERS
 from SpineInference.app.requests import Request
 from SpineInference.app.results import write_result
 from SpineInference.engines.engine_cache import EngineCache
@@ -151,6 +152,7 @@ class _Scores:
         """Score one prediction; its rows, one for each label that the data set labels and the planes know: the numbers
         `known`."""
         self._errors.append(prediction.error)
+        prediction = replace(prediction, classes=self._as_labelled(prediction.classes, case))
         scores = score_classes(prediction.classes, reference, len(self._labels))
         count = BodyCount()
         if reference.has_bodies and prediction.instances is not None and reference.rows.start < reference.rows.stop:
@@ -173,6 +175,15 @@ class _Scores:
         self._examples.add(case.name, planes, along[0], grey, shown, reference)
         self.rows += rows
         return rows
+
+    def _as_labelled(self, classes: np.ndarray, case: Case) -> np.ndarray:
+        """What lies inside another structure counts as that where the data set does not tell it apart, as the cord."""
+        numbers = {label.code: number for number, label in enumerate(self._labels, start=1)}
+        for label in self._labels:
+            holder = numbers.get(HOLDERS.get(label.code))
+            if holder and label.name in case.dataset.unlabelled:
+                classes = np.where(classes == numbers[label.code], np.uint8(holder), classes)
+        return classes
 
     def write_scores(self, output: Path) -> None:
         write_csv([row.as_dict() for row in self.rows], output / CASES)

@@ -30,6 +30,8 @@ STRUCTURE_CODE = ("91723000", "Anatomical structure")
 DISC_CODE = ("360499006", "Intervertebral disc")
 CANAL_CODE = ("61853006", "Spinal canal")
 CORD_CODE = ("2748008", "Spinal cord")
+HOLDERS = {CORD_CODE[0]: CANAL_CODE[0]}
+"""By code of a structure that lies inside another one the code of that, to which it belongs too."""
 _OWN_LABELS = {CANAL_CODE[0]: CANAL_LABEL, CORD_CODE[0]: CORD_LABEL}
 
 _SNOMED = [

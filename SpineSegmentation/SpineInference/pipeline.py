@@ -107,6 +107,10 @@ def segment(
     if reference is not None and recipe.vertebra_class is None:
         check_values(reference, list(recipe.structures.values()))
 
+    def finders() -> list[ModelPackage]:
+        """Those that know vertebrae, by which everything else is found."""
+        return [one for one in finest_first(packages, scan) if one.manifest.vertebra_class is not None]
+
     def prepared(spacing_mm: float) -> tuple[sitk.Image, float | None]:
         with seconds("preprocessing"):
             monitor.progress("preprocessing", 0, 1)
@@ -115,12 +119,12 @@ def segment(
         with seconds("shading"):
             if options.bias_correction is not None or not expects_shading(recipe):
                 return normalised(own, recipe.input.intensity), None
-            judge = finest_first(packages, scan)[0]
+            judge = finders()[0]
             return even_where_it_helps(own, judge.manifest, engine_for(judge), monitor)
 
     def find(image: sitk.Image) -> Region | None:
         with seconds("region"):
-            return find_region(image, finest_first(packages, scan), engine_for, monitor)
+            return find_region(image, finders(), engine_for, monitor)
 
     # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
     if recipe.vertebra_class is not None and recipe.input.canvas is None:
@@ -141,7 +145,7 @@ def segment(
     region = crop(working, box)
 
     shape = tuple(reversed(region.GetSize()))
-    fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels))
+    fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels), recipe.holders)
     used: dict[str, None] = {}
     members = [] if nothing_there else plane_weights(packages, scan, look.factor)
     all_shares = shares_of([(package.manifest.labels, weight) for package, weight in members], recipe.labels)
@@ -160,7 +164,9 @@ def segment(
     with seconds("post-processing"):
         monitor.progress("post-processing", 0, 1)
         spec = options.postprocessing or recipe.postprocessing
-        classes = postprocessing.apply(fusion.classes(), spec, spacing_ipl(region), recipe.vertebra_class, monitor)
+        fusion.settle()
+        about = spec, spacing_ipl(region), recipe.vertebra_class, monitor, recipe.holders
+        classes = postprocessing.apply(fusion.classes(), *about)
         label_of = np.zeros(len(recipe.labels) + 1, np.uint8)
         for number, structure in recipe.structures.items():
             label_of[number] = structure.label

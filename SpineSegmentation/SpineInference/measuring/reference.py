@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 import SimpleITK as sitk
 
-from ..anatomy import DISC_OFFSET, Segment
+from ..anatomy import CANAL_LABEL, CORD_LABEL, DISC_OFFSET, Segment
 from ..errors import SpineError
 from ..spine.vertebrae import separate
 from ..volume.boxes import box_around
@@ -103,9 +103,9 @@ def compare(
 ) -> Comparison:
     """Compare two canonical label maps [I, P, L]; `labels` are unsigned integers. What overlaps is compared whole.
 
-    `structures` are the values of what is no body. Discs are judged if the reference holds any disc, all others if it
-    holds one of them, and all if there are no bodies to compare; then a reference with a single value is a mask of the
-    only structure.
+    `structures` are the values of what is no body. Discs are judged if the reference holds any disc, the cord if it
+    holds that, all others if it holds one of them, and all if there are no bodies to compare; then a reference with a
+    single value is a mask of the only structure. Beside bodies the cord belongs to the canal, on both sides.
 
     Every other value of `reference` above 0 is one body, whatever it is called; only a single such value is taken for a
     mask of all bodies, which are separated first and numbered from the top. Raises SpineError for a reference that is
@@ -116,7 +116,8 @@ def compare(
     if not has_bodies and len(structures) == len(values) == 1:
         reference = [np.where(layer > 0, *structures, 0) for layer in reference]
     discs = {value for value in structures if value > DISC_OFFSET}
-    kinds = [kind for kind in (discs, {*structures} - discs) if values & kind or not has_bodies]
+    cord = {CORD_LABEL}.intersection(structures) if has_bodies else set()
+    kinds = [kind for kind in (discs, cord, {*structures} - discs - cord) if values & kind or not has_bodies]
     judged = sorted(set().union(*kinds))
     bodies, true_bodies = ([_without(layer, structures) for layer in layers] for layers in (labels, reference))
     if not has_bodies:
@@ -124,9 +125,10 @@ def compare(
     elif len(values.difference(structures)) == 1:
         true_bodies = [separate(_anything(true_bodies), spacing_ipl)[0]]
     prediction_mask, reference_mask = _anything(bodies), _anything(true_bodies)
+    meant = {value: [value, *cord] if value == CANAL_LABEL else [value] for value in judged}
     for value in judged:
-        prediction_mask |= _mask(labels, value)
-        reference_mask |= _mask(reference, value)
+        prediction_mask |= _mask(labels, meant[value])
+        reference_mask |= _mask(reference, meant[value])
     within = slice(0, len(reference_mask))
     if has_bodies:
         within = labelled_slices(reference_mask)
@@ -135,7 +137,7 @@ def compare(
     comparison = Comparison(agreement_of(prediction_mask, reference_mask, spacing_ipl), {}, {}, [], [])
     _compare_bodies(comparison, bodies, true_bodies, within, spacing_ipl)
     for value in judged:
-        masks = (_mask(layers, value)[within] for layers in (labels, reference))
+        masks = (_mask(layers, meant[value])[within] for layers in (labels, reference))
         _compare_structure(comparison, value, *masks, spacing_ipl)
     return comparison
 
@@ -148,8 +150,8 @@ def _anything(layers: Sequence[np.ndarray]) -> np.ndarray:
     return np.any([layer > 0 for layer in layers], axis=0)
 
 
-def _mask(layers: Sequence[np.ndarray], value: int) -> np.ndarray:
-    return np.any([layer == value for layer in layers], axis=0)
+def _mask(layers: Sequence[np.ndarray], values: Sequence[int]) -> np.ndarray:
+    return np.any([np.isin(layer, values) for layer in layers], axis=0)
 
 
 def _compare_bodies(

@@ -7,10 +7,12 @@ internet but `download`.
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
+from ..anatomy import VERTEBRA_CODE
 from ..errors import SpineError
 from ..files.temporary import temporary_folder
 from ..monitor import Monitor
@@ -32,7 +34,7 @@ class ModelSet:
 
     @property
     def recipe(self) -> Manifest:
-        """The manifest that knows all labels of the set: those of the others are among them."""
+        """See `recipe_of`."""
         return recipe_of(self.packages)
 
     @property
@@ -42,8 +44,11 @@ class ModelSet:
 
 
 def recipe_of(packages: Sequence[ModelPackage]) -> Manifest:
-    """The manifest of the package that knows most labels, the first of those."""
-    return max((package.manifest for package in packages), key=lambda manifest: len(manifest.labels))
+    """The manifest of the package that knows most labels, the first of those, with all that only others know."""
+    manifests = [package.manifest for package in packages]
+    richest = max(manifests, key=lambda manifest: len(manifest.labels))
+    labels = dict.fromkeys(label for manifest in (richest, *manifests) for label in manifest.labels)
+    return replace(richest, labels=list(labels))
 
 
 @dataclass(frozen=True)
@@ -284,22 +289,13 @@ def _as_set(name: str, title: str, packages: list[ModelPackage]) -> ModelSet:
         raise SpineError(f'"{name}" recognises levels but segments nothing: use a set of models that brings it along.')
     if len(levels) > 1:
         raise SpineError(f'The model "{name}" has two networks that recognise levels: keep one of them.')
-    first = recipe_of(segmenting)
-    for other in (package.manifest for package in segmenting):
-        # What softmax leaves for the background is what no label of its own has.
-        alike = all(label in first.labels for label in other.labels) and other.output.activation == (
-            first.output.activation
-        )
-        fewer = len(other.labels) < len(first.labels)
-        if (
-            not alike
-            or (other.vertebra_class is None) != (first.vertebra_class is None)
-            or (fewer and first.output.activation == "softmax")
-        ):
+    whole = recipe_of(segmenting)
+    for one, other in combinations((package.manifest for package in segmenting), 2):
+        if not _can_be_fused(one, other):
             raise SpineError(
-                f'"{first.name}" and "{other.name}" of the model "{name}" find different labels: they cannot be fused.'
+                f'"{one.name}" and "{other.name}" of the model "{name}" find different labels: they cannot be fused.'
             )
-    if levels and levels[0].manifest.input.intensity != first.input.intensity:
+    if levels and levels[0].manifest.input.intensity != whole.input.intensity:
         raise SpineError(
             f'The network that recognises levels in "{name}" wants other intensities than those that segment: train it '
             "with theirs."
@@ -307,6 +303,19 @@ def _as_set(name: str, title: str, packages: list[ModelPackage]) -> ModelSet:
     if len({package.manifest.name for package in packages}) < len(packages):
         raise SpineError(f'Two packages of the model "{name}" have the same name: give each its own.')
     return ModelSet(name, title, segmenting, *levels)
+
+
+def _can_be_fused(one: Manifest, other: Manifest) -> bool:
+    """Whether all that two members of a set find is either the same or can be told apart."""
+    if one.output.activation != other.output.activation:
+        return False
+    if one.output.activation == "softmax":  # what it leaves for the background is what no label of its own has
+        return one.labels == other.labels
+    both = set(one.labels) | set(other.labels)
+    # Vertebrae that are to be separated do not go with vertebrae that are told apart.
+    is_clear = sum(label.code == VERTEBRA_CODE[0] for label in both) == 1
+    separates = one.vertebra_class is not None or other.vertebra_class is not None
+    return len({label.value for label in both}) == len(both) and (is_clear or not separates)
 
 
 def _store(packages: list[ModelPackage], target: Path) -> None:

@@ -8,6 +8,7 @@ from ..anatomy import (
     CORD_CODE,
     DISC_CODE,
     DISC_OFFSET,
+    HOLDERS,
     STRUCTURE_OFFSET,
     VERTEBRA_CODE,
     Segment,
@@ -88,6 +89,12 @@ class Manifest:
         """
         numbers = [number for number, label in enumerate(self.labels, start=1) if label.code == DISC_CODE[0]]
         return numbers[0] if len(numbers) == 1 and self.vertebra_class is not None else None
+
+    @property
+    def holders(self) -> dict[int, int]:
+        """By number of a label that lies inside another one, as the cord does in the canal, the number of that."""
+        numbers = {label.code: number for number, label in enumerate(self.labels, start=1)}
+        return {numbers[code]: numbers[holder] for code, holder in HOLDERS.items() if {code, holder} <= numbers.keys()}
 
     @property
     def finds_only_the_column(self) -> bool:

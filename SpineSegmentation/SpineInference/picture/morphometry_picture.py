@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HEIGHT, MARGIN, GAP, TOP = 1080, 36, 28, 110
 VIEW_WIDTH, TABLE_WIDTH, ROW_HEIGHT = 300, 760, 26
 _ENDPLATE_COLOUR, _SLIP_COLOUR, _CURVE_COLOUR = "#5fd0ff", "#ff7a6b", "#f2e36b"
-_CANAL_COLOUR = "#7be08f"
+_DIAMETER_COLOURS = {"canal_diameter": "#7be08f", "cord_diameter": "#ffb48a"}
 _EXTENSION = 0.35
 """The lines of a curve reach so far beyond the endplate, in its own lengths."""
 _BODY = {
@@ -47,7 +47,7 @@ _DISC = {
     "Index": "disc_height_index",
     "Signal": "disc_signal",
 }
-_CANAL = {"Canal mm": "canal_diameter", "Canal mm²": "canal_area"}
+_CANAL = {"Canal mm": "canal_diameter", "Canal mm²": "canal_area", "Cord mm": "cord_diameter"}
 _TABLES = ((("body",), _BODY | _CANAL), (("level",), _LEVEL), (("disc", "level"), _DISC | _CANAL))
 """The kinds of measures whose places are the rows of a table, and its columns."""
 _FOR_ALL = "narrowest_level", "disc_signal"
@@ -98,9 +98,9 @@ def draw_lines(axes: "Axes", view: View, measures: Sequence[Measure], grid: sitk
         if measure.name == "disc_angle":
             for start, end in measure.lines:
                 _line(axes, at(start), at(end), _ENDPLATE_COLOUR)
-        elif measure.name == "canal_diameter":
+        elif measure.name in _DIAMETER_COLOURS:
             for start, end in measure.lines:
-                _line(axes, at(start), at(end), _CANAL_COLOUR)
+                _line(axes, at(start), at(end), _DIAMETER_COLOURS[measure.name])
         elif measure.name == "slip_percent" and measure.lines and _is_slipped(measures, measure.at):
             start, end = measure.lines[1]
             _line(axes, at(start), at(end), _SLIP_COLOUR, 3.0)

@@ -1,7 +1,7 @@
 """Several opinions, one volume: planes and models are fused as they arrive, in one half-precision volume per label."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -24,13 +24,25 @@ class Fusion:
     mean, the threshold of the model; of a softmax over several labels, its own probability (what the labels leave);
     with the vote, half of the members (a tie is background). One float16 array `class_probabilities` `[labels, I, P,
     L]` is all that is kept.
+
+    `holders` tells by number of a label that lies inside another one the number of that. Both together are one label
+    to all others; within it the inner one counts where it reaches what the background has. The classes of a softmax
+    exclude each other, so that they have no holders.
     """
 
-    def __init__(self, shape: tuple[int, int, int], rule: str, output: OutputSpec, labels: int = 1):
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        rule: str,
+        output: OutputSpec,
+        labels: int = 1,
+        holders: Mapping[int, int] | None = None,
+    ):
         self.class_probabilities = np.zeros((labels, *shape), np.float16)
         own = None if output.activation == "softmax" and labels > 1 else output.threshold
         self._background = MAJORITY if rule == "vote" else own
         self._voting, self._background_of_member = rule == "vote", own
+        self.holders = dict(holders or {}) if own is not None else {}
 
     def within(self, box: Box) -> "Fusion":
         """The part inside `box`, for members that see no more: what is added to it is added here."""
@@ -44,16 +56,24 @@ class Fusion:
         `shares` holds for each of the member's labels which one it is here, from 0, and what the opinion weighs.
         """
         if self._voting:
-            choice = _classes(probability, self._background_of_member)
+            numbers = [place + 1 for place, _ in shares]
+            known = {i: o for i, o in self.holders.items() if {i, o} <= {*numbers}}
+            own = {numbers.index(inner) + 1: numbers.index(outer) + 1 for inner, outer in known.items()}
+            _join(probability, own)
+            choice = _classes(probability, self._background_of_member, own)
             probability = np.stack([choice == number for number in range(1, len(probability) + 1)])
         for opinion, (place, weight) in zip(probability, shares, strict=True):
             target = np.moveaxis(self.class_probabilities[place], axis, 0)[index]
             share = np.where(opinion < NEGLIGIBLE, np.float32(0), opinion) * np.float32(weight)
             np.add(target, share, out=target, casting="same_kind")
 
+    def settle(self) -> None:
+        """To be called when all opinions are in: what lies inside another label belongs to that too from now on."""
+        _join(self.class_probabilities, self.holders)
+
     def classes(self) -> np.ndarray:
         """uint8 `[I, P, L]`: the number (1, 2, ...) of the label that each voxel belongs to, 0 for the background."""
-        return _classes(self.class_probabilities, self._background)
+        return _classes(self.class_probabilities, self._background, self.holders)
 
     @property
     def border(self) -> float:
@@ -63,17 +83,23 @@ class Fusion:
     def margin(self, number: int, box: Box) -> np.ndarray:
         """How far label `number` (0: the background) is ahead of all others in `box`: a field to be interpolated.
 
-        Of a single label it is simply what the label has.
+        Of a single label it is simply what the label has. A label counts with what it holds, which has no margin but a
+        `depth`.
         """
         if len(self.class_probabilities) == 1:
             return self.class_probabilities[0][box].astype(np.float32)
         shares = self.class_probabilities[(slice(None), *box)]
-        of_all = [np.full(shares.shape[1:], _left_for_background(shares, self._background), np.float32), *shares]
-        own = of_all.pop(number)
-        highest = of_all[0].astype(np.float32)
-        for other in of_all[1:]:
+        of_all = {0: np.full(shares.shape[1:], _left_for_background(shares, self._background), np.float32)}
+        of_all |= {other: share for other, share in enumerate(shares, start=1) if other not in self.holders}
+        own, *others = of_all.pop(number), *of_all.values()
+        highest = others[0].astype(np.float32)
+        for other in others[1:]:
             np.maximum(highest, other, out=highest)
         return own - highest
+
+    def depth(self, number: int, box: Box) -> np.ndarray:
+        """How far label `number`, which lies inside another one, is beyond its border to that in `box`."""
+        return self.class_probabilities[number - 1][box].astype(np.float32) - self._background
 
 
 def shares_of(
@@ -87,12 +113,22 @@ def shares_of(
     return [[(labels.index(label), weight / total[label.value]) for label in known] for known, weight in members]
 
 
-def _classes(shares: np.ndarray, background: float | None) -> np.ndarray:
-    least, highest = _left_for_background(shares, background), shares[0]
-    classes = (highest >= least).view(np.uint8)
-    for number, share in enumerate(shares[1:], start=2):
-        classes[(share > highest) & (share >= least)] = number
-        highest = np.maximum(highest, share)
+def _join(shares: np.ndarray, holders: Mapping[int, int]) -> None:
+    """Make of the share of the outer label, in place, that of what it holds where that is more: [labels, ...]."""
+    for inner, outer in holders.items():
+        np.maximum(shares[outer - 1], shares[inner - 1], out=shares[outer - 1])
+
+
+def _classes(shares: np.ndarray, background: float | None, holders: Mapping[int, int]) -> np.ndarray:
+    least, highest = _left_for_background(shares, background), None
+    classes = np.zeros(shares.shape[1:], np.uint8)
+    for number, share in enumerate(shares, start=1):
+        if number in holders:
+            continue
+        classes[(share >= least) if highest is None else (share > highest) & (share >= least)] = number
+        highest = share if highest is None else np.maximum(highest, share)
+    for inner, outer in holders.items():
+        classes[(classes == outer) & (shares[inner - 1] >= background)] = inner
     return classes
 
 

@@ -1,7 +1,5 @@
 """Which of a set's networks run on a scan, and what the opinion of each plane weighs."""
 
-from collections import Counter
-
 import SimpleITK as sitk
 
 from ..errors import SpineError
@@ -78,12 +76,15 @@ def plane_weights(
     """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border.
 
     Bodies that are `shown_larger` to the networks, by this factor, have so many fewer pixels in the scan. Several
-    networks of a plane, as cross-validation leaves them, share the weight of that plane.
+    networks of a plane for the same labels, as cross-validation leaves them, share the weight of that plane.
     """
-    sharing = Counter(package.manifest.plane for package in packages)
+
+    def sharing(one: ModelPackage) -> int:
+        same_plane = [other.manifest for other in packages if other.manifest.plane == one.manifest.plane]
+        return sum(any(label in one.manifest.labels for label in other.labels) for other in same_plane)
+
     weights = [
-        min(1.0, COARSE / (shown_larger * _coarseness(package, scan))) / sharing[package.manifest.plane]
-        for package in packages
+        min(1.0, COARSE / (shown_larger * _coarseness(package, scan))) / sharing(package) for package in packages
     ]
     return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
 

@@ -67,19 +67,25 @@ def _refined(
         window = [slice(f - s, f - s + count) for f, s, count in zip(first, start, own.size, strict=True)]
         return tuple(reversed(window)), sitk.GetArrayFromImage(resample(image, own, nearest))
 
-    def margin_on_grid(number: int, place: Box) -> tuple[Box, np.ndarray]:
-        return on_grid(_decided(classes[place] == number, fusion.margin(number, place), fusion.border), place)
+    def interpolated(mask: np.ndarray, margin: np.ndarray, border: float, place: Box) -> tuple[Box, np.ndarray]:
+        """The `margin` at a `place` in the region, beyond its `border` where `mask` is: as `on_grid`."""
+        return on_grid(_decided(mask, margin, border), place)
 
     refined = np.zeros(grid.size[::-1], np.uint8)
     ahead = np.full(refined.shape, fusion.border, np.float32)
     if len(numbers) > 1:
         # Where several meet, interpolation leaves none beyond the border: they are compared with the background.
-        ahead[:] = margin_on_grid(0, box)[1]
-    for number in numbers:
-        place = bounding_box(classes == number, margin=1)
-        window, margin = margin_on_grid(number, place)
+        ahead[:] = interpolated(classes[box] == 0, fusion.margin(0, box), fusion.border, box)[1]
+    for number in dict.fromkeys(fusion.holders.get(number, number) for number in numbers):
+        held = [one for one in numbers if fusion.holders.get(one) == number]
+        mask = np.isin(classes, [number, *held]) if held else classes == number
+        place = bounding_box(mask, margin=1)
+        window, margin = interpolated(mask[place], fusion.margin(number, place), fusion.border, place)
         own = np.where(classes[place] == number, labels[place], 0)
         nearest = on_grid(_nearest_label(own), place, nearest=True)[1]
+        for one in held:
+            within = interpolated(classes[place] == one, fusion.depth(one, place), 0.0, place)[1] > 0
+            nearest[within | (nearest == 0)] = labels[classes == one][0]
         np.copyto(refined[window], nearest, where=margin > ahead[window])
         np.maximum(ahead[window], margin, out=ahead[window])
     return refined
@@ -107,8 +113,8 @@ def _decided(mask: np.ndarray, margin: np.ndarray, border: float) -> np.ndarray:
 
 
 def _nearest_label(labels: np.ndarray) -> np.ndarray:
-    if len(values := _values(labels)) == 1:
-        return np.full_like(labels, values[0])
+    if len(values := _values(labels)) < 2:
+        return np.full_like(labels, max(values, default=0))
     nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
     return labels[tuple(nearest)]
 

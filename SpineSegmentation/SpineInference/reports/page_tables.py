@@ -23,6 +23,9 @@ _SHORT = {
     "disc_signal": "Signal / fluid",
     "canal_diameter": "Canal",
     "canal_area": "Canal",
+    "cord_diameter": "Cord",
+    "cord_area": "Cord",
+    "cord_occupation": "Cord / canal",
 }
 _UNITS = {"deg": "°", "mm2": "mm²", "mm3": "cm³"}
 _SIGNS = "*†‡§¶#"

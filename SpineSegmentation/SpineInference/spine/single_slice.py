@@ -6,7 +6,7 @@ clearly surer of it. What a person knows is not looked for.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
@@ -51,7 +51,7 @@ LEAST_EXPECTED_DICE = 0.8
 
 def place_slice(
     scan: sitk.Image,
-    packages: Iterable[ModelPackage],
+    packages: Sequence[ModelPackage],
     options: SegmentationOptions,
     engine_for: Callable[[ModelPackage], Engine],
     monitor: Monitor,
@@ -73,9 +73,9 @@ def place_slice(
     if header.has_scale and lies_as_told:
         return header if options.spacing_mm else None
 
-    networks = {package.manifest.plane: package for package in packages}
-    finders = {plane: package for plane, package in networks.items() if _can_find(package)}
-    planes = [plane for plane in PLANES if plane in networks and plane in (options.planes or PLANES)]
+    finders = {package.manifest.plane: package for package in packages if _can_find(package)}
+    offered = {package.manifest.plane for package in packages}
+    planes = [plane for plane in PLANES if plane in offered and plane in (options.planes or PLANES)]
     if lies_as_told or options.plane or not planes:
         planes = [options.plane or header.plane]
     search = _Search(scan, header, lies_as_told, finders, engine_for, monitor)
@@ -139,7 +139,7 @@ class _Search:
             in_any = max(in_any, sureness)
         return best, in_any
 
-    def _sizes(self) -> Iterable[tuple[float, float]]:
+    def _sizes(self) -> Iterator[tuple[float, float]]:
         rows, columns = self.header.spacing_mm
         height, width = (n for n in reversed(self.scan.GetSize()) if n > 1)
         longest = max(height * rows, width * columns)

@@ -5,7 +5,7 @@ mm in the same order. No function changes its input.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import pairwise
 
@@ -136,14 +136,18 @@ def apply(
     spacing_ipl: Spacing,
     vertebra_class: int | None = None,
     monitor: Monitor | None = None,
+    holders: Mapping[int, int] | None = None,
 ) -> np.ndarray:
     """Canonical `classes` (uint8 `[I, P, L]`: 0, 1, 2, ...), each of them cleaned as `spec` says. Raises Cancelled.
 
     What a step adds to a class never takes voxels that another one holds. What encloses something in the picture of a
     projection, as ribs do, does not enclose it in the body: in a single slice only vertebral bodies have holes to fill.
     What lies beside vertebrae, discs above all, is as small as they are.
+
+    `holders` tells by the number of a class that lies inside another one the number of that. The outer one is cleaned
+    with what it holds, as one thing, and the inner one within it.
     """
-    monitor = monitor or Monitor()
+    monitor, holders = monitor or Monitor(), holders or {}
     cleaned = classes.copy()
     beside = vertebra_class is not None
 
@@ -159,16 +163,19 @@ def apply(
         of_vertebrae = _steps(
             spec, spacing_ipl, True, lambda mask: scale_of_bodies(mask, spacing_ipl), of_vertebrae=True
         )
-        steps = {vertebra_class: of_vertebrae} | {n: own for n, own in steps.items() if n != vertebra_class}
+        steps[vertebra_class] = of_vertebrae
+    order = sorted(steps, key=lambda number: (number != vertebra_class, number in holders, number))
     done, total = 0, sum(map(len, steps.values()))
-    for number, steps_of_class in steps.items():
-        mask = before = classes == number
-        for step in steps_of_class:
+    for number in order:
+        within = [inner for inner, outer in holders.items() if outer == number]
+        mask = before = np.isin(classes, [number, *within]) if within else classes == number
+        around = holders.get(number, 0)
+        for step in steps[number]:
             monitor.progress("post-processing", done, total)
             mask = step(mask)
             done += 1
-        cleaned[before & ~mask] = 0
-        cleaned[mask & (cleaned == 0)] = number
+        cleaned[before & ~mask & (cleaned > 0)] = around
+        cleaned[mask & (cleaned == around)] = number
     monitor.progress("post-processing", total, total)
     return cleaned
 

@@ -32,7 +32,7 @@ _PATIENT = np.stack([POSTERIOR, LEFT, SUPERIOR])
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A cut through the canal; None for what the scan cuts off. `front` and `back`: where the diameter was taken."""
+    """A cut through canal or cord; None for what the scan cuts off. `front` and `back`: ends of the diameter."""
 
     diameter_mm: float | None
     area_mm2: float | None
@@ -41,11 +41,23 @@ class Section:
 
 
 @dataclass(frozen=True, eq=False)
+class _Cut:
+    """Where a section is sampled: LPS `points` `across` in both directions, and through its thickness, in rows along
+    the `axes`, around the `foot`."""
+
+    foot: np.ndarray
+    axes: np.ndarray
+    across: np.ndarray
+    points: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Canal:
-    """The canal in the array `mask`, cut out of the scan's array at index `first`. `axes` are those of the spine: in
-    rows posterior, left and superior (LPS)."""
+    """The canal in the array `mask`, cut out of the scan's array at index `first`, and the `cord` in it where one was
+    found. `axes` are those of the spine: in rows posterior, left and superior (LPS)."""
 
     mask: np.ndarray
+    cord: np.ndarray | None
     first: tuple[int, ...]
     scan: Scan
     axes: np.ndarray
@@ -63,11 +75,6 @@ class Canal:
     def _ends(self) -> tuple[float, float]:
         position = self._course.position_of(self._turned(self.points[:: max(1, len(self.points) // 20_000)]))
         return float(position.min()), float(position.max())
-
-    @cached_property
-    def _padded(self) -> np.ndarray:
-        """The mask with nothing around it: beyond the scan there is none, but a single slice is taken to go on."""
-        return np.pad(self.mask, [(0, 0) if length == 1 else (1, 1) for length in self.scan.shape]).astype(np.float32)
 
     def _turned(self, points: np.ndarray) -> np.ndarray:
         """Points in the order of `SpineCurve`: inferior, posterior, left of the spine."""
@@ -89,8 +96,8 @@ class Canal:
         at = np.linspace(0, length[-1], max(2, round(length[-1] / step_mm) + 1))
         return np.stack([np.interp(at, length, line[:, axis]) for axis in range(3)], axis=1)
 
-    def section_at(self, place: np.ndarray) -> Section | None:
-        """The section that goes through a `place` (LPS) beside the canal; None where there is no canal."""
+    def section_at(self, place: np.ndarray) -> tuple[Section, Section | None] | None:
+        """The sections of the canal and of the cord through a `place` (LPS) beside them; None where there is none."""
         turned = self._turned(place[None])
         if not self._ends[0] <= self._course.position_of(turned)[0] <= self._ends[1]:
             return None
@@ -99,22 +106,28 @@ class Canal:
         across = np.arange(-_REACH_MM, _REACH_MM + _STEP_MM / 2, _STEP_MM)
         along = np.array([-0.5, 0.0, 0.5]) * _THICKNESS_MM
         grid = np.stack(np.meshgrid(across, across, along, indexing="ij"), axis=-1)
-        places = foot + np.einsum("uvwa,ax->uvwx", grid, axes)
+        cut = _Cut(foot, axes, across, foot + np.einsum("uvwa,ax->uvwx", grid, axes))
+        canal = self._section(self.mask, cut)
+        return canal and (canal, None if self.cord is None else self._section(self.cord, cut))
+
+    def _section(self, mask: np.ndarray, cut: _Cut) -> Section | None:
+        # Beyond the scan there is none, but a single slice is taken to go on.
+        padded = np.pad(mask, [(0, 0) if length == 1 else (1, 1) for length in self.scan.shape]).astype(np.float32)
         first = np.where(np.array(self.scan.shape) == 1, 0, np.array(self.first) - 1)
-        index = self.scan.index_of(places.reshape(-1, 3)) - first
-        filled = ndimage.map_coordinates(self._padded, index.T, order=1, mode="constant")
-        density = filled.reshape(grid.shape[:3]).mean(axis=2)
+        index = self.scan.index_of(cut.points.reshape(-1, 3)) - first
+        filled = ndimage.map_coordinates(padded, index.T, order=1, mode="constant")
+        density = filled.reshape(cut.points.shape[:3]).mean(axis=2)
         if density.max() < 0.5:
             return None
         density = _largest_part(density)
-        middle = float(density.sum(axis=0) @ across / density.sum())
-        slab = np.abs(across - middle) <= _SLAB_MM / 2
-        found = walls(across, density[:, slab].mean(axis=1))
+        middle = float(density.sum(axis=0) @ cut.across / density.sum())
+        slab = np.abs(cut.across - middle) <= _SLAB_MM / 2
+        found = walls(cut.across, density[:, slab].mean(axis=1))
         if found is None:
             return None
-        front, back = (foot + np.array([end, middle, 0.0]) @ axes for end in found)
+        front, back = (cut.foot + np.array([end, middle, 0.0]) @ cut.axes for end in found)
         diameter = found[1] - found[0] if self.scan.shows_beyond(np.stack([front, back])).all() else None
-        whole = self.scan.shows_beyond(places[:, :, 1][density >= 0.5]).all()
+        whole = self.scan.shows_beyond(cut.points[:, :, 1][density >= 0.5]).all()
         return Section(diameter, float(density.sum()) * _STEP_MM**2 if whole else None, front, back)
 
 
@@ -125,12 +138,13 @@ def find_canal(places: Places, scan: Scan, axes: np.ndarray = _PATIENT) -> Canal
     """
     if CANAL_LABEL not in places:
         return None
-    parts = [(places[label], label) for label in (CANAL_LABEL, CORD_LABEL) if label in places]
-    box = box_around(*(own for (_, own), _ in parts))
-    mask = np.any([array[box] == label for (array, _), label in parts], axis=0)
+    parts = [places[label] for label in (CANAL_LABEL, CORD_LABEL) if label in places]
+    box = box_around(*(own for _, own in parts))
+    masks = [array[box] == label for (array, _), label in zip(parts, (CANAL_LABEL, CORD_LABEL), strict=False)]
+    mask, cord = np.any(masks, axis=0), masks[1] if len(masks) > 1 else None
     if np.count_nonzero(mask) < _FEWEST_VOXELS:
         return None
-    return Canal(mask, tuple(side.start for side in box), scan, axes)
+    return Canal(mask, cord, tuple(side.start for side in box), scan, axes)
 
 
 def canal_centreline(labels: sitk.Image, step_mm: float = 5.0) -> list[tuple[float, float, float]]:

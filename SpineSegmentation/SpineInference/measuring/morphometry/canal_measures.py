@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .canal import Canal
+from .canal import Canal, Section
 from .disc_measures import MeasuredDisc
 from .landmarks import PlacedEndplate
 from .measure import CUT_OFF, Measure, line
@@ -77,12 +77,22 @@ def _at(place: _Place, canal: Canal) -> Iterator[Measure]:
     if place.behind is None:
         yield Measure("canal", place.at, "canal_diameter", None, marks=(CUT_OFF, *doubts))
         return
-    section = canal.section_at(place.behind)
-    if section is None:
+    sections = canal.section_at(place.behind)
+    if sections is None:
         return
+    for what, section in zip(("canal", "cord"), sections, strict=True):
+        if section is not None:
+            yield from _of_section(what, place.at, section, canal, doubts)
+    whole, cord = sections
+    if cord is not None and cord.diameter_mm is not None and whole.diameter_mm is not None:
+        occupied = 100 * cord.diameter_mm / whole.diameter_mm
+        yield Measure("canal", place.at, "cord_occupation", occupied, marks=doubts)
+
+
+def _of_section(what: str, at: str, section: Section, canal: Canal, doubts: tuple[str, ...]) -> Iterator[Measure]:
     diameter, area = section.diameter_mm, section.area_mm2
     lines = () if diameter is None else (line(section.front, section.back),)
     marks = ((CUT_OFF,) if diameter is None else ()) + doubts
-    yield Measure("canal", place.at, "canal_diameter", diameter, marks=marks, lines=lines)
+    yield Measure("canal", at, f"{what}_diameter", diameter, marks=marks, lines=lines)
     if canal.scan.sees(canal.axes[1]):
-        yield Measure("canal", place.at, "canal_area", area, marks=((CUT_OFF,) if area is None else ()) + doubts)
+        yield Measure("canal", at, f"{what}_area", area, marks=((CUT_OFF,) if area is None else ()) + doubts)

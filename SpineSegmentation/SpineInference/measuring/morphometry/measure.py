@@ -47,6 +47,8 @@ FYLLOS = "Fyllos et al. 2018, Surg Radiol Anat 40:1055"
 MASUDA = "Masuda et al. 2005, Spine 30:5"
 PFIRRMANN = "Pfirrmann et al. 2006, J Orthop Res 24:1086"
 LUOMA = "Luoma et al. 2001, Spine 26:680"
+LOSSEFF = "Losseff et al. 1996, Brain 119:701"
+NOURI = "Nouri et al. 2017, World Neurosurg 108:112"
 STEURER = "Steurer et al. 2011, BMC Musculoskelet Disord 12:175"
 
 DEFINITIONS: dict[str, Definition] = {
@@ -76,6 +78,9 @@ DEFINITIONS: dict[str, Definition] = {
     "disc_signal": Definition("Disc signal / that of fluid", "ratio", LUOMA),
     "canal_diameter": Definition("Canal diameter", "mm", STEURER),
     "canal_area": Definition("Canal area", "mm2", STEURER),
+    "cord_diameter": Definition("Cord diameter", "mm", NOURI),
+    "cord_area": Definition("Cord area", "mm2", LOSSEFF),
+    "cord_occupation": Definition("Cord / canal diameter", "%", NOURI),
     "narrowest_level": Definition("Narrowest canal", "", STEURER),
 }
 """Every measure by its name."""

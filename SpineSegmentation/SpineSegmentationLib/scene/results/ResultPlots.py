@@ -42,8 +42,10 @@ def addDiscChart(measures: Sequence[Measure], tableNode: "slicer.vtkMRMLTableNod
 
 
 def addCanalChart(measures: Sequence[Measure], tableNode: "slicer.vtkMRMLTableNode") -> "list[slicer.vtkMRMLNode]":
-    """The diameter of the canal over bodies and discs; returns the new nodes, none where it was not measured."""
-    titles = {"canal_diameter": _("Canal")}
+    """The diameters of canal and cord over bodies and discs; returns the new nodes, none where none was measured."""
+    titles = {"canal_diameter": _("Canal"), "cord_diameter": _("Cord")}
+    measured = {each.name for each in measures if each.value is not None}
+    titles = {name: title for name, title in titles.items() if name in measured}
     return _addMeasureChart(
         measures, tableNode, CANAL_CHART_ROLE, _("Diameter of the spinal canal"), _("Diameter (mm)"), titles
     )
