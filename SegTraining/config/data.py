@@ -31,6 +31,9 @@ class Label(StrictModel):
     meaning: str = VERTEBRA_CODE[1]
     values: tuple[int, ...] = ()
     """The values of the label maps that it stands for; none for every value that is not 0 and not ignored."""
+    value: int | None = Field(None, ge=1, le=255)
+    """What the package calls it; by default its place among the labels. Networks of a set that find different things
+    need different ones."""
 
     @model_validator(mode="before")
     @classmethod

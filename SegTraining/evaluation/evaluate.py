@@ -218,6 +218,7 @@ def labels_of(model_set: ModelSet) -> tuple[Label, ...]:
             code=label.code,
             meaning=label.meaning,
             values=(label.value,) if len(own) > 1 else (),
+            value=label.value,
         )
         for label in own
     )

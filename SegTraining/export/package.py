@@ -43,8 +43,8 @@ def package(run_folder: Path, output: Path, metrics: Mapping[str, Any] | None = 
         "modality": config.model_info.modality,
         "plane": config.plane,
         "labels": [
-            {"value": value, **label.model_dump(mode="json", exclude={"values"})}
-            for value, label in enumerate(config.model_info.labels, start=1)
+            {"value": label.value or place, **label.model_dump(mode="json", exclude={"values", "value"})}
+            for place, label in enumerate(config.model_info.labels, start=1)
         ],
         "input": {
             "context_slices": spec.context_slices,

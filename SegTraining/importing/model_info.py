@@ -32,4 +32,7 @@ def merged_info(known: Mapping[str, Any], values: Mapping[str, int], told: Mappi
 
 def label_fields(info: ModelInfo) -> list[dict[str, Any]]:
     """The labels as a manifest has them; each stands for one value."""
-    return [{"value": label.values[0], **label.model_dump(mode="json", exclude={"values"})} for label in info.labels]
+    return [
+        {"value": label.value or label.values[0], **label.model_dump(mode="json", exclude={"values", "value"})}
+        for label in info.labels
+    ]

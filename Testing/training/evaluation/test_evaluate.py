@@ -19,6 +19,7 @@ from SegTraining.evaluation.examples import read_examples
 from SegTraining.evaluation.output import NETWORK
 from SegTraining.evaluation.predicted_classes import predict
 from SegTraining.reporting.activation_maps import read_network_pictures
+from SpineInference.anatomy import CANAL_CODE, CORD_CODE
 from SpineInference.engines.engine_cache import EngineCache
 from SpineInference.errors import Implausible
 from SpineInference.models.catalog import open_set
@@ -173,6 +174,24 @@ def test_planes_are_judged_on_the_labels_they_know(tmp_path):
     unlabelled = [replace(cases[0], dataset=Dataset(name=DATASET, unlabelled=("Canal",), background_labels=(7,)))]
     evaluate(open_set(tmp_path / "models"), unlabelled, tmp_path / "fewer", classes, False, options)
     assert {row["label"] for row in rows(tmp_path / "fewer" / "cases.csv")} == {"Disc"}
+
+
+def test_cord_counts_as_canal_where_nobody_drew_it(tmp_path):
+    image, labels = three_levels((20, 40, 36))
+    write_case(tmp_path / DATASET, "a", image, labels)
+    folder = write_model(tmp_path / "model", "axial", replace(LEVELS, labels=("Canal", "Cord")))
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    for label, (code, meaning) in zip(manifest["labels"], (CANAL_CODE, CORD_CODE), strict=True):
+        label |= {"code": code, "meaning": meaning}
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    classes = tuple(
+        Label(name=name, code=code, meaning=meaning, values=values)
+        for name, (code, meaning), values in (("Canal", CANAL_CODE, (5, 7)), ("Cord", CORD_CODE, ()))
+    )
+    cases = find_cases(Dataset(name=DATASET, unlabelled=("Cord",)), tmp_path)
+    evaluate(open_set(folder), cases, tmp_path / "scores", classes, False, SegmentationOptions(threads=1))
+    [row] = rows(tmp_path / "scores" / "cases.csv")
+    assert row["label"] == "Canal" and float(row["dice"]) > 0.95
 
 
 def test_a_radiograph_has_no_bodies(tmp_path):
