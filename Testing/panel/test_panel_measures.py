@@ -83,6 +83,19 @@ def test_discs_and_canal_have_a_table_of_their_own(panel):
     ]
 
 
+def test_the_cord_has_columns_where_it_is_known(panel):
+    def columns() -> list[str]:
+        table = panel.ui.discsTable
+        shown = [n for n in range(table.columnCount) if not table.isColumnHidden(n)]
+        return [table.horizontalHeaderItem(n).text().replace("\n", " ") for n in shown]
+
+    show(panel, OF_DISCS)
+    assert not any("Cord" in title for title in columns())
+    cord = [("cord_diameter", 7.0), ("cord_area", None), ("cord_occupation", 58.5)]
+    show(panel, [*OF_DISCS, *(Measure("canal", "L4-L5", name, value) for name, value in cord)])
+    assert columns()[-2:] == ["Cord mm", "Cord %"]
+
+
 def test_a_disc_draws_its_lines_and_one_text_behind_them(host, panel):
     show(panel, [*MEASURES, *OF_DISCS])
     panel.ui.measuresTable.selectRow(0)

@@ -38,6 +38,7 @@ def test_charts_of_discs_and_canal(lib, tmp_path):
         Measure("disc", "L5-S1", "middle_disc_height", 7.0),
         Measure("canal", "L4", "canal_diameter", 14.0),
         Measure("canal", "L4-L5", "canal_diameter", 11.0),
+        Measure("canal", "L4", "cord_diameter", 6.0),
     ]
     record, folder = written_result(tmp_path, labels)
     write_json(measures, folder / "measures.json")
@@ -51,6 +52,8 @@ def test_charts_of_discs_and_canal(lib, tmp_path):
     assert np.isnan(table.GetColumnByName("anterior_disc_height").GetValue(1))
     diameters = canal.GetNthPlotSeriesNode(0).GetTableNode().GetTable()
     assert [diameters.GetColumnByName("level").GetValue(row) for row in range(2)] == ["", "L4/5"], "bodies in between"
+    assert canal.GetNumberOfPlotSeriesNodes() == 2 and discs.GetNumberOfPlotSeriesNodes() == 3
+    assert diameters.GetColumnByName("cord_diameter").GetValue(0) == 6, "it ends above L5"
     heights = result.tableNode.GetNodeReference("heightChart")
     assert heights.GetXAxisRange()[1] == 1.5 * (len(SEGMENTS) - 1), "as wide as there are bodies"
 

@@ -47,7 +47,7 @@ _DISC = {
     "Index": "disc_height_index",
     "Signal": "disc_signal",
 }
-_CANAL = {"Canal mm": "canal_diameter", "Canal mm²": "canal_area", "Cord mm": "cord_diameter"}
+_CANAL = {"Canal mm": "canal_diameter", "mm²": "canal_area", "Cord mm": "cord_diameter"}
 _TABLES = ((("body",), _BODY | _CANAL), (("level",), _LEVEL), (("disc", "level"), _DISC | _CANAL))
 """The kinds of measures whose places are the rows of a table, and its columns."""
 _FOR_ALL = "narrowest_level", "disc_signal"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from ..anatomy import CANAL_LABEL, DISC_OFFSET
+from ..anatomy import CANAL_LABEL, CORD_LABEL, DISC_OFFSET
 from ..files.atomic import atomic
 from ..measuring.measurements import Measurements, StructureMeasurement, VertebraMeasurement
 from ..measuring.morphometry.measure import CUT_OFF, DOUBTFUL_BODY
@@ -89,7 +89,7 @@ def _tables(result: Result, marks: Marks) -> list[Table]:
     of_bodies = [each for each in measures if each.kind == "body"] + [each for each in behind if each.at in bodies]
     of_levels = [each for each in measures if each.kind == "level"] + [each for each in behind if each.at not in bodies]
     of_discs = [each for each in measures if each.kind == "disc"]
-    told = ({CANAL_LABEL} if behind else set()) | ({DISC_OFFSET} if of_discs else set())
+    told = ({CANAL_LABEL, CORD_LABEL} if behind else set()) | ({DISC_OFFSET} if of_discs else set())
     others = [row for row in measured.structures if row.centroid_lps_mm and _family(row.label) not in told]
     tables = [
         _with_size(table_of("Vertebral bodies", of_bodies, marks, bodies), measured.vertebrae, result.partial, marks),
