@@ -22,6 +22,8 @@ from SpineInference.options import SegmentationOptions
 from SpineSegmentationLib import SelfTest
 from SpineSegmentationLib.ParameterNode import SpineSegmentationParameterNode
 
+_REPOSITORY = "https://github.com/SpineSegmentation/SlicerSpineSegmentation"
+
 
 class SpineSegmentation(ScriptedLoadableModule):
     """What Slicer shows about the module."""
@@ -37,12 +39,13 @@ class SpineSegmentation(ScriptedLoadableModule):
             "and measures them. Choose the scan, say "
             "which vertebra is the topmost one if you know it, and press Segment. Look at every result before you "
             "use it, and correct it in the Segment Editor. Several scans can be segmented one after the other, and "
-            "corrected results saved as training cases for a better model. Not for clinical use."
-        )
+            "corrected results saved as training cases for a better model. Not for clinical use. More is told in the "
+            '<a href="{address}">documentation</a>.'
+        ).format(address=f"{_REPOSITORY}/blob/main/docs/README.md")
         self.parent.acknowledgementText = _(
             "After the thesis on the segmentation of the cervical spine in MR by A. Utegulov (2020). Please cite the "
-            "software as its file CITATION.cff says."
-        )
+            'software as its file <a href="{address}">CITATION.cff</a> says.'
+        ).format(address=f"{_REPOSITORY}/blob/main/CITATION.cff")
         slicer.app.connect("startupCompleted()", _onStartup)
 
 

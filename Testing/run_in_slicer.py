@@ -1,10 +1,12 @@
 """Everything about the extension that only a real 3D Slicer can prove, as a table and an exit code.
 
-    python Testing/run_in_slicer.py --slicer /path/to/Slicer [--screenshots FOLDER] [--logs FOLDER] [--only NAME ...]
+    python Testing/run_in_slicer.py --slicer /path/to/Slicer [--module FOLDER] [--screenshots FOLDER] [--logs FOLDER]
+        [--only NAME ...]
 
-Needs psutil, onnx, and OpenVINO in Slicer's own Python (PythonSlicer -m pip install openvino).
-Without a display, xvfb-run is used where it is installed. Exit code: 0 everything passed, 1 something failed, 2 Slicer
-cannot be run.
+The module is that of this checkout, or with `--module` that of an installed extension, in its folder
+lib/Slicer-5.10/qt-scripted-modules. Needs psutil, onnx, and OpenVINO in Slicer's own Python
+(PythonSlicer -m pip install openvino). Without a display, xvfb-run is used where it is installed. Exit code: 0
+everything passed, 1 something failed, 2 Slicer cannot be run.
 """
 
 import argparse
@@ -38,11 +40,13 @@ class Slicer:
     logs: Path
     screenshots: Path | None
     wrapper: list[str]
+    module: Path = MODULE
+    """The folder of SpineSegmentation.py."""
 
     def start(self, name: str, *arguments: str, kill_at: Path | None = None) -> FinishedProcess:
         """Run Slicer with the module to its end, in a folder of its own. Its log is NAME.log."""
         command = [*self.wrapper, self.executable, "--no-splash", "--disable-settings", "--ignore-slicerrc"]
-        command += ["--additional-module-paths", MODULE, *arguments]
+        command += ["--additional-module-paths", self.module, *arguments]
         return run_watched(command, self.logs / f"{name}.log", self.folder(name), TIME_LIMIT_S, kill_at)
 
     def folder(self, name: str) -> Path:
@@ -95,19 +99,19 @@ def checked(finished: FinishedProcess) -> CheckResult:
 
 
 def load_module(slicer: Slicer) -> CheckResult:
-    return slicer.script("load_module", "--no-main-window")
+    return slicer.script("load_module", "--no-main-window", module=str(slicer.module))
 
 
 def self_test(slicer: Slicer) -> CheckResult:
-    return _unit_test(slicer, "self_test", [MODULE], "SpineSegmentation")
+    return _unit_test(slicer, "self_test", [slicer.module], "SpineSegmentation")
 
 
 def self_test_without_window(slicer: Slicer) -> CheckResult:
-    return _unit_test(slicer, "self_test_without_window", [MODULE], "SpineSegmentation", "--no-main-window")
+    return _unit_test(slicer, "self_test_without_window", [slicer.module], "SpineSegmentation", "--no-main-window")
 
 
 def runtime_in_slicers_python(slicer: Slicer) -> CheckResult:
-    folders = [MODULE, PROJECT / "Testing"]
+    folders = [slicer.module, PROJECT / "Testing"]
     return _unit_test(slicer, "runtime_in_slicers_python", folders, "SlicerPythonTest", "--no-main-window")
 
 
@@ -121,7 +125,7 @@ def sample_data(slicer: Slicer) -> CheckResult:
 
     web = slicer.folder("sample_data") / "web"
     web.mkdir(exist_ok=True)
-    shutil.copy(MODULE / "Resources" / "SampleData" / "SpinePhantom.nrrd", web / "scan.nrrd")
+    shutil.copy(slicer.module / "Resources" / "SampleData" / "SpinePhantom.nrrd", web / "scan.nrrd")
     with serving(web) as address:
         return slicer.script("sample_data", web=address)
 
@@ -141,7 +145,7 @@ def readme_example(slicer: Slicer) -> CheckResult:
     [(script, command)] = re.findall(README_EXAMPLE, (PROJECT / "README.md").read_text("utf-8"), re.S)
     folder = slicer.folder("readme_example")
     (folder / "segment.py").write_text(script, "utf-8")
-    shutil.copy(MODULE / "Resources" / "SampleData" / "SpinePhantom.nrrd", folder / "scan.nrrd")
+    shutil.copy(slicer.module / "Resources" / "SampleData" / "SpinePhantom.nrrd", folder / "scan.nrrd")
     result = checked(slicer.start("readme_example", *shlex.split(command)))
     result.facts["files"] = sorted(path.name for path in folder.glob("scan.*"))
     if not (folder / "scan.seg.nrrd").is_file():
@@ -261,6 +265,9 @@ def main() -> int:
     """Run the checks and print the table; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slicer", type=Path, required=True, help="the executable of 3D Slicer")
+    parser.add_argument(
+        "--module", type=Path, default=MODULE, help="the folder of SpineSegmentation.py (default: here)"
+    )
     parser.add_argument("--screenshots", type=Path, help="folder for pictures of the window")
     parser.add_argument("--logs", type=Path, help="folder for logs and reports (default: one that is deleted)")
     parser.add_argument("--only", nargs="+", choices=CHECKS, metavar="NAME", help=f"some of {', '.join(CHECKS)}")
@@ -269,13 +276,16 @@ def main() -> int:
     if executable is None:
         print(f"{options.slicer} cannot be run: give the path of the program Slicer.", file=sys.stderr)
         return 2
+    if not (options.module / "SpineSegmentation.py").is_file():
+        print(f"{options.module} holds no SpineSegmentation.py: give the folder that does.", file=sys.stderr)
+        return 2
     sys.stdout.reconfigure(errors="replace")  # logs may hold what the console of Windows cannot show
     for folder in filter(None, (options.screenshots, options.logs)):
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-in-slicer-", ignore_cleanup_errors=True) as temporary:
         logs = (options.logs or Path(temporary)).resolve()
         screenshots = options.screenshots and options.screenshots.resolve()
-        slicer = Slicer(Path(executable).resolve(), logs, screenshots, _display_wrapper())
+        slicer = Slicer(Path(executable).resolve(), logs, screenshots, _display_wrapper(), options.module.resolve())
         failed = [name for name in options.only or CHECKS if not _carry_out(slicer, name)]
     print(f"\n{'failed: ' + ', '.join(failed) if failed else 'everything passed'}")
     return 1 if failed else 0

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-# Schema 1.0.2 of the index: these and no others.
-REQUIRED = {"$schema": str, "category": str, "scm_url": str}
+# Schema 1.0.2 of the index: these and no others. Without a revision the build of Slicer 5.10 stops.
+REQUIRED = {"$schema": str, "category": str, "scm_revision": str, "scm_url": str}
 OPTIONAL = {
-    "scm_revision": str,
     "scm_type": str,
     "build_dependencies": list,
     "build_subdirectory": str,
@@ -64,6 +63,13 @@ def test_index_entry_and_cmake_agree(project, description, description_file, rep
     assert description["build_dependencies"] == settings["EXTENSION_DEPENDS"].split()
 
 
+def test_help_leads_to_files_of_the_repository(project, repository):
+    code = (project / "SpineSegmentation" / "SpineSegmentation.py").read_text("utf-8")
+    assert f'_REPOSITORY = "{repository}"' in code
+    linked = re.findall(r"\{_REPOSITORY\}/blob/main/(\S+)\"", code)
+    assert len(linked) == 2 and all((project / name).is_file() for name in linked)
+
+
 def test_the_pictures_are_files_of_the_repository(project, repository, settings):
     raw = repository.replace("github.com", "raw.githubusercontent.com") + "/main/"
     urls = [settings["EXTENSION_ICONURL"], *settings["EXTENSION_SCREENSHOTURLS"].split(" ")]
@@ -78,6 +84,7 @@ def test_the_pictures_are_files_of_the_repository(project, repository, settings)
 def test_description_is_valid_for_cmake(settings):
     text = settings["EXTENSION_DESCRIPTION"]
     assert len(text) > 100 and text.endswith(".")
+    assert text.count(". ") <= 1, "the checklist of the index wants one or two sentences"
     assert ";" not in text  # CMake would take it for a list, and the package would lose the rest
 
 
@@ -88,9 +95,10 @@ def test_licence_is_in_the_root(project):
 def test_clone_is_below_the_index_limit(project, description):
     """The index clones one commit: its files, and about as much again, compressed, in .git.
 
-    Where a revision is given it clones all that ever was, and every model that has been replaced.
+    Where a revision is named it clones all that ever was, and every model that has been replaced. An empty one stands
+    for the branch main.
     """
-    assert "scm_revision" not in description
+    assert description["scm_revision"] == ""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=project, capture_output=True)
     if listed.returncode:
         pytest.skip("this is no git checkout")

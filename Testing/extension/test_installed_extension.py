@@ -54,6 +54,29 @@ def test_the_tests_for_slicer_are_registered(configured):
     assert re.findall(r"Test in Slicer: (\S+)", said) == ["SpineSegmentation.py", "SlicerPythonTest.py"]
 
 
+def test_licence_and_citation_are_installed(installed):
+    share = installed.parents[2] / "share" / "Slicer" / "SpineSegmentation"
+    assert sorted(path.name for path in share.iterdir()) == ["CITATION.cff", "LICENSE"]
+
+
+def test_nothing_but_the_module_is_installed(project, installed):
+    """All of SpineSegmentation/ but what is for who works on it; no tests, no training."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=project / "SpineSegmentation", capture_output=True)
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    expected = {name for name in listed.stdout.decode("utf-8").split("\0") if name}
+    expected -= {"CMakeLists.txt", "README.md", "SpineInference/models/bundled/README.md"}
+    found = {path.relative_to(installed) for path in installed.rglob("*") if path.is_file()}
+    assert {path.as_posix() for path in found if path.suffix != ".pyc"} == expected
+
+
+def test_configured_by_the_cmake_of_slicer_5_10(project):
+    """Slicer 5.10 is built with CMake from 3.20.6 on, and so are the extensions for it."""
+    text = (project / "CMakeLists.txt").read_text("utf-8")
+    lowest = re.search(r"^cmake_minimum_required\(VERSION ([\d.]+)\.\.\.", text, re.M).group(1)
+    assert tuple(map(int, lowest.split("."))) <= (3, 20, 6)
+
+
 def test_installed_runtime_finds_its_models(installed):
     code = "import SpineInference, SpineInference.models.catalog as c; print(SpineInference.__file__); "
     code += f"print(c.catalog_folders(None)[0]); print(c.verify({DEFAULT_MODEL!r}))"

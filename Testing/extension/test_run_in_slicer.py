@@ -49,6 +49,15 @@ def test_missing_slicer_is_refused(project, tmp_path):
     assert done.returncode == 2 and "cannot be run" in done.stderr
 
 
+def test_folder_without_the_module_is_refused(project, tmp_path):
+    done = subprocess.run(
+        [sys.executable, project / "Testing" / "run_in_slicer.py", "--slicer", sys.executable, "--module", tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "no SpineSegmentation.py" in done.stderr
+
+
 def test_readme_holds_the_example_that_is_run(project):
     text = (project / "README.md").read_text("utf-8")
     assert len(re.findall(run_in_slicer.README_EXAMPLE, text, re.S)) == 1

@@ -27,8 +27,10 @@ def steps(facts):
 
     folder = arguments()["folder"]
     module = os.path.dirname(os.path.abspath(slicer.modules.spinesegmentation.path))
-    # The worker's own interpreter and packages, as a person's shell would start it.
-    command = [sys.executable, "-m", "SpineInference.app.cli", str(SCAN.path), "-o", folder]
+    # The worker's own interpreter and packages, as a person's shell would start it. By paths as short as can be:
+    # Slicer's launcher writes beyond the end of arguments that are not ASCII, and long ones end it.
+    scan, results = os.path.relpath(SCAN.path, module), os.path.relpath(folder, module)
+    command = [sys.executable, "-m", "SpineInference.app.cli", scan, "-o", results]
     subprocess.run([*command, "--top-level", TOP_LEVEL, "--no-overview", "--quiet"], cwd=module, check=True)
     [labels] = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if "_labels" in name]
     by_command_line = sitk.GetArrayFromImage(sitk.ReadImage(labels))

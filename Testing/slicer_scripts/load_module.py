@@ -3,6 +3,7 @@
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import slicer
 from session import arguments, run
@@ -17,6 +18,8 @@ def steps(facts):
         raise AssertionError(f"OpenVINO is missing: run {sys.executable} -m pip install openvino") from None
     module = slicer.modules.spinesegmentation
     assert module.name == "SpineSegmentation"
+    facts["module"] = arguments()["module"]
+    _check_origin(Path(facts["module"]), module)
     assert list(module.categories) == ["Segmentation"], module.categories
     for text in (module.title, module.helpText, module.acknowledgementText, *module.contributors):
         assert text.strip()
@@ -36,6 +39,15 @@ def steps(facts):
     assert SampleData.SampleDataLogic().downloadSample("SpinePhantom").GetImageData().GetDimensions() == (150, 220, 64)
     truthNode = SampleData.SampleDataLogic().downloadSample("SpinePhantomTruth")
     assert truthNode.GetSegmentation().GetNumberOfSegments() == 8
+
+
+def _check_origin(folder, module) -> None:
+    """The module and what it imports come from this folder, and not from another one that Python finds first."""
+    import SpineInference
+    import SpineSegmentationLib
+
+    for path in (module.path, SpineInference.__file__, SpineSegmentationLib.__file__):
+        assert Path(path).resolve().is_relative_to(folder), f"{path} is not in {folder}"
 
 
 run(steps, arguments()["report"])
