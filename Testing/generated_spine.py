@@ -53,11 +53,13 @@ def generated_bodies(
     return grid.as_image(grid.truth(canvas.levels), turn), truth_of(spine, turn)
 
 
-def measured(labels: sitk.Image, has_scale: bool = True) -> dict[tuple[str, str], Measure]:
-    """The measures of a label map with VerSe numbers, by place and name."""
+def measured(
+    labels: sitk.Image, has_scale: bool = True, partial: Collection[str] = ()
+) -> dict[tuple[str, str], Measure]:
+    """The measures of a label map with VerSe numbers, by place and name; the scan cuts off the bodies `partial`."""
     present = set(np.unique(sitk.GetArrayViewFromImage(labels)).tolist())
     bodies: list[Segment] = [level for level in LEVELS.values() if level.label in present]
-    table = measure(labels, bodies, set())
+    table = measure(labels, bodies, {LEVELS[name].label for name in partial})
     return {(each.at, each.name): each for each in spine_measures(labels, table.vertebrae, has_scale)}
 
 

@@ -300,6 +300,11 @@ def test_the_curve_of_a_scoliotic_spine():
     apex, side = found[cobb.at, "coronal_apex"].value.split(", convex to the ")
     assert apex in names[curve.apex - 1 : curve.apex + 2]
     assert side == ("left" if curve.convex_to_left else "right")
+    middle = labels.GetWidth() // 2
+    narrow = measured(labels[middle - 9 : middle + 9, :, :], partial=names)
+    [cobb] = [each for each in narrow.values() if each.name == "coronal_cobb"]
+    told = narrow[cobb.at, "coronal_apex"]
+    assert cobb.value == pytest.approx(curve.angle, abs=8) and told.value is None and CUT_OFF in told.marks
 
 
 def test_tables_tell_the_same(tmp_path):

@@ -239,10 +239,13 @@ def _of_coronal_curve(measured: Sequence[_Measured], spine: np.ndarray) -> list[
     marks = _marks([upper, lower], [upper.superior, lower.inferior])
     error = float(np.hypot(upper.superior.errors_deg[1], lower.inferior.errors_deg[1]))
     side = "left" if curve.convex_to_left else "right"
+    # The middle of what the scan shows of a body says nothing of where that stands.
+    is_whole = not any(body.row.partial for body in measured[curve.upper : curve.lower + 1])
+    standing = f"{apex.row.level}, convex to the {side}" if is_whole else None
     # The lines run from side to side, half as far again as an endplate is deep.
     ends = [(e.middle, 20.0 * np.cross(e.normal, spine[0])) for e in (upper.superior, lower.inferior)]
     lines = tuple(line(middle - across, middle + across) for middle, across in ends)
     return [
         Measure("curve", at, "coronal_cobb", curve.angle, error, marks, lines),
-        Measure("curve", at, "coronal_apex", f"{apex.row.level}, convex to the {side}", marks=marks),
+        Measure("curve", at, "coronal_apex", standing, marks=marks if is_whole else (CUT_OFF, *marks)),
     ]
