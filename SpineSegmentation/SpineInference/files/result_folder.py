@@ -49,6 +49,9 @@ def check_output(target: Path) -> None:
         # Asking for permission is not reliable on Windows and network drives: doing it is.
         with temporary_folder(_existing_parent(target), target.name):
             _check_replaceable(target)
+        if target.exists():  # of another user: it could be moved away, but not removed
+            with temporary_folder(target, target.name):
+                pass
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise _unwritable(target, error) from None
 

@@ -166,6 +166,21 @@ def test_output_without_permission(request_, tmp_path):
         check_request(replace(request_, output=str(locked / "scan")))
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the administrator may write anywhere")
+def test_the_result_of_another_user_stays(request_, tmp_path):
+    """It could be moved away from its place, but not removed: a hidden folder with a patient's scan would be left."""
+    target = tmp_path / "out"
+    write_result(target, "earlier")
+    target.chmod(0o500)
+    with pytest.raises(SpineError, match=r"Permission denied.*choose another"):
+        check_request(replace(request_, output=str(target)))
+    target.chmod(0o700)
+    assert content(target)["labels.txt"] == "earlier" and {path.name for path in tmp_path.iterdir()} == {
+        "scan.nii.gz",
+        "out",
+    }
+
+
 def write_result(target: Path, text: str) -> None:
     """A small result as `results.write_result` makes it."""
     with result_folder(target) as folder:
