@@ -125,7 +125,8 @@ def _draw_facts(canvas: Canvas, left: float, top: float, result: "Result", scan:
     if discs := sum(segment.code == DISC_CODE[0] for segment in result.segments):
         facts["Discs"] = f"{discs}"
     if structures > discs:
-        facts["Structures"] = f"{len(result.segments) - len(names) - discs} of {structures - discs}"
+        others = [each.name for each in result.segments if not each.is_vertebra and each.code != DISC_CODE[0]]
+        facts["Other structures"] = canvas.fitted(", ".join(others) or "none", 16, FACTS_WIDTH)
     has_scale = result.placement is None or result.placement.has_scale
     facts |= {
         "Voxels": " × ".join(f"{count}" for count in scan.GetSize()),
