@@ -95,7 +95,7 @@ class Fusion:
         highest = others[0].astype(np.float32)
         for other in others[1:]:
             np.maximum(highest, other, out=highest)
-        return own - highest
+        return np.subtract(own, highest, out=highest)
 
     def depth(self, number: int, box: Box) -> np.ndarray:
         """How far label `number`, which lies inside another one, is beyond its border to that in `box`."""

@@ -16,6 +16,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from ..volume.boxes import widened
 from .body_sizes import DISC_PER_HEIGHT
 from .fragments import Spacing
 
@@ -51,7 +52,7 @@ def certain_depth(
     depth = np.zeros(parts.shape, np.float32)
     for number, box in enumerate(ndimage.find_objects(parts), start=1):
         if box is not None:
-            around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
+            around = widened(box)
             depth[around] += ndimage.distance_transform_edt(parts[around] == number, sampling=spacing_ipl)
     if probability is not None:
         sigma = [_DOUBT_SMOOTHED * thickness / mm for mm in spacing_ipl]

@@ -92,8 +92,7 @@ def orientation_of(image: sitk.Image) -> str:
 
 def reorient(image: sitk.Image, orientation: str) -> sitk.Image:
     """`sitk.DICOMOrient` of a 3D image: axes permuted and flipped, voxels untouched."""
-    array, grid = oriented_view(image, orientation)
-    return _image_on(grid, np.ascontiguousarray(array), has_components=array.ndim > 3)
+    return image_on(*oriented_view(image, orientation))
 
 
 def oriented_view(image: sitk.Image, orientation: str = _CANONICAL) -> tuple[np.ndarray, "Grid"]:
@@ -101,17 +100,17 @@ def oriented_view(image: sitk.Image, orientation: str = _CANONICAL) -> tuple[np.
 
     The array is not to be changed, and is there as long as the image is.
     """
-    return _oriented(sitk.GetArrayViewFromImage(image), Grid.of(image), orientation)
+    return oriented(sitk.GetArrayViewFromImage(image), Grid.of(image), orientation)
 
 
-def _oriented(array: np.ndarray, grid: "Grid", orientation: str) -> tuple[np.ndarray, "Grid"]:
+def oriented(array: np.ndarray, grid: "Grid", orientation: str) -> tuple[np.ndarray, "Grid"]:
     """A view of the `array` on `grid`, and where it lies; components stay last.
 
     SimpleITK's filter says what to do with one voxel; numpy does it with all of them at once.
     """
     orient = sitk.DICOMOrientImageFilter()
     orient.SetDesiredCoordinateOrientation(orientation)
-    voxel = _image_on(grid, np.zeros((1, 1, 1), np.uint8))
+    voxel = image_on(np.zeros((1, 1, 1), np.uint8), grid)
     corner = orient.Execute(voxel)
     order, flipped = orient.GetPermuteOrder(), orient.GetFlipAxes()
     # Axes of arrays count backwards: x is the last one.
@@ -125,8 +124,9 @@ def _oriented(array: np.ndarray, grid: "Grid", orientation: str) -> tuple[np.nda
     return array, Grid(array.shape[2::-1], corner.GetSpacing(), origin, corner.GetDirection())
 
 
-def _image_on(grid: "Grid", array: np.ndarray, has_components: bool = False) -> sitk.Image:
-    image = sitk.GetImageFromArray(array, isVector=has_components)
+def image_on(array: np.ndarray, grid: "Grid") -> sitk.Image:
+    """An image of the voxels in `array` `[k, j, i]`, of which components are the last axis, that lie on `grid`."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array), isVector=array.ndim > 3)
     image.SetSpacing(grid.spacing)
     image.SetDirection(grid.direction)
     image.SetOrigin(grid.origin)
@@ -230,19 +230,18 @@ def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image
         return sitk.Resample(
             image, grid.size, sitk.Transform(), sitk.sitkNearestNeighbor, grid.origin, grid.spacing, grid.direction
         )
-    return _image_on(grid, _on_grid(image, grid))
+    return image_on(voxels_on(image, grid), grid)
 
 
 def canonical_resampled(image: sitk.Image, grid: "Grid") -> sitk.Image:
     """`canonical` of `image` on `grid` (linear), without another volume on the way."""
     if same_grid(image, grid):
         return canonical(image)
-    array, oriented = _oriented(_on_grid(image, grid), grid, _CANONICAL)
-    return _image_on(oriented, np.ascontiguousarray(array))
+    return image_on(*oriented(voxels_on(image, grid), grid, _CANONICAL))
 
 
-def _on_grid(image: sitk.Image, grid: Grid) -> np.ndarray:
-    """The voxels `[k, j, i]` of `image` on `grid`, linear, as float32; in as many threads as ITK may use.
+def voxels_on(image: sitk.Image, grid: Grid) -> np.ndarray:
+    """The voxels `[k, j, i]` of `resample` (linear), as float32; in as many threads as ITK may use.
 
     Some slices at a time, so that never all of them are held that were resampled in their plane only.
     """
