@@ -19,6 +19,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import SpineError
+from ..specs import OPPOSITE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array  # what reads a header need not wait for it
@@ -104,24 +105,20 @@ def oriented_view(image: sitk.Image, orientation: str = _CANONICAL) -> tuple[np.
 
 
 def oriented(array: np.ndarray, grid: "Grid", orientation: str) -> tuple[np.ndarray, "Grid"]:
-    """A view of the `array` on `grid`, and where it lies; components stay last.
-
-    SimpleITK's filter says what to do with one voxel; numpy does it with all of them at once.
-    """
-    orient = sitk.DICOMOrientImageFilter()
-    orient.SetDesiredCoordinateOrientation(orientation)
-    voxel = image_on(np.zeros((1, 1, 1), np.uint8), grid)
-    corner = orient.Execute(voxel)
-    order, flipped = orient.GetPermuteOrder(), orient.GetFlipAxes()
+    """A view of the `array` on `grid`, and where it lies; components stay last."""
+    own = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction)
+    order = [next(axis for axis in range(3) if own[axis] in (to, OPPOSITE[to])) for to in orientation]
+    flipped = [own[axis] != to for axis, to in zip(order, orientation, strict=True)]
     # Axes of arrays count backwards: x is the last one.
     array = array.transpose([*(2 - axis for axis in reversed(order)), *range(3, array.ndim)])
     array = np.flip(array, [2 - axis for axis in range(3) if flipped[axis]])
     first = [0, 0, 0]
-    for axis in range(3):
-        if flipped[axis]:
-            first[order[axis]] = grid.size[order[axis]] - 1
-    origin = voxel.TransformIndexToPhysicalPoint(first)
-    return array, Grid(array.shape[2::-1], corner.GetSpacing(), origin, corner.GetDirection())
+    for axis, is_flipped in zip(order, flipped, strict=True):
+        first[axis] = (grid.size[axis] - 1) * is_flipped
+    origin = image_on(np.zeros((1, 1, 1), np.uint8), grid).TransformIndexToPhysicalPoint(first)
+    directions = np.reshape(grid.direction, (3, 3))[:, order] * np.where(flipped, -1.0, 1.0)
+    spacing = tuple(grid.spacing[axis] for axis in order)
+    return array, Grid(array.shape[2::-1], spacing, origin, tuple(directions.ravel().tolist()))
 
 
 def image_on(array: np.ndarray, grid: "Grid") -> sitk.Image:
