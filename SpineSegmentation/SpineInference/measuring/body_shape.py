@@ -119,18 +119,18 @@ def _axis_by_normals(mask: np.ndarray, steps: np.ndarray, upwards: np.ndarray) -
     # Padding by its own border lets a body go on beyond the array, so that there is no surface where it is cut.
     blurred = ndimage.gaussian_filter(np.pad(mask, padding, mode="edge").astype(np.float32), sigma)
     inner = tuple(slice(before, -after) for before, after in padding)
-    slopes = np.stack([slope[inner] for slope in np.gradient(blurred, *spacing)], axis=-1)
-    strength = np.sqrt(np.einsum("...a,...a->...", slopes, slopes))
+    slopes = [slope[inner] for slope in np.gradient(blurred, *spacing)]
+    strength = np.sqrt(sum(slope * slope for slope in slopes))
     surface = strength > 0.1 * strength.max()
     # Here and below einsum: for so narrow matrices BLAS would start threads that cost more than the product.
-    normals = np.einsum("va,ax->vx", slopes[surface], steps / spacing[:, None])
+    normals = np.einsum("av,ax->xv", np.stack([slope[surface] for slope in slopes]), steps / spacing[:, None])
     strength = strength[surface]
+    weighted = normals / strength
     axis = upwards
     # Ever narrower cones around the axis found so far, until nothing but the endplates is left in them.
     for cone_degrees in (45, 40, 35, 30, 30, 30, 30):
-        endplates = np.abs(normals @ axis) > math.cos(math.radians(cone_degrees)) * strength
-        chosen = normals[endplates]
-        _, directions = np.linalg.eigh(np.einsum("vi,vj->ij", chosen / strength[endplates, None], chosen))
+        endplates = np.abs(np.einsum("x,xv->v", axis, normals)) > math.cos(math.radians(cone_degrees)) * strength
+        _, directions = np.linalg.eigh(np.einsum("iv,jv->ij", weighted * endplates, normals))
         axis = directions[:, 2] * np.sign(directions[:, 2] @ axis)
     return axis
 

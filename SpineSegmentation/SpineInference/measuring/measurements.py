@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from ..anatomy import Naming, Segment
 from ..files.atomic import atomic
 from ..spine.quality import told
+from ..volume.boxes import widened
 from ..volume.geometry import canonical, spacing_ipl
 from .body_shape import SUPERIOR, BodyShape, shape_of
 from .matching import Places, find_labels, layers_of
@@ -236,7 +237,7 @@ def _mask(
     if found is None:
         return np.zeros((1, 1, 1), bool), None
     array, place = found
-    around = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in place)
+    around = widened(place)
     mask = array[around] == label
     centre = np.argwhere(mask).mean(axis=0) + [s.start for s in around]
     return mask, image.TransformContinuousIndexToPhysicalPoint([float(c) for c in reversed(centre)])

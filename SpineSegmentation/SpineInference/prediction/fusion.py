@@ -95,7 +95,7 @@ class Fusion:
         highest = others[0].astype(np.float32)
         for other in others[1:]:
             np.maximum(highest, other, out=highest)
-        return own - highest
+        return np.subtract(own, highest, out=highest)
 
     def depth(self, number: int, box: Box) -> np.ndarray:
         """How far label `number`, which lies inside another one, is beyond its border to that in `box`."""
@@ -121,6 +121,10 @@ def _join(shares: np.ndarray, holders: Mapping[int, int]) -> None:
 
 def _classes(shares: np.ndarray, background: float | None, holders: Mapping[int, int]) -> np.ndarray:
     least, highest = _left_for_background(shares, background), None
+    if background is not None:
+        # Numbers that are not negative have the order of their bits, which compare ten times as fast as float16.
+        bits = f"u{shares.itemsize}"
+        shares, least = shares.view(bits), np.array(least, shares.dtype).view(bits)
     classes = np.zeros(shares.shape[1:], np.uint8)
     for number, share in enumerate(shares, start=1):
         if number in holders:
@@ -128,7 +132,7 @@ def _classes(shares: np.ndarray, background: float | None, holders: Mapping[int,
         classes[(share >= least) if highest is None else (share > highest) & (share >= least)] = number
         highest = share if highest is None else np.maximum(highest, share)
     for inner, outer in holders.items():
-        classes[(classes == outer) & (shares[inner - 1] >= background)] = inner
+        classes[(classes == outer) & (shares[inner - 1] >= least)] = inner
     return classes
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ..volume.boxes import Box, bounding_box
-from ..volume.geometry import Grid, crop, orientation_of, reorient, resample, same_grid
+from ..volume.boxes import Box, bounding_box, counted_from, widened
+from ..volume.geometry import Grid, image_on, orientation_of, oriented, resample, same_grid, voxels_on
 from .fusion import Fusion
 
 CLEARANCE = 0.05
@@ -24,27 +24,32 @@ def to_scan_grid(
     where the interpolated margin of a class ends: a class is one or several values of `labels`, whose number `classes`
     tells and whose margin `fusion` knows. Each voxel inside takes the nearest label of its class.
     """
-    whole = sitk.Image(scan.GetSize(), sitk.sitkUInt8)  # of the scan only its grid is needed
-    whole.CopyInformation(scan)
     # One voxel of background around the labels is all that their borders need.
     box = bounding_box(labels, margin=1)
     if box is None:
-        return whole
+        return _empty_on_grid_of(scan)
 
     def on_axes_of_scan(array: np.ndarray, place: Box) -> sitk.Image:
         """The `array` of what lies at a `place` in the region."""
-        image = sitk.GetImageFromArray(array)
-        image.CopyInformation(crop(region, place))
-        return reorient(image, orientation_of(scan))
+        start = region.TransformIndexToPhysicalPoint([side.start for side in reversed(place)])
+        grid = Grid(array.shape[::-1], region.GetSpacing(), start, region.GetDirection())
+        return image_on(*oriented(array, grid, orientation_of(scan)))
 
     inside = on_axes_of_scan(labels[box], box)
-    start, grid = _window_of(inside, whole)
+    start, grid = _window_of(inside, scan)
     if not same_grid(inside, grid):
-        refined = _refined(labels, np.where(labels > 0, classes, 0), fusion, box, on_axes_of_scan, whole)
+        refined = _refined(labels, np.where(labels > 0, classes, 0), fusion, box, on_axes_of_scan, scan)
         inside = sitk.GetImageFromArray(refined)
+    whole = _empty_on_grid_of(scan)
     x, y, z = (slice(first, first + count) for first, count in zip(start, inside.GetSize(), strict=True))
     whole[x, y, z] = inside  # in place, where a filter would make another volume
     return whole
+
+
+def _empty_on_grid_of(scan: sitk.Image) -> sitk.Image:
+    image = sitk.Image(scan.GetSize(), sitk.sitkUInt8)
+    image.CopyInformation(scan)
+    return image
 
 
 def _refined(
@@ -53,23 +58,27 @@ def _refined(
     fusion: Fusion,
     box: Box,
     as_image: Callable[[np.ndarray, Box], sitk.Image],
-    whole: sitk.Image,
+    scan: sitk.Image,
 ) -> np.ndarray:
-    """The `labels` inside `box` on the finer grid of `whole`, those of its voxels that they cover: each voxel is of the
+    """The `labels` inside `box` on the finer grid of `scan`, those of its voxels that they cover: each voxel is of the
     class that is ahead there, if it is beyond the border."""
     numbers = _values(classes)
-    start, grid = _window_of(as_image(labels[box], box), whole)
+    start, grid = _window_of(as_image(labels[box], box), scan)
 
     def on_grid(array: np.ndarray, place: Box, nearest: bool = False) -> tuple[Box, np.ndarray]:
         """What lies at a `place` in the region, resampled, and where that is among the voxels inside `box`."""
         image = as_image(array, place)
-        first, own = _window_of(image, whole)
+        first, own = _window_of(image, scan)
         window = [slice(f - s, f - s + count) for f, s, count in zip(first, start, own.size, strict=True)]
-        return tuple(reversed(window)), sitk.GetArrayFromImage(resample(image, own, nearest))
+        array = sitk.GetArrayFromImage(resample(image, own, nearest=True)) if nearest else voxels_on(image, own)
+        return tuple(reversed(window)), array
 
     def interpolated(mask: np.ndarray, margin: np.ndarray, border: float, place: Box) -> tuple[Box, np.ndarray]:
         """The `margin` at a `place` in the region, beyond its `border` where `mask` is: as `on_grid`."""
-        return on_grid(_decided(mask, margin, border), place)
+        # It shall end where it did, and where post-processing moved the border.
+        np.maximum(margin, border + CLEARANCE, out=margin, where=mask)
+        np.minimum(margin, border - CLEARANCE, out=margin, where=~mask)
+        return on_grid(margin, place)
 
     refined = np.zeros(grid.size[::-1], np.uint8)
     ahead = np.full(refined.shape, fusion.border, np.float32)
@@ -107,16 +116,19 @@ def _window_of(part: sitk.Image, whole: sitk.Image) -> tuple[list[int], Grid]:
     return start, Grid(tuple(size), whole.GetSpacing(), origin, whole.GetDirection())
 
 
-def _decided(mask: np.ndarray, margin: np.ndarray, border: float) -> np.ndarray:
-    # The interpolated margin shall end where it did, and where post-processing moved the border.
-    return np.where(mask, np.maximum(margin, border + CLEARANCE), np.minimum(margin, border - CLEARANCE))
-
-
 def _nearest_label(labels: np.ndarray) -> np.ndarray:
+    """`labels` in which the background next to a label (26-neighbourhood) has the nearest one: its border is there."""
     if len(values := _values(labels)) < 2:
         return np.full_like(labels, max(values, default=0))
-    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
-    return labels[tuple(nearest)]
+    nearest = labels.copy()
+    for place in ndimage.find_objects(labels):
+        if place is not None:
+            # What is nearest to a neighbour of this label is a neighbour of that one.
+            inner, outer = widened(place), widened(place, 2)
+            part = labels[outer]
+            indices = ndimage.distance_transform_edt(part == 0, return_distances=False, return_indices=True)
+            nearest[inner] = part[tuple(indices)][counted_from(outer, inner)]
+    return nearest
 
 
 def _values(labels: np.ndarray) -> list[int]:

@@ -80,8 +80,8 @@ def thickness_of(voxels: tuple[np.ndarray, ...], position: np.ndarray, spacing_i
         # The shadow in sections of the spine is too small for a spine leaning across, that in rows of voxels for one
         # leaning along.
         columns = int(voxels[across].max()) + 1
-        in_sections = len(np.unique(section * columns + voxels[across])) * section_mm
-        in_rows = len(np.unique(voxels[0] * columns + voxels[across])) * spacing_ipl[0]
+        in_sections = np.count_nonzero(np.bincount(section * columns + voxels[across])) * section_mm
+        in_rows = np.count_nonzero(np.bincount(voxels[0] * columns + voxels[across])) * spacing_ipl[0]
         return len(position) * spacing_ipl[0] * spacing_ipl[along] / max(in_sections, in_rows)
 
     return max(chord(along=1, across=2), DEPTH_PER_WIDTH * chord(along=2, across=1))

@@ -16,6 +16,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from ..volume.boxes import widened
 from .body_sizes import DISC_PER_HEIGHT
 from .fragments import Spacing
 
@@ -37,16 +38,22 @@ _NEAREST_CENTRES = 0.65
 
 
 def certain_depth(
-    mask: np.ndarray, spacing_ipl: Spacing, probability: np.ndarray | None, thickness: float
+    parts: np.ndarray, spacing_ipl: Spacing, probability: np.ndarray | None, thickness: float
 ) -> np.ndarray:
-    """Distance in mm from the border of `mask` (float32), lessened where the network was in doubt.
+    """Distance in mm from the border of the mask (float32), lessened where the network was in doubt.
+
+    `parts` are the numbers of its connected parts (6-neighbourhood), each of which has the background next to it.
 
     `thickness` in mm is that of the column: doubt of single voxels makes no waist in it. The border of the array is no
     border of the mask: a body may go on beyond it.
     """
-    if mask.all():
-        return np.full(mask.shape, max(spacing_ipl), np.float32)
-    depth = ndimage.distance_transform_edt(mask, sampling=spacing_ipl).astype(np.float32)
+    if parts.all():
+        return np.full(parts.shape, max(spacing_ipl), np.float32)
+    depth = np.zeros(parts.shape, np.float32)
+    for number, box in enumerate(ndimage.find_objects(parts), start=1):
+        if box is not None:
+            around = widened(box)
+            depth[around] += ndimage.distance_transform_edt(parts[around] == number, sampling=spacing_ipl)
     if probability is not None:
         sigma = [_DOUBT_SMOOTHED * thickness / mm for mm in spacing_ipl]
         smooth = ndimage.gaussian_filter(probability.astype(np.float32), sigma, truncate=2)

@@ -61,7 +61,7 @@ def separate(
     where = np.nonzero(parts)
     position = np.zeros(parts.shape, np.float32)
     position[where] = curve.position_of(np.column_stack(where) * spacing_ipl)
-    depth = certain_depth(parts > 0, spacing_ipl, None if probability is None else probability[box], thickness)
+    depth = certain_depth(parts, spacing_ipl, None if probability is None else probability[box], thickness)
 
     fragments, heights = _cut_touching(parts, position, depth, spacing_ipl)
     fragments = join_fragments(fragments, heights, parts.shape)

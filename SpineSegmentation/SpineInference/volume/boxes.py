@@ -34,6 +34,11 @@ def counted_from(outer: Box, box: Box) -> Box:
     )
 
 
+def widened(box: Box, voxels: int = 1) -> Box:
+    """A `box` with so many voxels more around it, where the array goes on: as slices, it may reach beyond its end."""
+    return tuple(slice(max(0, side.start - voxels), side.stop + voxels) for side in box)
+
+
 def box_around(*boxes: Box) -> Box:
     """The smallest box that holds all of them."""
     sides = zip(*boxes, strict=True)

@@ -11,7 +11,6 @@ volumes keep their direction cosines: each axis is named after the anatomical ax
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import SpineError
+from ..processors import side_by_side
+from ..specs import OPPOSITE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array  # what reads a header need not wait for it
@@ -92,8 +93,7 @@ def orientation_of(image: sitk.Image) -> str:
 
 def reorient(image: sitk.Image, orientation: str) -> sitk.Image:
     """`sitk.DICOMOrient` of a 3D image: axes permuted and flipped, voxels untouched."""
-    array, grid = oriented_view(image, orientation)
-    return _image_on(grid, np.ascontiguousarray(array), has_components=array.ndim > 3)
+    return image_on(*oriented_view(image, orientation))
 
 
 def oriented_view(image: sitk.Image, orientation: str = _CANONICAL) -> tuple[np.ndarray, "Grid"]:
@@ -101,32 +101,29 @@ def oriented_view(image: sitk.Image, orientation: str = _CANONICAL) -> tuple[np.
 
     The array is not to be changed, and is there as long as the image is.
     """
-    return _oriented(sitk.GetArrayViewFromImage(image), Grid.of(image), orientation)
+    return oriented(sitk.GetArrayViewFromImage(image), Grid.of(image), orientation)
 
 
-def _oriented(array: np.ndarray, grid: "Grid", orientation: str) -> tuple[np.ndarray, "Grid"]:
-    """A view of the `array` on `grid`, and where it lies; components stay last.
-
-    SimpleITK's filter says what to do with one voxel; numpy does it with all of them at once.
-    """
-    orient = sitk.DICOMOrientImageFilter()
-    orient.SetDesiredCoordinateOrientation(orientation)
-    voxel = _image_on(grid, np.zeros((1, 1, 1), np.uint8))
-    corner = orient.Execute(voxel)
-    order, flipped = orient.GetPermuteOrder(), orient.GetFlipAxes()
+def oriented(array: np.ndarray, grid: "Grid", orientation: str) -> tuple[np.ndarray, "Grid"]:
+    """A view of the `array` on `grid`, and where it lies; components stay last."""
+    own = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction)
+    order = [next(axis for axis in range(3) if own[axis] in (to, OPPOSITE[to])) for to in orientation]
+    flipped = [own[axis] != to for axis, to in zip(order, orientation, strict=True)]
     # Axes of arrays count backwards: x is the last one.
     array = array.transpose([*(2 - axis for axis in reversed(order)), *range(3, array.ndim)])
     array = np.flip(array, [2 - axis for axis in range(3) if flipped[axis]])
     first = [0, 0, 0]
-    for axis in range(3):
-        if flipped[axis]:
-            first[order[axis]] = grid.size[order[axis]] - 1
-    origin = voxel.TransformIndexToPhysicalPoint(first)
-    return array, Grid(array.shape[2::-1], corner.GetSpacing(), origin, corner.GetDirection())
+    for axis, is_flipped in zip(order, flipped, strict=True):
+        first[axis] = (grid.size[axis] - 1) * is_flipped
+    origin = image_on(np.zeros((1, 1, 1), np.uint8), grid).TransformIndexToPhysicalPoint(first)
+    directions = np.reshape(grid.direction, (3, 3))[:, order] * np.where(flipped, -1.0, 1.0)
+    spacing = tuple(grid.spacing[axis] for axis in order)
+    return array, Grid(array.shape[2::-1], spacing, origin, tuple(directions.ravel().tolist()))
 
 
-def _image_on(grid: "Grid", array: np.ndarray, has_components: bool = False) -> sitk.Image:
-    image = sitk.GetImageFromArray(array, isVector=has_components)
+def image_on(array: np.ndarray, grid: "Grid") -> sitk.Image:
+    """An image of the voxels in `array` `[k, j, i]`, of which components are the last axis, that lie on `grid`."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array), isVector=array.ndim > 3)
     image.SetSpacing(grid.spacing)
     image.SetDirection(grid.direction)
     image.SetOrigin(grid.origin)
@@ -230,19 +227,18 @@ def resample(image: sitk.Image, grid: Grid, nearest: bool = False) -> sitk.Image
         return sitk.Resample(
             image, grid.size, sitk.Transform(), sitk.sitkNearestNeighbor, grid.origin, grid.spacing, grid.direction
         )
-    return _image_on(grid, _on_grid(image, grid))
+    return image_on(voxels_on(image, grid), grid)
 
 
 def canonical_resampled(image: sitk.Image, grid: "Grid") -> sitk.Image:
     """`canonical` of `image` on `grid` (linear), without another volume on the way."""
     if same_grid(image, grid):
         return canonical(image)
-    array, oriented = _oriented(_on_grid(image, grid), grid, _CANONICAL)
-    return _image_on(oriented, np.ascontiguousarray(array))
+    return image_on(*oriented(voxels_on(image, grid), grid, _CANONICAL))
 
 
-def _on_grid(image: sitk.Image, grid: Grid) -> np.ndarray:
-    """The voxels `[k, j, i]` of `image` on `grid`, linear, as float32; in as many threads as ITK may use.
+def voxels_on(image: sitk.Image, grid: Grid) -> np.ndarray:
+    """The voxels `[k, j, i]` of `resample` (linear), as float32; in as many threads as ITK may use.
 
     Some slices at a time, so that never all of them are held that were resampled in their plane only.
     """
@@ -258,8 +254,7 @@ def _on_grid(image: sitk.Image, grid: Grid) -> np.ndarray:
             plane[:] = (columns @ (rows @ source.astype(np.float32)).T).T
         target[:] = (weights[:, first:last] @ in_plane.reshape(len(in_plane), -1)).reshape(target.shape)
 
-    with ThreadPoolExecutor(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()) as pool:
-        list(pool.map(resample_some, range(0, len(resampled), _SLICES_AT_A_TIME)))
+    side_by_side(resample_some, range(0, len(resampled), _SLICES_AT_A_TIME))
     return resampled
 
 

@@ -123,10 +123,12 @@ def smooth_border(mask: np.ndarray, spacing_ipl: Spacing, radius_mm: float) -> n
         return mask
     blurred = ndimage.gaussian_filter(mask[box].astype(np.float32), sigma, mode="nearest", truncate=reach)
     voxels = int(np.count_nonzero(mask[box]))
-    cut = np.partition(blurred, blurred.size - voxels, axis=None)[blurred.size - voxels]
-    smoothed = np.zeros_like(mask)
     # Far from one half the cut would no longer be a border but grow or eat whole structures: thin ones may vanish.
-    smoothed[box] = blurred >= np.clip(cut, 0.35, 0.65)
+    lowest, highest = 0.35, 0.65
+    grey = blurred[blurred >= lowest]
+    cut = np.partition(grey, len(grey) - voxels)[len(grey) - voxels] if len(grey) > voxels else lowest
+    smoothed = np.zeros_like(mask)
+    smoothed[box] = blurred >= min(cut, highest)
     return smoothed
 
 

@@ -42,13 +42,13 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """Where a section is sampled: LPS `points` `across` in both directions, and through its thickness, in rows along
-    the `axes`, around the `foot`."""
+    """Where a section is sampled: `across` in both directions (mm), in rows along the `axes`, around the `foot` (LPS);
+    `index` holds the places, through its thickness as well, in voxels of the padded mask."""
 
     foot: np.ndarray
     axes: np.ndarray
     across: np.ndarray
-    points: np.ndarray
+    index: list[np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,18 +105,21 @@ class Canal:
         axes = axes_along(-down, self.axes[1])
         across = np.arange(-_REACH_MM, _REACH_MM + _STEP_MM / 2, _STEP_MM)
         along = np.array([-0.5, 0.0, 0.5]) * _THICKNESS_MM
-        grid = np.stack(np.meshgrid(across, across, along, indexing="ij"), axis=-1)
-        cut = _Cut(foot, axes, across, foot + np.einsum("uvwa,ax->uvwx", grid, axes))
+        # In voxels, too, the places of a section are a grid.
+        first = np.where(np.array(self.scan.shape) == 1, 0, np.array(self.first) - 1)
+        origin, *ends = self.scan.index_of(foot + np.vstack([np.zeros(3), axes])) - first
+        index = [
+            start + across[:, None, None] * back + across[:, None] * left + along * up
+            for start, back, left, up in zip(origin, *(end - origin for end in ends), strict=True)
+        ]
+        cut = _Cut(foot, axes, across, index)
         canal = self._section(self.mask, cut)
         return canal and (canal, None if self.cord is None else self._section(self.cord, cut))
 
     def _section(self, mask: np.ndarray, cut: _Cut) -> Section | None:
         # Beyond the scan there is none, but a single slice is taken to go on.
-        padded = np.pad(mask, [(0, 0) if length == 1 else (1, 1) for length in self.scan.shape]).astype(np.float32)
-        first = np.where(np.array(self.scan.shape) == 1, 0, np.array(self.first) - 1)
-        index = self.scan.index_of(cut.points.reshape(-1, 3)) - first
-        filled = ndimage.map_coordinates(padded, index.T, order=1, mode="constant")
-        density = filled.reshape(cut.points.shape[:3]).mean(axis=2)
+        padded = np.pad(mask, [(0, 0) if length == 1 else (1, 1) for length in self.scan.shape])
+        density = ndimage.map_coordinates(padded, cut.index, np.float32, order=1, mode="constant").mean(axis=2)
         if density.max() < 0.5:
             return None
         density = _largest_part(density)
@@ -127,7 +130,8 @@ class Canal:
             return None
         front, back = (cut.foot + np.array([end, middle, 0.0]) @ cut.axes for end in found)
         diameter = found[1] - found[0] if self.scan.shows_beyond(np.stack([front, back])).all() else None
-        whole = self.scan.shows_beyond(cut.points[:, :, 1][density >= 0.5]).all()
+        inner = cut.foot + np.einsum("va,ax->vx", cut.across[np.argwhere(density >= 0.5)], cut.axes[:2])
+        whole = self.scan.shows_beyond(inner).all()
         return Section(diameter, float(density.sum()) * _STEP_MM**2 if whole else None, front, back)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...anatomy import DISC_OFFSET, LEVELS, MOST_NUMBERED, NUMBERED_OFFSET, T13, label_below
+from ...volume.boxes import widened
 from ..matching import Places
 from .canal import Canal
 from .disc_signal import DiscSignals
@@ -46,7 +47,7 @@ def find_discs(places: Places, scan: Scan, bodies: Sequence[MeasuredBody], spine
         following = label_below(label, by_label)
         above, below = by_label.get(label), by_label.get(following)
         beside = tuple(body for body in (above, below) if body is not None)
-        around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
+        around = widened(box)
         mask = DiscMask(array[around] == value, tuple(side.start for side in around))
         endplates = [above and above.inferior, below and below.superior]
         corners = [(plate.anterior, plate.posterior) for plate in endplates if plate is not None]

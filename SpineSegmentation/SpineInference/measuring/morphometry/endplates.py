@@ -171,15 +171,14 @@ def _fit(
 
 def _generalised(terms: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Generalised least squares of columns at `terms`[:, 1:3]: the coefficients, and the covariance of their errors."""
-    places = terms[:, 1:3]
-    away = np.sqrt(3) * np.sqrt(np.square(places[:, None] - places).sum(axis=2)) / _LUMP_SIZE_MM
+    away = np.sqrt(3) * np.hypot(*(along[:, None] - along for along in terms[:, 1:3].T)) / _LUMP_SIZE_MM
     noise = _LUMP_MM**2 * (1 + away) * np.exp(-away) + np.diag(_STAIR_MM**2 / weights)  # lumps: Matern 3/2
-    told = np.linalg.solve(noise, terms)
+    told, told_of_ends = np.split(np.linalg.solve(noise, np.column_stack([terms, ends])), [-1], axis=1)
     # The pseudo-inverse: in a single slice nothing tells the slope across it, which is then 0.
     covariance = np.linalg.pinv(np.einsum("ni,nj->ij", terms, told), rcond=1e-10)
     coefficients = covariance @ np.einsum("ni,n->i", told, ends)
     residuals = ends - terms @ coefficients
-    uneven = residuals @ np.linalg.solve(noise, residuals) / max(len(ends) - terms.shape[1], 1)
+    uneven = residuals @ (told_of_ends[:, 0] - told @ coefficients) / max(len(ends) - terms.shape[1], 1)
     return coefficients, covariance * max(1.0, uneven)
 
 
@@ -193,7 +192,7 @@ def _consensus(terms: np.ndarray, ends: np.ndarray) -> np.ndarray:
     # Least squares with a trace of damping: columns that stand in a row say little together.
     normal = np.einsum("kni,knj->kij", terms[drawn], terms[drawn]) + 1e-6 * np.eye(terms.shape[1])
     trials = np.linalg.solve(normal, np.einsum("kni,kn->ki", terms[drawn], ends[drawn])[..., None])[..., 0]
-    follows = np.abs(ends - np.einsum("ki,ni->kn", trials, terms)) <= _TOLERANCE_MM
+    follows = np.abs(ends - np.einsum("ki,in->kn", trials, terms.T.copy())) <= _TOLERANCE_MM
     behind = terms[:, 1] > 0
     shares = [follows[:, side].mean(axis=1) for side in (behind, ~behind) if side.any()]
     return trials[np.min(shares, axis=0).argmax()]

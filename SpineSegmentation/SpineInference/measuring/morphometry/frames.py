@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from ...volume.boxes import box_around
+from ...volume.boxes import box_around, widened
 from ...volume.content import Content, content_of
 from ..body_shape import POSTERIOR, SUPERIOR
 from ..matching import Places
@@ -130,7 +130,7 @@ def bodies_of(places: Places, vertebrae: "Sequence[VertebraMeasurement]") -> lis
         if row.label not in places or row.centroid_lps_mm is None:
             continue
         array, box = places[row.label]
-        around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
+        around = widened(box)
         bodies.append(Body(row, array[around] == row.label, tuple(side.start for side in around)))
     return bodies
 
