@@ -33,12 +33,12 @@ def use_processors(threads: int | None = None) -> int:
     return threads
 
 
-def side_by_side(function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
-    """What `map` gives, in as many threads as ITK may use: for what scipy and numpy do without Python's lock."""
+def side_by_side(function: Callable[..., Any], *arguments: Iterable[Any]) -> Iterator[Any]:
+    """As `map`, in as many threads as ITK may use: for what numpy, scipy and ITK do without holding Python's lock."""
     import SimpleITK as sitk
 
     with ThreadPoolExecutor(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()) as pool:
-        return list(pool.map(function, *arguments))
+        yield from pool.map(function, *arguments)
 
 
 def use_one_thread_for_algebra() -> None:

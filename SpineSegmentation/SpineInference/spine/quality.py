@@ -10,10 +10,8 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from ..processors import side_by_side
 from ..specs import OutputSpec
 from ..volume.body_scale import body_scale
-from ..volume.boxes import Box
 from .fragments import Spacing
 
 REACH_MM = 5.0
@@ -43,10 +41,12 @@ def estimate(
     `probability` (same shape) is the fused one; at `output.threshold` a voxel is as likely inside as outside. A body
     without a voxel gets 0.
     """
-
-    def of_body(number: int, box: Box | None) -> float:
+    boxes = ndimage.find_objects(instances, max_label=count) if count else []
+    values = []
+    for number, box in enumerate(boxes, start=1):
         if box is None:
-            return 0.0
+            values.append(0.0)
+            continue
         reach = REACH_MM * body_scale(np.count_nonzero(instances[box] == number), spacing_ipl, instances.shape)
         around = tuple(
             slice(max(0, side.start - math.ceil(reach / step)), side.stop + math.ceil(reach / step))
@@ -57,10 +57,8 @@ def estimate(
         likely = _likelihood(probability[around], output.threshold)
         counted = near & (body | (instances[around] == 0))
         expected_dice = 2 * likely[body].sum() / (np.count_nonzero(body) + likely[counted].sum())
-        return float(expected_dice**output.quality_exponent)
-
-    boxes = ndimage.find_objects(instances, max_label=count) if count else []
-    return side_by_side(of_body, range(1, count + 1), boxes)
+        values.append(float(expected_dice**output.quality_exponent))
+    return values
 
 
 def _likelihood(probability: np.ndarray, threshold: float) -> np.ndarray:

@@ -11,6 +11,7 @@ volumes keep their direction cosines: each axis is named after the anatomical ax
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import SpineError
-from ..processors import side_by_side
 from ..specs import OPPOSITE
 
 if TYPE_CHECKING:
@@ -254,7 +254,8 @@ def voxels_on(image: sitk.Image, grid: Grid) -> np.ndarray:
             plane[:] = (columns @ (rows @ source.astype(np.float32)).T).T
         target[:] = (weights[:, first:last] @ in_plane.reshape(len(in_plane), -1)).reshape(target.shape)
 
-    side_by_side(resample_some, range(0, len(resampled), _SLICES_AT_A_TIME))
+    with ThreadPoolExecutor(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()) as pool:
+        list(pool.map(resample_some, range(0, len(resampled), _SLICES_AT_A_TIME)))
     return resampled
 
 
