@@ -2,10 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 _CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,14 +29,6 @@ def use_processors(threads: int | None = None) -> int:
     threads = threads or available_processors()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     return threads
-
-
-def side_by_side(function: Callable[..., Any], *arguments: Iterable[Any]) -> Iterator[Any]:
-    """As `map`, in as many threads as ITK may use: for what numpy, scipy and ITK do without holding Python's lock."""
-    import SimpleITK as sitk
-
-    with ThreadPoolExecutor(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()) as pool:
-        yield from pool.map(function, *arguments)
 
 
 def use_one_thread_for_algebra() -> None:

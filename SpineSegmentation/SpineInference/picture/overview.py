@@ -126,7 +126,10 @@ def _draw_facts(canvas: Canvas, left: float, top: float, result: "Result", scan:
         facts["Discs"] = f"{discs}"
     if structures > discs:
         others = [each.name for each in result.segments if not each.is_vertebra and each.code != DISC_CODE[0]]
-        facts["Other structures"] = canvas.fitted(", ".join(others) or "none", 16, FACTS_WIDTH)
+        if names:
+            facts["Other structures"] = canvas.fitted(", ".join(others) or "none", 16, FACTS_WIDTH)
+        else:
+            facts["Structures"] = f"{len(others)} of {structures}"
     has_scale = result.placement is None or result.placement.has_scale
     facts |= {
         "Voxels": " × ".join(f"{count}" for count in scan.GetSize()),
