@@ -125,13 +125,15 @@ def _measure(segments: SegmentsToMeasure | None, monitor: Monitor) -> dict[str, 
 def _measured(segments: SegmentsToMeasure, monitor: Monitor) -> dict[str, Any]:
     from ..files.reading import read_labels, read_volume
     from ..measuring.remeasure import remeasure
+    from ..processors import use_processors
 
+    threads = use_processors()
     bodies, structures = dict(segments.bodies), dict(segments.structures)
     with enough_memory(segments.labels):
         reference = read_labels(segments.reference, monitor, overlapping=True) if segments.reference else None
         labels = read_labels(segments.labels, monitor, overlapping=True)
         scan = read_volume(segments.scan, monitor) if segments.scan else None
-        return remeasure(labels, bodies, structures, reference, segments.placement, scan)
+        return remeasure(labels, bodies, structures, reference, segments.placement, scan, threads)
 
 
 def _save_case(case: TrainingCase | None, monitor: Monitor) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def remeasure(
     reference: sitk.Image | None = None,
     placement: SlicePlacement | None = None,
     scan: sitk.Image | None = None,
+    threads: int = 1,
 ) -> dict[str, Any]:
     """What is in `labels`: "measurements" as `measurements.as_json` puts them, "morphometry" as `morphometry.tables`
     does, and "dice_per_slice", None without a `reference`. Both are unsigned integers in any orientation, in several
@@ -75,7 +76,7 @@ def remeasure(
     """
     vertebrae = [_segment(label, name, True) for label, name in bodies.items()]
     others = [_segment(label, name, False) for label, name in structures.items()]
-    measured = measure_drawn(labels, vertebrae or None, others, reference, placement, scan)
+    measured = measure_drawn(labels, vertebrae or None, others, reference, placement, scan, threads=threads)
     return {
         "measurements": as_json(measured.measurements),
         "morphometry": morphometry_as_json(measured.morphometry),

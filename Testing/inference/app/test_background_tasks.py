@@ -4,12 +4,16 @@ import hashlib
 import json
 import os
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 from background_process import send, start
 from small_packages import fields, write_package
 from web_server import serving
 
+from SpineInference.app import background_tasks
 from SpineInference.models import catalog
+from SpineInference.monitor import Monitor
 
 CONTENT = b"voxels" * 1000
 
@@ -101,3 +105,19 @@ def test_only_a_folder_of_its_own_is_removed(tmp_path):
     segments = {"labels": str(tmp_path / "labels.nrrd"), "bodies": [], "structures": [], "own_folder": "/"}
     answer = send(json.dumps({"kind": "measure", "segments": segments}))
     assert "does not hold labels, reference and scan" in answer["message"]
+
+
+def test_measuring_keeps_to_the_processors_it_may_use(tmp_path, monkeypatch):
+    """By itself ITK takes those of the whole computer, whatever a container grants."""
+    labels = np.zeros((40, 40, 40), np.uint8)
+    labels[5:30, 8:32, 8:32] = 1
+    sitk.WriteImage(sitk.GetImageFromArray(labels), tmp_path / "labels.nrrd")
+    segments = {"labels": str(tmp_path / "labels.nrrd"), "bodies": [[1, "L4"]], "structures": []}
+    monkeypatch.setattr("SpineInference.processors.available_processors", lambda: 3)
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(7)
+    try:
+        background_tasks.run(json.dumps({"kind": "measure", "segments": segments}).encode(), Monitor())
+        assert sitk.ProcessObject.GetGlobalDefaultNumberOfThreads() == 3
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
