@@ -36,7 +36,7 @@ from .monitor import Monitor
 from .options import SegmentationOptions
 from .prediction.fusion import Fusion, shares_of
 from .prediction.lighting import even_where_it_helps, expects_shading, note_shading
-from .prediction.magnification import MOST, Look, look_closely, magnified
+from .prediction.magnification import MOST, Look, larger_for, look_closely, magnified
 from .prediction.planes import finest_first, packages_to_run, plane_weights
 from .prediction.region import Region, clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
@@ -153,11 +153,12 @@ def segment(
         with seconds(f"network, {package.manifest.plane}"):
             # What lies beside the vertebrae is nothing to a network that knows only these.
             seen = look.region.vertebrae if restricted and package.manifest.finds_only_vertebrae else box
-            shown, engine = magnified(crop(working, seen), look.factor), engine_for(package)
+            shown = magnified(crop(working, seen), larger_for(package, look.factor))
             # Of the column alone every sagittal and coronal slice between its sides shows some; between two axial ones
             # of vertebrae lies a disc.
             is_column = restricted and package.manifest.finds_only_the_column and package.manifest.plane != "axial"
             ends_after_mm, part = COLUMN_ENDS_MM if is_column else None, fusion.within(counted_from(box, seen))
+            engine = engine_for(package)
             add_prediction(part, shown, package, shares, engine, monitor, ends_after_mm)
             used[engine.describe()] = None
 

@@ -8,6 +8,7 @@ from ..models.model_package import ModelPackage
 from ..monitor import Monitor
 from ..options import SegmentationOptions
 from ..volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
+from .magnification import larger_for
 
 TOO_COARSE = 8.0
 """A plane is left out by default when its pixels are this many times larger than its model was trained on."""
@@ -84,7 +85,8 @@ def plane_weights(
         return sum(any(label in one.manifest.labels for label in other.labels) for other in same_plane)
 
     weights = [
-        min(1.0, COARSE / (shown_larger * _coarseness(package, scan))) / sharing(package) for package in packages
+        min(1.0, COARSE / (larger_for(package, shown_larger) * _coarseness(package, scan))) / sharing(package)
+        for package in packages
     ]
     return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
 
