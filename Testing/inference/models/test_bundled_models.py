@@ -6,6 +6,8 @@ import SimpleITK as sitk
 
 from SegTraining.export.engine_agreement import TOLERANCE, engine_difference
 from SegTraining.synthetic.spine.phantom import make_phantom
+from SegTraining.synthetic.spine.structures import Structure
+from SpineInference.anatomy import CANAL_LABEL, CORD_LABEL
 from SpineInference.files.reading import read_labels, read_volume
 from SpineInference.measuring.reference import compare
 from SpineInference.models.catalog import list_sets, open_set, verify
@@ -17,6 +19,9 @@ TEST_CASES = {
     *("chu_14", "chu_16", "spider_022", "spider_050", "spider_061"),
     *(f"myosegmentum_{number}" for number in range(29, 35)),
 }
+
+
+WITH_CORD = "spine-with-cord-mr"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +52,35 @@ def test_bundled_packages_are_small_and_documented(models):
 def test_onnx_and_torch_agree(models, plane):
     package = next(package for package in models.packages if package.manifest.plane == plane)
     assert engine_difference(package) <= TOLERANCE
+
+
+def test_the_cord_has_small_networks_of_its_own(models):
+    assert verify(WITH_CORD) == []
+    with_cord, known = open_set(WITH_CORD), {package.manifest.name for package in models.all_packages}
+    own = [package for package in with_cord.all_packages if package.manifest.name not in known]
+    assert len(with_cord.all_packages) == len(known) + len(own)
+    for package in own:
+        assert [label.name for label in package.manifest.labels] == ["Spinal cord"] and package.size_bytes < 1_000_000
+        assert "research use" in package.manifest.training.data.lower()
+        assert engine_difference(package) <= TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("contrast", "slices_mm"), [("T2", 1.2), ("T1", 3.3)])
+def test_the_cord_of_a_neck_and_all_else_as_without(models, contrast, slices_mm):
+    spacing, field = (0.9, 0.9, slices_mm), (130.0, 150.0, 45.0)
+    phantom = make_phantom(4712, spacing=spacing, field_of_view=field, region="cervical", contrast=contrast)
+    found, usual = (segment(phantom.image, each).labels for each in (open_set(WITH_CORD), models))
+    found, usual, truth = map(sitk.GetArrayFromImage, (found, usual, phantom.structures))
+    cord, true_cord = found == CORD_LABEL, truth == Structure.CORD
+    rows = np.flatnonzero(cord.any(axis=(0, 2)))
+    beside = np.s_[:, rows[0] : rows[-1] + 1]  # the networks look where vertebrae are
+    assert len(rows) * spacing[0] > 100
+    assert 2 * np.count_nonzero((cord & true_cord)[beside]) > 0.9 * (cord.sum() + true_cord[beside].sum())
+    assert np.array_equal(np.where(cord, CANAL_LABEL, found) != CANAL_LABEL, usual != CANAL_LABEL)
+    assert np.array_equal(
+        np.where(found == CANAL_LABEL, 0, found)[~cord], np.where(usual == CANAL_LABEL, 0, usual)[~cord]
+    )
 
 
 @pytest.mark.slow
