@@ -221,6 +221,36 @@ def test_planes_without_a_common_label_are_refused(tmp_path):
         open_set(tmp_path / "set")
 
 
+def write_labels(folder, name: str, plane: str, labels: list[dict], activation: str = "sigmoid") -> None:
+    write_package(folder / name, fields(name, plane, labels=labels, output={"activation": activation}), contents())
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_one_name_for_all_discs_or_the_canal(tmp_path, number):
+    """Else discs, say, of one network would be those of the other too, and no longer be told apart."""
+    body, label = ({"value": 1 + n, "colour": [1, 2, 3]} | COLUMN[n] for n in (0, number))
+    write_labels(tmp_path / "set", "sagittal", "sagittal", [body, label] if number else [body])
+    write_labels(tmp_path / "set", "axial", "axial", [label | {"value": 9, "name": "Other"}])
+    with pytest.raises(SpineError, match="find different labels"):
+        open_set(tmp_path / "set")
+
+
+def test_values_of_a_set_leave_room_for_discs(tmp_path):
+    body, organ = ({"value": value, "colour": [1, 2, 3]} for value in (1, 40))
+    write_labels(tmp_path / "set", "bodies", "sagittal", [body | COLUMN[0]])
+    organ |= {"name": "Liver", "code": "10200004", "meaning": "Liver"}
+    write_labels(tmp_path / "set", "liver", "sagittal", [organ])
+    with pytest.raises(SpineError, match="values of 1 to 39"):
+        open_set(tmp_path / "set")
+
+
+def test_labels_of_softmax_may_stand_in_any_order(tmp_path):
+    labels = [{"value": 1 + n, "colour": [1, 2, 3]} | COLUMN[n] for n in range(2)]
+    write_labels(tmp_path / "set", "sagittal", "sagittal", labels, "softmax")
+    write_labels(tmp_path / "set", "axial", "axial", labels[::-1], "softmax")
+    assert {label.value for label in open_set(tmp_path / "set").recipe.labels} == {1, 2}
+
+
 def test_radiograph_keeps_values_of_the_model(chest_models):
     scan, truth = radiograph()
     result = segment(scan, chest_models, SegmentationOptions(threads=1), reference=truth)

@@ -12,13 +12,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
-from ..anatomy import VERTEBRA_CODE
+from ..anatomy import CANAL_CODE, CORD_CODE, DISC_CODE, VERTEBRA_CODE
 from ..errors import SpineError
 from ..files.temporary import temporary_folder
 from ..monitor import Monitor
 from .catalog_file import CatalogEntry, RemotePackage, catalog_folders, read_entries
 from .downloading import download_file
-from .manifest import Manifest, is_plain_name
+from .manifest import HIGHEST_BESIDE_VERTEBRAE, Manifest, is_plain_name
 from .model_package import MANIFEST, ModelPackage, copy_package, open_packages, read_manifests
 from .package_files import atomic_folder
 
@@ -295,6 +295,10 @@ def _as_set(name: str, title: str, packages: list[ModelPackage]) -> ModelSet:
             raise SpineError(
                 f'"{one.name}" and "{other.name}" of the model "{name}" find different labels: they cannot be fused.'
             )
+    if not whole.values_fit:
+        raise SpineError(
+            f'The labels beside vertebrae of the model "{name}" must have values of 1 to {HIGHEST_BESIDE_VERTEBRAE}.'
+        )
     if levels and levels[0].manifest.input.intensity != whole.input.intensity:
         raise SpineError(
             f'The network that recognises levels in "{name}" wants other intensities than those that segment: train it '
@@ -309,13 +313,14 @@ def _can_be_fused(one: Manifest, other: Manifest) -> bool:
     """Whether all that two members of a set find is either the same or can be told apart."""
     if one.output.activation != other.output.activation:
         return False
-    if one.output.activation == "softmax":  # what it leaves for the background is what no label of its own has
-        return one.labels == other.labels
     both = set(one.labels) | set(other.labels)
-    # Vertebrae that are to be separated do not go with vertebrae that are told apart.
-    is_clear = sum(label.code == VERTEBRA_CODE[0] for label in both) == 1
-    separates = one.vertebra_class is not None or other.vertebra_class is not None
-    return len({label.value for label in both}) == len(both) and (is_clear or not separates)
+    if one.output.activation == "softmax":  # what it leaves for the background is what no label of its own has
+        return len(both) == len(one.labels) == len(other.labels)
+    # All vertebrae or discs, or the canal, as one label do not go with another label for some of them.
+    known = [[label.code for label in labels] for labels in (one.labels, other.labels, both)]
+    counts = ([codes.count(code) for codes in known] for code, _ in (VERTEBRA_CODE, DISC_CODE, CANAL_CODE, CORD_CODE))
+    is_clear = not any(1 in own and together > 1 for *own, together in counts)
+    return is_clear and len({label.value for label in both}) == len(both)
 
 
 def _store(packages: list[ModelPackage], target: Path) -> None:

@@ -23,6 +23,8 @@ SCHEMA_VERSION = 2
 """1: weights as `model.safetensors` beside the graph. 2: all of them in `model.onnx`."""
 LEVELS_TASK = "levels"
 """The task of a network that does not segment but recognises levels: see `level_recognition`."""
+HIGHEST_BESIDE_VERTEBRAE = DISC_OFFSET - STRUCTURE_OFFSET
+"""The highest value of a label in a model that finds vertebrae too, but for those that have a value of their own."""
 _COLUMN = {code for code, _ in (VERTEBRA_CODE, DISC_CODE, CANAL_CODE, CORD_CODE)}
 _SEPARATORS = "^~|"
 """What separates the parts of a segment's description in 3D Slicer's files."""
@@ -98,8 +100,8 @@ class Manifest:
 
     @property
     def finds_only_the_column(self) -> bool:
-        """Whether all that it finds are vertebrae, discs, the spinal canal or the cord."""
-        return {label.code for label in self.labels} <= _COLUMN
+        """Whether it finds vertebrae, and beside them at most discs, the spinal canal and the cord."""
+        return {VERTEBRA_CODE[0]} <= {label.code for label in self.labels} <= _COLUMN
 
     @property
     def finds_only_vertebrae(self) -> bool:
@@ -120,6 +122,12 @@ class Manifest:
         if self.vertebra_class is None:
             return {number: Segment(*about, is_vertebra=False) for number, about in whole.items()}
         return {number: structure_beside_vertebrae(*about) for number, about in whole.items()}
+
+    @property
+    def values_fit(self) -> bool:
+        """Whether no structure has the value of a disc in results, or one that a label map cannot hold."""
+        highest = 255 if self.vertebra_class is None else DISC_OFFSET
+        return all(structure.label <= highest for structure in self.structures.values())
 
 
 def read_manifest(text: str | bytes, what: str) -> Manifest:
@@ -150,7 +158,6 @@ def check_schema_version(raw: Any, what: str) -> None:
 def _check(manifest: Manifest, what: str) -> None:
     """What types cannot say."""
     spec, rule = manifest.input, manifest.input.intensity
-    highest = 255 if manifest.vertebra_class is None else DISC_OFFSET
     wrong = [
         (manifest.schema_version < 1, "schema_version must be at least 1"),
         (not is_plain_name(manifest.name), "name must be letters, digits, dots, dashes and underscores"),
@@ -177,10 +184,7 @@ def _check(manifest: Manifest, what: str) -> None:
         ("encoder_weights" in manifest.network.arguments, "network.arguments must not have encoder_weights"),
         (len({label.value for label in manifest.labels}) < len(manifest.labels), "labels must have different values"),
         (any(not 0 < label.value < 256 for label in manifest.labels), "labels must have values of 1 to 255"),
-        (
-            any(structure.label > highest for structure in manifest.structures.values()),
-            f"labels beside vertebrae must have values of 1 to {DISC_OFFSET - STRUCTURE_OFFSET}",
-        ),
+        (not manifest.values_fit, f"labels beside vertebrae must have values of 1 to {HIGHEST_BESIDE_VERTEBRAE}"),
         (
             any(
                 not _is_plain_text(text)
