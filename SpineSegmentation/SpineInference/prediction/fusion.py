@@ -59,12 +59,14 @@ class Fusion:
             numbers = [place + 1 for place, _ in shares]
             known = {i: o for i, o in self.holders.items() if {i, o} <= {*numbers}}
             own = {numbers.index(inner) + 1: numbers.index(outer) + 1 for inner, outer in known.items()}
+            probability = probability.copy()
             _join(probability, own)
-            choice = _classes(probability, self._background_of_member, own)
+            choice = _classes(probability, _left_for_background(probability, self._background_of_member), own)
             probability = np.stack([choice == number for number in range(1, len(probability) + 1)])
+            _join(probability, own)  # who says cord says canal
         for opinion, (place, weight) in zip(probability, shares, strict=True):
             target = np.moveaxis(self.class_probabilities[place], axis, 0)[index]
-            share = np.where(opinion < NEGLIGIBLE, np.float32(0), opinion) * np.float32(weight)
+            share = np.where(opinion >= NEGLIGIBLE, opinion, np.float32(0)) * np.float32(weight)
             np.add(target, share, out=target, casting="same_kind")
 
     def settle(self) -> None:
@@ -73,7 +75,11 @@ class Fusion:
 
     def classes(self) -> np.ndarray:
         """uint8 `[I, P, L]`: the number (1, 2, ...) of the label that each voxel belongs to, 0 for the background."""
-        return _classes(self.class_probabilities, self._background, self.holders)
+        shares, least = self.class_probabilities, _left_for_background(self.class_probabilities, self._background)
+        if self._background is not None:
+            # Numbers that are not negative have the order of their bits, which compare ten times as fast as float16.
+            shares, least = shares.view(np.uint16), np.float16(least).view(np.uint16)
+        return _classes(shares, least, self.holders)
 
     @property
     def border(self) -> float:
@@ -119,13 +125,9 @@ def _join(shares: np.ndarray, holders: Mapping[int, int]) -> None:
         np.maximum(shares[outer - 1], shares[inner - 1], out=shares[outer - 1])
 
 
-def _classes(shares: np.ndarray, background: float | None, holders: Mapping[int, int]) -> np.ndarray:
-    least, highest = _left_for_background(shares, background), None
-    if background is not None:
-        # Numbers that are not negative have the order of their bits, which compare ten times as fast as float16.
-        bits = f"u{shares.itemsize}"
-        shares, least = shares.view(bits), np.array(least, shares.dtype).view(bits)
-    classes = np.zeros(shares.shape[1:], np.uint8)
+def _classes(shares: np.ndarray, least: np.ndarray | float, holders: Mapping[int, int]) -> np.ndarray:
+    """The number of the label [...] that has most of the `shares` [labels, ...], if not less than `least`."""
+    classes, highest = np.zeros(shares.shape[1:], np.uint8), None
     for number, share in enumerate(shares, start=1):
         if number in holders:
             continue

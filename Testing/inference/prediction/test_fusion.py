@@ -17,6 +17,24 @@ def test_a_member_that_sees_a_part_is_fused_there():
     assert np.array_equal(fusion.class_probabilities[0], expected)
 
 
+@pytest.mark.parametrize("rule", ["mean", "vote"])
+def test_what_a_network_cannot_tell_is_background(rule):
+    """Numbers that overflow in half precision leave no label behind."""
+    fusion = Fusion((1, 1, 2), rule, OutputSpec(threshold=0.4))
+    fusion.add(np.array([[[np.nan, -0.0]]], np.float32), 0, 0, [(0, 1.0)])
+    assert not fusion.classes().any()
+
+
+def test_a_vote_for_the_cord_is_one_for_the_canal():
+    fusion = Fusion((1, 1, 1), "vote", OutputSpec(threshold=0.4), 2, {2: 1})
+    for cord in (0.9, 0.1):
+        opinion = np.array([0.8, cord], np.float32)[:, None, None]
+        fusion.add(opinion, 0, 0, [(0, 0.5), (1, 0.5)])
+        assert opinion.ravel().tolist() == [np.float32(0.8), np.float32(cord)]
+    fusion.settle()
+    assert fusion.classes()[0, 0, 0] == 1
+
+
 @pytest.mark.parametrize("weights", [(1 / 3, 1 / 3, 1 / 3), (0.5, 0.2, 0.3)])
 def test_mean_fusion_weighs_members(weights):
     members = [np.stack([volume((4, 5, 6), seed), volume((4, 5, 6), seed + 9)]) for seed in range(3)]
