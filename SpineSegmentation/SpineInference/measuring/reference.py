@@ -91,7 +91,12 @@ def strange_bodies(labels: sitk.Image, reference: sitk.Image, structures: Collec
         marked = layer > 0
         counts, shared = np.bincount(layer[marked]), np.bincount(layer[marked & inside])
         values.update(np.flatnonzero(2 * shared > counts[: len(shared)]).tolist())
-    return sorted(values.difference(structures))
+    return sorted(values - _no_bodies(structures))
+
+
+def _no_bodies(structures: Collection[int]) -> set[int]:
+    """The values that no body has beside these `structures`: who knows the canal takes the cord for a part of it."""
+    return {*structures, CORD_LABEL} if CANAL_LABEL in structures else {*structures}
 
 
 def compare(
@@ -105,7 +110,8 @@ def compare(
 
     `structures` are the values of what is no body. Discs are judged if the reference holds any disc, the cord if it
     holds that, all others if it holds one of them, and all if there are no bodies to compare; then a reference with a
-    single value is a mask of the only structure. Beside bodies the cord belongs to the canal, on both sides.
+    single value is a mask of the only structure. Beside bodies the cord belongs to the canal, on both sides, also where
+    it is none of the `structures`.
 
     Every other value of `reference` above 0 is one body, whatever it is called; only a single such value is taken for a
     mask of all bodies, which are separated first and numbered from the top. Raises SpineError for a reference that is
@@ -116,13 +122,15 @@ def compare(
     if not has_bodies and len(structures) == len(values) == 1:
         reference = [np.where(layer > 0, *structures, 0) for layer in reference]
     discs = {value for value in structures if value > DISC_OFFSET}
-    cord = {CORD_LABEL}.intersection(structures) if has_bodies else set()
-    kinds = [kind for kind in (discs, cord, {*structures} - discs - cord) if values & kind or not has_bodies]
+    no_bodies = _no_bodies(structures)
+    cord = no_bodies & {CORD_LABEL} if has_bodies else set()
+    others = {*structures} - discs - cord
+    kinds = [kind for kind in (discs, cord & {*structures}, others) if values & kind or not has_bodies]
     judged = sorted(set().union(*kinds))
-    bodies, true_bodies = ([_without(layer, structures) for layer in layers] for layers in (labels, reference))
+    bodies, true_bodies = ([_without(layer, no_bodies) for layer in layers] for layers in (labels, reference))
     if not has_bodies:
         true_bodies = [np.zeros_like(reference[0])]
-    elif len(values.difference(structures)) == 1:
+    elif len(values - no_bodies) == 1:
         true_bodies = [separate(_anything(true_bodies), spacing_ipl)[0]]
     prediction_mask, reference_mask = _anything(bodies), _anything(true_bodies)
     meant = {value: [value, *cord] if value == CANAL_LABEL else [value] for value in judged}
@@ -151,7 +159,7 @@ def _anything(layers: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _mask(layers: Sequence[np.ndarray], values: Sequence[int]) -> np.ndarray:
-    return np.any([np.isin(layer, values) for layer in layers], axis=0)
+    return np.any([layer == value for layer in layers for value in values], axis=0)
 
 
 def _compare_bodies(

@@ -159,7 +159,7 @@ def apply(
 
     steps = {
         number: _steps(spec, spacing_ipl, beside, lambda _: scale_beside(), is_single_slice=1 in classes.shape)
-        for number in range(1, int(classes.max()) + 1)
+        for number in range(1, max([int(classes.max()), *holders.values()]) + 1)
     }
     if vertebra_class in steps:  # the first ones: their size is that of all
         of_vertebrae = _steps(
