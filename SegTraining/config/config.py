@@ -49,6 +49,11 @@ class ModelInfo(StrictModel):
         return {**given, "labels": coloured}
 
     @property
+    def packaged_values(self) -> list[int]:
+        """What the package of a trained network calls the labels."""
+        return [label.value or place for place, label in enumerate(self.labels, start=1)]
+
+    @property
     def unknown_structures(self) -> list[str]:
         """A sentence for each label of which results cannot say what it is."""
         return [
@@ -122,6 +127,8 @@ class Config(StrictModel):
             raise ValueError(f"training.crop must be multiples of input.pad_multiple ({self.input.pad_multiple})")
         if self.input.canvas not in (None, self.training.crop):
             raise ValueError("training.crop must be the same as input.canvas: a network tied to it is trained on it")
+        if len(set(self.model_info.packaged_values)) < len(self.model_info.labels):
+            raise ValueError("the labels of model_info need different values in the package: give value to each")
         for dataset in self.data.datasets:
             _check_values(dataset, self.model_info.labels)
         return self

@@ -43,8 +43,8 @@ def package(run_folder: Path, output: Path, metrics: Mapping[str, Any] | None = 
         "modality": config.model_info.modality,
         "plane": config.plane,
         "labels": [
-            {"value": label.value or place, **label.model_dump(mode="json", exclude={"values", "value"})}
-            for place, label in enumerate(config.model_info.labels, start=1)
+            {"value": value, **label.model_dump(mode="json", exclude={"values", "value"})}
+            for value, label in zip(config.model_info.packaged_values, config.model_info.labels, strict=True)
         ],
         "input": {
             "context_slices": spec.context_slices,

@@ -56,6 +56,11 @@ def test_mistake_is_told_with_place_and_suggestion(tmp_path, section, values, pa
             {"labels": [{"name": "A", "values": [1]}, {"name": "B", "values": [1]}]},
             "differ from each other",
         ),
+        (
+            "model_info",
+            {"labels": [{"name": "A", "values": [1], "value": 2}, {"name": "B", "values": [2]}]},
+            "different values in the package",
+        ),
         ("training", {"batch_size": 3, "devices": 2}, "multiple of devices"),
         ("loss", {"dice": 0, "cross_entropy": 0}, "greater than zero"),
     ],
