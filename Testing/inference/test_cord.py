@@ -179,3 +179,12 @@ def test_crumbs_of_cord_become_canal():
     cleaned = postprocessing.apply(classes, spec, (1.0, 1.0, 1.0), holders={2: 1})
     assert cleaned[36, 9, 9] == 1 and np.count_nonzero(cleaned == 2) == 30 * 16
     assert np.array_equal(cleaned > 0, classes > 0)
+
+
+def test_each_network_counts_from_its_own_threshold():
+    for rule in ("mean", "vote"):
+        fusion = Fusion((1, 1, 4), rule, OutputSpec("sigmoid", 0.6), 2)
+        fusion.add(np.array([0.2, 0.59, 0.61, 0.9], np.float32).reshape(1, 1, 4), 0, 0, [(0, 1.0)], 0.6)
+        assert fusion.classes().ravel().tolist() == [0, 0, 1, 1]
+        fusion.add(np.array([0.39, 0.41, 0.0, 0.0], np.float32).reshape(1, 1, 4), 0, 0, [(1, 1.0)], 0.4)
+        assert fusion.classes().ravel().tolist() == [0, 2, 1, 1]

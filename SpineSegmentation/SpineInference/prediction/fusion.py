@@ -50,11 +50,21 @@ class Fusion:
         part.class_probabilities = self.class_probabilities[(slice(None), *box)]
         return part
 
-    def add(self, probability: np.ndarray, axis: int, index: int | slice, shares: Sequence[tuple[int, float]]) -> None:
+    def add(
+        self,
+        probability: np.ndarray,
+        axis: int,
+        index: int | slice,
+        shares: Sequence[tuple[int, float]],
+        threshold: float | None = None,
+    ) -> None:
         """Add the slice `[labels, rows, columns]`, or slices `[labels, n, rows, columns]`, of a member along `axis`.
 
         `shares` holds for each of the member's labels which one it is here, from 0, and what the opinion weighs.
+        Probabilities of a member with another `threshold` than that of the model are scaled so that both meet.
         """
+        if threshold and self._background_of_member and threshold != self._background_of_member:
+            probability = probability * np.float32(self._background_of_member / threshold)
         if self._voting:
             numbers = [place + 1 for place, _ in shares]
             known = {i: o for i, o in self.holders.items() if {i, o} <= {*numbers}}

@@ -42,7 +42,7 @@ def add_prediction(
                 predicted.CopyInformation(source)
                 on_region.append(sitk.GetArrayFromImage(resample(predicted, target)))
             probabilities = np.moveaxis(np.stack(on_region), axis + 1, 1)
-        fusion.add(probabilities, axis, span, shares)
+        fusion.add(probabilities, axis, span, shares, manifest.output.threshold)
 
 
 def _slab(image: sitk.Image, axis: int, span: slice) -> sitk.Image:
