@@ -94,6 +94,10 @@ def test_the_cord_has_columns_where_it_is_known(panel):
     cord = [("cord_diameter", 7.0), ("cord_area", None), ("cord_occupation", 58.5)]
     show(panel, [*OF_DISCS, *(Measure("canal", "L4-L5", name, value) for name, value in cord)])
     assert columns()[-2:] == ["Cord mm", "Cord %"]
+    heights = [f"{part}_disc_height" for part in ("anterior", "middle", "posterior")]
+    numbered = [Measure("disc", "Vertebra 3-Vertebra 4", name, 8.0) for name in (*heights, "disc_height_index")]
+    show(panel, [*numbered, *(Measure("canal", "Vertebra 3-Vertebra 4", name, value) for name, value in cord)])
+    assert rows(panel, "discsTable")[0][0] == "3-4", "many columns leave no room for more"
 
 
 def test_a_disc_draws_its_lines_and_one_text_behind_them(host, panel):

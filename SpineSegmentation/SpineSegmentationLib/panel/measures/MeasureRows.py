@@ -60,7 +60,6 @@ def discColumns() -> list[Column]:
         Column(_("Canal\nmm"), "canal_diameter", _("From the front to the back of the spinal canal at the disc.")),
         Column(_("Canal\nmm²"), "canal_area", _("Cross-section of the spinal canal at the disc."), False),
         Column(_("Cord\nmm"), "cord_diameter", _("From the front to the back of the spinal cord at the disc."), False),
-        Column(_("Cord\nmm²"), "cord_area", _("Cross-section of the spinal cord at the disc."), False),
         Column(_("Cord\n%"), "cord_occupation", _("Diameter of the cord in parts of that of the canal."), False),
     ]
 

@@ -13,6 +13,8 @@ from ...scene.results.SpineMeasures import placeText
 from ..TableHeight import fitHeight
 
 _CELL_MARGIN = 14
+_FEW_COLUMNS = 6
+"""Beside more of them numbered vertebrae have room for their numbers only."""
 """Pixels that a cell needs beside its text."""
 
 
@@ -82,6 +84,8 @@ class MeasuresTable:
 
     def _fillRow(self, index: int, group: list[Measure], isSentence: bool) -> None:
         table, at = self._table, placeText(group[0].at)
+        if len(self._columns) > _FEW_COLUMNS:
+            at = at.replace("Vertebra ", "")
         if isSentence:
             texts = [", ".join(map(_sentence, group))]
             if len(self._columns) > 2:

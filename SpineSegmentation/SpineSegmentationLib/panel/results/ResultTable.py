@@ -4,7 +4,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SpineInference.anatomy import CANAL_LABEL, DISC_OFFSET
+from SpineInference.anatomy import CANAL_LABEL, CORD_LABEL, DISC_OFFSET
 from SpineInference.spine.quality import needs_review
 
 from ...scene.results.MeasurementTable import columnTitles, measurementsOf
@@ -22,7 +22,9 @@ def rowsOfPanel(result: "slicer.vtkMRMLNode") -> list[dict]:
 
     def isAmongMeasures(row: dict) -> bool:
         label = int(row.get("label") or 0)
-        isMeasured = ("disc" in kinds and label > DISC_OFFSET) or ("canal" in kinds and label == CANAL_LABEL)
+        isMeasured = ("disc" in kinds and label > DISC_OFFSET) or (
+            "canal" in kinds and label in (CANAL_LABEL, CORD_LABEL)
+        )
         return isMeasured and row.get("dice") is None
 
     return [row for row in rows if not isAmongMeasures(row)]
