@@ -13,6 +13,8 @@ from ...scene.results.SpineMeasures import placeText
 from ..TableHeight import fitHeight
 
 _CELL_MARGIN = 14
+_BOLD = 1.15
+"""How much wider bold text is."""
 _FEW_COLUMNS = 6
 """Beside more of them numbered vertebrae have room for their numbers only."""
 """Pixels that a cell needs beside its text."""
@@ -104,13 +106,20 @@ class MeasuresTable:
             table.setItem(index, position, item)
 
     def _fitColumns(self, places: int) -> None:
-        """The first column as wide as the names of places, the others even: sentences must not widen one."""
+        """The first column as wide as the names of places, headings of one line as wide as they are when they are bold,
+        as when a row is selected; the others even: sentences must not widen one."""
         table = self._table
         names = [self._columns[0].title, *(table.item(index, 0).text() for index in range(places))]
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
-        header.setSectionResizeMode(0, qt.QHeaderView.Fixed)
-        table.setColumnWidth(0, max(map(table.fontMetrics().horizontalAdvance, names)) + _CELL_MARGIN)
+        advance = table.fontMetrics().horizontalAdvance
+        widths = {0: max(map(advance, names))}
+        for position, column in enumerate(self._columns[1:], start=1):
+            if "\n" not in column.title:
+                widths[position] = _BOLD * advance(column.title)
+        for position, width in widths.items():
+            header.setSectionResizeMode(position, qt.QHeaderView.Fixed)
+            table.setColumnWidth(position, round(width) + _CELL_MARGIN)
 
 
 def _sentence(measure: Measure) -> str:
