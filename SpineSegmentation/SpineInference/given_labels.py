@@ -83,7 +83,7 @@ def measure_labels(
     """
     options, notes = options or SegmentationOptions(), []
     monitor = (monitor or Monitor()).collecting(notes)
-    threads = use_processors(options.threads)
+    use_processors(options.threads)
     if (image := in_order_of(labels.image, scan)) is None:
         raise SpineError(
             f"{labels.origin.file}: these labels lie on another grid than the scan: resample them to the scan first "
@@ -100,7 +100,7 @@ def measure_labels(
     monitor.progress("measuring", 0, 1)
     bodies = [segment for segment in labels.segments if segment.is_vertebra]
     structures = from_top([segment for segment in labels.segments if not segment.is_vertebra])
-    measured = measure_drawn(image, bodies or None, structures, reference, placement, scan, _naming(bodies), threads)
+    measured = measure_drawn(image, bodies or None, structures, reference, placement, scan, _naming(bodies))
     note_thick_slices(measured.morphometry, monitor)
     _note_whole_vertebrae(measured.measurements.vertebrae, monitor)
     return Result(

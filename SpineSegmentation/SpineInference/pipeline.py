@@ -86,7 +86,7 @@ def segment(
     monitor = (monitor or Monitor()).collecting(notes)
     seconds = _Stopwatch()
 
-    threads = use_processors(options.threads)
+    use_processors(options.threads)
     check_geometry(scan)
     if reference is not None:
         reference = fitting_reference(reference, scan)
@@ -202,7 +202,7 @@ def segment(
         naming, qualities = (column.naming, column.qualities) if column else (None, None)
         structures = [*discs, *recipe.structures.values()]
         found = labels, bodies, structures, partial, reference
-        measured = measure_segments(*found, grid, placement, naming, qualities, threads)
+        measured = measure_segments(*found, grid, placement, naming, qualities)
 
     if unknown := [label for label in recipe_of(models.packages).labels if label not in recipe.labels]:
         known = next(each.manifest.plane for each in models.packages if unknown[0] in each.manifest.labels)

@@ -1,12 +1,20 @@
-"""How many processors this process may use: not those of the computer, but those that it was given."""
+"""The processors of this process: how many it was given, not those of the computer, and how they are kept busy."""
 
+import ctypes
 import math
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 _CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_M_ARENA_MAX = -8  # of malloc.h
+_T = TypeVar("_T")
+_END = object()
 
 
 def available_processors() -> int:
@@ -31,13 +39,36 @@ def use_processors(threads: int | None = None) -> int:
     return threads
 
 
-def use_one_thread_for_algebra() -> None:
-    """Keep numpy, which must not be imported yet, from starting a thread for each processor of the computer.
+def in_threads(function: Callable[..., _T], *arguments: Iterable) -> list[_T]:
+    """`map` as a list, in as many threads as `use_processors` allows: for functions that spend their time in numpy,
+    scipy and ITK, which let other threads run. The first error that one of them raises is raised here."""
+    import SimpleITK as sitk
 
-    There is no product of matrices here that is large enough for several.
+    with ThreadPoolExecutor(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()) as pool:
+        return list(pool.map(function, *arguments))
+
+
+def one_ahead(items: Iterator[_T]) -> Iterator[_T]:
+    """The same `items`, of which the next one is made in another thread while one is used."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, items, _END)
+        while (item := coming.result()) is not _END:
+            coming = maker.submit(next, items, _END)
+            yield item
+
+
+def prepare_process() -> None:
+    """What is set once at the beginning of a process of its own, before numpy is imported and other threads start.
+
+    Algebra runs in one thread: there is no product of matrices here that is large enough for several. And all threads
+    take memory from one place. The C library of Linux gives each of them another one, and keeps there what that thread
+    has freed: a fifth of all memory.
     """
     for name in _BLAS_THREADS:
         os.environ.setdefault(name, "1")
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl knows no such thing
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _container_quota(mount: Path, own: Path) -> float | None:

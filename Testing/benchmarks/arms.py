@@ -14,11 +14,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import SimpleITK as sitk
-
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "SpineSegmentation")]
+
+from SpineInference.processors import prepare_process  # noqa: E402
+
+if '"pipeline"' in sys.argv[1]:
+    prepare_process()  # as the command line and the worker do before numpy is imported
+
+import numpy as np  # noqa: E402
+import SimpleITK as sitk  # noqa: E402
 
 from SpineInference.anatomy import (  # noqa: E402
     LEVELS,

@@ -127,13 +127,13 @@ def _measured(segments: SegmentsToMeasure, monitor: Monitor) -> dict[str, Any]:
     from ..measuring.remeasure import remeasure
     from ..processors import use_processors
 
-    threads = use_processors()
+    use_processors()
     bodies, structures = dict(segments.bodies), dict(segments.structures)
     with enough_memory(segments.labels):
         reference = read_labels(segments.reference, monitor, overlapping=True) if segments.reference else None
         labels = read_labels(segments.labels, monitor, overlapping=True)
         scan = read_volume(segments.scan, monitor) if segments.scan else None
-        return remeasure(labels, bodies, structures, reference, segments.placement, scan, threads)
+        return remeasure(labels, bodies, structures, reference, segments.placement, scan)
 
 
 def _save_case(case: TrainingCase | None, monitor: Monitor) -> dict[str, Any]:

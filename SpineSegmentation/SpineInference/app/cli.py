@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from ..anatomy import DISC_CODE
 from ..errors import Cancelled, NotAScan, SpineError
-from ..processors import use_one_thread_for_algebra
+from ..processors import prepare_process
 from .display import Display
 from .labels_option import add_labels, check_labels
 from .output_options import add_outputs, outputs_of
@@ -60,7 +60,7 @@ Not for clinical use.
 
 def main(arguments: Sequence[str] | None = None, run: Callable | None = None) -> int:
     """Do what the command line asks for; returns the exit code. `run` stands in for `runner.Runner().run`."""
-    use_one_thread_for_algebra()
+    prepare_process()
     with unread_output_allowed():
         return _main(_parse(arguments), run)
 

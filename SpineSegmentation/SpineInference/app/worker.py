@@ -33,7 +33,7 @@ from typing import Any
 from ..errors import Cancelled, SpineError
 from ..files.temporary import adopt, give_back, remove_all
 from ..monitor import Monitor, Progress
-from ..processors import use_one_thread_for_algebra
+from ..processors import prepare_process
 from .process_group import end_group, lead_group, on_signal, read_lines
 from .requests import Request, read_request
 from .runner import Runner, WrittenResult
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None, run: Run | None = None) -> int:
 def serve(answer: Answer, keep_alive: bool) -> int:
     """Answer the lines of standard input as described above; returns the exit code. Other workers use it too."""
     lead_group()
-    use_one_thread_for_algebra()
+    prepare_process()
     worker = Worker(answer, _take_standard_output())
     on_signal(worker.cancel)
     threading.Thread(target=worker.listen, daemon=True, name="standard input").start()

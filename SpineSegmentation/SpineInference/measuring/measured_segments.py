@@ -41,7 +41,6 @@ def measure_segments(
     placement: SlicePlacement | None = None,
     naming: Naming | None = None,
     quality: Sequence[float] | None = None,
-    threads: int = 1,
 ) -> MeasuredSegments:
     """Measure `bodies` (from top to bottom) and `structures` in `labels`, unsigned integers in any orientation.
 
@@ -53,7 +52,7 @@ def measure_segments(
         images = (labels, reference, scan)
         labels, reference, scan = (None if image is None else placed(image, placement) for image in images)
     has_scale = placement is None or placement.has_scale
-    measurements = measure(labels, bodies, partial, reference, structures, quality, threads, picture=scan)
+    measurements = measure(labels, bodies, partial, reference, structures, quality, picture=scan)
     measurements = replace(measurements, naming=naming)
     partial = {body.label for body in measurements.vertebrae if body.partial}
     present = {row.label for row in measurements.rows if row.centroid_lps_mm is not None}

@@ -3,7 +3,6 @@
 import csv
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
@@ -13,6 +12,7 @@ import SimpleITK as sitk
 
 from ..anatomy import Naming, Segment
 from ..files.atomic import atomic
+from ..processors import in_threads
 from ..spine.quality import told
 from ..volume.boxes import widened
 from ..volume.geometry import canonical, spacing_ipl
@@ -120,7 +120,6 @@ def measure(
     reference: sitk.Image | None = None,
     structures: Sequence[Segment] = (),
     quality: Sequence[float] | None = None,
-    threads: int = 1,
     picture: sitk.Image | None = None,
 ) -> Measurements:
     """Measure `bodies` (from top to bottom) and `structures` in `labels`, unsigned integers in any orientation.
@@ -130,8 +129,7 @@ def measure(
     `bodies` is None where no vertebrae were looked for; `quality` has a number for each of them. `partial` holds the
     label values of bodies cut off by the border of the scan; with the scan itself as `picture`, on the grid of
     `labels`, those are added that end where it shows nothing any more. `reference` is a mask or label map on the same
-    grid; `reference.compare` tells what it may hold. `threads`: bodies measured at the same time. Raises SpineError if
-    the reference cannot be compared.
+    grid; `reference.compare` tells what it may hold. Raises SpineError if the reference cannot be compared.
     """
     comparison = None
     if reference is not None:
@@ -149,26 +147,25 @@ def measure(
     centroids = [centroid for _, centroid in masks]
     scan = Scan.of(labels, picture, places)
     partial = partial | _without_going_on(bodies, places, scan)
-    with ThreadPoolExecutor(threads) as pool:
-        upwards = (_upwards(centroids, index) for index in range(len(bodies)))
-        shapes = list(pool.map(shape_of, (mask for mask, _ in masks), repeat(scan.steps), upwards))
-        if scan.is_coarse_along(SUPERIOR):
-            shapes = [replace(shape, sagittal_tilt_deg=None, coronal_tilt_deg=None) for shape in shapes]
-        vertebrae = [
-            VertebraMeasurement(
-                level=body.name,
-                label=body.label,
-                partial=body.label in partial,
-                quality=None if quality is None else told(quality[index]),
-                **_size(mask, labels),
-                **dict.fromkeys(HEIGHTS),
-                centroid_lps_mm=centroid,
-                **asdict(shapes[index]),
-                **_agreement(comparison, body.label),
-            )
-            for index, (body, (mask, centroid)) in enumerate(zip(bodies, masks, strict=True))
-        ]
-        vertebrae = _with_heights(vertebrae, places, scan, pool)
+    upwards = (_upwards(centroids, index) for index in range(len(bodies)))
+    shapes = in_threads(shape_of, (mask for mask, _ in masks), repeat(scan.steps), upwards)
+    if scan.is_coarse_along(SUPERIOR):
+        shapes = [replace(shape, sagittal_tilt_deg=None, coronal_tilt_deg=None) for shape in shapes]
+    vertebrae = [
+        VertebraMeasurement(
+            level=body.name,
+            label=body.label,
+            partial=body.label in partial,
+            quality=None if quality is None else told(quality[index]),
+            **_size(mask, labels),
+            **dict.fromkeys(HEIGHTS),
+            centroid_lps_mm=centroid,
+            **asdict(shapes[index]),
+            **_agreement(comparison, body.label),
+        )
+        for index, (body, (mask, centroid)) in enumerate(zip(bodies, masks, strict=True))
+    ]
+    vertebrae = _with_heights(vertebrae, places, scan)
     others = []
     for structure in structures:
         mask, centroid = _mask(places.get(structure.label), structure.label, labels)
@@ -255,12 +252,10 @@ def _without_going_on(bodies: Sequence[Segment], places: Places, scan: Scan) -> 
     }
 
 
-def _with_heights(
-    vertebrae: list[VertebraMeasurement], places: Places, scan: Scan, pool: ThreadPoolExecutor
-) -> list[VertebraMeasurement]:
+def _with_heights(vertebrae: list[VertebraMeasurement], places: Places, scan: Scan) -> list[VertebraMeasurement]:
     """The rows with the landmarks of their bodies, and the heights between these."""
     bodies = bodies_of(places, vertebrae)
-    found = find_landmarks(bodies, scan, pool)
+    found = find_landmarks(bodies, scan)
     landmarks = {body.row.label: each for body, each in zip(bodies, found, strict=True) if each is not None}
     rows = []
     for row in vertebrae:

@@ -29,7 +29,6 @@ def measure_drawn(
     placement: SlicePlacement | None = None,
     scan: sitk.Image | None = None,
     naming: Naming | None = None,
-    threads: int = 1,
 ) -> MeasuredSegments:
     """What is measured of `bodies`, in any order, and `structures`, as far as these are in `labels`: unsigned integers
     in any orientation, in several components where segments overlap.
@@ -52,9 +51,7 @@ def measure_drawn(
     at_border = {label: is_at_border(box, layer.shape, spacing) for label, (layer, box) in places.items()}
     partial = {body.label for body in vertebrae if at_border[body.label]}
     vertebrae = None if bodies is None else _from_the_top(vertebrae, places, in_body)
-    return measure_segments(
-        labels, vertebrae, others, partial, reference, scan, placement, naming=naming, threads=threads
-    )
+    return measure_segments(labels, vertebrae, others, partial, reference, scan, placement, naming=naming)
 
 
 def remeasure(
@@ -64,7 +61,6 @@ def remeasure(
     reference: sitk.Image | None = None,
     placement: SlicePlacement | None = None,
     scan: sitk.Image | None = None,
-    threads: int = 1,
 ) -> dict[str, Any]:
     """What is in `labels`: "measurements" as `measurements.as_json` puts them, "morphometry" as `morphometry.tables`
     does, and "dice_per_slice", None without a `reference`. Both are unsigned integers in any orientation, in several
@@ -76,7 +72,7 @@ def remeasure(
     """
     vertebrae = [_segment(label, name, True) for label, name in bodies.items()]
     others = [_segment(label, name, False) for label, name in structures.items()]
-    measured = measure_drawn(labels, vertebrae or None, others, reference, placement, scan, threads=threads)
+    measured = measure_drawn(labels, vertebrae or None, others, reference, placement, scan)
     return {
         "measurements": as_json(measured.measurements),
         "morphometry": morphometry_as_json(measured.morphometry),

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..monitor import Monitor
+from ..processors import in_threads
 from ..volume.coil_shading import estimate_shading
 from ..volume.geometry import SLICE_AXIS
 from ..volume.intensity import SAMPLE, scale_of
@@ -43,15 +44,15 @@ def even_where_it_helps(
     layer was than the darkest, otherwise None.
     """
     array, rule = sitk.GetArrayViewFromImage(working), manifest.input.intensity
-    scale, shading = scale_of(array, rule), estimate_shading(working)
+    scale, shading = in_threads(lambda look: look(), (lambda: scale_of(array, rule), lambda: estimate_shading(working)))
     if shading.ratio >= STEEP:
         some = shading.removed_from(array[:: max(1, array.size // SAMPLE)])
         scale_if_even = scale_of(some, rule)
         axis = SLICE_AXIS[manifest.plane]
         seen, places = _slices_to_judge(array.shape[axis], manifest.input.context_slices)
         slices, layers = np.take(array, seen, axis), seen if manifest.plane == "coronal" else None
-        plain, even = scale.of(slices), scale_if_even.of(shading.removed_from(slices, layers))
-        before, after = (_certain_pixels(shown, places, manifest, engine, monitor) for shown in (plain, even))
+        both = [scale.of(slices), scale_if_even.of(shading.removed_from(slices, layers))]
+        before, after = _certain_pixels(both, places, manifest, engine, monitor)
         if after - before > max(GAIN * before, LEAST_GAIN):
             whole = shading.removed_from(array)
             return _image(scale_if_even.of(whole, out=whole), working), shading.ratio
@@ -83,11 +84,16 @@ def _slices_to_judge(count: int, context: int) -> tuple[np.ndarray, list[int]]:
 
 
 def _certain_pixels(
-    volume: np.ndarray, places: list[int], manifest: Manifest, engine: Engine, monitor: Monitor
-) -> float:
-    """Pixels that the network takes for a vertebra in the slices at `places`, each counted by how sure it is."""
-    certain = 0.0
-    for _, probability in predict_plane(volume, manifest, engine, monitor, places, "shading"):
+    looks: list[np.ndarray], places: list[int], manifest: Manifest, engine: Engine, monitor: Monitor
+) -> list[float]:
+    """For each look at the same slices, pixels that the network takes for a vertebra in those at `places`, each counted
+    by how sure it is."""
+    axis, certain = SLICE_AXIS[manifest.plane], [0.0] * len(looks)
+    length = looks[0].shape[axis]
+    # All in one go: what is left over of one look would keep only some of the processors busy.
+    everywhere = [look * length + place for look in range(len(looks)) for place in places]
+    volume = np.concatenate(looks, axis)
+    for index, probability in predict_plane(volume, manifest, engine, monitor, everywhere, "shading"):
         of_vertebra = probability[manifest.vertebra_class - 1]
-        certain += float(np.maximum(2 * of_vertebra - 1, 0).sum(dtype=np.float64))
+        certain[index // length] += float(np.maximum(2 * of_vertebra - 1, 0).sum(dtype=np.float64))
     return certain

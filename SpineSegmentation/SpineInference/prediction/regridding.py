@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..processors import in_threads
 from ..volume.boxes import Box, bounding_box, counted_from, widened
 from ..volume.geometry import Grid, image_on, orientation_of, oriented, resample, same_grid, voxels_on
 from .fusion import Fusion
@@ -85,7 +86,9 @@ def _refined(
     if len(numbers) > 1:
         # Where several meet, interpolation leaves none beyond the border: they are compared with the background.
         ahead[:] = interpolated(classes[box] == 0, fusion.margin(0, box), fusion.border, box)[1]
-    for number in dict.fromkeys(fusion.holders.get(number, number) for number in numbers):
+
+    def of_class(number: int) -> tuple[Box, np.ndarray, np.ndarray]:
+        """Where a class is among the voxels inside `box`, its margin there, and the nearest of its labels."""
         held = [one for one in numbers if fusion.holders.get(one) == number]
         mask = np.isin(classes, [number, *held]) if held else classes == number
         place = bounding_box(mask, margin=1)
@@ -95,6 +98,10 @@ def _refined(
         for one in held:
             within = interpolated(classes[place] == one, fusion.depth(one, place), 0.0, place)[1] > 0
             nearest[within | (nearest == 0)] = labels[classes == one][0]
+        return window, margin, nearest
+
+    outer = dict.fromkeys(fusion.holders.get(number, number) for number in numbers)
+    for window, margin, nearest in in_threads(of_class, outer):
         np.copyto(refined[window], nearest, where=margin > ahead[window])
         np.maximum(ahead[window], margin, out=ahead[window])
     return refined

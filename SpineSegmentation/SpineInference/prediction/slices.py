@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..monitor import Monitor
+from ..processors import one_ahead
 from ..volume.geometry import SLICE_AXIS
 from .blending import BLENDINGS
 from .turning import Turn
@@ -48,14 +49,27 @@ def predict_blocks(
     """As `predict_plane` of all slices, many at a time: which ones, and their probabilities `[labels, n, rows, cols]`.
 
     They come from the middle to the end and then from the middle to the beginning. With `ends_after`, each way ends
-    where so many slices in a row show nothing; the slices beyond are not computed.
+    where so many slices in a row show nothing; the slices beyond are not computed. While some are used the next are
+    computed.
     """
+    count, plane = volume.shape[SLICE_AXIS[manifest.plane]], manifest.plane
+    monitor.progress("network", 0, count, plane)
+    for span, probabilities in one_ahead(_blocks(volume, manifest, engine, ends_after)):
+        yield span, probabilities
+        done = span.stop - count // 2 if span.start >= count // 2 else count - span.start
+        monitor.progress("network", done, count, plane)
+    monitor.progress("network", count, count, plane)
+
+
+def _blocks(
+    volume: np.ndarray, manifest: Manifest, engine: Engine, ends_after: int | None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """See `predict_blocks`."""
     stack = np.moveaxis(volume, SLICE_AXIS[manifest.plane], 0)
-    background, count, plane = _background(volume, manifest), len(stack), manifest.plane
+    background, count = _background(volume, manifest), len(stack)
     for way in (range(count // 2, count), range(count // 2 - 1, -1, -1)):
         unseen = 0
         while way and unseen != ends_after:
-            monitor.progress("network", count - len(way) - (way.step > 0) * (count // 2), count, plane)
             chunk, way = way[: engine.batch_size], way[engine.batch_size :]
             block = range(min(chunk), max(chunk) + 1)
             probabilities = _predict_batch(stack, block, manifest, engine, background)
@@ -66,7 +80,6 @@ def predict_blocks(
             span = sorted((chunk[0], chunk[shown - 1]))
             first, last = span[0] - block.start, span[1] - block.start
             yield slice(span[0], span[1] + 1), np.moveaxis(probabilities[first : last + 1], 0, 1)
-    monitor.progress("network", count, count, plane)
 
 
 def _background(volume: np.ndarray, manifest: Manifest) -> float:

@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from ..anatomy import LEVELS
 from ..models.manifest import Manifest
+from ..processors import in_threads
 from ..specs import InputSpec
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def propose_levels(
         return None
     below = _place_of_s1(points, spacing_ipl, volume.shape)
     places = points if below is None else np.vstack([points, below])
-    patches = np.stack([make_patch(volume, spacing_ipl, place, manifest.input) for place in places])
+    patches = np.stack(in_threads(lambda place: make_patch(volume, spacing_ipl, place, manifest.input), places))
     by_value = np.zeros((len(places), len(LEVELS) + 1))
     by_value[:, [0, *(label.value for label in manifest.labels)]] = engine.probabilities(patches)[..., 0, 0]
     proposal = decide(by_value[: len(points)], None if below is None else by_value[-1])

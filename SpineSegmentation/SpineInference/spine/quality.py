@@ -10,8 +10,10 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from ..processors import in_threads
 from ..specs import OutputSpec
 from ..volume.body_scale import body_scale
+from ..volume.boxes import Box
 from .fragments import Spacing
 
 REACH_MM = 5.0
@@ -42,11 +44,10 @@ def estimate(
     without a voxel gets 0.
     """
     boxes = ndimage.find_objects(instances, max_label=count) if count else []
-    values = []
-    for number, box in enumerate(boxes, start=1):
+
+    def of_body(number: int, box: Box | None) -> float:
         if box is None:
-            values.append(0.0)
-            continue
+            return 0.0
         reach = REACH_MM * body_scale(np.count_nonzero(instances[box] == number), spacing_ipl, instances.shape)
         around = tuple(
             slice(max(0, side.start - math.ceil(reach / step)), side.stop + math.ceil(reach / step))
@@ -57,8 +58,9 @@ def estimate(
         likely = _likelihood(probability[around], output.threshold)
         counted = near & (body | (instances[around] == 0))
         expected_dice = 2 * likely[body].sum() / (np.count_nonzero(body) + likely[counted].sum())
-        values.append(float(expected_dice**output.quality_exponent))
-    return values
+        return float(expected_dice**output.quality_exponent)
+
+    return in_threads(of_body, range(1, len(boxes) + 1), boxes)
 
 
 def _likelihood(probability: np.ndarray, threshold: float) -> np.ndarray:

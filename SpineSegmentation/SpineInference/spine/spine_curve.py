@@ -7,8 +7,12 @@ in canonical orientation a spine runs within about 60 degrees of I, however curv
 import numpy as np
 from numpy.polynomial import Polynomial
 
+from ..processors import in_threads
+
 _STEP_MM = 1.0
 _ENOUGH_POINTS = 20_000
+_POINTS_AT_A_TIME = 32_768
+"""So few stay in the cache of a processor."""
 _STEEPEST = 0.5
 """Cosine of the largest angle between the spine and the I axis."""
 _ELONGATED = 1.2
@@ -55,6 +59,12 @@ class SpineCurve:
 
     def position_of(self, points: np.ndarray) -> np.ndarray:
         """How far [n] along the line, in mm downwards from its upper end, the feet of `points` [n, 3] lie."""
+        some = range(0, max(1, len(points)), _POINTS_AT_A_TIME)
+        return np.concatenate(
+            in_threads(lambda start: self._position_of(points[start : start + _POINTS_AT_A_TIME]), some)
+        )
+
+    def _position_of(self, points: np.ndarray) -> np.ndarray:
         along = self.foot_of(points)
         inside = np.clip(along, *self._ends)
         _, tangents = self.at(along)

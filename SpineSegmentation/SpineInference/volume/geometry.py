@@ -11,7 +11,6 @@ volumes keep their direction cosines: each axis is named after the anatomical ax
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import SpineError
+from ..processors import in_threads
 from ..specs import OPPOSITE
 
 if TYPE_CHECKING:
@@ -254,8 +254,7 @@ def voxels_on(image: sitk.Image, grid: Grid) -> np.ndarray:
             plane[:] = (columns @ (rows @ source.astype(np.float32)).T).T
         target[:] = (weights[:, first:last] @ in_plane.reshape(len(in_plane), -1)).reshape(target.shape)
 
-    with ThreadPoolExecutor(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()) as pool:
-        list(pool.map(resample_some, range(0, len(resampled), _SLICES_AT_A_TIME)))
+    in_threads(resample_some, range(0, len(resampled), _SLICES_AT_A_TIME))
     return resampled
 
 

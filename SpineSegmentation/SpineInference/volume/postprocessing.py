@@ -5,14 +5,14 @@ mm in the same order. No function changes its input.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
 
 from ..monitor import Monitor
+from ..processors import in_threads
 from ..specs import PostprocessingSpec
 from .body_scale import body_scale, smallest_body, typical_part
 from .boxes import bounding_box
@@ -150,69 +150,60 @@ def apply(
     with what it holds, as one thing, and the inner one within it.
     """
     monitor, holders = monitor or Monitor(), holders or {}
-    cleaned = classes.copy()
-    beside = vertebra_class is not None
+    numbers = sorted(
+        range(1, max([int(classes.max()), *holders.values()]) + 1),
+        key=lambda number: (number != vertebra_class, number in holders, number),
+    )
 
-    @cache
-    def scale_beside() -> float:
-        return scale_of_bodies(cleaned == vertebra_class, spacing_ipl) if beside else 1.0
-
-    steps = {
-        number: _steps(spec, spacing_ipl, beside, lambda _: scale_beside(), is_single_slice=1 in classes.shape)
-        for number in range(1, max([int(classes.max()), *holders.values()]) + 1)
-    }
-    if vertebra_class in steps:  # the first ones: their size is that of all
-        of_vertebrae = _steps(
-            spec, spacing_ipl, True, lambda mask: scale_of_bodies(mask, spacing_ipl), of_vertebrae=True
-        )
-        steps[vertebra_class] = of_vertebrae
-    order = sorted(steps, key=lambda number: (number != vertebra_class, number in holders, number))
-    done, total = 0, sum(map(len, steps.values()))
-    for number in order:
+    def mask_of(number: int) -> np.ndarray:
+        """The voxels of a class with what it holds."""
         within = [inner for inner, outer in holders.items() if outer == number]
-        mask = before = np.isin(classes, [number, *within]) if within else classes == number
+        return np.isin(classes, [number, *within]) if within else classes == number
+
+    def without_flaws(number: int) -> np.ndarray:
+        about = number == vertebra_class, vertebra_class is not None, 1 in classes.shape
+        return _without_flaws(mask_of(number), spec, spacing_ipl, *about)
+
+    monitor.progress("post-processing", 0, 2)
+    masks = dict(zip(numbers, in_threads(without_flaws, numbers), strict=True))
+    monitor.progress("post-processing", 1, 2)
+    if spec.smooth_mm > 0:
+        # What is roughness on a lumbar body are the corners of a small one.
+        scale = scale_of_bodies(masks[vertebra_class], spacing_ipl) if vertebra_class in masks else 1.0
+        smoothed = in_threads(lambda mask: smooth_border(mask, spacing_ipl, spec.smooth_mm * scale), masks.values())
+        masks = dict(zip(numbers, smoothed, strict=True))
+    cleaned = classes.copy()
+    for number, mask in masks.items():
         around = holders.get(number, 0)
-        for step in steps[number]:
-            monitor.progress("post-processing", done, total)
-            mask = step(mask)
-            done += 1
-        cleaned[before & ~mask & (cleaned > 0)] = around
+        cleaned[mask_of(number) & ~mask & (cleaned > 0)] = around
         cleaned[mask & (cleaned == around)] = number
-    monitor.progress("post-processing", total, total)
+    monitor.progress("post-processing", 2, 2)
     return cleaned
 
 
-def _steps(
+def _without_flaws(
+    mask: np.ndarray,
     spec: PostprocessingSpec,
     spacing_ipl: Spacing,
+    of_vertebrae: bool,
     beside_vertebrae: bool,
-    scale: Callable[[np.ndarray], float],
-    is_single_slice: bool = False,
-    of_vertebrae: bool = False,
-) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """What is done with a mask, in this order; `scale` gives the size of the bodies in it or beside it.
+    is_single_slice: bool,
+) -> np.ndarray:
+    """`mask` before it is smoothed.
 
     Slices that dropped out come first, because every later step would take their place for background; small islands
     go before the smoothing, which else might glue them to a body.
     """
-    steps = []
     if spec.interpolate_slices:
         # Never axial: an axial slice without vertebra is a disc. A spine has no such gaps in the other planes.
-        steps += [
-            lambda mask: interpolate_slices(mask, spacing_ipl, SAGITTAL_AXIS),
-            lambda mask: interpolate_slices(mask, spacing_ipl, CORONAL_AXIS),
-        ]
-    share = spec.min_island_share if beside_vertebrae else 0.0
+        for axis in (SAGITTAL_AXIS, CORONAL_AXIS):
+            mask = interpolate_slices(mask, spacing_ipl, axis)
     if spec.min_island_mm3 > 0:
-        steps.append(lambda mask: remove_small_islands(mask, spacing_ipl, spec.min_island_mm3, share))
+        share = spec.min_island_share if beside_vertebrae else 0.0
+        mask = remove_small_islands(mask, spacing_ipl, spec.min_island_mm3, share)
     if spec.fill_holes and of_vertebrae:
-        steps.append(lambda mask: fill_holes(mask, spacing_ipl))
-    elif spec.fill_holes and not is_single_slice:
-        steps.append(fill_cavities)
-    if spec.smooth_mm > 0:
-        # What is roughness on a lumbar body are the corners of a small one.
-        steps.append(lambda mask: smooth_border(mask, spacing_ipl, spec.smooth_mm * scale(mask)))
-    return steps
+        return fill_holes(mask, spacing_ipl)
+    return fill_cavities(mask) if spec.fill_holes and not is_single_slice else mask
 
 
 def _parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

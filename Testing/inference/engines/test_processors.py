@@ -2,8 +2,11 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
+import threading
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import SimpleITK as sitk
 from small_packages import write_package
 
 from SpineInference import processors
+from SpineInference.errors import Cancelled
 
 V1 = {"cpu.cfs_quota_us": "300000\n", "cpu.cfs_period_us": "100000\n"}
 
@@ -72,7 +76,7 @@ if affinity:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 else:
     os.sched_getaffinity = lambda pid: set(range(8))  # an affinity that is no limit
-processors.use_one_thread_for_algebra()
+processors.prepare_process()
 import SimpleITK as sitk
 from SpineInference.models.catalog import open_set
 from SpineInference.pipeline import segment
@@ -101,6 +105,94 @@ def test_every_stage_keeps_to_what_was_granted(tmp_path, cpu_max, affinity):
     used = ran_with(tmp_path, cpu_max, affinity)
     assert used["itk"] == [1, 1] and "1 threads" in used["engine"]
     assert used["threads"] <= 6, "one that computes, and those that wait"
+
+
+HEAPS = """
+import ctypes, sys, threading
+from SpineInference.processors import prepare_process
+
+if sys.argv[1]:
+    prepare_process()
+libc, together = ctypes.CDLL(None), threading.Barrier(4)
+
+def work():
+    block = bytearray(100_000)
+    together.wait()
+
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_stats()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have one heap")
+def test_threads_share_one_heap():
+    def heaps(prepared: str) -> int:
+        order = [sys.executable, "-c", HEAPS, prepared]
+        return subprocess.run(order, capture_output=True, text=True, check=True).stderr.count("Arena ")
+
+    assert heaps("") > 1, "nothing is left to be done"
+    assert heaps("yes") == 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_work_is_shared_in_order_and_errors_come_through(threads):
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    together = threading.Barrier(threads)
+    try:
+        processors.use_processors(threads)
+        assert processors.in_threads(lambda a, b: together.wait(10) * 0 + a - b, range(6), repeat(1)) == [
+            -1,
+            0,
+            1,
+            2,
+            3,
+            4,
+        ]
+        with pytest.raises(ZeroDivisionError):
+            processors.in_threads(lambda a: 1 / a, [1, 0])
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+def test_the_next_item_is_made_while_one_is_used():
+    made = []
+
+    def items():
+        for number in range(4):
+            made.append(threading.Event())
+            yield number
+            made[number].set()
+
+    ahead = processors.one_ahead(items())
+    assert next(ahead) == 0
+    assert made[0].wait(10), "the next one was not begun"
+    assert list(ahead) == [1, 2, 3]
+
+
+def test_who_stops_early_leaves_nothing_running():
+    def items():
+        yield from range(9)
+
+    before = threading.active_count()
+    ahead = processors.one_ahead(items())
+    next(ahead)
+    ahead.close()
+    assert threading.active_count() == before
+
+
+def test_an_error_of_what_makes_the_items_is_raised_where_they_are_used():
+    def items():
+        yield 1
+        raise Cancelled
+
+    ahead = processors.one_ahead(items())
+    assert next(ahead) == 1
+    with pytest.raises(Cancelled):
+        next(ahead)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads in /proc")

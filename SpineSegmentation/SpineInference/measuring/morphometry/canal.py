@@ -4,6 +4,7 @@ A section is perpendicular to the canal, not to the patient or the slices, as th
 The course is a smooth curve through the middles of the sections.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ...anatomy import CANAL_LABEL, CORD_LABEL
+from ...processors import in_threads
 from ...spine.spine_curve import SpineCurve, fit_spine_curve
 from ...volume.boxes import box_around
 from ..body_shape import POSTERIOR, SUPERIOR, walls
@@ -96,8 +98,12 @@ class Canal:
         at = np.linspace(0, length[-1], max(2, round(length[-1] / step_mm) + 1))
         return np.stack([np.interp(at, length, line[:, axis]) for axis in range(3)], axis=1)
 
-    def section_at(self, place: np.ndarray) -> tuple[Section, Section | None] | None:
-        """The sections of the canal and of the cord through a `place` (LPS) beside them; None where there is none."""
+    def sections_at(self, places: Sequence[np.ndarray]) -> list[tuple[Section, Section | None] | None]:
+        """The sections of the canal and of the cord through `places` (LPS) beside them; None where there is none."""
+        _ = self._ends  # so that not each thread begins with them
+        return in_threads(self._section_at, places)
+
+    def _section_at(self, place: np.ndarray) -> tuple[Section, Section | None] | None:
         turned = self._turned(place[None])
         if not self._ends[0] <= self._course.position_of(turned)[0] <= self._ends[1]:
             return None

@@ -33,8 +33,10 @@ def canal_measures(
     `neighbours` are bodies with nothing but a disc in between. Where the canal is not seen nothing is measured.
     """
     measures: list[Measure] = []
-    for place in _places(bodies, neighbours, discs):
-        measures += _at(place, canal)
+    places = list(_places(bodies, neighbours, discs))
+    sections = iter(canal.sections_at([place.behind for place in places if place.behind is not None]))
+    for place in places:
+        measures += _at(place, None if place.behind is None else next(sections), canal)
     diameters = [each for each in measures if each.name == "canal_diameter" and each.value is not None]
     if len(diameters) > 1:
         narrowest = min(diameters, key=lambda each: each.value)
@@ -72,12 +74,11 @@ def _behind(
     return otherwise if any(corner is None for corner in corners) else np.mean(corners, axis=0)
 
 
-def _at(place: _Place, canal: Canal) -> Iterator[Measure]:
+def _at(place: _Place, sections: tuple[Section, Section | None] | None, canal: Canal) -> Iterator[Measure]:
     doubts = doubts_about(place.beside)
     if place.behind is None:
         yield Measure("canal", place.at, "canal_diameter", None, marks=(CUT_OFF, *doubts))
         return
-    sections = canal.section_at(place.behind)
     if sections is None:
         return
     for what, section in zip(("canal", "cord"), sections, strict=True):

@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...anatomy import DISC_OFFSET, LEVELS, MOST_NUMBERED, NUMBERED_OFFSET, T13, label_below
+from ...processors import in_threads
 from ...volume.boxes import widened
 from ..matching import Places
 from .canal import Canal
@@ -39,23 +40,26 @@ def find_discs(places: Places, scan: Scan, bodies: Sequence[MeasuredBody], spine
 
     `spine` has in its rows the directions posterior, left and superior (LPS).
     """
-    by_label, discs = {body.row.label: body for body in bodies}, []
-    for value, (array, box) in sorted(places.items()):
+    by_label = {body.row.label: body for body in bodies}
+
+    def found(value: int) -> MeasuredDisc | None:
         label = value - DISC_OFFSET
-        if label not in _HAVE_DISC:
-            continue
         following = label_below(label, by_label)
         above, below = by_label.get(label), by_label.get(following)
         beside = tuple(body for body in (above, below) if body is not None)
+        if not beside:
+            return None
+        array, box = places[value]
         around = widened(box)
         mask = DiscMask(array[around] == value, tuple(side.start for side in around))
         endplates = [above and above.inferior, below and below.superior]
         corners = [(plate.anterior, plate.posterior) for plate in endplates if plate is not None]
         fronts, backs = ([pair[end] for pair in corners if pair[end] is not None] for end in range(2))
-        shape = disc_shape(mask, spine, scan, fronts, backs) if beside else None
-        if shape is not None:
-            discs.append(MeasuredDisc(_level(label, following, above, below), mask, shape, beside))
-    return discs
+        shape = disc_shape(mask, spine, scan, fronts, backs)
+        return None if shape is None else MeasuredDisc(_level(label, following, above, below), mask, shape, beside)
+
+    values = sorted(value for value in places if value - DISC_OFFSET in _HAVE_DISC)
+    return [disc for disc in in_threads(found, values) if disc is not None]
 
 
 def _level(label: int, following: int, above: MeasuredBody | None, below: MeasuredBody | None) -> str:

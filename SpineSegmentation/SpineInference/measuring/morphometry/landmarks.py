@@ -7,11 +7,11 @@ osteophytes and rounded edges stay outside. The middle points lie on the hollow 
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...processors import in_threads
 from ..body_shape import ALIKE, SampledBody, sample_body, walls
 from .endplates import Endplate, fit_endplates
 from .frames import ALONG_SPINE, DENS, Body, Scan, axes_along, axes_of_spine, axis_of
@@ -83,15 +83,15 @@ class Landmarks:
     heights: Heights | None
 
 
-def find_landmarks(bodies: Sequence[Body], scan: Scan, pool: Executor) -> list[Landmarks | None]:
-    """The landmarks of the `bodies` of one spine, from top to bottom, several at the same time; none where the slices
-    across the spine are too thick."""
+def find_landmarks(bodies: Sequence[Body], scan: Scan) -> list[Landmarks | None]:
+    """The landmarks of the `bodies` of one spine, from top to bottom; none where the slices across the spine are too
+    thick."""
     if not bodies:
         return []
     spine = axes_of_spine(bodies, scan)
     if scan.is_coarse_along(spine[2]):
         return [None] * len(bodies)
-    return list(pool.map(lambda index: landmarks_of(bodies, index, spine, scan), range(len(bodies))))
+    return in_threads(lambda index: landmarks_of(bodies, index, spine, scan), range(len(bodies)))
 
 
 def landmarks_of(bodies: Sequence[Body], index: int, spine: np.ndarray, scan: Scan) -> Landmarks | None:
