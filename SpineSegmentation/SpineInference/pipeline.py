@@ -34,10 +34,10 @@ from .models.manifest import Manifest
 from .models.model_package import ONNX, ModelPackage
 from .monitor import Monitor
 from .options import SegmentationOptions
-from .prediction.fusion import Fusion, shares_of
+from .prediction.fusion import Fusion
 from .prediction.lighting import even_where_it_helps, expects_shading, note_shading
 from .prediction.magnification import MOST, Look, larger_for, look_closely, magnified
-from .prediction.planes import finest_first, packages_to_run, plane_weights
+from .prediction.planes import finest_first, packages_to_run, shares_of
 from .prediction.region import Region, clear_inner_faces, find_region
 from .prediction.regridding import to_scan_grid
 from .prediction.whole_plane import add_prediction
@@ -147,9 +147,8 @@ def segment(
     shape = tuple(reversed(region.GetSize()))
     fusion = Fusion(shape, options.fusion, recipe.output, len(recipe.labels), recipe.holders)
     used: dict[str, None] = {}
-    members = [] if nothing_there else plane_weights(packages, scan, look.factor)
-    all_shares = shares_of([(package.manifest.labels, weight) for package, weight in members], recipe.labels)
-    for (package, _), shares in zip(members, all_shares, strict=True):
+    members = [] if nothing_there else packages
+    for package, shares in zip(members, shares_of(members, scan, look.factor, recipe.labels), strict=True):
         with seconds(f"network, {package.manifest.plane}"):
             # What lies beside the vertebrae is nothing to a network that knows only these.
             seen = look.region.vertebrae if restricted and package.manifest.finds_only_vertebrae else box
@@ -165,9 +164,9 @@ def segment(
     with seconds("post-processing"):
         monitor.progress("post-processing", 0, 1)
         spec = options.postprocessing or recipe.postprocessing
-        fusion.settle()
+        fused = fusion.settled()
         about = spec, spacing_ipl(region), recipe.vertebra_class, monitor, recipe.holders
-        classes = postprocessing.apply(fusion.classes(), *about)
+        classes = postprocessing.apply(fused.classes(), *about)
         label_of = np.zeros(len(recipe.labels) + 1, np.uint8)
         for number, structure in recipe.structures.items():
             label_of[number] = structure.label
@@ -180,7 +179,7 @@ def segment(
             mask = classes == recipe.vertebra_class
             clear_inner_faces(mask, box, volume.shape)
             discs = classes == recipe.disc_class if recipe.disc_class else None
-            probability = fusion.class_probabilities[recipe.vertebra_class - 1]
+            probability = fused.class_probabilities[recipe.vertebra_class - 1]
 
             def propose(centres: np.ndarray) -> Proposal | None:
                 if models.levels is None:
@@ -192,7 +191,7 @@ def segment(
             labels += column.labels
 
     with seconds("back to the scan"):
-        labels = dilated(to_scan_grid(labels, classes, fusion, region, scan), spec.dilate_mm)
+        labels = dilated(to_scan_grid(labels, classes, fused, region, scan), spec.dilate_mm)
 
     labels.CopyInformation(grid)
 

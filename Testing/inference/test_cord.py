@@ -147,8 +147,7 @@ def test_cord_or_canal_decides_the_border_alone():
     fusion = Fusion((1, 1, 5), "mean", OutputSpec("sigmoid", 0.6), 2, {2: 1})
     canal, cord = np.full(5, 0.99, np.float32), np.array([0.0, 0.3, 0.55, 0.65, 0.99], np.float32)
     fusion.add(np.stack([canal, cord])[:, None], 0, 0, [(0, 1.0), (1, 1.0)])
-    fusion.settle()
-    assert fusion.classes().ravel().tolist() == [1, 1, 1, 2, 2]
+    assert fusion.settled().classes().ravel().tolist() == [1, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(("canal", "cord"), [(1, 2), (2, 1)])
@@ -185,6 +184,6 @@ def test_each_network_counts_from_its_own_threshold():
     for rule in ("mean", "vote"):
         fusion = Fusion((1, 1, 4), rule, OutputSpec("sigmoid", 0.6), 2)
         fusion.add(np.array([0.2, 0.59, 0.61, 0.9], np.float32).reshape(1, 1, 4), 0, 0, [(0, 1.0)], 0.6)
-        assert fusion.classes().ravel().tolist() == [0, 0, 1, 1]
+        assert fusion.settled().classes().ravel().tolist() == [0, 0, 1, 1]
         fusion.add(np.array([0.39, 0.41, 0.0, 0.0], np.float32).reshape(1, 1, 4), 0, 0, [(1, 1.0)], 0.4)
-        assert fusion.classes().ravel().tolist() == [0, 2, 1, 1]
+        assert fusion.settled().classes().ravel().tolist() == [0, 2, 1, 1]

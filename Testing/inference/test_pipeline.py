@@ -1,5 +1,6 @@
 """The whole way of a volume with real packages whose networks call everything bright a vertebra."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from SpineInference.models.catalog import open_set
 from SpineInference.monitor import Monitor
 from SpineInference.options import SegmentationOptions
 from SpineInference.pipeline import segment
-from SpineInference.prediction.planes import finest_first, packages_to_run, plane_weights
+from SpineInference.prediction.planes import finest_first, packages_to_run, shares_of
 from SpineInference.specs import PostprocessingSpec
 from SpineInference.volume.geometry import PLANES, Grid
 
@@ -103,7 +104,8 @@ def test_coarse_planes_count_less_or_are_left_out(models):
         packages = packages_to_run(models, SegmentationOptions(), scan, Monitor(on_note=notes.append))
         if thickness > 1:
             assert finest_first(packages[::-1], scan)[0].manifest.plane == "sagittal"
-        return [round(weight, 2) for _, weight in plane_weights(packages, scan, shown_larger)], notes
+        shares = shares_of(packages, scan, shown_larger, packages[0].manifest.labels)
+        return [round(weight, 2) for ((_, weight),) in shares], notes
 
     assert weights(1.0) == ([0.33, 0.33, 0.33], [])
     assert weights(2.0) == ([0.33, 0.33, 0.33], [])
@@ -118,7 +120,19 @@ def test_networks_of_a_plane_share_its_weight(models):
     scan = column((0.8, 0.8, 1.0), PERMUTED).scan
     sagittal, coronal, axial = packages_to_run(models, SegmentationOptions(), scan, Monitor())
     folds = [sagittal, sagittal, coronal, axial]
-    assert [round(weight, 3) for _, weight in plane_weights(folds, scan, 1.0)] == [0.167, 0.167, 0.333, 0.333]
+    shares = shares_of(folds, scan, 1.0, sagittal.manifest.labels)
+    assert [round(weight, 3) for ((_, weight),) in shares] == [0.167, 0.167, 0.333, 0.333]
+
+
+def test_networks_of_a_plane_for_different_labels_share_nothing(models):
+    scan = column((0.8, 0.8, 1.0), PERMUTED).scan
+    sagittal, _, axial = packages_to_run(models, SegmentationOptions(), scan, Monitor())
+    (body,) = sagittal.manifest.labels
+    disc = replace(body, name="Disc", value=2)
+    both, discs = (
+        replace(sagittal, manifest=replace(sagittal.manifest, labels=labels)) for labels in ([disc, body], [disc])
+    )
+    assert shares_of([both, discs, axial], scan, 1.0, [body, disc]) == [[(1, 0.5), (0, 0.5)], [(1, 0.5)], [(0, 0.5)]]
 
 
 def test_body_left_out_of_names_is_in_no_output(models, monkeypatch):

@@ -2,10 +2,11 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..specs import LabelSpec, OutputSpec
+from ..specs import OutputSpec
 from ..volume.boxes import Box
 
 NEGLIGIBLE = 1e-3
@@ -18,15 +19,13 @@ MAJORITY = 0.51
 class Fusion:
     """For each label its mean probability, or the share of members that vote for it (pixel-wise majority vote).
 
-    Members count by their weights, whose sum is 1 for each label: not every member knows all of them.
+    Members count by their weights, whose sum is 1 for each label: not every member knows all of them. All that is kept
+    is one float16 array `[labels, I, P, L]`, which `settled` hands over when all opinions are in.
 
-    A voxel belongs to the label that is ahead of all others and of the background. What the background has: with the
-    mean, the threshold of the model; of a softmax over several labels, its own probability (what the labels leave);
-    with the vote, half of the members (a tie is background). One float16 array `class_probabilities` `[labels, I, P,
-    L]` is all that is kept.
+    What the background has: with the mean, the threshold of the model; of a softmax over several labels, its own
+    probability (what the labels leave); with the vote, half of the members (a tie is background).
 
-    `holders` tells by number of a label that lies inside another one the number of that. Both together are one label
-    to all others; within it the inner one counts where it reaches what the background has. The classes of a softmax
+    `holders` tells by number of a label that lies inside another one the number of that. The classes of a softmax
     exclude each other, so that they have no holders.
     """
 
@@ -38,16 +37,16 @@ class Fusion:
         labels: int = 1,
         holders: Mapping[int, int] | None = None,
     ):
-        self.class_probabilities = np.zeros((labels, *shape), np.float16)
+        self._shares = np.zeros((labels, *shape), np.float16)
         own = None if output.activation == "softmax" and labels > 1 else output.threshold
         self._background = MAJORITY if rule == "vote" else own
         self._voting, self._background_of_member = rule == "vote", own
-        self.holders = dict(holders or {}) if own is not None else {}
+        self._holders = dict(holders or {}) if own is not None else {}
 
     def within(self, box: Box) -> "Fusion":
         """The part inside `box`, for members that see no more: what is added to it is added here."""
         part = copy.copy(self)
-        part.class_probabilities = self.class_probabilities[(slice(None), *box)]
+        part._shares = self._shares[(slice(None), *box)]
         return part
 
     def add(
@@ -67,7 +66,7 @@ class Fusion:
             probability = probability * np.float32(self._background_of_member / threshold)
         if self._voting:
             numbers = [place + 1 for place, _ in shares]
-            known = {i: o for i, o in self.holders.items() if {i, o} <= {*numbers}}
+            known = {i: o for i, o in self._holders.items() if {i, o} <= {*numbers}}
             own = {numbers.index(inner) + 1: numbers.index(outer) + 1 for inner, outer in known.items()}
             probability = probability.copy()
             _join(probability, own)
@@ -75,18 +74,33 @@ class Fusion:
             probability = np.stack([choice == number for number in range(1, len(probability) + 1)])
             _join(probability, own)  # who says cord says canal
         for opinion, (place, weight) in zip(probability, shares, strict=True):
-            target = np.moveaxis(self.class_probabilities[place], axis, 0)[index]
+            target = np.moveaxis(self._shares[place], axis, 0)[index]
             share = np.where(opinion >= NEGLIGIBLE, opinion, np.float32(0)) * np.float32(weight)
             np.add(target, share, out=target, casting="same_kind")
 
-    def settle(self) -> None:
-        """To be called when all opinions are in: what lies inside another label belongs to that too from now on."""
-        _join(self.class_probabilities, self.holders)
+    def settled(self) -> "Fused":
+        """What all opinions make together, when all of them are in."""
+        _join(self._shares, self._holders)
+        return Fused(self._shares, self._background, self._holders)
+
+
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """The opinions of all members in `class_probabilities`, float16 `[labels, I, P, L]`.
+
+    A voxel belongs to the label that is ahead of all others and of the `background`, which is None where it has what
+    the labels leave. A label and what it holds, by the `holders`, are one label to all others; within it the inner one
+    counts where it reaches what the background has.
+    """
+
+    class_probabilities: np.ndarray
+    background: float | None
+    holders: Mapping[int, int]
 
     def classes(self) -> np.ndarray:
         """uint8 `[I, P, L]`: the number (1, 2, ...) of the label that each voxel belongs to, 0 for the background."""
-        shares, least = self.class_probabilities, _left_for_background(self.class_probabilities, self._background)
-        if self._background is not None:
+        shares, least = self.class_probabilities, _left_for_background(self.class_probabilities, self.background)
+        if self.background is not None:
             # Numbers that are not negative have the order of their bits, which compare ten times as fast as float16.
             shares, least = shares.view(np.uint16), np.float16(least).view(np.uint16)
         return _classes(shares, least, self.holders)
@@ -94,7 +108,7 @@ class Fusion:
     @property
     def border(self) -> float:
         """Where the `margin` of a label ends."""
-        return self._background if len(self.class_probabilities) == 1 else 0.0
+        return self.background if len(self.class_probabilities) == 1 else 0.0
 
     def margin(self, number: int, box: Box) -> np.ndarray:
         """How far label `number` (0: the background) is ahead of all others in `box`: a field to be interpolated.
@@ -105,7 +119,7 @@ class Fusion:
         if len(self.class_probabilities) == 1:
             return self.class_probabilities[0][box].astype(np.float32)
         shares = self.class_probabilities[(slice(None), *box)]
-        of_all = {0: np.full(shares.shape[1:], _left_for_background(shares, self._background), np.float32)}
+        of_all = {0: np.full(shares.shape[1:], _left_for_background(shares, self.background), np.float32)}
         of_all |= {other: share for other, share in enumerate(shares, start=1) if other not in self.holders}
         own, *others = of_all.pop(number), *of_all.values()
         highest = others[0].astype(np.float32)
@@ -115,18 +129,7 @@ class Fusion:
 
     def depth(self, number: int, box: Box) -> np.ndarray:
         """How far label `number`, which lies inside another one, is beyond its border to that in `box`."""
-        return self.class_probabilities[number - 1][box].astype(np.float32) - self._background
-
-
-def shares_of(
-    members: Sequence[tuple[Sequence[LabelSpec], float]], labels: Sequence[LabelSpec]
-) -> list[list[tuple[int, float]]]:
-    """The `shares` of `Fusion.add` for each of the `members`, which know these labels and have these weights.
-
-    All of them are among `labels`. The weights of those that know a label become 1 together.
-    """
-    total = {label.value: sum(weight for known, weight in members if label in known) for label in labels}
-    return [[(labels.index(label), weight / total[label.value]) for label in known] for known, weight in members]
+        return self.class_probabilities[number - 1][box].astype(np.float32) - self.background
 
 
 def _join(shares: np.ndarray, holders: Mapping[int, int]) -> None:

@@ -1,5 +1,8 @@
 """Which of a set's networks run on a scan, and what the opinion of each plane weighs."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import SimpleITK as sitk
 
 from ..errors import SpineError
@@ -7,6 +10,7 @@ from ..models.catalog import ModelSet
 from ..models.model_package import ModelPackage
 from ..monitor import Monitor
 from ..options import SegmentationOptions
+from ..specs import LabelSpec
 from ..volume.geometry import PLANES, SLICE_AXIS, canonical_extent, canonical_spacing
 from .magnification import larger_for
 
@@ -71,24 +75,28 @@ _RULES = (
 """Which planes are left out unless they are asked for: a function that names them, never all of them, and why."""
 
 
-def plane_weights(
-    packages: list[ModelPackage], scan: sitk.Image, shown_larger: float
-) -> list[tuple[ModelPackage, float]]:
-    """The packages with what each of their opinions weighs, together 1: coarse pixels hide what makes a border.
+def shares_of(
+    packages: list[ModelPackage], scan: sitk.Image, shown_larger: float, labels: Sequence[LabelSpec]
+) -> list[list[tuple[int, float]]]:
+    """For each package the `shares` of `Fusion.add`: which of the `labels` each of its own is, and what its opinion
+    weighs there, together 1 for each label.
 
-    Bodies that are `shown_larger` to the networks, by this factor, have so many fewer pixels in the scan. Several
-    networks of a plane for the same labels, as cross-validation leaves them, share the weight of that plane.
+    Coarse pixels hide what makes a border: they count less. Bodies that are `shown_larger` to the networks, by this
+    factor, have so many fewer pixels in the scan. Several networks of a plane for the same label, as cross-validation
+    leaves them, share the weight of that plane.
     """
-
-    def sharing(one: ModelPackage) -> int:
-        same_plane = [other.manifest for other in packages if other.manifest.plane == one.manifest.plane]
-        return sum(any(label in one.manifest.labels for label in other.labels) for other in same_plane)
-
-    weights = [
-        min(1.0, COARSE / (larger_for(package, shown_larger) * _coarseness(package, scan))) / sharing(package)
-        for package in packages
+    clarity = [
+        min(1.0, COARSE / (larger_for(package, shown_larger) * _coarseness(package, scan))) for package in packages
     ]
-    return [(package, weight / sum(weights)) for package, weight in zip(packages, weights, strict=True)]
+    shares: list[list[tuple[int, float]]] = [[] for _ in packages]
+    for place, label in enumerate(labels):
+        knowing = [each for each, package in enumerate(packages) if label in package.manifest.labels]
+        planes = Counter(packages[each].manifest.plane for each in knowing)
+        weights = [clarity[each] / planes[packages[each].manifest.plane] for each in knowing]
+        for each, weight in zip(knowing, weights, strict=True):
+            own = packages[each].manifest.labels.index(label)
+            shares[each].append((own, place, weight / sum(weights)))
+    return [[(place, weight) for _, place, weight in sorted(own)] for own in shares]
 
 
 def finest_first(packages: list[ModelPackage], scan: sitk.Image) -> list[ModelPackage]:

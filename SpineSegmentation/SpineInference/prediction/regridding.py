@@ -10,20 +10,20 @@ from scipy import ndimage
 from ..processors import in_threads
 from ..volume.boxes import Box, bounding_box, counted_from, widened
 from ..volume.geometry import Grid, image_on, orientation_of, oriented, resample, same_grid, voxels_on
-from .fusion import Fusion
+from .fusion import Fused
 
 CLEARANCE = 0.05
 """How far from the border the margin of a class is kept in a voxel that post-processing decided otherwise."""
 
 
 def to_scan_grid(
-    labels: np.ndarray, classes: np.ndarray, fusion: Fusion, region: sitk.Image, scan: sitk.Image
+    labels: np.ndarray, classes: np.ndarray, fused: Fused, region: sitk.Image, scan: sitk.Image
 ) -> sitk.Image:
     """`labels` (uint8 `[I, P, L]`) of the sub-volume `region` as a uint8 image on exactly the grid of `scan`.
 
     On the scan's own voxels labels are copied. From a coarser working grid borders are found at the scan's resolution,
     where the interpolated margin of a class ends: a class is one or several values of `labels`, whose number `classes`
-    tells and whose margin `fusion` knows. Each voxel inside takes the nearest label of its class.
+    tells and whose margin `fused` knows. Each voxel inside takes the nearest label of its class.
     """
     # One voxel of background around the labels is all that their borders need.
     box = bounding_box(labels, margin=1)
@@ -39,7 +39,7 @@ def to_scan_grid(
     inside = on_axes_of_scan(labels[box], box)
     start, grid = _window_of(inside, scan)
     if not same_grid(inside, grid):
-        refined = _refined(labels, np.where(labels > 0, classes, 0), fusion, box, on_axes_of_scan, scan)
+        refined = _refined(labels, np.where(labels > 0, classes, 0), fused, box, on_axes_of_scan, scan)
         inside = sitk.GetImageFromArray(refined)
     whole = _empty_on_grid_of(scan)
     x, y, z = (slice(first, first + count) for first, count in zip(start, inside.GetSize(), strict=True))
@@ -56,7 +56,7 @@ def _empty_on_grid_of(scan: sitk.Image) -> sitk.Image:
 def _refined(
     labels: np.ndarray,
     classes: np.ndarray,
-    fusion: Fusion,
+    fused: Fused,
     box: Box,
     as_image: Callable[[np.ndarray, Box], sitk.Image],
     scan: sitk.Image,
@@ -82,25 +82,25 @@ def _refined(
         return on_grid(margin, place)
 
     refined = np.zeros(grid.size[::-1], np.uint8)
-    ahead = np.full(refined.shape, fusion.border, np.float32)
+    ahead = np.full(refined.shape, fused.border, np.float32)
     if len(numbers) > 1:
         # Where several meet, interpolation leaves none beyond the border: they are compared with the background.
-        ahead[:] = interpolated(classes[box] == 0, fusion.margin(0, box), fusion.border, box)[1]
+        ahead[:] = interpolated(classes[box] == 0, fused.margin(0, box), fused.border, box)[1]
 
     def of_class(number: int) -> tuple[Box, np.ndarray, np.ndarray]:
         """Where a class is among the voxels inside `box`, its margin there, and the nearest of its labels."""
-        held = [one for one in numbers if fusion.holders.get(one) == number]
+        held = [one for one in numbers if fused.holders.get(one) == number]
         mask = np.isin(classes, [number, *held]) if held else classes == number
         place = bounding_box(mask, margin=1)
-        window, margin = interpolated(mask[place], fusion.margin(number, place), fusion.border, place)
+        window, margin = interpolated(mask[place], fused.margin(number, place), fused.border, place)
         own = np.where(classes[place] == number, labels[place], 0)
         nearest = on_grid(_nearest_label(own), place, nearest=True)[1]
         for one in held:
-            within = interpolated(classes[place] == one, fusion.depth(one, place), 0.0, place)[1] > 0
+            within = interpolated(classes[place] == one, fused.depth(one, place), 0.0, place)[1] > 0
             nearest[within | (nearest == 0)] = labels[classes == one][0]
         return window, margin, nearest
 
-    outer = dict.fromkeys(fusion.holders.get(number, number) for number in numbers)
+    outer = dict.fromkeys(fused.holders.get(number, number) for number in numbers)
     for window, margin, nearest in in_threads(of_class, outer):
         np.copyto(refined[window], nearest, where=margin > ahead[window])
         np.maximum(ahead[window], margin, out=ahead[window])

@@ -14,7 +14,7 @@ def test_a_member_that_sees_a_part_is_fused_there():
     fusion.within(box).add(np.ones((1, 3, 2), np.float32), 0, 1, [(0, 0.5)])
     expected = np.zeros((4, 5, 6))
     expected[2, 2:5, 0:2] = 0.5
-    assert np.array_equal(fusion.class_probabilities[0], expected)
+    assert np.array_equal(fusion.settled().class_probabilities[0], expected)
 
 
 @pytest.mark.parametrize("rule", ["mean", "vote"])
@@ -22,7 +22,7 @@ def test_what_a_network_cannot_tell_is_background(rule):
     """Numbers that overflow in half precision leave no label behind."""
     fusion = Fusion((1, 1, 2), rule, OutputSpec(threshold=0.4))
     fusion.add(np.array([[[np.nan, -0.0]]], np.float32), 0, 0, [(0, 1.0)])
-    assert not fusion.classes().any()
+    assert not fusion.settled().classes().any()
 
 
 def test_a_vote_for_the_cord_is_one_for_the_canal():
@@ -31,8 +31,7 @@ def test_a_vote_for_the_cord_is_one_for_the_canal():
         opinion = np.array([0.8, cord], np.float32)[:, None, None]
         fusion.add(opinion, 0, 0, [(0, 0.5), (1, 0.5)])
         assert opinion.ravel().tolist() == [np.float32(0.8), np.float32(cord)]
-    fusion.settle()
-    assert fusion.classes()[0, 0, 0] == 1
+    assert fusion.settled().classes()[0, 0, 0] == 1
 
 
 @pytest.mark.parametrize("weights", [(1 / 3, 1 / 3, 1 / 3), (0.5, 0.2, 0.3)])
@@ -42,8 +41,9 @@ def test_mean_fusion_weighs_members(weights):
     for axis, member in enumerate(members):
         for index in range(member.shape[axis + 1]):
             fusion.add(np.take(member, index, axis + 1), axis, index, [(0, weights[axis]), (1, weights[axis])])
-    assert fusion.class_probabilities.dtype == np.float16
-    assert np.allclose(fusion.class_probabilities, np.average(members, axis=0, weights=weights), atol=2e-3)
+    fused = fusion.settled().class_probabilities
+    assert fused.dtype == np.float16
+    assert np.allclose(fused, np.average(members, axis=0, weights=weights), atol=2e-3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 7, 14])
@@ -52,7 +52,7 @@ def test_a_vote_needs_more_than_half(count):
         fusion = Fusion((1, 1, 1), "vote", OutputSpec(threshold=0.4))
         for member in range(count):
             fusion.add(np.full((1, 1, 1), 0.41 if member < votes else 0.39, np.float32), 0, 0, [(0, 1 / count)])
-        assert fusion.classes()[0, 0, 0] == (votes > count / 2)
+        assert fusion.settled().classes()[0, 0, 0] == (votes > count / 2)
 
 
 def decided(rule: str, output: OutputSpec, *members: tuple[float, ...]) -> int:
@@ -62,7 +62,7 @@ def decided(rule: str, output: OutputSpec, *members: tuple[float, ...]) -> int:
         fusion.add(
             np.array(member, np.float32)[:, None, None], 0, 0, [(n, 1 / len(members)) for n in range(len(member))]
         )
-    return int(fusion.classes()[0, 0, 0])
+    return int(fusion.settled().classes()[0, 0, 0])
 
 
 SIGMOID, SOFTMAX = OutputSpec("sigmoid", 0.4), OutputSpec("softmax", 0.4)

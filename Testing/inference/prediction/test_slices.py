@@ -148,7 +148,7 @@ def test_one_bad_thick_slice_ends_no_column(missing, seen_to):
     seen.output = OutputSpec(threshold=0.4)
     package = SimpleNamespace(manifest=seen)
     add_prediction(fusion, image, package, [(0, 1.0)], BrightIsForeground(), Monitor(), ends_after_mm=4.0)
-    shown = np.flatnonzero(fusion.class_probabilities[0].any(axis=(0, 1)))
+    shown = np.flatnonzero(fusion.settled().class_probabilities[0].any(axis=(0, 1)))
     assert shown[-1] == seen_to - 1
 
 

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from SpineInference.errors import SpineError
-from SpineInference.prediction.fusion import Fusion
+from SpineInference.prediction.fusion import Fused, Fusion
 from SpineInference.prediction.regridding import to_scan_grid
 from SpineInference.specs import OutputSpec
 from SpineInference.volume.geometry import (
@@ -107,12 +107,12 @@ def test_canonical_axes_run_down_back_and_left(name):
     assert spacing_ipl(oriented) == pytest.approx(canonical_spacing(scan))
 
 
-def fused(*probabilities: np.ndarray) -> Fusion:
+def fused(*probabilities: np.ndarray) -> Fused:
     """A single member's opinion: one probability `[I, P, L]` for each label."""
     output = OutputSpec("sigmoid" if len(probabilities) == 1 else "softmax")
     fusion = Fusion(probabilities[0].shape, "mean", output, len(probabilities))
     fusion.add(np.stack(probabilities), 0, slice(None), [(number, 1.0) for number in range(len(probabilities))])
-    return fusion
+    return fusion.settled()
 
 
 @pytest.mark.parametrize("name", GRIDS)

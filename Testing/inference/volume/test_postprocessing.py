@@ -195,7 +195,7 @@ def test_all_steps_in_order():
     result = postprocessing.apply(classes, spec, ISO, 1, monitor)
     assert dice(result, body) > 0.99 and not result[:5, :5, :5].any()
     assert (classes == given).all()
-    assert stages[0] == ("post-processing", 0, 5) and stages[-1] == ("post-processing", 5, 5)
+    assert stages[0] == ("post-processing", 0, 2) and stages[-1] == ("post-processing", 2, 2)
 
 
 def test_nothing_asked_for_changes_nothing():
