@@ -85,9 +85,15 @@ class OpenVinoEngine(CpuEngine):
 
 
 def import_openvino() -> Any:
-    """OpenVINO without `openvino_telemetry`, which it brings along and which tells its makers of every import."""
+    """OpenVINO without `openvino_telemetry`, which it brings along and which tells its makers of every import, and
+    without its tools, which convert other networks and take longer to import than all the rest."""
     if "openvino" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # so that it cannot be imported: OpenVINO then does without
+        # What is None cannot be imported, and OpenVINO does without. Who wants the tools can have them afterwards.
+        sys.modules |= dict.fromkeys(("openvino_telemetry", "openvino.tools"))
+        try:
+            import openvino
+        finally:
+            del sys.modules["openvino.tools"]
     import openvino
 
     return openvino

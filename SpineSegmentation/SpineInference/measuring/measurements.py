@@ -143,7 +143,7 @@ def measure(
         )
     bodies = bodies or []
     places = find_labels(layers_of(labels))
-    masks = [_mask(places.get(body.label), body.label, labels) for body in bodies]
+    masks = in_threads(lambda body: _mask(places.get(body.label), body.label, labels), bodies)
     centroids = [centroid for _, centroid in masks]
     scan = Scan.of(labels, picture, places)
     partial = partial | _without_going_on(bodies, places, scan)

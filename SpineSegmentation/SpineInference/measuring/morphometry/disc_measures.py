@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import SimpleITK as sitk
@@ -73,13 +74,15 @@ def disc_measures(
     discs: Sequence[MeasuredDisc], grid: Scan, spine: np.ndarray, signals: DiscSignals | None
 ) -> list[Measure]:
     """Heights, height index, volume and, where `signals` can tell it, the signal of each disc."""
-    measures = []
-    for disc in discs:
+
+    def of_disc(disc: MeasuredDisc) -> list[Measure]:
         doubts = doubts_about(disc.beside)
-        measures += _of_shape(disc, grid, spine, doubts)
+        measures = list(_of_shape(disc, grid, spine, doubts))
         if signals is not None and (value := signals.of_disc(disc.mask, disc.shape)) is not None:
             measures.append(Measure("disc", disc.at, "disc_signal", value, marks=doubts))
-    return measures
+        return measures
+
+    return list(chain.from_iterable(in_threads(of_disc, discs)))
 
 
 def _of_shape(disc: MeasuredDisc, grid: Scan, spine: np.ndarray, doubts: tuple[str, ...]) -> Iterator[Measure]:

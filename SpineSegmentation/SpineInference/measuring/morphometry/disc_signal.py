@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
+from ...processors import in_threads
 from .canal import Canal
 from .discs import DiscMask, DiscShape
 from .frames import Body, Scan
@@ -35,7 +36,7 @@ class DiscSignals:
         self._fluid = self._cut(canal.mask, canal.first)[canal.mask][::every]
         self._position = canal.position_of(canal.points[::every])
         self._canal = canal
-        marrow = [np.median(self._cut(body.mask, body.first)[body.mask]) for body in bodies]
+        marrow = in_threads(lambda body: np.median(self._cut(body.mask, body.first)[body.mask]), bodies)
         self._marrow = float(np.median(marrow))
 
     @property

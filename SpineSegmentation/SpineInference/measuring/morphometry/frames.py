@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
+from ...processors import in_threads
 from ...volume.boxes import box_around, widened
 from ...volume.content import Content, content_of
 from ..body_shape import POSTERIOR, SUPERIOR
@@ -177,13 +178,14 @@ def axes_of_spine(bodies: Sequence[Body], scan: Scan) -> np.ndarray:
 
 def _left_by_shape(bodies: Sequence[Body], superior: np.ndarray, scan: Scan) -> np.ndarray:
     posterior, left, _ = axes_along(superior, np.cross(POSTERIOR, superior))
-    moments = np.zeros((2, 2))
-    for body in bodies:
+
+    def moments_of(body: Body) -> np.ndarray:
         across = np.einsum("vx,ax->va", body.offsets(scan), np.stack([posterior, left]))
         size = np.square(across).sum()
-        if size > 0:  # a single voxel has no form
-            moments += np.einsum("va,vb->ab", across, across) / size
-    moments /= len(bodies)
+        # A single voxel has no form.
+        return np.einsum("va,vb->ab", across, across) / size if size > 0 else np.zeros((2, 2))
+
+    moments = np.sum(in_threads(moments_of, bodies), axis=0) / len(bodies)
     difference, skew = moments[1, 1] - moments[0, 0], 2 * moments[0, 1]
     if np.hypot(difference, skew) < _LEAST_ELONGATION:
         return left
