@@ -35,7 +35,7 @@ from .models.model_package import ONNX, ModelPackage
 from .monitor import Monitor
 from .options import SegmentationOptions
 from .prediction.fusion import Fusion
-from .prediction.lighting import even_where_it_helps, expects_shading, note_shading
+from .prediction.lighting import Lit, even_where_it_helps, expects_shading, note_shading
 from .prediction.magnification import MOST, Look, larger_for, look_closely, magnified
 from .prediction.planes import finest_first, packages_to_run, shares_of
 from .prediction.region import Region, clear_inner_faces, find_region
@@ -111,20 +111,20 @@ def segment(
         """Those that know vertebrae, by which everything else is found."""
         return [one for one in finest_first(packages, scan) if one.manifest.vertebra_class is not None]
 
-    def prepared(spacing_mm: float) -> tuple[sitk.Image, float | None]:
+    def prepared(spacing_mm: float) -> Lit:
         with seconds("preprocessing"):
             monitor.progress("preprocessing", 0, 1)
             bias = recipe.input.bias_correction if options.bias_correction is None else options.bias_correction
             own = on_working_grid(scan, spacing_mm, bias, monitor)
         with seconds("shading"):
             if options.bias_correction is not None or not expects_shading(recipe):
-                return normalised(own, recipe.input.intensity), None
+                return Lit(normalised(own, recipe.input.intensity))
             judge = finders()[0]
             return even_where_it_helps(own, judge.manifest, engine_for(judge), monitor)
 
-    def find(image: sitk.Image) -> Region | None:
+    def find(lit: Lit) -> Region | None:
         with seconds("region"):
-            return find_region(image, finders(), engine_for, monitor)
+            return find_region(lit.image, finders(), engine_for, monitor, lit.seen)
 
     # A network tied to a canvas was trained on whole slices and would see something else in a part of one.
     if recipe.vertebra_class is not None and recipe.input.canvas is None:
@@ -133,10 +133,10 @@ def segment(
         look = look_closely(prepared, find, recipe.input.spacing_mm, again)
         restricted = options.restrict_to_spine and 1 not in scan.GetSize()
     else:
-        look, restricted = Look(*prepared(recipe.input.spacing_mm)), False
-    note_shading(look.shading_removed, monitor)
+        look, restricted = Look(prepared(recipe.input.spacing_mm)), False
+    note_shading(look.lit.shading_removed, monitor)
 
-    working, volume = look.working, sitk.GetArrayViewFromImage(look.working)
+    working, volume = look.lit.image, sitk.GetArrayViewFromImage(look.lit.image)
     box = tuple(slice(0, length) for length in volume.shape)
     if nothing_there := restricted and look.region is None:
         box = (slice(0, 1),) * 3
@@ -220,7 +220,7 @@ def segment(
         timings=seconds.spent,
         notes=notes,
         placement=placement,
-        shading_removed=look.shading_removed,
+        shading_removed=look.lit.shading_removed,
         model_checksums=checksums,
         engine="; ".join(used),
     )

@@ -8,6 +8,8 @@ from small_packages import fields, write_package
 from SpineInference.models.catalog import open_set
 from SpineInference.options import SegmentationOptions
 from SpineInference.pipeline import segment
+from SpineInference.prediction.region import coarse_places
+from SpineInference.prediction.slices import predict_plane
 
 BODIES = 4
 
@@ -89,3 +91,19 @@ def test_other_models_see_the_scan_as_it_is(tmp_path, changes):
 
 def same(first, second) -> bool:
     return np.array_equal(*(sitk.GetArrayViewFromImage(result.labels) for result in (first, second)))
+
+
+def test_what_was_asked_about_is_looked_at_once(models, monkeypatch):
+    """The slices by which a scan is judged are some of those by which the spine is found."""
+    asked: list[tuple[str, list[int]]] = []
+
+    def ask(volume, manifest, engine, monitor, indices, stage):
+        asked.append((stage, list(indices)))
+        return predict_plane(volume, manifest, engine, monitor, indices, stage)
+
+    for place in ("lighting", "region"):
+        monkeypatch.setattr(f"SpineInference.prediction.{place}.predict_plane", ask)
+    assert run(column(20.0)[0], models).shading_removed is not None
+    assert [stage for stage, _ in asked] == ["shading", "region", "region"]
+    places = coarse_places(24, 1.0)
+    assert len(asked[0][1]) == 2 * len(places) and asked[1][1] == asked[2][1] == [], "it was asked about all of them"

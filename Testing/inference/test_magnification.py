@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SpineInference.prediction.lighting import Lit
 from SpineInference.prediction.magnification import MOST, SHOWN, SMALL, look_closely, magnification, magnified
 from SpineInference.prediction.region import Region
 
@@ -34,11 +35,11 @@ def test_magnified_is_the_same_voxels():
 def test_where_nothing_is_seen_the_scan_stays_as_it_is():
     spacings, shown = [], []
 
-    def prepare(mm: float) -> tuple[sitk.Image, float | None]:
+    def prepare(mm: float) -> Lit:
         spacings.append(mm)
-        return sitk.Image(4, 4, 4, sitk.sitkFloat32), mm
+        return Lit(sitk.Image(4, 4, 4, sitk.sitkFloat32), mm)
 
-    look = look_closely(prepare, lambda image: shown.append(image.GetSpacing()[0]), 1.0)
+    look = look_closely(prepare, lambda lit: shown.append(lit.image.GetSpacing()[0]), 1.0)
     assert spacings == [1.0, 1.0 / MOST] and shown == [1.0, MOST]
-    assert (look.region, look.factor, look.shading_removed) == (None, 1.0, 1.0)
+    assert (look.region, look.factor, look.lit.shading_removed) == (None, 1.0, 1.0)
     assert look_closely(prepare, lambda _: None, 1.0, again=False).region is None and spacings[2:] == [1.0]

@@ -196,7 +196,7 @@ def test_who_knows_only_vertebrae_sees_only_these(column_models, monkeypatch):
     vertebrae, seen = (box[0], slice(4, 30), slice(6, 24)), {}
 
     def look(fusion, image, package, *_):
-        seen[len(package.manifest.labels)] = image.GetSize()[::-1], fusion.class_probabilities.shape[1:]
+        seen[len(package.manifest.labels)] = image.GetSize()[::-1], fusion.settled().class_probabilities.shape[1:]
 
     monkeypatch.setattr("SpineInference.pipeline.find_region", lambda *_: Region(box, vertebrae))
     monkeypatch.setattr("SpineInference.pipeline.add_prediction", look)

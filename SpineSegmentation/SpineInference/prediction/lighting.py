@@ -5,6 +5,9 @@ So the network is asked. Of some slices it sees the scan as it is and evened out
 better a network copes with shading, the less is changed.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -13,20 +16,34 @@ from ..models.manifest import Manifest
 from ..monitor import Monitor
 from ..processors import in_threads
 from ..volume.coil_shading import estimate_shading
-from ..volume.geometry import SLICE_AXIS
+from ..volume.geometry import SLICE_AXIS, spacing_ipl
 from ..volume.intensity import SAMPLE, scale_of
+from .region import coarse_places
 from .slices import predict_plane
 
 STEEP = 4.0
 """Where the brightest layer is less than this many times brighter than the darkest, nothing is tried."""
 SLICES = 5
-"""So many slices are looked at, evenly spaced, ..."""
-MIDDLE = 0.5
-"""... in this middle part of the scan, where the spine is."""
+"""So many slices are looked at, or fewer where the scan is narrow, ..."""
+MIDDLE, MOST_MM = 0.5, 64.0
+"""... in this middle part of the scan, and not farther apart, where the spine is."""
 GAIN = 0.02
 """The scan is evened out if that makes the network surer by this share; less makes no difference to the result, ..."""
-LEAST_GAIN = 100.0
-"""... nor does less than so many pixels: a small body in one slice."""
+LEAST_GAIN = 20.0
+"""... nor does less than so many pixels of each slice: a small body in one of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lit:
+    """A canonical `image` as the networks shall see it, normalised.
+
+    `shading_removed`: where it was evened out, how many times brighter the brightest coronal layer was than the
+    darkest. `seen`: what the network that was asked said of some of its slices, as `predict_plane` puts it.
+    """
+
+    image: sitk.Image
+    shading_removed: float | None = None
+    seen: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 def expects_shading(manifest: Manifest) -> bool:
@@ -35,28 +52,29 @@ def expects_shading(manifest: Manifest) -> bool:
     return is_mr and manifest.vertebra_class is not None and not manifest.input.bias_correction
 
 
-def even_where_it_helps(
-    working: sitk.Image, manifest: Manifest, engine: Engine, monitor: Monitor
-) -> tuple[sitk.Image, float | None]:
-    """The canonical `working` image, whose intensities are its own, normalised for the network.
-
-    Where it was evened out, the second value is how many times brighter the brightest coronal
-    layer was than the darkest, otherwise None.
-    """
+def even_where_it_helps(working: sitk.Image, manifest: Manifest, engine: Engine, monitor: Monitor) -> Lit:
+    """The canonical `working` image, whose intensities are its own, normalised for the network."""
     array, rule = sitk.GetArrayViewFromImage(working), manifest.input.intensity
     scale, shading = in_threads(lambda look: look(), (lambda: scale_of(array, rule), lambda: estimate_shading(working)))
+    seen: dict[int, np.ndarray] = {}
     if shading.ratio >= STEEP:
         some = shading.removed_from(array[:: max(1, array.size // SAMPLE)])
         scale_if_even = scale_of(some, rule)
         axis = SLICE_AXIS[manifest.plane]
-        seen, places = _slices_to_judge(array.shape[axis], manifest.input.context_slices)
-        slices, layers = np.take(array, seen, axis), seen if manifest.plane == "coronal" else None
-        both = [scale.of(slices), scale_if_even.of(shading.removed_from(slices, layers))]
-        before, after = _certain_pixels(both, places, manifest, engine, monitor)
-        if after - before > max(GAIN * before, LEAST_GAIN):
+        chosen = _slices_to_judge(array.shape[axis], spacing_ipl(working)[axis])
+        context = manifest.input.context_slices
+        around = np.add.outer(chosen, np.arange(-context, context + 1)).clip(0, array.shape[axis] - 1).ravel()
+        slices, layers = np.take(array, around, axis), around if manifest.plane == "coronal" else None
+        both = np.concatenate([scale.of(slices), scale_if_even.of(shading.removed_from(slices, layers))], axis)
+        # All in one go: what is left over of one half would keep only some of the processors busy.
+        places = range(context, both.shape[axis], 2 * context + 1)
+        looks = [probability for _, probability in predict_plane(both, manifest, engine, monitor, places, "shading")]
+        seen, if_even = (dict(zip(chosen, part, strict=True)) for part in (looks[: len(chosen)], looks[len(chosen) :]))
+        before, after = (_certain_pixels(part.values(), manifest) for part in (seen, if_even))
+        if after - before > max(GAIN * before, LEAST_GAIN * len(chosen)):
             whole = shading.removed_from(array)
-            return _image(scale_if_even.of(whole, out=whole), working), shading.ratio
-    return _image(scale.of(array), working), None
+            return Lit(_image(scale_if_even.of(whole, out=whole), working), shading.ratio, if_even)
+    return Lit(_image(scale.of(array), working), None, seen)
 
 
 def note_shading(removed: float | None, monitor: Monitor) -> None:
@@ -74,26 +92,14 @@ def _image(array: np.ndarray, like: sitk.Image) -> sitk.Image:
     return image
 
 
-def _slices_to_judge(count: int, context: int) -> tuple[np.ndarray, list[int]]:
-    """Which of `count` slices to take, those to look at each between its neighbours, and their places among them."""
+def _slices_to_judge(count: int, mm: float) -> list[int]:
+    """Of `count` slices, so many `mm` apart, those looked at for the region that are nearest to evenly spaced ones."""
     last = count - 1
-    middle = last / 2 + MIDDLE * last / 2 * np.linspace(-1, 1, SLICES)
-    chosen = np.unique(middle.round().astype(int))
-    around = (chosen[:, None] + np.arange(-context, context + 1)).clip(0, last)
-    return around.ravel(), list(range(context, around.size, around.shape[1]))
+    evenly = last / 2 + min(MIDDLE * last, MOST_MM / mm) / 2 * np.linspace(-1, 1, SLICES)
+    return sorted({min(coarse_places(count, mm), key=lambda index: abs(index - place)) for place in evenly})
 
 
-def _certain_pixels(
-    looks: list[np.ndarray], places: list[int], manifest: Manifest, engine: Engine, monitor: Monitor
-) -> list[float]:
-    """For each look at the same slices, pixels that the network takes for a vertebra in those at `places`, each counted
-    by how sure it is."""
-    axis, certain = SLICE_AXIS[manifest.plane], [0.0] * len(looks)
-    length = looks[0].shape[axis]
-    # All in one go: what is left over of one look would keep only some of the processors busy.
-    everywhere = [look * length + place for look in range(len(looks)) for place in places]
-    volume = np.concatenate(looks, axis)
-    for index, probability in predict_plane(volume, manifest, engine, monitor, everywhere, "shading"):
-        of_vertebra = probability[manifest.vertebra_class - 1]
-        certain[index // length] += float(np.maximum(2 * of_vertebra - 1, 0).sum(dtype=np.float64))
-    return certain
+def _certain_pixels(slices: Iterable[np.ndarray], manifest: Manifest) -> float:
+    """The pixels of `slices` [labels, rows, columns] that show a vertebra, each counted by how sure that is."""
+    of_vertebra = (probability[manifest.vertebra_class - 1] for probability in slices)
+    return sum(float(np.maximum(2 * each - 1, 0).sum(dtype=np.float64)) for each in of_vertebra)

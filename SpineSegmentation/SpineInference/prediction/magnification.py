@@ -7,11 +7,12 @@ millimetres, before and after, stays as it is.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import SimpleITK as sitk
 
 from ..models.model_package import ModelPackage
+from .lighting import Lit
 from .region import Region
 
 SMALL = 0.66
@@ -24,40 +25,40 @@ MOST = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A scan as the networks shall see it: canonical, on the `working` grid, shown `factor` times larger.
+    """A scan as the networks shall see it: canonical, on the working grid, shown `factor` times larger.
 
-    `region` is where the spine was seen in it, None where nothing was or nobody looked. `shading_removed`: see
-    `lighting`.
+    `region` is where the spine was seen in it, None where nothing was or nobody looked.
     """
 
-    working: sitk.Image
-    shading_removed: float | None = None
+    lit: Lit
     region: Region | None = None
     factor: float = 1.0
 
 
 def look_closely(
-    prepare: Callable[[float], tuple[sitk.Image, float | None]],
-    find: Callable[[sitk.Image], Region | None],
+    prepare: Callable[[float], Lit],
+    find: Callable[[Lit], Region | None],
     spacing_mm: float,
     again: bool = True,
 ) -> Look:
     """How closely a scan is looked at, by what `find` sees in it.
 
-    `prepare` gives the scan on a working grid of so many mm, and what shading it has removed. Where nothing is seen, it
-    is shown larger, unless not `again`. Where nothing is seen then either, the scan stays as it is.
+    `prepare` gives the scan on a working grid of so many mm. Where nothing is seen, it is shown larger, unless not
+    `again`. Where nothing is seen then either, the scan stays as it is.
     """
-    usual = Look(*prepare(spacing_mm))
-    region = find(usual.working)
+    usual = prepare(spacing_mm)
+    region = find(usual)
     factor = magnification(region)
     if factor == 1 or (region is None and not again):
-        return Look(usual.working, usual.shading_removed, region)
-    working, shading_removed = prepare(spacing_mm / factor)
+        return Look(usual, region)
+    finer = prepare(spacing_mm / factor)
     if region is None:
-        region = find(magnified(working, factor))
-        return usual if region is None else Look(working, shading_removed, region, factor)
-    finer = region.on_grid(usual.working.GetSize()[::-1], working.GetSize()[::-1])
-    return Look(working, shading_removed, finer, factor)
+        region = find(replace(finer, image=magnified(finer.image, factor)))
+        if region is None:
+            return Look(usual)
+    else:
+        region = region.on_grid(usual.image.GetSize()[::-1], finer.image.GetSize()[::-1])
+    return Look(finer, region, factor)
 
 
 def magnification(region: Region | None) -> float:

@@ -5,7 +5,7 @@ of each slice hold no vertebra. The same pass tells how large the bodies are, fr
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,21 +68,32 @@ class Region:
         return Region(finer_box(self.box), finer_box(self.vertebrae), self.body_size)
 
 
+def coarse_places(count: int, mm: float) -> range:
+    """Which of `count` slices, so many `mm` apart, are looked at."""
+    step = max(1, round(COARSE_STEP_MM / mm))
+    return range((count - 1) % step // 2, count, step)
+
+
 def find_region(
-    image: sitk.Image, packages: Sequence[ModelPackage], engine_for: Callable[[ModelPackage], Engine], monitor: Monitor
+    image: sitk.Image,
+    packages: Sequence[ModelPackage],
+    engine_for: Callable[[ModelPackage], Engine],
+    monitor: Monitor,
+    seen: Mapping[int, np.ndarray] | None = None,
 ) -> Region | None:
     """The region of canonical `image` that holds its vertebrae and what lies beside them, or None where there is none.
 
     The `packages` are asked in this order until one has seen something. If the sagittal plane is one of theirs, which
     shows most of a spine at once, it is always asked: where slices are thick, the plane with the smallest pixels has
     only a few of them. The box has a margin of `MARGIN_MM` on every side, as far as the image reaches. The size is what
-    the first of them has seen.
+    the first of them has seen. `seen`: what this one has said of some slices of `image` already, as `predict_plane`
+    puts it.
     """
     found: list[Region] = []
     to_be_asked = {package.manifest.plane for package in packages} & {"sagittal"}
     for package in packages:
-        seen = _seen_by(package.manifest, engine_for(package), image, monitor)
-        found += [] if seen is None else [seen]
+        region = _seen_by(package.manifest, engine_for(package), image, monitor, seen or {})
+        seen, found = None, found + ([] if region is None else [region])
         to_be_asked.discard(package.manifest.plane)
         if found and not to_be_asked:
             break
@@ -105,16 +116,19 @@ def clear_inner_faces(mask: np.ndarray, box: Box, shape: tuple[int, ...]) -> Non
             faces[-1] = False
 
 
-def _seen_by(manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Monitor) -> Region | None:
+def _seen_by(
+    manifest: Manifest, engine: Engine, image: sitk.Image, monitor: Monitor, seen: Mapping[int, np.ndarray]
+) -> Region | None:
     """Where the plane of one network sees something, with the margin."""
     axis = SLICE_AXIS[manifest.plane]
     shape = image.GetSize()[::-1]
     # What the network knows are pixels of its own size: squeezed into thick slices a spine looks like none.
-    image = resample(image, plane_grid(image, manifest.plane, manifest.input.spacing_mm))
-    volume, spacing = sitk.GetArrayViewFromImage(image), spacing_ipl(image)
-    step = max(1, round(COARSE_STEP_MM / spacing[axis]))
-    looked_at = range((volume.shape[axis] - 1) % step // 2, volume.shape[axis], step)
-    likely, of_vertebrae = _likely(volume, manifest, engine, monitor, looked_at)
+    own_grid = resample(image, plane_grid(image, manifest.plane, manifest.input.spacing_mm))
+    seen = seen if own_grid is image else {}
+    volume, spacing = sitk.GetArrayViewFromImage(own_grid), spacing_ipl(own_grid)
+    looked_at = coarse_places(volume.shape[axis], spacing[axis])
+    step = looked_at.step
+    likely, of_vertebrae = _likely(volume, manifest, engine, monitor, looked_at, seen)
     # Each slice stands for the step, and small parts are judged as the islands of a result are.
     steps = tuple(step * mm if other == axis else mm for other, mm in enumerate(spacing))
     parts = remove_small_islands(of_vertebrae > ROI_THRESHOLD, steps, MIN_AREA_MM2 * steps[axis], MIN_SHARE)
@@ -150,7 +164,12 @@ def _with_what_lies_beside(found: Box, foreground: np.ndarray) -> Box:
 
 
 def _likely(
-    volume: np.ndarray, manifest: Manifest, engine: Engine, monitor: Monitor, looked_at: range
+    volume: np.ndarray,
+    manifest: Manifest,
+    engine: Engine,
+    monitor: Monitor,
+    looked_at: range,
+    seen: Mapping[int, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """How likely each pixel of the slices `looked_at` shows anything, and a vertebra: `[I, P, L]`, these slices only.
 
@@ -168,8 +187,10 @@ def _likely(
 
     def look(places: Sequence[int]) -> None:
         indices = [looked_at[place] for place in places]
-        slices = predict_plane(volume, manifest, engine, monitor, indices, stage="region")
-        for place, (_, probability) in zip(places, slices, strict=True):
+        new = [index for index in indices if index not in seen]
+        slices = {**seen, **dict(predict_plane(volume, manifest, engine, monitor, new, stage="region"))}
+        for place, index in zip(places, indices, strict=True):
+            probability = slices[index]
             by_slice[place] = probability.max(axis=0)
             vertebrae_by_slice[place] = probability[manifest.vertebra_class - 1]
             shows[place] = (by_slice[place] > ROI_THRESHOLD).any()

@@ -8,7 +8,15 @@ import SimpleITK as sitk
 from bright_engine import BrightAndDark, BrightIsForeground, manifest
 
 from SpineInference.monitor import Monitor
-from SpineInference.prediction.region import COARSE_STEP_MM, MARGIN_MM, Region, clear_inner_faces, find_region
+from SpineInference.prediction.region import (
+    COARSE_STEP_MM,
+    MARGIN_MM,
+    Region,
+    clear_inner_faces,
+    coarse_places,
+    find_region,
+)
+from SpineInference.prediction.slices import predict_plane
 from SpineInference.volume.geometry import PLANES, SLICE_AXIS
 
 
@@ -29,6 +37,19 @@ def test_far_from_the_column_little_is_looked_at(plane):
         looks.append(sum(shape[0] for shape in engine.shapes))
     assert looks[1] == 25, "where nothing is seen, all slices are looked at"
     assert looks[0] == 25 if plane == "axial" else looks[0] <= 16
+
+
+@pytest.mark.parametrize(("spacing", "computed"), [((1.0, 1.0, 1.0), 0), ((1.3, 1.3, 1.0), 13)])
+def test_slices_that_were_seen_are_not_computed_again(spacing, computed):
+    """But for those on a grid that is not the network's."""
+    source = np.zeros((120, 110, 100), np.float32)
+    source[50:70, 45:60, :] = 1
+    image, spec, engine = sitk.GetImageFromArray(source), manifest("sagittal"), BrightIsForeground()
+    image.SetSpacing(spacing[::-1])
+    seen = dict(predict_plane(source, spec, BrightIsForeground(), Monitor(), coarse_places(100, 1.0)))
+    found = find_region(image, [SimpleNamespace(manifest=spec)], lambda _: engine, Monitor(), seen)
+    assert sum(shape[0] for shape in engine.shapes) == computed
+    assert found == region_of(source, spacing, spec)
 
 
 @pytest.mark.parametrize("plane", PLANES)
