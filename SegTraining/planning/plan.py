@@ -70,7 +70,9 @@ def _plan(
             ),
             "spacing_mm": spacing,
             "intensity": Setting({"rule": "percentile_zscore", "low": 0.5, "high": 99.5}, _intensities(survey)),
-            "pad_multiple": Setting(32, "the network halves a slice, and its size must bear it"),
+            "pad_multiple": Setting(
+                2 ** (len(net.value["filters"]) - 1), "the network halves a slice so often, and its size must bear it"
+            ),
         },
         "network": {
             "family": Setting("residual-unet", "small, fast on processors, and as good as larger ones on few scans"),
