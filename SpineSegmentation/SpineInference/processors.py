@@ -44,8 +44,12 @@ def in_threads(function: Callable[..., _T], *arguments: Iterable) -> list[_T]:
     scipy and ITK, which let other threads run. The first error that one of them raises is raised here."""
     import SimpleITK as sitk
 
-    with ThreadPoolExecutor(sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()) as pool:
-        return list(pool.map(function, *arguments))
+    calls = list(zip(*arguments, strict=False))
+    threads = min(len(calls), sitk.ProcessObject.GetGlobalDefaultNumberOfThreads())
+    if threads < 2:
+        return [function(*call) for call in calls]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda call: function(*call), calls))
 
 
 def one_ahead(items: Iterator[_T]) -> Iterator[_T]:

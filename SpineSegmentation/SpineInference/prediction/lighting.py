@@ -56,25 +56,24 @@ def even_where_it_helps(working: sitk.Image, manifest: Manifest, engine: Engine,
     """The canonical `working` image, whose intensities are its own, normalised for the network."""
     array, rule = sitk.GetArrayViewFromImage(working), manifest.input.intensity
     scale, shading = in_threads(lambda look: look(), (lambda: scale_of(array, rule), lambda: estimate_shading(working)))
-    seen: dict[int, np.ndarray] = {}
-    if shading.ratio >= STEEP:
-        some = shading.removed_from(array[:: max(1, array.size // SAMPLE)])
-        scale_if_even = scale_of(some, rule)
-        axis = SLICE_AXIS[manifest.plane]
-        chosen = _slices_to_judge(array.shape[axis], spacing_ipl(working)[axis])
-        context = manifest.input.context_slices
-        around = np.add.outer(chosen, np.arange(-context, context + 1)).clip(0, array.shape[axis] - 1).ravel()
-        slices, layers = np.take(array, around, axis), around if manifest.plane == "coronal" else None
-        both = np.concatenate([scale.of(slices), scale_if_even.of(shading.removed_from(slices, layers))], axis)
-        # All in one go: what is left over of one half would keep only some of the processors busy.
-        places = range(context, both.shape[axis], 2 * context + 1)
-        looks = [probability for _, probability in predict_plane(both, manifest, engine, monitor, places, "shading")]
-        seen, if_even = (dict(zip(chosen, part, strict=True)) for part in (looks[: len(chosen)], looks[len(chosen) :]))
-        before, after = (_certain_pixels(part.values(), manifest) for part in (seen, if_even))
-        if after - before > max(GAIN * before, LEAST_GAIN * len(chosen)):
-            whole = shading.removed_from(array)
-            return Lit(_image(scale_if_even.of(whole, out=whole), working), shading.ratio, if_even)
-    return Lit(_image(scale.of(array), working), None, seen)
+    if shading.ratio < STEEP:
+        return Lit(_image(scale.of(array), working))
+    scale_if_even = scale_of(shading.removed_from(array[:: max(1, array.size // SAMPLE)]), rule)
+    axis, context = SLICE_AXIS[manifest.plane], manifest.input.context_slices
+    chosen = _slices_to_judge(array.shape[axis], spacing_ipl(working)[axis])
+    around = np.add.outer(chosen, np.arange(-context, context + 1)).clip(0, array.shape[axis] - 1).ravel()
+    slices, layers = np.take(array, around, axis), around if manifest.plane == "coronal" else None
+    both = np.concatenate([scale.of(slices), scale_if_even.of(shading.removed_from(slices, layers))], axis)
+    # All in one go: what is left over of one half would keep only some of the processors busy.
+    places = range(context, both.shape[axis], 2 * context + 1)
+    looks = [probability for _, probability in predict_plane(both, manifest, engine, monitor, places, "shading")]
+    plain, even = looks[: len(chosen)], looks[len(chosen) :]
+    before, after = _certain_pixels(plain, manifest), _certain_pixels(even, manifest)
+    if after - before > max(GAIN * before, LEAST_GAIN * len(chosen)):
+        whole = shading.removed_from(array)
+        image = _image(scale_if_even.of(whole, out=whole), working)
+        return Lit(image, shading.ratio, dict(zip(chosen, even, strict=True)))
+    return Lit(_image(scale.of(array), working), seen=dict(zip(chosen, plain, strict=True)))
 
 
 def note_shading(removed: float | None, monitor: Monitor) -> None:
