@@ -25,8 +25,8 @@ STEEP = 4.0
 """Where the brightest layer is less than this many times brighter than the darkest, nothing is tried."""
 SLICES = 5
 """So many slices are looked at, or fewer where the scan is narrow, ..."""
-MIDDLE, MOST_MM = 0.5, 64.0
-"""... in this middle part of the scan, and not farther apart, where the spine is."""
+MIDDLE = 0.5
+"""... in this middle part of the scan, where the spine is."""
 GAIN = 0.02
 """The scan is evened out if that makes the network surer by this share; less makes no difference to the result, ..."""
 LEAST_GAIN = 20.0
@@ -94,7 +94,7 @@ def _image(array: np.ndarray, like: sitk.Image) -> sitk.Image:
 def _slices_to_judge(count: int, mm: float) -> list[int]:
     """Of `count` slices, so many `mm` apart, those looked at for the region that are nearest to evenly spaced ones."""
     last = count - 1
-    evenly = last / 2 + min(MIDDLE * last, MOST_MM / mm) / 2 * np.linspace(-1, 1, SLICES)
+    evenly = last / 2 + MIDDLE * last / 2 * np.linspace(-1, 1, SLICES)
     return sorted({min(coarse_places(count, mm), key=lambda index: abs(index - place)) for place in evenly})
 
 

@@ -37,6 +37,10 @@ MIN_AREA_MM2, MIN_SHARE = 200.0, 0.2
 a typical part where that is less; the small ones that a network sees here and there, in one slice mostly, must not
 widen the box."""
 
+STRAY = 0.1
+"""A column is seen in slices that follow each other: others, apart from them, with less than this share of what these
+show, have seen something else, such as the noise in front of a patient."""
+
 LEAST_FILL = 0.01
 """A column fills a fifth of the box around it. What a network sees in noise lies everywhere and fills a three-hundredth
 of its box: this plane has seen nothing then."""
@@ -132,6 +136,8 @@ def _seen_by(
     # Each slice stands for the step, and small parts are judged as the islands of a result are.
     steps = tuple(step * mm if other == axis else mm for other, mm in enumerate(spacing))
     parts = remove_small_islands(of_vertebrae > ROI_THRESHOLD, steps, MIN_AREA_MM2 * steps[axis], MIN_SHARE)
+    if manifest.plane != "axial":  # between vertebrae lie discs
+        parts = _without_stray_slices(parts, axis)
     found = bounding_box(parts)
     if found is None or parts[found].mean() < LEAST_FILL:
         return None
@@ -152,6 +158,15 @@ def _seen_by(
     everything = _with_what_lies_beside(found, likely > ROI_THRESHOLD)
     size = _shorter_side_mm(bodies, pixel) / LUMBAR_MM[manifest.plane]
     return Region(with_margin(everything), with_margin(found), size)
+
+
+def _without_stray_slices(parts: np.ndarray, axis: int) -> np.ndarray:
+    """`parts` in those slices along `axis` that follow each other and show most of them."""
+    shown = np.count_nonzero(parts, axis=tuple(other for other in range(3) if other != axis))
+    runs, count = ndimage.label(shown)
+    of_run = np.concatenate([[0], ndimage.sum_labels(shown, runs, np.arange(1, count + 1))])
+    keep = (of_run >= STRAY * of_run.max()) & (of_run > 0)
+    return parts & np.expand_dims(keep[runs], [other for other in range(3) if other != axis])
 
 
 def _with_what_lies_beside(found: Box, foreground: np.ndarray) -> Box:

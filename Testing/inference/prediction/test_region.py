@@ -75,6 +75,19 @@ def test_specks_make_no_region():
     assert region_of(source, (1, 1, 1), manifest("sagittal")) is None
 
 
+@pytest.mark.parametrize("plane", ["sagittal", "coronal"])
+def test_what_is_seen_far_from_the_column_is_none_of_it(plane):
+    source = np.zeros((160, 160, 160), np.float32)
+    middle = slice(65, 95)
+    source[20:50, middle, middle] = source[60:90, middle, middle] = source[100:130, middle, middle] = 1
+    alone = region_of(source, (1, 1, 1), manifest(plane))
+    np.moveaxis(source, SLICE_AXIS[plane], 0)[:6, 70:90, 60:80] = 1
+    beside = region_of(source, (1, 1, 1), manifest(plane))
+    assert (beside.vertebrae, beside.body_size) == (alone.vertebrae, alone.body_size)
+    np.moveaxis(source, SLICE_AXIS[plane], 0)[:30, 20:140, 60:100] = 1
+    assert region_of(source, (1, 1, 1), manifest(plane)).vertebrae[SLICE_AXIS[plane]].start == 0, "that is no crumb"
+
+
 def test_what_lies_everywhere_makes_no_region():
     """As in noise, in which a network sees specks here and there, each as large as a small body."""
     source = np.zeros((200, 200, 200), np.float32)
