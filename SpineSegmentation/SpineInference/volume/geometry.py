@@ -234,17 +234,20 @@ def canonical_resampled(image: sitk.Image, grid: "Grid") -> sitk.Image:
     """`canonical` of `image` on `grid` (linear), without another volume on the way."""
     if same_grid(image, grid):
         return canonical(image)
-    return image_on(*oriented(voxels_on(image, grid), grid, _CANONICAL))
+    _, own = oriented(np.broadcast_to(np.float32(0), grid.size[::-1]), grid, _CANONICAL)
+    voxels = np.empty(own.size[::-1], np.float32)
+    voxels_on(image, grid, out=oriented(voxels, own, orientation_of(image))[0])
+    return image_on(voxels, own)
 
 
-def voxels_on(image: sitk.Image, grid: Grid) -> np.ndarray:
-    """The voxels `[k, j, i]` of `resample` (linear), as float32; in as many threads as ITK may use.
+def voxels_on(image: sitk.Image, grid: Grid, out: np.ndarray | None = None) -> np.ndarray:
+    """The voxels `[k, j, i]` of `resample` (linear), as float32; written into `out` where it is given.
 
     Some slices at a time, so that never all of them are held that were resampled in their plane only.
     """
     columns, rows, slices = _axis_weights(image, grid)
     array = sitk.GetArrayViewFromImage(image)
-    resampled = np.empty(grid.size[::-1], np.float32)
+    resampled = np.empty(grid.size[::-1], np.float32) if out is None else out
 
     def resample_some(start: int) -> None:
         target, weights = (whole[start : start + _SLICES_AT_A_TIME] for whole in (resampled, slices))

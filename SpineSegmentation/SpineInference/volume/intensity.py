@@ -7,11 +7,13 @@ import numpy as np
 from scipy import ndimage
 
 from ..errors import SpineError
+from ..processors import in_threads
 from ..specs import IntensityRule
 from .boxes import bounding_box
 
 SAMPLE = 2_000_000
 """So many voxels tell the scale of a volume."""
+_ROWS_AT_A_TIME = 8
 FOREGROUND_FRACTION = 0.1
 """The body is what is brighter than this fraction of the robust range: air and background noise stay out."""
 
@@ -33,9 +35,20 @@ class Scale:
         """`array` (any shape, any real type) on this scale, as float32; written into `out` where it is given."""
         outside = ~_nonzero_mask(array) if self.of_nonzero else None
         out = np.empty(array.shape, np.float32) if out is None else out
-        np.clip(array, np.float32(self.low), np.float32(self.high), out=out, casting="unsafe")
-        out -= np.float32(self.zero)
-        out /= np.float32(self.unit)
+
+        def scale_some(start: int) -> None:
+            part = out[start : start + _ROWS_AT_A_TIME]
+            np.clip(
+                array[start : start + _ROWS_AT_A_TIME],
+                np.float32(self.low),
+                np.float32(self.high),
+                out=part,
+                casting="unsafe",
+            )
+            part -= np.float32(self.zero)
+            part /= np.float32(self.unit)
+
+        in_threads(scale_some, range(0, len(array), _ROWS_AT_A_TIME))
         if outside is not None:
             out[outside] = 0
         return out
