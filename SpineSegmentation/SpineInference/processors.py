@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -50,6 +50,11 @@ def in_threads(function: Callable[..., _T], *arguments: Iterable) -> list[_T]:
         return [function(*call) for call in calls]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda call: function(*call), calls))
+
+
+def at_once(*functions: Callable[[], Any]) -> list[Any]:
+    """What the `functions` return that run at the same time, see `in_threads`."""
+    return in_threads(lambda function: function(), functions)
 
 
 def one_ahead(items: Iterator[_T]) -> Iterator[_T]:

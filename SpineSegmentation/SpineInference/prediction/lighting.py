@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from ..engines.engine import Engine
 from ..models.manifest import Manifest
 from ..monitor import Monitor
-from ..processors import in_threads
+from ..processors import at_once
 from ..volume.coil_shading import estimate_shading
 from ..volume.geometry import SLICE_AXIS, spacing_ipl
 from ..volume.intensity import SAMPLE, scale_of
@@ -55,7 +55,7 @@ def expects_shading(manifest: Manifest) -> bool:
 def even_where_it_helps(working: sitk.Image, manifest: Manifest, engine: Engine, monitor: Monitor) -> Lit:
     """The canonical `working` image, whose intensities are its own, normalised for the network."""
     array, rule = sitk.GetArrayViewFromImage(working), manifest.input.intensity
-    scale, shading = in_threads(lambda look: look(), (lambda: scale_of(array, rule), lambda: estimate_shading(working)))
+    scale, shading = at_once(lambda: scale_of(array, rule), lambda: estimate_shading(working))
     if shading.ratio < STEEP:
         return Lit(_image(scale.of(array), working))
     scale_if_even = scale_of(shading.removed_from(array[:: max(1, array.size // SAMPLE)]), rule)

@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ..processors import in_threads
+from ..processors import at_once, in_threads
 from ..volume.boxes import Box, bounding_box, counted_from, widened
 from ..volume.geometry import Grid, image_on, orientation_of, oriented, resample, same_grid, voxels_on
 from .fusion import Fused
@@ -82,10 +82,12 @@ def _refined(
         return on_grid(margin, place)
 
     refined = np.zeros(grid.size[::-1], np.uint8)
-    ahead = np.full(refined.shape, fused.border, np.float32)
-    if len(numbers) > 1:
+
+    def of_background() -> np.ndarray:
+        if len(numbers) == 1:
+            return np.full(refined.shape, fused.border, np.float32)
         # Where several meet, interpolation leaves none beyond the border: they are compared with the background.
-        ahead[:] = interpolated(classes[box] == 0, fused.margin(0, box), fused.border, box)[1]
+        return interpolated(classes[box] == 0, fused.margin(0, box), fused.border, box)[1]
 
     def of_class(number: int) -> tuple[Box, np.ndarray, np.ndarray]:
         """Where a class is among the voxels inside `box`, its margin there, and the nearest of its labels."""
@@ -101,7 +103,8 @@ def _refined(
         return window, margin, nearest
 
     outer = dict.fromkeys(fused.holders.get(number, number) for number in numbers)
-    for window, margin, nearest in in_threads(of_class, outer):
+    ahead, found = at_once(of_background, lambda: in_threads(of_class, outer))
+    for window, margin, nearest in found:
         np.copyto(refined[window], nearest, where=margin > ahead[window])
         np.maximum(ahead[window], margin, out=ahead[window])
     return refined

@@ -9,6 +9,7 @@ from ..anatomy import Naming, Segment
 from ..models.manifest import Manifest
 from ..monitor import Monitor
 from ..options import SegmentationOptions
+from ..processors import at_once
 from . import quality
 from .discs import disc_segments, separate_discs
 from .fragments import Spacing
@@ -48,15 +49,17 @@ def find_column(
     to bottom, have. Raises SpineError as `separate` does.
     """
     instances, found = separate(mask, spacing_ipl, probability)
-    qualities = quality.estimate(instances, len(found), probability, recipe.output, spacing_ipl)
+    qualities, gaps = at_once(
+        lambda: quality.estimate(instances, len(found), probability, recipe.output, spacing_ipl),
+        lambda: None if discs is None else separate_discs(discs, instances, spacing_ipl),
+    )
     centres = np.array([body.centroid for body in found])
     bodies, naming = name_bodies(qualities, options, lambda count: propose(centres[:count]), monitor)
     found, qualities = found[: len(bodies)], qualities[: len(bodies)]
     labels = _as_labels(instances, bodies)
     partial = {named.label for named, body in zip(bodies, found, strict=True) if body.touches_border}
     seen: list[Segment] = []
-    if discs is not None:
-        gaps = separate_discs(discs, instances, spacing_ipl)
+    if gaps is not None:
         between = disc_segments(bodies, recipe.labels[recipe.disc_class - 1])
         labels += _as_labels(gaps, between)
         seen = [disc for number, disc in enumerate(between, start=1) if disc and (gaps == number).any()]

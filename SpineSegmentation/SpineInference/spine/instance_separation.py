@@ -16,7 +16,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from ..processors import in_threads
+from ..processors import at_once, in_threads
 from ..volume.boxes import Box, widened
 from .body_sizes import DISC_PER_HEIGHT
 from .fragments import Spacing
@@ -50,19 +50,24 @@ def certain_depth(
     """
     if parts.all():
         return np.full(parts.shape, max(spacing_ipl), np.float32)
-    depth = np.zeros(parts.shape, np.float32)
     numbered = enumerate(ndimage.find_objects(parts), start=1)
     boxes = {number: widened(box) for number, box in numbered if box is not None}
 
     def inside(number: int, around: Box) -> np.ndarray:
         return ndimage.distance_transform_edt(parts[around] == number, sampling=spacing_ipl)
 
-    for around, distance in zip(boxes.values(), in_threads(inside, boxes, boxes.values()), strict=True):
-        depth[around] += distance
-    if probability is not None:
+    def sureness() -> np.ndarray | float:
+        if probability is None:
+            return 1.0
         sigma = [_DOUBT_SMOOTHED * thickness / mm for mm in spacing_ipl]
         smooth = ndimage.gaussian_filter(probability.astype(np.float32), sigma, truncate=2)
-        depth *= np.clip(2 * smooth - 1, 0.1, 1)
+        return np.clip(2 * smooth - 1, 0.1, 1)
+
+    sure, distances = at_once(sureness, lambda: in_threads(inside, boxes, boxes.values()))
+    depth = np.zeros(parts.shape, np.float32)
+    for around, distance in zip(boxes.values(), distances, strict=True):
+        depth[around] += distance
+    depth *= sure
     return depth
 
 
