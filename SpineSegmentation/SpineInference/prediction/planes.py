@@ -1,6 +1,5 @@
 """Which of a set's networks run on a scan, and what the opinion of each plane weighs."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import SimpleITK as sitk
@@ -85,18 +84,17 @@ def shares_of(
     factor, have so many fewer pixels in the scan. Several networks of a plane for the same label, as cross-validation
     leaves them, share the weight of that plane.
     """
-    clarity = [
-        min(1.0, COARSE / (larger_for(package, shown_larger) * _coarseness(package, scan))) for package in packages
-    ]
-    shares: list[list[tuple[int, float]]] = [[] for _ in packages]
-    for place, label in enumerate(labels):
-        knowing = [each for each, package in enumerate(packages) if label in package.manifest.labels]
-        planes = Counter(packages[each].manifest.plane for each in knowing)
-        weights = [clarity[each] / planes[packages[each].manifest.plane] for each in knowing]
-        for each, weight in zip(knowing, weights, strict=True):
-            own = packages[each].manifest.labels.index(label)
-            shares[each].append((own, place, weight / sum(weights)))
-    return [[(place, weight) for _, place, weight in sorted(own)] for own in shares]
+    by_label = {label.value: [package for package in packages if label in package.manifest.labels] for label in labels}
+
+    def weight(package: ModelPackage, label: LabelSpec) -> float:
+        plane = package.manifest.plane
+        sharing = sum(other.manifest.plane == plane for other in by_label[label.value])
+        return min(1.0, COARSE / (larger_for(package, shown_larger) * _coarseness(package, scan))) / sharing
+
+    def share(package: ModelPackage, label: LabelSpec) -> float:
+        return weight(package, label) / sum(weight(other, label) for other in by_label[label.value])
+
+    return [[(labels.index(label), share(package, label)) for label in package.manifest.labels] for package in packages]
 
 
 def finest_first(packages: list[ModelPackage], scan: sitk.Image) -> list[ModelPackage]:
