@@ -105,6 +105,19 @@ def test_a_patient_it_was_not_trained_on(models, spine_data):
 
 @pytest.mark.slow
 @pytest.mark.data
+@pytest.mark.parametrize("plane", PLANES)
+def test_each_plane_alone_finds_the_spine_of_a_shaded_scan(models, spine_data, plane):
+    """Chu 14, evened out, has bright noise in front of the patient."""
+    folder = spine_data / "Dataset501_Chu"
+    scan = read_volume(folder / "imagesTr" / "chu_14_0000.nii.gz")
+    reference = read_labels(folder / "instancesTr" / "chu_14.nii.gz")
+    result = segment(scan, models, SegmentationOptions(planes=(plane,)), reference=reference)
+    assert result.measurements.reference.n_missed == 0
+    assert result.measurements.reference.dice > 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.data
 def test_restricting_to_the_spine_costs_no_accuracy(models, spine_data):
     folder = spine_data / "Dataset502_MyoSegmenTUM"
     scan = read_volume(folder / "imagesTr" / "myosegmentum_27_0000.nii.gz")
